@@ -1,0 +1,84 @@
+//! A file as it was read: named columns of strings, how it was understood, and what was wrong in it.
+
+use std::path::PathBuf;
+
+use super::column::StrColumn;
+
+/// The formats that are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Delimited text with quoting (RFC 4180): CSV, TSV, semicolons, bars.
+    Delimited {
+        /// The byte between cells.
+        delimiter: u8,
+        /// False when quotes are ordinary characters, as in GLUE's TSV files.
+        quoting: bool,
+    },
+    /// One JSON object per line.
+    JsonLines,
+}
+
+/// How a file was understood; shown to the user, who may overrule it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileFacts {
+    /// The file.
+    pub path: PathBuf,
+    /// Its format.
+    pub format: Format,
+    /// The encoding's usual name: `UTF-8`, `UTF-8 with BOM`, `UTF-16LE`, `windows-1252` ...
+    pub encoding: String,
+    /// Whether the first record names the columns.
+    pub has_header: bool,
+}
+
+/// A record that could not be read as it should, with where and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowProblem {
+    /// Line of the file at which the record starts, from 1.
+    pub line: u64,
+    /// What is wrong, in a sentence's end: `has 3 cells, expected 2`.
+    pub reason: String,
+}
+
+/// One named column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Name in the header, trimmed; `column 1` ... when the file has no header.
+    pub name: String,
+    /// Its cells, one per record.
+    pub cells: StrColumn,
+}
+
+/// A file's records in columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// How the file was understood.
+    pub facts: FileFacts,
+    /// The columns; all of the same length.
+    pub columns: Vec<Column>,
+    /// Line at which each record starts, from 1.
+    pub lines: Vec<u64>,
+    /// Records that are not in the table, or are there only in part.
+    pub problems: Vec<RowProblem>,
+}
+
+impl Table {
+    /// Number of records.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// The column of that name: exact first, then without regard to case.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        let exact = self.columns.iter().find(|column| column.name == name);
+        exact.or_else(|| self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name)))
+    }
+
+    /// The columns' names in order.
+    #[must_use]
+    pub fn column_names(&self) -> Vec<String> {
+        self.columns.iter().map(|column| column.name.clone()).collect()
+    }
+}

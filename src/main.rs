@@ -1,0 +1,2 @@
+//! Frostline
+fn main() {}

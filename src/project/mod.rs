@@ -1,0 +1,54 @@
+//! The project: what the user decided, as a folder with `frostline.toml` and `runs/`.
+//!
+//! The live types are here; what is written to disk are the versioned mirrors in [`file`].
+
+use std::path::PathBuf;
+
+use crate::data::dataset::Split;
+use crate::data::mapping::Mapping;
+use crate::train::preset::Recipe;
+
+/// A data file and the split its rows belong to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataFile {
+    /// The file, absolute.
+    pub path: PathBuf,
+    /// Its split; `None`: a split column or the split rule decides.
+    pub split: Option<Split>,
+}
+
+/// What the user decided: the draft that is edited, undone and saved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Project {
+    /// Name.
+    pub name: String,
+    /// The files.
+    pub files: Vec<DataFile>,
+    /// Mapping of columns; guessed when `None`.
+    pub mapping: Option<Mapping>,
+    /// Bad rows are skipped (and counted) instead of stopping the load.
+    pub skip_bad_rows: bool,
+    /// Part of the rows that become validation rows when no file or column says so.
+    pub valid_fraction: f64,
+    /// The same for test rows.
+    pub test_fraction: f64,
+    /// Folder of the pretrained model.
+    pub model: Option<PathBuf>,
+    /// Settings of the next run.
+    pub recipe: Recipe,
+}
+
+impl Default for Project {
+    fn default() -> Self {
+        Self {
+            name: "Untitled".into(),
+            files: Vec::new(),
+            mapping: None,
+            skip_bad_rows: false,
+            valid_fraction: 0.1,
+            test_fraction: 0.2,
+            model: None,
+            recipe: Recipe::default(),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What a window or a command line may ask of the session.
+
+use std::path::PathBuf;
+
+use crate::data::dataset::Split;
+use crate::data::mapping::Mapping;
+use crate::project::Project;
+use crate::train::preset::Recipe;
+
+/// A change of the project draft: takes effect at once, can be undone.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Edit {
+    /// Replaces the data files; their mapping is guessed anew.
+    SetFiles(Vec<PathBuf>),
+    /// Replaces the mapping of columns.
+    SetMapping(Mapping),
+    /// Says of one file which split it is; `None`: by its name, or split by the rule.
+    SetFileSplit(PathBuf, Option<Split>),
+    /// Whether bad rows are skipped (else they stop the load).
+    SkipBadRows(bool),
+    /// Folder of the pretrained model.
+    SetModel(PathBuf),
+    /// Settings of the next run.
+    SetRecipe(Recipe),
+    /// Name of the project.
+    Rename(String),
+}
+
+/// Which weights to use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Weights {
+    /// The pretrained model as it came.
+    Base,
+    /// The best checkpoint of the shown run.
+    #[default]
+    Tuned,
+}
+
+/// What is asked of the session.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Opens a project folder.
+    OpenProject(PathBuf),
+    /// Starts a draft without a folder yet.
+    NewProject(Box<Project>),
+    /// Writes the draft to its folder, or to the one given.
+    SaveProject(Option<PathBuf>),
+    /// Changes the draft.
+    Edit(Edit),
+    /// Takes the last edit back.
+    Undo,
+    /// Does it again.
+    Redo,
+    /// Chooses the device of later work: `cpu`, `cuda:0`.
+    SelectDevice(String),
+    /// Looks for CUDA in a folder the user names (a Python environment, a libtorch).
+    FindCuda(PathBuf),
+    /// Starts a run of the draft's plan; a free name is chosen when none is given.
+    Train {
+        /// Name of the run folder.
+        name: Option<String>,
+    },
+    /// Stops what is running, within a batch.
+    Stop,
+    /// Shows a run of the project's history again.
+    ShowRun(String),
+    /// Measures the shown run on a split.
+    Evaluate(Split),
+    /// Encodes sentences with both weights and compares them.
+    Similarity(Vec<String>),
+    /// Projects up to this many rows of the data, before and after.
+    Map {
+        /// Most rows; a seeded sample when there are more.
+        limit: usize,
+    },
+    /// The nearest rows of the map to a row of the data.
+    Neighbours {
+        /// Row of the data set.
+        row: usize,
+        /// How many.
+        k: usize,
+    },
+    /// Classifies one text.
+    Predict(String),
+    /// Shows how a text is cut into tokens.
+    Tokenize(String),
+    /// Writes the shown run's model to a folder and proves it by reading it back.
+    Export(PathBuf),
+    /// Takes a notice off the list.
+    Dismiss(u64),
+}

@@ -1,0 +1,349 @@
+//! What the session knows, as plain data: the window draws it and nothing else.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::data::card::DataCard;
+use crate::data::dataset::{Dataset, Split};
+use crate::data::mapping::Mapping;
+use crate::data::table::{FileFacts, RowProblem};
+use crate::export::ExportReport;
+use crate::model::summary::ModelSummary;
+use crate::project::Project;
+use crate::train::metrics::{EpochPoint, Probe, StepPoint, TaskMetrics};
+use crate::train::plan::RunPlan;
+
+/// Something that is not there, on its way, there, or could not be had.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Loadable<T> {
+    /// Nobody asked for it.
+    #[default]
+    Empty,
+    /// It is being made.
+    Loading,
+    /// Here it is.
+    Ready(T),
+    /// It could not be had: what, where, what to do.
+    Failed(String),
+}
+
+impl<T> Loadable<T> {
+    /// The value, when ready.
+    pub const fn ready(&self) -> Option<&T> {
+        match self {
+            Self::Ready(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// The first records of a file, for the preview.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FilePreview {
+    /// How the file was understood.
+    pub facts: FileFacts,
+    /// The split that its rows belong to; `None` when rows are split by column or by rule.
+    pub split: Option<Split>,
+    /// Records in the file.
+    pub rows: usize,
+    /// Names of the columns.
+    pub columns: Vec<String>,
+    /// Up to 100 first records, a cell per column; `None` where a record has no such cell.
+    pub head: Vec<Vec<Option<String>>>,
+    /// Records that could not be read as they should.
+    pub problems: Vec<RowProblem>,
+}
+
+/// The data as loaded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DataView {
+    /// One per file.
+    pub files: Vec<FilePreview>,
+    /// The mapping in force: the user's, or the guess.
+    pub mapping: Mapping,
+    /// The rows.
+    pub dataset: Arc<Dataset>,
+    /// Counts and findings.
+    pub card: DataCard,
+    /// How rows came to their splits, in a sentence.
+    pub split_note: String,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RunOutcome {
+    /// All epochs done.
+    Finished,
+    /// The user stopped it.
+    Stopped {
+        /// Steps done by then.
+        at_step: usize,
+    },
+    /// It could not go on.
+    Failed(String),
+}
+
+/// A tensor whose bytes were compared before and after the run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TensorChange {
+    /// Its name.
+    pub name: String,
+    /// Whether its bytes differ.
+    pub changed: bool,
+    /// Whether the plan meant it to train in a phase that was reached.
+    pub planned: bool,
+}
+
+/// A frozen head whose encoder moved below it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeadDrift {
+    /// The task.
+    pub task: String,
+    /// Validation accuracy before the first step.
+    pub before: f64,
+    /// And with the kept weights.
+    pub after: f64,
+}
+
+/// The proof and the figures of a run that ended.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunReport {
+    /// Figures of the kept weights, per split, per task.
+    pub metrics: Vec<(Split, Vec<TaskMetrics>)>,
+    /// Probes of the embeddings, on validation rows (test rows without any).
+    pub probes: Vec<Probe>,
+    /// Every tensor and whether it changed.
+    pub changes: Vec<TensorChange>,
+    /// Frozen heads over a moved encoder.
+    pub drifts: Vec<HeadDrift>,
+    /// Training rows and validation rows whose text was cut at the maximum length.
+    pub truncated_rows: usize,
+    /// Wall-clock seconds of the run.
+    pub seconds: f64,
+}
+
+/// A run as it is shown: live, or read back from its folder.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunView {
+    /// What it does.
+    pub plan: Arc<RunPlan>,
+    /// Its folder.
+    pub dir: PathBuf,
+    /// Every step so far, in order.
+    pub steps: Vec<StepPoint>,
+    /// Every epoch so far, in order; starts with epoch 0, measured before the first step.
+    pub epochs: Vec<EpochPoint>,
+    /// The phase that runs, or ran last.
+    pub phase: usize,
+    /// What happens beside training: `computing pooled vectors once: 1,200 of 2,085`.
+    pub note: String,
+    /// Rows per second over the last steps; 0 before the first.
+    pub rows_per_second: f64,
+    /// Estimated seconds to the end.
+    pub seconds_left: Option<f64>,
+    /// How it ended; `None` while it runs.
+    pub outcome: Option<RunOutcome>,
+    /// Figures, once it ended.
+    pub report: Option<Arc<RunReport>>,
+}
+
+/// A row that the model got wrong.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mistake {
+    /// Row of the data set.
+    pub row: usize,
+    /// Index of its class.
+    pub label: u32,
+    /// Index of the predicted class.
+    pub predicted: u32,
+    /// Probability of the prediction.
+    pub confidence: f32,
+}
+
+/// The shown run measured on a split.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// Name of the run.
+    pub run: String,
+    /// The split.
+    pub split: Split,
+    /// Per task.
+    pub tasks: Vec<TaskMetrics>,
+    /// Per task, most confident first.
+    pub mistakes: Vec<Vec<Mistake>>,
+    /// Probes of the embeddings on this split.
+    pub probes: Vec<Probe>,
+}
+
+/// Cosine similarities of sentences, with the base model and after fine-tuning.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Similarity {
+    /// The sentences.
+    pub texts: Vec<String>,
+    /// `before[i][j]`: cosine with the pretrained weights.
+    pub before: Vec<Vec<f32>>,
+    /// The same with the tuned weights, when there is a run.
+    pub after: Option<Vec<Vec<f32>>>,
+}
+
+/// A projection of the data to the plane, before and after, aligned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DataMap {
+    /// Rows of the data set that are drawn.
+    pub rows: Vec<usize>,
+    /// Their places with the pretrained weights.
+    pub before: Vec<[f32; 2]>,
+    /// Their places with the tuned weights, turned and scaled onto `before`; when there is a run.
+    pub after: Option<Vec<[f32; 2]>>,
+    /// Share of the variance that the two axes show, before and after.
+    pub explained: (f32, Option<f32>),
+    /// `(index into rows, 1 - cosine between before and after)`, biggest movers first, at most 50.
+    pub movers: Vec<(usize, f32)>,
+    /// Per task, per drawn row: predicted class; empty without a run.
+    pub predicted: Vec<Vec<u32>>,
+}
+
+/// The nearest rows to one row, before and after.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Neighbours {
+    /// The row asked about.
+    pub row: usize,
+    /// `(row, cosine)`, nearest first, with the pretrained weights.
+    pub before: Vec<(usize, f32)>,
+    /// The same with the tuned weights, when there is a run.
+    pub after: Option<Vec<(usize, f32)>>,
+}
+
+/// What the model says of one text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    /// The text.
+    pub text: String,
+    /// Per task `(name, [(class, probability)])`, most probable first.
+    pub tasks: Vec<(String, Vec<(String, f32)>)>,
+}
+
+/// How a text is cut into tokens, and what it is embedded to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tokenized {
+    /// The text.
+    pub text: String,
+    /// `(token, id)` in order, special tokens included.
+    pub tokens: Vec<(String, u32)>,
+    /// Whether it was cut at the maximum length.
+    pub truncated: bool,
+    /// The sentence embedding.
+    pub embedding: Vec<f32>,
+}
+
+/// A device that work can run on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceInfo {
+    /// `cpu`, `cuda:0`: what the command line takes.
+    pub key: String,
+    /// `CPU, 2 threads`, `CUDA 0`: what people read.
+    pub name: String,
+}
+
+/// What the worker is doing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Busy {
+    /// In words: `loading the model`.
+    pub what: String,
+    /// 0 to 1, where it is known.
+    pub fraction: Option<f32>,
+}
+
+/// How much a notice matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Something went as asked.
+    Success,
+    /// Look at it.
+    Warning,
+    /// It did not work.
+    Error,
+}
+
+/// A sentence for the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// To dismiss it by.
+    pub id: u64,
+    /// How much it matters.
+    pub severity: Severity,
+    /// The sentence.
+    pub text: String,
+}
+
+/// A run of the project's history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunListing {
+    /// Its name.
+    pub name: String,
+    /// The preset's key.
+    pub preset: String,
+    /// `finished`, `stopped at step 12`, `failed: ...`, `unfinished`.
+    pub outcome: String,
+    /// Validation accuracy per task of the kept weights.
+    pub accuracy: Vec<(String, f64)>,
+}
+
+/// Everything that is shown.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// The draft.
+    pub project: Project,
+    /// The project's folder, once it has one.
+    pub dir: Option<PathBuf>,
+    /// The draft differs from the file.
+    pub dirty: bool,
+    /// There is an edit to undo.
+    pub can_undo: bool,
+    /// There is an edit to redo.
+    pub can_redo: bool,
+    /// The data.
+    pub data: Loadable<Arc<DataView>>,
+    /// The pretrained model.
+    pub model: Loadable<Arc<ModelSummary>>,
+    /// What the draft would do, or why it cannot; `None` without data or model.
+    pub plan: Option<Result<Arc<RunPlan>, String>>,
+    /// The run that is shown: the live one while there is one.
+    pub run: Option<RunView>,
+    /// All runs in the project's folder, oldest first.
+    pub runs: Vec<RunListing>,
+    /// The shown run, measured.
+    pub evaluation: Loadable<Arc<Evaluation>>,
+    /// Similarities of typed sentences.
+    pub similarity: Loadable<Arc<Similarity>>,
+    /// The map of the data.
+    pub map: Loadable<Arc<DataMap>>,
+    /// Neighbours of the clicked point.
+    pub neighbours: Loadable<Arc<Neighbours>>,
+    /// The playground's answer.
+    pub prediction: Loadable<Arc<Prediction>>,
+    /// The try-it box's answer.
+    pub tokenized: Loadable<Arc<Tokenized>>,
+    /// The last export.
+    pub export: Loadable<Arc<ExportReport>>,
+    /// Devices that can be chosen.
+    pub devices: Vec<DeviceInfo>,
+    /// Key of the chosen one.
+    pub device: String,
+    /// Why there is no CUDA, in a sentence; `None` when there is.
+    pub cuda_missing: Option<String>,
+    /// What the worker is doing, training apart.
+    pub busy: Option<Busy>,
+    /// Sentences for the user, oldest first.
+    pub notices: Vec<Notice>,
+}
+
+impl State {
+    /// True from the start of a run to its end.
+    #[must_use]
+    pub fn is_training(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.outcome.is_none())
+    }
+}

@@ -1,0 +1,1 @@
+//! Tokeniser, truncation and batches: text to ids as integers. It must never know a tensor.

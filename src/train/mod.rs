@@ -1,0 +1,5 @@
+//! Training.
+
+pub mod metrics;
+pub mod plan;
+pub mod preset;
