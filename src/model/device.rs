@@ -1,0 +1,110 @@
+//! The devices there are. CUDA is found at run time: libtorch's CUDA part is opened before the first tensor
+//! where it can be, and the reason is kept where it cannot.
+
+use std::path::{Path, PathBuf};
+
+use tch::{Cuda, Device};
+
+/// The devices that can be chosen, and why CUDA is not among them.
+#[derive(Clone, Debug)]
+pub struct Devices {
+    /// Keys and readable names, CPU first.
+    pub list: Vec<(String, String)>,
+    /// Why there is no CUDA device; `None` when there is one.
+    pub cuda_missing: Option<String>,
+}
+
+/// Looks for devices. `named` is a folder the user pointed to: a libtorch, or a Python environment with PyTorch.
+///
+/// Call it before the first tensor, from the thread that will own them.
+#[must_use]
+pub fn find(named: Option<&Path>) -> Devices {
+    let threads = tch::get_num_threads();
+    let mut list = vec![("cpu".to_owned(), format!("CPU, {threads} threads"))];
+    let loaded = load_cuda(named);
+    let count = if Cuda::is_available() { Cuda::device_count() } else { 0 };
+    for index in 0..count {
+        list.push((format!("cuda:{index}"), format!("CUDA {index}")));
+    }
+    let cuda_missing = if count > 0 {
+        None
+    } else {
+        Some(match loaded {
+            Ok(from) => format!("{} was loaded, but no NVIDIA driver or GPU answered.", from.display()),
+            Err(reason) => reason,
+        })
+    };
+    Devices { list, cuda_missing }
+}
+
+/// The device of a key: `cpu`, `cuda`, `cuda:1`.
+///
+/// # Errors
+/// A sentence that names the devices there are.
+pub fn parse(key: &str, devices: &Devices) -> Result<Device, String> {
+    let key = if key == "cuda" { "cuda:0" } else { key };
+    if devices.list.iter().any(|(known, _)| known == key) {
+        return Ok(match key.strip_prefix("cuda:").and_then(|index| index.parse().ok()) {
+            Some(index) => Device::Cuda(index),
+            None => Device::Cpu,
+        });
+    }
+    let known = devices.list.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>().join(", ");
+    let why = devices.cuda_missing.as_deref().filter(|_| key.starts_with("cuda")).unwrap_or_default();
+    Err(format!("there is no device \"{key}\" here; there is: {known}. {why}").trim_end().to_owned())
+}
+
+const CUDA_LIBRARY: &str = if cfg!(windows) { "torch_cuda.dll" } else { "libtorch_cuda.so" };
+
+fn load_cuda(named: Option<&Path>) -> Result<PathBuf, String> {
+    if cfg!(target_os = "macos") {
+        return Err("CUDA does not exist on macOS; training runs on the CPU.".into());
+    }
+    let candidates = candidates(named);
+    let Some(library) = candidates.iter().find(|path| path.is_file()) else {
+        return Err(format!(
+            "{CUDA_LIBRARY} was not found beside the app, in .libtorch or in a Python environment you named. \
+             Run `cargo xtask setup --cuda`, or name the environment whose PyTorch sees the GPU."
+        ));
+    };
+    open(library).map_err(|reason| format!("{} could not be loaded: {reason}.", library.display()))?;
+    Ok(library.clone())
+}
+
+fn candidates(named: Option<&Path>) -> Vec<PathBuf> {
+    let mut folders = Vec::new();
+    if let Some(named) = named {
+        folders.extend([named.to_owned(), named.join("lib"), named.join("torch/lib")]);
+        for lib in [named.join("lib"), named.join("Lib")] {
+            let pythons = std::fs::read_dir(&lib).into_iter().flatten().flatten();
+            folders.extend(pythons.map(|python| python.path().join("site-packages/torch/lib")));
+            folders.push(lib.join("site-packages/torch/lib"));
+        }
+    }
+    if let Some(folder) = std::env::current_exe().ok().as_deref().and_then(Path::parent) {
+        folders.extend([folder.to_owned(), folder.join("lib")]);
+    }
+    if let Some(libtorch) = std::env::var_os("LIBTORCH") {
+        folders.push(PathBuf::from(libtorch).join("lib"));
+    }
+    folders.push(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".libtorch/lib"));
+    folders.into_iter().map(|folder| folder.join(CUDA_LIBRARY)).collect()
+}
+
+#[expect(unsafe_code, reason = "opening a shared library runs its initialisers; it is libtorch's own CUDA part")]
+fn open(library: &Path) -> Result<(), String> {
+    #[cfg(unix)]
+    {
+        use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+        // SAFETY: the library belongs to the libtorch this program is linked to; it is kept open for ever.
+        let library = unsafe { Library::open(Some(library), RTLD_NOW | RTLD_GLOBAL) }.map_err(|e| e.to_string())?;
+        std::mem::forget(library);
+    }
+    #[cfg(not(unix))]
+    {
+        // SAFETY: as above.
+        let library = unsafe { libloading::Library::new(library) }.map_err(|e| e.to_string())?;
+        std::mem::forget(library);
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! What every encoder family offers, and the table of those that are built in.
+
+use std::ops::Range;
+
+use serde_json::Value;
+use tch::Tensor;
+
+use super::batch::TokenBatch;
+use super::error::ModelError;
+use super::layers::Dropout;
+use super::params::Params;
+use super::summary::TensorInfo;
+use super::{bert, distilbert};
+
+/// An encoder runs by ranges of layers, so that what lies below the frost line can be computed once and kept.
+pub trait Encoder: Send {
+    /// Ids to the states below the first layer, `[batch, seq, hidden]`.
+    fn embed(&self, batch: &TokenBatch, dropout: Dropout) -> Result<Tensor, ModelError>;
+
+    /// One layer, `[batch, seq, hidden]` in and out.
+    fn layer(&self, index: usize, hidden: &Tensor, batch: &TokenBatch, dropout: Dropout) -> Result<Tensor, ModelError>;
+
+    /// Layers `range` in order; `dropout` says of each layer what is dropped in it.
+    fn layers(
+        &self,
+        range: Range<usize>,
+        hidden: Tensor,
+        batch: &TokenBatch,
+        dropout: &dyn Fn(usize) -> Dropout,
+    ) -> Result<Tensor, ModelError> {
+        range.into_iter().try_fold(hidden, |hidden, index| self.layer(index, &hidden, batch, dropout(index)))
+    }
+}
+
+/// Sizes of an encoder, whatever its family calls them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shape {
+    /// Encoder layers.
+    pub layers: usize,
+    /// Size of a token state.
+    pub hidden: usize,
+    /// Attention heads per layer.
+    pub attention_heads: usize,
+    /// Entries of the vocabulary.
+    pub vocab_size: usize,
+    /// Most tokens in a text.
+    pub max_positions: usize,
+    /// Dropout in training, as config.json says.
+    pub dropout: Dropout,
+}
+
+/// A family's reading of a config.json: what the weights file must hold, and how to build the encoder from it.
+pub struct Blueprint {
+    /// Sizes.
+    pub shape: Shape,
+    /// Every tensor the encoder needs, in order from the input upward.
+    pub tensors: Vec<TensorInfo>,
+    /// Tensors that are kept for export when the file has them, though the embedding does not depend on them.
+    pub optional: Vec<TensorInfo>,
+    /// Builds the encoder over parameters of those names.
+    pub build: Box<dyn Fn(&Params) -> Result<Box<dyn Encoder>, ModelError> + Send>,
+}
+
+/// A family of encoders.
+pub struct Family {
+    /// `model_type` in config.json.
+    pub model_type: &'static str,
+    /// What its tensors' names start with in checkpoints that were saved with a head.
+    pub prefix: &'static str,
+    /// Whether exported tensors carry the prefix: some readers of DistilBERT want it.
+    pub prefix_on_export: bool,
+    /// `architectures` of an exported config.json.
+    pub architecture: &'static str,
+    /// Reads a config.json; the error is a reason in words.
+    pub read: fn(&Value) -> Result<Blueprint, String>,
+}
+
+/// Every family that is built in. To add one: a file beside `bert.rs`, and a line here.
+pub const FAMILIES: &[Family] = &[bert::FAMILY, distilbert::FAMILY];
+
+/// The family of a `model_type`.
+#[must_use]
+pub fn family(model_type: &str) -> Option<&'static Family> {
+    FAMILIES.iter().find(|family| family.model_type == model_type)
+}
+
+/// The built-in model types, for messages: `bert, distilbert`.
+#[must_use]
+pub fn known_types() -> String {
+    FAMILIES.iter().map(|family| family.model_type).collect::<Vec<_>>().join(", ")
+}
+
+/// Sizes that no encoder can have, refused before anything is allocated by them.
+pub(super) fn check_sizes(shape: &Shape, intermediate: usize) -> Result<(), String> {
+    const LARGEST: usize = 1 << 24;
+    let named = [
+        ("the number of layers", shape.layers),
+        ("the hidden size", shape.hidden),
+        ("the number of attention heads", shape.attention_heads),
+        ("the vocabulary size", shape.vocab_size),
+        ("the number of positions", shape.max_positions),
+        ("the intermediate size", intermediate),
+    ];
+    for (what, size) in named {
+        if size == 0 || size > LARGEST {
+            return Err(format!("{what} is {size}"));
+        }
+    }
+    if !shape.hidden.is_multiple_of(shape.attention_heads) {
+        return Err(format!("{} attention heads do not divide the hidden size {}", shape.attention_heads, shape.hidden));
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! The parameters by name: what the encoder reads, what the optimiser updates, what is written to disk.
+
+use std::collections::HashMap;
+
+use tch::{Device, Tensor};
+
+use super::error::ModelError;
+use super::summary::{Group, TensorInfo};
+
+/// A named tensor and the part of the model it belongs to.
+#[derive(Debug)]
+pub struct Param {
+    /// Name without the family's prefix; `heads.TASK.weight` for a head.
+    pub name: String,
+    /// The group.
+    pub group: Group,
+    /// The values: contiguous float32. Clones of it in the encoder share its memory.
+    pub tensor: Tensor,
+}
+
+impl Param {
+    /// Name, shape and group.
+    #[must_use]
+    pub fn info(&self) -> TensorInfo {
+        TensorInfo { name: self.name.clone(), shape: self.tensor.size(), group: self.group }
+    }
+}
+
+/// All parameters, in the order of the model from the input upward.
+#[derive(Debug, Default)]
+pub struct Params {
+    list: Vec<Param>,
+    index: HashMap<String, usize>,
+}
+
+impl Params {
+    /// Adds a parameter; one of the same name is replaced.
+    pub fn push(&mut self, param: Param) {
+        if let Some(&at) = self.index.get(&param.name) {
+            self.list[at] = param;
+            return;
+        }
+        self.index.insert(param.name.clone(), self.list.len());
+        self.list.push(param);
+    }
+
+    /// Takes away every parameter that `gone` says.
+    pub fn remove(&mut self, gone: impl Fn(&Param) -> bool) {
+        self.list.retain(|param| !gone(param));
+        self.index = self.list.iter().enumerate().map(|(at, param)| (param.name.clone(), at)).collect();
+    }
+
+    /// A parameter's tensor; shares its memory.
+    ///
+    /// # Errors
+    /// When there is no parameter of that name: the caller's family asks for one it did not declare.
+    pub fn get(&self, name: &str) -> Result<Tensor, ModelError> {
+        let at = self.index.get(name).ok_or_else(|| ModelError::Unfit(format!("no tensor named {name}")))?;
+        Ok(self.list[*at].tensor.shallow_clone())
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Param> {
+        self.list.iter()
+    }
+
+    /// The parameter at a place in the order.
+    #[must_use]
+    pub fn at(&self, index: usize) -> Option<&Param> {
+        self.list.get(index)
+    }
+
+    /// Number of tensors.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// True without any.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// A copy of every value, in order, on the same device.
+    pub fn snapshot(&self) -> Result<Vec<Tensor>, ModelError> {
+        let _guard = tch::no_grad_guard();
+        self.list.iter().map(|param| Ok(param.tensor.f_detach()?.f_copy()?)).collect()
+    }
+
+    /// Writes a snapshot back into the same memory.
+    pub fn restore(&self, snapshot: &[Tensor]) -> Result<(), ModelError> {
+        let _guard = tch::no_grad_guard();
+        for (param, saved) in self.list.iter().zip(snapshot) {
+            param.tensor.shallow_clone().f_copy_(saved)?;
+        }
+        Ok(())
+    }
+
+    /// Bytes of a parameter as they lie in memory, little-endian float32.
+    pub fn bytes(&self, index: usize) -> Result<Vec<u8>, ModelError> {
+        let Some(param) = self.list.get(index) else { return Ok(Vec::new()) };
+        tensor_bytes(&param.tensor)
+    }
+}
+
+/// Bytes of a float32 tensor, row-major, little-endian.
+pub fn tensor_bytes(tensor: &Tensor) -> Result<Vec<u8>, ModelError> {
+    let _guard = tch::no_grad_guard();
+    let flat = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
+    let mut bytes = vec![0u8; flat.numel() * 4];
+    flat.f_copy_data_u8(&mut bytes, flat.numel())?;
+    Ok(bytes)
+}
+
+trait Copied {
+    fn f_copy(&self) -> Result<Tensor, tch::TchError>;
+}
+
+impl Copied for Tensor {
+    fn f_copy(&self) -> Result<Tensor, tch::TchError> {
+        let mut copy = self.f_zeros_like()?;
+        copy.f_copy_(self)?;
+        Ok(copy)
+    }
+}

@@ -1,0 +1,190 @@
+//! The whole model: encoder, pooling, optional normalisation, and the task heads on the pooled embedding.
+
+use std::path::Path;
+
+use tch::{Device, Kind, Tensor};
+
+use super::batch::TokenBatch;
+use super::encoder::{Encoder, Family};
+use super::error::ModelError;
+use super::folder::Folder;
+use super::heads::{initial, Head, HeadSpec};
+use super::layers::Dropout;
+use super::params::Params;
+use super::pooling::{normalize, pool};
+use super::summary::{Group, ModelSummary};
+use super::weights::{file_sha256, list_tensors, read_params};
+
+/// A pretrained encoder with pooling, and a head per task.
+pub struct Model {
+    /// Names, shapes and sizes.
+    pub summary: ModelSummary,
+    /// The architecture.
+    pub family: &'static Family,
+    /// config.json, to be written again on export.
+    pub config: serde_json::Value,
+    /// Every parameter, heads included.
+    pub params: Params,
+    /// Dropout of trained parts, as config.json says.
+    pub dropout: Dropout,
+    /// The heads, in task order.
+    pub heads: Vec<Head>,
+    /// Where the parameters are.
+    pub device: Device,
+    encoder: Box<dyn Encoder>,
+}
+
+/// What one forward pass gives.
+#[derive(Debug)]
+pub struct Outputs {
+    /// Pooled embedding before normalisation, `[batch, hidden]`.
+    pub pooled: Tensor,
+    /// Per head: logits `[batch, classes]`.
+    pub logits: Vec<Tensor>,
+}
+
+impl Model {
+    /// Loads a model folder.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the folder, its JSON or its weights, in words; see [`ModelError`].
+    pub fn load(path: &Path, device: Device) -> Result<Self, ModelError> {
+        let folder = Folder::read(path)?;
+        let weights = folder.weights()?;
+        let blueprint = folder.blueprint;
+        let mut expected = blueprint.tensors;
+        let present = list_tensors(&weights)?;
+        for info in blueprint.optional {
+            let name = |file: &str| super::weights::canonical_name(file, folder.family.prefix);
+            if present.iter().any(|(file, _)| name(file) == info.name) {
+                expected.push(info);
+            }
+        }
+        let params = read_params(&weights, folder.family.prefix, &expected, device)?;
+        let encoder = (blueprint.build)(&params)?;
+        let shape = blueprint.shape;
+        let file_bytes = std::fs::metadata(&weights).map_err(ModelError::io(&weights))?.len();
+        let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+        let summary = ModelSummary {
+            path: path.to_owned(),
+            name,
+            model_type: folder.family.model_type.to_owned(),
+            layers: shape.layers,
+            hidden: shape.hidden,
+            attention_heads: shape.attention_heads,
+            vocab_size: shape.vocab_size,
+            max_positions: shape.max_positions,
+            max_seq_length: folder.max_seq_length.unwrap_or(shape.max_positions).min(shape.max_positions),
+            pooling: folder.pooling.0,
+            pooling_source: folder.pooling.1,
+            normalize: folder.normalize,
+            tensors: expected,
+            sha256: file_sha256(&weights)?,
+            file_bytes,
+        };
+        Ok(Self {
+            summary,
+            family: folder.family,
+            config: folder.config,
+            params,
+            dropout: shape.dropout,
+            heads: Vec::new(),
+            device,
+            encoder,
+        })
+    }
+
+    /// Replaces all heads by new ones, started from a seed.
+    ///
+    /// # Errors
+    /// When libtorch cannot allocate.
+    pub fn start_heads(&mut self, specs: &[HeadSpec], seed: u64) -> Result<(), ModelError> {
+        self.params.remove(|param| matches!(param.group, Group::Head(_)));
+        self.heads.clear();
+        for (index, spec) in specs.iter().enumerate() {
+            for param in initial(index, spec, self.summary.hidden, seed, self.device)? {
+                self.params.push(param);
+            }
+            self.heads.push(Head::over(&self.params, spec.clone())?);
+        }
+        Ok(())
+    }
+
+    /// Writes values into parameters of the same names; the shapes must be equal.
+    ///
+    /// # Errors
+    /// Names every parameter that got no value or one of another shape.
+    pub fn fill(&self, values: &[(String, Tensor)], file: &Path) -> Result<(), ModelError> {
+        let _guard = tch::no_grad_guard();
+        let mut problems = Vec::new();
+        for param in self.params.iter() {
+            let Some((_, value)) = values.iter().find(|(name, _)| *name == param.name) else {
+                problems.push(format!("tensor {} is missing", param.name));
+                continue;
+            };
+            if value.size() == param.tensor.size() {
+                param.tensor.shallow_clone().f_copy_(value)?;
+            } else {
+                problems.push(format!(
+                    "tensor {} has shape {:?}, expected {:?}",
+                    param.name,
+                    value.size(),
+                    param.tensor.size()
+                ));
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(ModelError::Mismatch { path: file.to_owned(), problems }) }
+    }
+
+    /// Token states below layer 0, `[batch, seq, hidden]`.
+    pub fn embed(&self, batch: &TokenBatch, dropout: Dropout) -> Result<Tensor, ModelError> {
+        self.encoder.embed(batch, dropout)
+    }
+
+    /// Token states after layers `range`, `[batch, seq, hidden]`.
+    pub fn layers(
+        &self,
+        range: std::ops::Range<usize>,
+        hidden: Tensor,
+        batch: &TokenBatch,
+        dropout: &dyn Fn(usize) -> Dropout,
+    ) -> Result<Tensor, ModelError> {
+        self.encoder.layers(range, hidden, batch, dropout)
+    }
+
+    /// Last hidden state in eval mode, `[batch, seq, hidden]`.
+    pub fn last_hidden_state(&self, batch: &TokenBatch) -> Result<Tensor, ModelError> {
+        let hidden = self.embed(batch, Dropout::OFF)?;
+        self.layers(0..self.summary.layers, hidden, batch, &|_| Dropout::OFF)
+    }
+
+    /// Pools token states to `[batch, hidden]`.
+    pub fn pool(&self, hidden: &Tensor, batch: &TokenBatch) -> Result<Tensor, ModelError> {
+        pool(self.summary.pooling, hidden, batch)
+    }
+
+    /// Pooled embedding and every head's logits, in eval mode, without gradients.
+    pub fn infer(&self, batch: &TokenBatch) -> Result<Outputs, ModelError> {
+        let _guard = tch::no_grad_guard();
+        let pooled = self.pool(&self.last_hidden_state(batch)?, batch)?;
+        let logits = self.heads.iter().map(|head| head.forward(&pooled, 0.0)).collect::<Result<_, _>>()?;
+        Ok(Outputs { pooled, logits })
+    }
+
+    /// The sentence embedding as it is exported: pooled, and normalised where the model says so.
+    pub fn finish(&self, pooled: &Tensor) -> Result<Tensor, ModelError> {
+        if self.summary.normalize { normalize(pooled) } else { Ok(pooled.shallow_clone()) }
+    }
+}
+
+/// Copies a float tensor to a row-major vector.
+///
+/// # Errors
+/// When libtorch cannot.
+pub fn to_vec(tensor: &Tensor) -> Result<Vec<f32>, ModelError> {
+    let _guard = tch::no_grad_guard();
+    let flat = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?;
+    let mut values = vec![0f32; flat.numel()];
+    flat.f_copy_data(&mut values, flat.numel())?;
+    Ok(values)
+}
