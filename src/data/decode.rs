@@ -145,8 +145,10 @@ fn legacy(raw: &[u8]) -> (&'static Encoding, String) {
     if guess != WINDOWS_1252 && believed {
         return (guess, guess.name().to_ascii_lowercase());
     }
-    let uses_c1 = raw.iter().any(|byte| (0x80..=0x9f).contains(byte));
-    (WINDOWS_1252, if uses_c1 { "cp1252" } else { "iso-8859-1" }.to_owned())
+    // Five of those bytes are characters in neither.
+    let only_1252 =
+        |byte: &u8| matches!(byte, 0x80..=0x9f) && !matches!(byte, 0x81 | 0x8d | 0x8f | 0x90 | 0x9d);
+    (WINDOWS_1252, if raw.iter().any(only_1252) { "cp1252" } else { "iso-8859-1" }.to_owned())
 }
 
 const DETECTOR_SAMPLE: usize = 1 << 20;
@@ -182,6 +184,8 @@ mod tests {
         let (encoding, text) = told(b"text\nit\x92s \x93fine\x94 \x97 really\n");
         assert_eq!(encoding, "cp1252");
         assert_eq!(text, "text\nit’s “fine” — really\n");
+        let (encoding, _) = told(b"text\ncaf\xe9 ni\xf1o, and a stray \xc5\x8d\n");
+        assert_eq!(encoding, "iso-8859-1");
     }
 
     #[test]

@@ -158,18 +158,19 @@ impl<'a> Source<'a> {
             if let Err(error) = outcome {
                 return Some(Err(RowProblem { line, reason: reason_of(&error) }));
             }
-            if self.quoting && self.end == self.body.len() && sniff::ends_inside_quotes(raw, self.delimiter) {
+            let runs_on = self.end == self.body.len() || raw.trim_ascii_end().contains(&self.newline);
+            if self.quoting && runs_on && sniff::is_badly_quoted(raw, self.delimiter) {
                 return Some(Err(self.skip_open_quote(line)));
             }
             return Some(Ok(line));
         }
     }
 
-    /// The record swallowed the rest of the file: what comes after its first line is read anew.
+    /// The record swallowed lines that are records of their own: what comes after its first line is read anew.
     fn skip_open_quote(&mut self, line: u64) -> RowProblem {
         let raw = self.body.get(self.start..).unwrap_or_default();
         let after = raw.iter().position(|byte| *byte == self.newline).map(|at| self.start + at + 1);
-        let reason = "opens a quote that is never closed".to_owned();
+        let reason = "opens a quote that is not closed where a cell ends".to_owned();
         match after {
             Some(after) if self.restarts < MOST_RESTARTS => {
                 self.restarts += 1;
@@ -179,7 +180,10 @@ impl<'a> Source<'a> {
                 self.reader = reader(rest, self.delimiter, self.quoting);
                 RowProblem { line, reason }
             }
-            Some(_) => RowProblem { line, reason: format!("{reason}; the rest of the file was not read") },
+            Some(_) => {
+                let last = line + count(self.newline, raw.get(..self.end - self.start).unwrap_or(raw));
+                RowProblem { line, reason: format!("{reason}, and takes the lines up to {last} with it") }
+            }
             None => RowProblem { line, reason },
         }
     }

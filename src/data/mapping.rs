@@ -158,7 +158,7 @@ pub(super) fn guess_of(tables: &[&Table]) -> Mapping {
 
 /// By name, else by a word in the name, else the column with the longest prose, else the first one.
 fn text_column<'a>(columns: &[&'a Profile]) -> Option<&'a Profile> {
-    let prose: Vec<&Profile> = columns.iter().copied().filter(|column| column.is_prose()).collect();
+    let prose: Vec<&Profile> = columns.iter().copied().filter(|column| column.may_be_prose()).collect();
     let named = TEXT_NAMES.iter().find_map(|name| prose.iter().find(|column| normal(&column.name) == *name));
     let partly_named = || {
         TEXT_NAMES.iter().find_map(|name| {

@@ -87,9 +87,9 @@ impl Profile {
         self.dates_or_links * 2 > self.filled
     }
 
-    /// Language rather than numbers, links or lists.
-    pub(super) fn is_prose(&self) -> bool {
-        self.filled > 0 && !self.is_numeric() && !self.is_nested() && !self.is_date_or_link()
+    /// Language rather than numbers, links or lists, as far as there is anything.
+    pub(super) fn may_be_prose(&self) -> bool {
+        !self.is_numeric() && !self.is_nested() && !self.is_date_or_link()
     }
 }
 

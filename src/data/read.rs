@@ -135,3 +135,13 @@ fn refuse_other_formats(path: &Path, body: &[u8]) -> Result<(), DataError> {
         None => Ok(()),
     }
 }
+
+/// A table from bytes in memory, as if they were a file of that name; bad rows are skipped.
+#[cfg(test)]
+pub(super) fn table_in_memory(name: &str, bytes: &[u8]) -> Result<Table, DataError> {
+    let options = ReadOptions { on_problem: OnProblem::Skip, ..ReadOptions::default() };
+    table_of(Path::new(name), RawBytes::Owned(bytes.to_vec()), &options, &|_, _| true)
+}
+
+#[cfg(test)]
+mod tests;

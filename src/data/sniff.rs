@@ -47,21 +47,30 @@ pub(super) fn delimiter(extension: &str, body: &[u8]) -> u8 {
     let mut lone = None;
     for candidate in candidates {
         let quoting = !quotes_are_literal(window, candidate);
-        let widths: Vec<usize> = sample(body, candidate, quoting).iter().map(Vec::len).collect();
+        let records = sample(body, candidate, quoting);
+        let widths: Vec<usize> = records.iter().map(Vec::len).collect();
         if widths.iter().all(|width| *width == 1) {
             lone = lone.or(Some(candidate));
         }
-        let score = consistency(&widths);
+        let mut score = consistency(&widths);
+        // Usual names side by side are a header, however ragged the rows below.
+        let first = records.first().map(Vec::as_slice).unwrap_or_default();
+        if first.len() > 1 && first.iter().filter(|cell| is_usual_name(cell)).count() * 2 > first.len() {
+            score = CONSISTENT + (1.0 - CONSISTENT) * score;
+        }
         if score > best.map_or(0.0, |(score, _)| score) {
             best = Some((score, candidate));
         }
     }
     match best {
-        Some((score, candidate)) if score >= 0.5 => candidate,
+        Some((score, candidate)) if score >= CONSISTENT => candidate,
         // One column: a byte that cuts nothing.
         _ => lone.unwrap_or(ONE_COLUMN),
     }
 }
+
+/// Share of equally wide records from which on cells, and not commas in prose, are believed in.
+const CONSISTENT: f64 = 0.6;
 
 /// ASCII's own unit separator: for plain lines, in which every usual delimiter is a character of the text.
 const ONE_COLUMN: u8 = 0x1f;
@@ -97,7 +106,7 @@ pub(super) fn quotes_are_literal(body: &[u8], delimiter: u8) -> bool {
     for byte in body {
         state = match (state, *byte) {
             (Cell::Quoted, b'"') => Cell::AfterQuote,
-            (Cell::Start, b'"') | (Cell::Quoted, _) | (Cell::AfterQuote, b'"') => Cell::Quoted,
+            (Cell::Start | Cell::AfterQuote, b'"') | (Cell::Quoted, _) => Cell::Quoted,
             (Cell::AfterQuote, b'\t' | b'\r' | b'\n') => {
                 proper += 1;
                 Cell::Start
@@ -127,14 +136,16 @@ enum Cell {
     AfterQuote,
 }
 
-/// True when a record breaks off inside a quoted cell.
-pub(super) fn ends_inside_quotes(record: &[u8], delimiter: u8) -> bool {
+/// True when a record breaks off inside a quoted cell, or goes on behind one without a delimiter: its quotes
+/// then are not where whoever wrote it meant them to be.
+pub(super) fn is_badly_quoted(record: &[u8], delimiter: u8) -> bool {
     let mut state = Cell::Start;
-    for byte in record {
+    for byte in record.trim_ascii_end() {
         state = match (state, *byte) {
             (Cell::Quoted, b'"') => Cell::AfterQuote,
-            (Cell::Start, b'"') | (Cell::Quoted, _) | (Cell::AfterQuote, b'"') => Cell::Quoted,
+            (Cell::Start | Cell::AfterQuote, b'"') | (Cell::Quoted, _) => Cell::Quoted,
             (_, other) if other == delimiter => Cell::Start,
+            (Cell::AfterQuote, _) => return true,
             _ => Cell::Plain,
         };
     }
@@ -194,13 +205,16 @@ const USUAL_NAMES: &[&str] = &[
     "lang",
 ];
 
+fn is_usual_name(cell: &str) -> bool {
+    USUAL_NAMES.contains(&cell.trim().to_lowercase().as_str())
+}
+
 /// Whether the first record names the columns.
 pub(super) fn first_is_header(records: &[Vec<String>]) -> bool {
     let Some((first, rest)) = records.split_first() else {
         return false;
     };
-    let usual = |cell: &String| USUAL_NAMES.contains(&cell.trim().to_lowercase().as_str());
-    if first.iter().all(usual) {
+    if first.iter().all(|cell| is_usual_name(cell)) {
         return true;
     }
     let below = |column: usize| rest.iter().filter_map(move |record| record.get(column));
@@ -209,7 +223,7 @@ pub(super) fn first_is_header(records: &[Vec<String>]) -> bool {
     if repeated {
         return false;
     }
-    if first.iter().any(usual) {
+    if first.iter().any(|cell| is_usual_name(cell)) {
         return true;
     }
     let numeric = |cell: &str| cell.trim().parse::<f64>().is_ok();
@@ -243,7 +257,7 @@ mod tests {
 
     #[test]
     fn the_delimiter_is_the_one_that_cuts_evenly() {
-        let cases: [(&str, &str, u8); 8] = [
+        let cases: [(&str, &str, u8); 9] = [
             ("csv", "text,label\n\"a; b; c\",x\n\"d, e\",y\n", b','),
             ("csv", "text;label\nfirst, of two, things;x\nplain;y\n", b';'),
             ("csv", "text\tlabel\none, two\tx\nthree\ty\n", b'\t'),
@@ -251,7 +265,8 @@ mod tests {
             ("tsv", "a,b\tc,d\ne,f\tg,h\n", b'\t'),
             ("csv", "\"over\nlines, with; all\",x\nshort,y\n", b','),
             ("txt", "Hello, world.\nNo comma here.\nOne, two, three.\n", b'\t'),
-            ("txt", "a\tb; c, d | e\nplain\nf, g\n", ONE_COLUMN),
+            ("txt", "a\tb; c, d | e\nplain\nf, g, h\nplain, too\n", ONE_COLUMN),
+            ("csv", "text,label\nno label here\nnor here\nnor, perhaps, here\n", b','),
         ];
         for (extension, body, expected) in cases {
             assert_eq!(char::from(delimiter(extension, body.as_bytes())), char::from(expected), "{body:?}");
