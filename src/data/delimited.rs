@@ -37,7 +37,7 @@ pub(super) fn read(
         }
     } else {
         let widths: Vec<usize> = sample.iter().map(Vec::len).collect();
-        column_names(std::iter::repeat_n("", sniff::usual_width(&widths)))
+        column_names(std::iter::repeat_n("", sniff::usual_width(&widths).max(1)))
     };
 
     let (rows, bytes) = estimate(&sample, body.len(), names.len());
