@@ -1,6 +1,8 @@
 //! The data card: what a user should know of the rows before training on them.
 
-use super::dataset::{Dataset, Split};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::dataset::{Dataset, Split, TaskLabels};
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,9 +53,301 @@ impl DataCard {
         self.rows[split as usize]
     }
 
-    /// Reads the card off a data set.
+    /// Reads the card off a data set; warnings come first among the findings.
     #[must_use]
-    pub fn of(_dataset: &Dataset) -> Self {
-        Self::default()
+    pub fn of(dataset: &Dataset) -> Self {
+        let mut rows = [0; 3];
+        for split in &dataset.splits {
+            bump(&mut rows, *split);
+        }
+        let tasks: Vec<TaskCounts> = dataset.tasks.iter().map(|task| TaskCounts::of(dataset, task)).collect();
+        let texts = SameTexts::of(dataset);
+        let mut findings = Vec::new();
+        findings.extend(unlabelled(dataset));
+        for (task, counts) in dataset.tasks.iter().zip(&tasks) {
+            findings.extend(class_findings(dataset, task, counts, rows));
+            findings.extend(look_alike_classes(task));
+            findings.extend(texts.conflicts(task));
+        }
+        findings.extend(texts.leaks(dataset));
+        findings.extend(texts.duplicates(dataset));
+        findings.extend(odd_characters(dataset));
+        findings.sort_by_key(|finding| finding.weight == Weight::Note);
+        Self { rows, tasks, findings }
     }
 }
+
+impl TaskCounts {
+    fn of(dataset: &Dataset, task: &TaskLabels) -> Self {
+        let mut classes: Vec<(String, [usize; 3])> =
+            task.classes.iter().map(|class| (class.clone(), [0; 3])).collect();
+        let mut missing = [0; 3];
+        for (label, split) in task.labels.iter().zip(&dataset.splits) {
+            match label.and_then(|label| classes.get_mut(label as usize)) {
+                Some((_, counts)) => bump(counts, *split),
+                None => bump(&mut missing, *split),
+            }
+        }
+        Self { task: task.name.clone(), classes, missing }
+    }
+
+    fn labelled(&self, split: Split) -> usize {
+        self.classes.iter().map(|(_, counts)| counts[split as usize]).sum()
+    }
+}
+
+const fn bump(counts: &mut [usize; 3], split: Split) {
+    counts[split as usize] += 1;
+}
+
+fn warning(text: String, rows: Vec<usize>) -> Finding {
+    Finding { weight: Weight::Warning, text, rows }
+}
+
+fn note(text: String, rows: Vec<usize>) -> Finding {
+    Finding { weight: Weight::Note, text, rows }
+}
+
+/// `1 row`, `2 rows`.
+fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The first names of a list, quoted.
+fn quoted<S: AsRef<str>>(names: &[S]) -> String {
+    const SHOWN: usize = 5;
+    let first: Vec<String> = names.iter().take(SHOWN).map(|name| format!("\"{}\"", name.as_ref())).collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
+fn rows_where(dataset: &Dataset, keep: impl Fn(usize, Split) -> bool) -> Vec<usize> {
+    dataset.splits.iter().enumerate().filter(|(row, split)| keep(*row, **split)).map(|(row, _)| row).collect()
+}
+
+/// Rows of a task's classes, of all splits.
+fn rows_of_classes(task: &TaskLabels, classes: &BTreeSet<u32>) -> Vec<usize> {
+    let has = |label: &Option<u32>| label.is_some_and(|label| classes.contains(&label));
+    task.labels.iter().enumerate().filter(|(_, label)| has(label)).map(|(row, _)| row).collect()
+}
+
+fn unlabelled(dataset: &Dataset) -> Option<Finding> {
+    let bare =
+        |row: usize| dataset.tasks.iter().all(|task| task.labels.get(row).copied().flatten().is_none());
+    let rows = rows_where(dataset, |row, split| split == Split::Train && bare(row));
+    let found = !dataset.tasks.is_empty() && !rows.is_empty();
+    found.then(|| {
+        note(
+            format!(
+                "{} without a label of any task: no task learns from it.",
+                counted(rows.len(), "training row")
+            ),
+            rows,
+        )
+    })
+}
+
+/// One class, classes that cannot be learnt or hardly, imbalance, nothing to measure on.
+fn class_findings(
+    dataset: &Dataset,
+    task: &TaskLabels,
+    counts: &TaskCounts,
+    rows: [usize; 3],
+) -> Vec<Finding> {
+    let name = &task.name;
+    let mut findings = Vec::new();
+    let classes_where = |keep: &dyn Fn(&[usize; 3]) -> bool| -> (Vec<&str>, BTreeSet<u32>) {
+        let kept = counts.classes.iter().zip(0..).filter(|((_, count), _)| keep(count));
+        kept.map(|((class, _), index)| (class.as_str(), index)).unzip()
+    };
+    if let [(only, _)] = counts.classes.as_slice() {
+        let text = format!("Task \"{name}\" has one class only, \"{only}\": there is nothing to tell apart.");
+        findings.push(warning(
+            text,
+            rows_where(dataset, |row, _| task.labels.get(row).copied().flatten().is_some()),
+        ));
+    } else if counts.classes.is_empty() {
+        findings.push(warning(format!("Task \"{name}\" has no label in any row."), Vec::new()));
+    }
+    if counts.labelled(Split::Train) > 0 {
+        let (unseen, indices) = classes_where(&|count| count[0] == 0);
+        if !unseen.is_empty() {
+            let text = format!(
+                "Task \"{name}\": {} in validation or test only, so that the model cannot learn {}.",
+                match unseen.len() {
+                    1 => format!("class {} occurs", quoted(&unseen)),
+                    many => format!("{many} classes ({}) occur", quoted(&unseen)),
+                },
+                if unseen.len() == 1 { "it" } else { "them" }
+            );
+            findings.push(warning(text, rows_of_classes(task, &indices)));
+        }
+        let (single, indices) = classes_where(&|count| count[0] == 1);
+        if !single.is_empty() {
+            let text = format!(
+                "Task \"{name}\": {} a single training row. One example is hardly enough to learn from.",
+                match single.len() {
+                    1 => format!("class {} has", quoted(&single)),
+                    many => format!("{many} classes ({}) have", quoted(&single)),
+                }
+            );
+            findings.push(warning(text, rows_of_classes(task, &indices)));
+        }
+    }
+    let seen = || counts.classes.iter().filter(|(_, count)| count[0] > 0);
+    let largest = seen().max_by_key(|(_, count)| count[0]);
+    let smallest = seen().min_by_key(|(_, count)| count[0]);
+    if let (Some((most, large)), Some((least, small))) = (largest, smallest)
+        && large[0] > 10 * small[0]
+    {
+        findings.push(note(
+            format!(
+                "Task \"{name}\" is out of balance: {} of \"{most}\", {} of \"{least}\". Look at macro F1 beside accuracy.",
+                counted(large[0], "training row"),
+                small[0]
+            ),
+            Vec::new(),
+        ));
+    }
+    for split in [Split::Valid, Split::Test] {
+        if rows[split as usize] > 0 && counts.labelled(split) == 0 {
+            let text = format!(
+                "Task \"{name}\" has no label in the {} rows: it cannot be measured there.",
+                split.name()
+            );
+            findings.push(warning(text, Vec::new()));
+        }
+    }
+    findings
+}
+
+/// Classes that are one class spelt in several ways.
+fn look_alike_classes(task: &TaskLabels) -> Vec<Finding> {
+    let mut spellings: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for (class, index) in task.classes.iter().zip(0..) {
+        let bare: String =
+            class.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect();
+        spellings.entry(bare).or_default().push(index);
+    }
+    let several = spellings.into_values().filter(|classes| classes.len() > 1);
+    several
+        .map(|classes| {
+            let names: Vec<&String> = classes.iter().filter_map(|index| task.classes.get(*index as usize)).collect();
+            let text = format!(
+                "Task \"{}\": the classes {} differ in capitals or spaces only, and count as different classes.",
+                task.name,
+                quoted(&names)
+            );
+            warning(text, rows_of_classes(task, &classes.into_iter().collect()))
+        })
+        .collect()
+}
+
+/// Rows that share a text, for the texts that occur more than once.
+struct SameTexts {
+    groups: Vec<Vec<usize>>,
+}
+
+impl SameTexts {
+    fn of(dataset: &Dataset) -> Self {
+        let mut places: HashMap<&str, usize> = HashMap::with_capacity(dataset.rows());
+        let mut groups: Vec<Vec<usize>> = Vec::new();
+        for (row, text) in dataset.texts.iter().enumerate() {
+            let place = *places.entry(text.unwrap_or_default()).or_insert(groups.len());
+            match groups.get_mut(place) {
+                Some(group) => group.push(row),
+                None => groups.push(vec![row]),
+            }
+        }
+        groups.retain(|group| group.len() > 1);
+        Self { groups }
+    }
+
+    /// Texts that carry different classes of one task.
+    fn conflicts(&self, task: &TaskLabels) -> Option<Finding> {
+        let label = |row: &usize| task.labels.get(*row).copied().flatten();
+        let disagree =
+            |group: &&Vec<usize>| group.iter().filter_map(label).collect::<BTreeSet<_>>().len() > 1;
+        let found: Vec<&Vec<usize>> = self.groups.iter().filter(disagree).collect();
+        let mut rows: Vec<usize> = found.iter().flat_map(|group| group.iter().copied()).collect();
+        rows.sort_unstable();
+        (!found.is_empty()).then(|| {
+            let (texts, carry) =
+                (counted(found.len(), "text"), if found.len() == 1 { "carries" } else { "carry" });
+            warning(
+                format!("Task \"{}\": {texts} {carry} different labels in different rows.", task.name),
+                rows,
+            )
+        })
+    }
+
+    /// Texts of one split that also stand in another.
+    fn leaks(&self, dataset: &Dataset) -> Vec<Finding> {
+        let split = |row: &usize| dataset.splits.get(*row).copied();
+        let shared = |seen: Split, measured: Split| -> Vec<usize> {
+            let both = self.groups.iter().filter(|group| group.iter().any(|row| split(row) == Some(seen)));
+            let mut rows: Vec<usize> =
+                both.flatten().copied().filter(|row| split(row) == Some(measured)).collect();
+            rows.sort_unstable();
+            rows
+        };
+        let pairs = [(Split::Train, Split::Valid), (Split::Train, Split::Test), (Split::Valid, Split::Test)];
+        pairs
+            .into_iter()
+            .map(|(seen, measured)| (seen, measured, shared(seen, measured)))
+            .filter(|(_, _, rows)| !rows.is_empty())
+            .map(|(seen, measured, rows)| {
+                let text = format!(
+                    "{} a text that is also in {}: figures on {} will look better than they are.",
+                    match rows.len() {
+                        1 => format!("1 {} row has", measured.name()),
+                        many => format!("{many} {} rows have", measured.name()),
+                    },
+                    seen.name(),
+                    measured.name()
+                );
+                warning(text, rows)
+            })
+            .collect()
+    }
+
+    /// Training rows that say what an earlier one says, text and labels.
+    fn duplicates(&self, dataset: &Dataset) -> Option<Finding> {
+        let labels = |row: usize| -> Vec<Option<u32>> {
+            dataset.tasks.iter().map(|task| task.labels.get(row).copied().flatten()).collect()
+        };
+        let mut rows = Vec::new();
+        for group in &self.groups {
+            let mut seen = BTreeSet::new();
+            let training = group.iter().filter(|row| dataset.splits.get(**row) == Some(&Split::Train));
+            rows.extend(training.copied().filter(|row| !seen.insert(labels(*row))));
+        }
+        rows.sort_unstable();
+        (!rows.is_empty()).then(|| {
+            let repeat = if rows.len() == 1 { "repeats" } else { "repeat" };
+            note(
+                format!("{} {repeat} an earlier one, text and labels.", counted(rows.len(), "training row")),
+                rows,
+            )
+        })
+    }
+}
+
+/// Characters that no person typed: control characters, and the mark of bytes that could not be decoded.
+fn odd_characters(dataset: &Dataset) -> Option<Finding> {
+    let odd = |c: char| (c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}')) || c == '\u{fffd}';
+    let rows = rows_where(dataset, |row, _| dataset.text(row).chars().any(odd));
+    (!rows.is_empty()).then(|| {
+        let hold = if rows.len() == 1 { "holds" } else { "hold" };
+        let text = format!(
+            "{} {hold} control characters or undecodable bytes: was the file saved in another encoding?",
+            counted(rows.len(), "text")
+        );
+        warning(text, rows)
+    })
+}
+
+#[cfg(test)]
+mod tests;

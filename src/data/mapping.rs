@@ -1,5 +1,7 @@
 //! Which column is the text, which are tasks: guessed from the usual names, edited by the user.
 
+use super::profile::Profile;
+use super::split::split_of_word;
 use super::table::Table;
 
 /// Columns and the parts that they play.
@@ -30,8 +32,222 @@ impl TaskColumn {
     }
 }
 
-/// Guesses the mapping of a table; see the module's tests for the conventions.
+/// Names of text columns, the likeliest first.
+const TEXT_NAMES: [&str; 19] = [
+    "text",
+    "sentence",
+    "content",
+    "review",
+    "document",
+    "utterance",
+    "question",
+    "message",
+    "comment",
+    "tweet",
+    "query",
+    "body",
+    "post",
+    "description",
+    "sentence1",
+    "premise",
+    "anchor",
+    "title",
+    "headline",
+];
+
+/// Words that name label columns, alone or as part of a name (`topic_label`).
+const LABEL_WORDS: [&str; 24] = [
+    "label",
+    "labels",
+    "target",
+    "class",
+    "category",
+    "categories",
+    "intent",
+    "topic",
+    "sentiment",
+    "emotion",
+    "stance",
+    "polarity",
+    "score",
+    "domain",
+    "department",
+    "genre",
+    "type",
+    "kind",
+    "tag",
+    "rating",
+    "stars",
+    "priority",
+    "severity",
+    "urgency",
+];
+
+/// Words of columns that say something about a row and are not to be learnt.
+const FACT_WORDS: [&str; 40] = [
+    "id",
+    "ids",
+    "idx",
+    "index",
+    "uid",
+    "uuid",
+    "guid",
+    "hash",
+    "key",
+    "url",
+    "link",
+    "path",
+    "file",
+    "filename",
+    "source",
+    "date",
+    "time",
+    "datetime",
+    "timestamp",
+    "year",
+    "month",
+    "day",
+    "created",
+    "updated",
+    "author",
+    "user",
+    "username",
+    "annotator",
+    "worker",
+    "name",
+    "count",
+    "length",
+    "age",
+    "price",
+    "votes",
+    "likes",
+    "version",
+    "lang",
+    "language",
+    "fold",
+];
+
+/// Names of columns that assign rows to splits.
+const SPLIT_NAMES: [&str; 7] = ["split", "set", "partition", "fold", "subset", "dataset_split", "data_split"];
+
+/// Guesses the mapping of tables that belong together; the module's tests hold the conventions.
 #[must_use]
-pub fn guess(_table: &Table) -> Mapping {
-    Mapping::default()
+pub fn guess(tables: &[Table]) -> Mapping {
+    guess_of(&tables.iter().collect::<Vec<_>>())
 }
+
+/// The same for tables that lie apart.
+pub(super) fn guess_of(tables: &[&Table]) -> Mapping {
+    let columns = Profile::all(tables);
+    let rows: usize = tables.iter().map(|table| table.rows()).sum();
+    let split = columns.iter().find(|column| assigns_splits(column, tables));
+    let free: Vec<&Profile> =
+        columns.iter().filter(|column| split.is_none_or(|split| split.name != column.name)).collect();
+    let Some(text) = text_column(&free) else {
+        return Mapping::default();
+    };
+    let candidates: Vec<&Profile> =
+        free.iter().copied().filter(|column| column.name != text.name && is_task(column, rows)).collect();
+    let tasks = candidates
+        .iter()
+        .filter(|column| !is_spelt_out_elsewhere(column, &candidates))
+        .map(|column| TaskColumn::named(&column.name))
+        .collect();
+    Mapping { text: text.name.clone(), tasks, split: split.map(|column| column.name.clone()) }
+}
+
+/// By name, else by a word in the name, else the column with the longest prose, else the first one.
+fn text_column<'a>(columns: &[&'a Profile]) -> Option<&'a Profile> {
+    let prose: Vec<&Profile> = columns.iter().copied().filter(|column| column.may_be_prose()).collect();
+    let named = TEXT_NAMES.iter().find_map(|name| prose.iter().find(|column| normal(&column.name) == *name));
+    let partly_named = || {
+        TEXT_NAMES.iter().find_map(|name| {
+            prose.iter().find(|column| {
+                let name_words = words(&column.name);
+                name_words.iter().any(|word| word == name)
+                    && !name_words
+                        .iter()
+                        .any(|word| is_one_of(word, &LABEL_WORDS) || is_one_of(word, &FACT_WORDS))
+            })
+        })
+    };
+    let longest = || prose.iter().max_by(|a, b| a.mean_length().total_cmp(&b.mean_length()));
+    named.or_else(partly_named).or_else(longest).or_else(|| columns.first()).copied()
+}
+
+/// Whether a column's values are classes. A name that says so needs less evidence than values alone.
+fn is_task(column: &Profile, rows: usize) -> bool {
+    if column.is_nested() || column.is_date_or_link() || column.mean_length() > 60.0 {
+        return false;
+    }
+    let name_words = words(&column.name);
+    let says_fact = name_words.iter().any(|word| is_one_of(word, &FACT_WORDS));
+    let says_label = name_words.iter().any(|word| is_one_of(word, &LABEL_WORDS));
+    let most = (rows / 20).max(50);
+    let enough_each = column.distinct * 2 <= column.filled;
+    if says_label && !name_words.iter().any(|word| matches!(word.as_str(), "id" | "ids" | "idx" | "index")) {
+        // A score of 3.8 is measured, not chosen from classes.
+        let measured = column.is_fractional() && column.distinct > 2;
+        return column.distinct >= 1 && !measured && (column.distinct <= most || enough_each);
+    }
+    if says_fact || TEXT_NAMES.contains(&normal(&column.name).as_str()) || column.distinct < 2 || !enough_each
+    {
+        return false;
+    }
+    if column.is_numeric() {
+        !column.is_fractional() && column.distinct <= 10
+    } else {
+        column.distinct <= most
+    }
+}
+
+/// True for the numbers in `label` when `label_text` or `label_name` spells the same classes out.
+fn is_spelt_out_elsewhere(column: &Profile, candidates: &[&Profile]) -> bool {
+    let spelt = [format!("{}_text", normal(&column.name)), format!("{}_name", normal(&column.name))];
+    column.is_numeric() && candidates.iter().any(|other| spelt.contains(&normal(&other.name)))
+}
+
+/// Every value says train, valid or test in one of the usual ways.
+fn assigns_splits(column: &Profile, tables: &[&Table]) -> bool {
+    let mut values = tables
+        .iter()
+        .filter_map(|table| table.column(&column.name))
+        .flat_map(|found| found.cells.iter().flatten())
+        .filter(|cell| !cell.trim().is_empty())
+        .peekable();
+    SPLIT_NAMES.contains(&normal(&column.name).as_str())
+        && values.peek().is_some()
+        && values.all(|cell| split_of_word(cell).is_some())
+}
+
+fn is_one_of(word: &str, list: &[&str]) -> bool {
+    list.contains(&word)
+}
+
+/// A name in small letters, with `_` for whatever separates its words.
+fn normal(name: &str) -> String {
+    words(name).join("_")
+}
+
+/// `topicLabel`, `topic-label` and `Topic label` are two words.
+fn words(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let (mut word, mut was_small) = (String::new(), false);
+    for character in name.chars() {
+        let starts_word = character.is_uppercase() && was_small;
+        if (starts_word || !character.is_alphanumeric()) && !word.is_empty() {
+            words.push(std::mem::take(&mut word));
+        }
+        if character.is_alphanumeric() {
+            word.extend(character.to_lowercase());
+        }
+        was_small = character.is_lowercase();
+    }
+    if !word.is_empty() {
+        words.push(word);
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests;

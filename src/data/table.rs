@@ -25,7 +25,7 @@ pub struct FileFacts {
     pub path: PathBuf,
     /// Its format.
     pub format: Format,
-    /// The encoding's usual name: `UTF-8`, `UTF-8 with BOM`, `UTF-16LE`, `windows-1252` ...
+    /// The encoding: `utf-8`, `utf-8-sig` (with a mark), `utf-16`, `iso-8859-1`, `cp1252`, or another one's name.
     pub encoding: String,
     /// Whether the first record names the columns.
     pub has_header: bool,

@@ -1,1 +1,8 @@
-//! Tokeniser, truncation and batches: text to ids as integers. It must never know a tensor.
+//! Texts to token ids, and ids to batches.
+//!
+//! [`tokenizer::Tokenizer`] makes a [`token_set::TokenSet`] of integers; [`batches`] says which rows go through
+//! the model together. It must never know a tensor, a label or a window.
+
+pub mod batches;
+pub mod token_set;
+pub mod tokenizer;

@@ -1,0 +1,209 @@
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::data::mapping::TaskColumn;
+use crate::data::read::table_in_memory;
+
+const RULE: SplitRule = SplitRule { valid: 0.1, test: 0.2, seed: 1 };
+
+fn table(name: &str, body: &str) -> Table {
+    table_in_memory(name, body.as_bytes()).expect("a readable table")
+}
+
+fn guessed(tables: Vec<Table>) -> (Dataset, Mapping, String) {
+    let tables: Vec<_> = tables.into_iter().map(|table| (table, None)).collect();
+    assemble(&tables, None, &RULE).expect("a data set")
+}
+
+fn refused(tables: &[(Table, Option<Split>)], mapping: &Mapping) -> String {
+    assemble(tables, Some(mapping), &RULE).expect_err("refused").to_string()
+}
+
+/// `rows` rows of text and two labels.
+fn generated(from: usize, rows: usize) -> String {
+    (from..from + rows)
+        .fold("text,topic,mood\n".to_owned(), |body, i| body + &format!("text {i},t{},m{}\n", i % 4, i % 3))
+}
+
+fn sizes(dataset: &Dataset) -> [usize; 3] {
+    Split::ALL.map(|split| dataset.rows_of(split).len())
+}
+
+#[test]
+fn labels_become_classes_and_what_is_not_annotated_stays_missing() {
+    let body = "text,topic,stars\na,Tops ,10\nb,dresses,2\nc,,2\nd,NA,\ne,None,10\nf,none,2\ng,Tops,?\n";
+    let (dataset, mapping, note) = guessed(vec![table("a.csv", body)]);
+    assert_eq!(mapping.tasks, [TaskColumn::named("topic"), TaskColumn::named("stars")]);
+    assert_eq!(dataset.tasks[0].classes, ["Tops", "dresses", "none"]);
+    assert_eq!(dataset.tasks[0].labels, [Some(0), Some(1), None, None, None, Some(2), Some(0)]);
+    assert_eq!(dataset.tasks[1].classes, ["2", "10"]);
+    assert_eq!(dataset.tasks[1].labels, [Some(1), Some(0), Some(0), None, Some(1), Some(0), None]);
+    assert!(note.contains("3 label cells are read as no label: \"?\", \"NA\", \"None\"."), "{note}");
+}
+
+#[test]
+fn rows_without_a_text_are_left_out_and_told() {
+    let body = "text,label\nfirst text,x\n,y\n   ,x\nlast text,y\n";
+    let (dataset, _, note) = guessed(vec![table("a.csv", body)]);
+    assert_eq!((dataset.text(0), dataset.text(1), dataset.rows()), ("first text", "last text", 2));
+    assert_eq!(dataset.origins, [(0, 2), (0, 5)]);
+    assert!(note.contains("2 rows without a text were left out (the first: line 3 of a.csv)."), "{note}");
+}
+
+#[test]
+fn the_word_none_is_a_text_like_any_other() {
+    let (dataset, _, _) = guessed(vec![table("a.csv", "text,label\nNone,x\nNA,y\n")]);
+    assert_eq!((dataset.text(0), dataset.text(1)), ("None", "NA"));
+}
+
+#[test]
+fn names_of_files_split_the_rows() {
+    let files = vec![
+        table("train.csv", &generated(0, 30)),
+        table("dev.csv", &generated(100, 6)),
+        table("test.csv", &generated(200, 9)),
+    ];
+    let (dataset, _, note) = guessed(files);
+    assert_eq!(sizes(&dataset), [30, 6, 9]);
+    assert_eq!(note, "Rows are split by the files' names.");
+    assert_eq!(dataset.origins[30], (1, 2));
+}
+
+#[test]
+fn validation_rows_that_no_file_has_come_from_the_training_rows() {
+    let files = vec![table("train.csv", &generated(0, 100)), table("test.csv", &generated(200, 20))];
+    let (dataset, _, note) = guessed(files);
+    assert_eq!(sizes(&dataset), [90, 10, 20]);
+    assert!(dataset.rows_of(Split::Test).iter().all(|row| *row >= 100), "test rows stay as they are given");
+    assert_eq!(
+        note,
+        "Rows are split by the files' names; of the training rows, 10 % for validation drawn by seed 1 in \
+         proportion to the classes, equal texts kept together."
+    );
+
+    let (dataset, _, _) = guessed(vec![table("train.csv", &generated(0, 100))]);
+    assert_eq!(sizes(&dataset), [70, 10, 20]);
+
+    let files = vec![table("train.csv", &generated(0, 100)), table("valid.csv", &generated(200, 20))];
+    let (dataset, _, _) = guessed(files);
+    assert_eq!(sizes(&dataset), [100, 20, 0], "no test rows are taken where validation rows are given");
+}
+
+#[test]
+fn a_lone_test_file_is_split_by_the_rule_unless_chosen() {
+    let (dataset, _, note) = guessed(vec![table("test.csv", &generated(0, 100))]);
+    assert_eq!(sizes(&dataset), [70, 10, 20]);
+    assert!(note.starts_with("No file is named as training data"), "{note}");
+
+    let chosen = [(table("whatever.csv", &generated(0, 100)), Some(Split::Test))];
+    let (dataset, _, note) = assemble(&chosen, None, &RULE).expect("a data set to measure on");
+    assert_eq!(sizes(&dataset), [0, 0, 100]);
+    assert_eq!(note, "Rows are split as you chose per file; none of them trains.");
+}
+
+#[test]
+fn what_the_user_chose_beats_column_and_name() {
+    let body = "text,label,split\na,x,train\nb,y,dev\nc,x,test\nd,y,train\n";
+    let (dataset, mapping, note) = guessed(vec![table("train.csv", body)]);
+    assert_eq!(mapping.split.as_deref(), Some("split"));
+    assert_eq!(dataset.splits, [Split::Train, Split::Valid, Split::Test, Split::Train]);
+    assert_eq!(note, "Rows are split by the split column.");
+
+    let chosen = [(table("train.csv", body), Some(Split::Test)), (table("b.csv", body), None)];
+    let (dataset, _, _) = assemble(&chosen, None, &RULE).expect("a data set");
+    assert!(dataset.splits[..4].iter().all(|split| *split == Split::Test));
+    assert_eq!(dataset.splits[5], Split::Valid);
+}
+
+#[test]
+fn files_without_a_word_on_splits_follow_the_rule() {
+    let (dataset, _, note) = guessed(vec![table("a.csv", &generated(0, 100))]);
+    assert_eq!(sizes(&dataset), [70, 10, 20]);
+    assert!(note.starts_with("10 % for validation and 20 % for test drawn by seed 1"), "{note}");
+
+    let all = [(table("a.csv", &generated(0, 100)), None)];
+    let (dataset, _, note) =
+        assemble(&all, None, &SplitRule { valid: 0.0, test: 0.0, seed: 1 }).expect("a data set");
+    assert_eq!((sizes(&dataset), note.as_str()), ([100, 0, 0], "All rows are training rows."));
+}
+
+#[test]
+fn a_singleton_class_stays_in_train() {
+    let body = generated(0, 60) + "only one,lonely,m1\n";
+    for seed in 0..20 {
+        let rule = SplitRule { seed, ..RULE };
+        let (dataset, _, _) = assemble(&[(table("a.csv", &body), None)], None, &rule).expect("a data set");
+        assert_eq!(dataset.splits[60], Split::Train, "seed {seed}");
+    }
+}
+
+#[test]
+fn classes_of_any_split_are_classes() {
+    let train = "text,label\na b,x\nc d,y\ne f,x\n";
+    let (dataset, _, _) =
+        guessed(vec![table("train.csv", train), table("test.csv", "text,label\ng h,new\ni j,x\n")]);
+    assert_eq!(dataset.tasks[0].classes, ["new", "x", "y"]);
+}
+
+#[test]
+fn tasks_may_come_from_different_files() {
+    let first = generated(0, 20).replace("mood", "intent");
+    let second = generated(50, 20);
+    let (dataset, mapping, _) = guessed(vec![table("a.csv", &first), table("b.csv", &second)]);
+    let names: Vec<&str> = mapping.tasks.iter().map(|task| task.task.as_str()).collect();
+    assert_eq!(names, ["topic", "intent", "mood"]);
+    assert!(dataset.tasks[1].labels[20..].iter().all(Option::is_none));
+    assert!(dataset.tasks[2].labels[..20].iter().all(Option::is_none));
+}
+
+#[test]
+fn mistakes_in_the_mapping_are_named() {
+    let tables = [(table("a.csv", &generated(0, 9)), None)];
+    let mapping = |text: &str, tasks: &[(&str, &str)], split: Option<&str>| Mapping {
+        text: text.to_owned(),
+        tasks: tasks
+            .iter()
+            .map(|(column, task)| TaskColumn { column: (*column).to_owned(), task: (*task).to_owned() })
+            .collect(),
+        split: split.map(str::to_owned),
+    };
+    let message = refused(&tables, &mapping("review", &[("topic", "topic")], None));
+    assert_eq!(message, "a.csv: there is no column \"review\" for the text. The file has: text, topic, mood");
+    let message = refused(&tables, &mapping("text", &[("intent", "goal")], None));
+    assert!(message.contains("no column \"intent\" for the task \"goal\""), "{message}");
+    let message = refused(&tables, &mapping("text", &[("topic", "a"), ("mood", "a")], None));
+    assert!(message.contains("two tasks are called \"a\""), "{message}");
+    let message = refused(&tables, &mapping("text", &[("topic", " ")], None));
+    assert!(message.contains("column \"topic\" has no name"), "{message}");
+    let message = refused(&tables, &mapping("text", &[("topic", "t")], Some("mood")));
+    assert!(message.contains("line 2 of a.csv: the split column holds \"m0\""), "{message}");
+    let blank = [(table("b.csv", "text,label\n,x\n ,y\n"), None)];
+    let message = refused(&blank, &mapping("text", &[("label", "label")], None));
+    assert!(message.contains("holds no text in any of the 2 rows"), "{message}");
+}
+
+#[test]
+fn fractions_that_leave_nothing_are_refused() {
+    let tables = [(table("a.csv", &generated(0, 9)), None)];
+    for (valid, test) in [(0.5, 0.5), (-0.1, 0.2), (1.0, 0.0), (f64::NAN, 0.1)] {
+        let outcome = assemble(&tables, None, &SplitRule { valid, test, seed: 0 });
+        assert!(matches!(outcome, Err(DataError::BadFractions { .. })), "{valid} {test}");
+    }
+    assert!(matches!(assemble(&[], None, &RULE), Err(DataError::NoFiles)));
+}
+
+proptest! {
+    #[test]
+    fn splits_are_disjoint_complete_and_repeatable(rows in 1_usize..200, seed: u64) {
+        let tables = [(table("a.csv", &generated(0, rows)), None)];
+        let rule = SplitRule { seed, ..RULE };
+        let (dataset, _, _) = assemble(&tables, None, &rule).expect("a data set");
+        let all: Vec<usize> = Split::ALL.iter().flat_map(|split| dataset.rows_of(*split)).collect();
+        prop_assert_eq!(all.len(), rows);
+        prop_assert_eq!(all.iter().collect::<HashSet<_>>().len(), rows);
+        let (again, _, _) = assemble(&tables, None, &rule).expect("a data set");
+        prop_assert_eq!(again, dataset);
+    }
+}

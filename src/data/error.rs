@@ -1,0 +1,134 @@
+//! What can go wrong between a file and a data set, worded for the person who opened the file.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::table::RowProblem;
+
+/// Why a file could not be read, or rows could not become a data set.
+#[derive(Debug, Error)]
+pub enum DataError {
+    /// The operating system refused.
+    #[error("{} cannot be read: {reason}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: io::Error,
+    },
+    /// A folder, an archive, a spreadsheet: something that is not a table of text.
+    #[error("{} is {what}. {advice}", path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// What it seems to be.
+        what: &'static str,
+        /// What to do about it.
+        advice: &'static str,
+    },
+    /// Nothing in it but blanks.
+    #[error("{} is empty: it holds no record. Choose a file with a text and a label in every row", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Names of columns and nothing below them.
+    #[error(
+        "{} holds a header ({}) and no row below it. Choose a file with labelled rows",
+        path.display(),
+        columns.join(", ")
+    )]
+    HeaderOnly {
+        /// The file.
+        path: PathBuf,
+        /// The columns it names.
+        columns: Vec<String>,
+    },
+    /// Records that cannot be read, and nobody said that they may be skipped.
+    #[error("{}: {} of {records} rows cannot be read: {}. Correct them, or allow bad rows to be skipped", path.display(), problems.len(), FirstFew(problems))]
+    BadRows {
+        /// The file.
+        path: PathBuf,
+        /// Records in the file, good and bad.
+        records: usize,
+        /// All of the problems; the message names the first few.
+        problems: Vec<RowProblem>,
+    },
+    /// Bad rows were skipped, and nothing is left.
+    #[error("{}: none of its {} rows can be read: {}", path.display(), problems.len(), FirstFew(problems))]
+    NoGoodRow {
+        /// The file.
+        path: PathBuf,
+        /// All of the problems; the message names the first few.
+        problems: Vec<RowProblem>,
+    },
+    /// There is no file to read.
+    #[error("no data file is open. Add a CSV, TSV or JSONL file")]
+    NoFiles,
+    /// A mapped column is not in the file.
+    #[error("{}: there is no column \"{column}\" for the {part}. The file has: {}", path.display(), columns.join(", "))]
+    NoColumn {
+        /// The file.
+        path: PathBuf,
+        /// The part that the column was to play: `text`, `task "topic"`, `split`.
+        part: String,
+        /// The column that was asked for.
+        column: String,
+        /// The columns that there are.
+        columns: Vec<String>,
+    },
+    /// The mapping contradicts itself.
+    #[error("{reason}")]
+    BadMapping {
+        /// In what way, and what to do.
+        reason: String,
+    },
+    /// The parts for validation and test are not parts.
+    #[error(
+        "{valid} of the rows for validation and {test} for test cannot be: both must be 0 or more, and leave rows to train on"
+    )]
+    BadFractions {
+        /// Part asked for validation.
+        valid: f64,
+        /// Part asked for test.
+        test: f64,
+    },
+    /// Every text is blank.
+    #[error("column \"{column}\" holds no text in any of the {rows} rows. Choose another text column")]
+    NoText {
+        /// The text column.
+        column: String,
+        /// Rows that were looked at.
+        rows: usize,
+    },
+    /// The user stopped it.
+    #[error("reading was stopped")]
+    Cancelled,
+}
+
+impl DataError {
+    pub(super) fn open(path: &Path, reason: impl Into<io::Error>) -> Self {
+        Self::Open { path: path.to_owned(), reason: reason.into() }
+    }
+}
+
+/// The first problems of a list, and how many more there are.
+struct FirstFew<'a>(&'a [RowProblem]);
+
+const SHOWN_PROBLEMS: usize = 4;
+
+impl fmt::Display for FirstFew<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().take(SHOWN_PROBLEMS).enumerate() {
+            let comma = if index == 0 { "" } else { "; " };
+            write!(out, "{comma}line {} {}", problem.line, problem.reason)?;
+        }
+        match self.0.len().saturating_sub(SHOWN_PROBLEMS) {
+            0 => Ok(()),
+            more => write!(out, "; and {more} more"),
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The model's own tokenizer, with our cut at the maximum length and nobody's padding.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use thiserror::Error;
+
+use super::token_set::TokenSet;
+
+/// Texts that are tokenized between two looks at whether to go on.
+const CHUNK: usize = 1024;
+
+/// Why texts cannot be turned into ids.
+#[derive(Debug, Error)]
+pub enum TokenizerError {
+    /// No tokenizer.json in the model's folder.
+    #[error("{} has no tokenizer.json. {advice}", dir.display())]
+    Missing {
+        /// The folder.
+        dir: PathBuf,
+        /// Where to get one.
+        advice: &'static str,
+    },
+    /// The file is there and cannot be read.
+    #[error("{} cannot be read: {reason}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: io::Error,
+    },
+    /// The file was read and makes no sense.
+    #[error(
+        "{} is damaged or of an unknown kind: {reason}. Fetch the model again, or save its tokenizer anew",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Ids without an embedding.
+    #[error(
+        "the tokenizer knows ids up to {max_id}, but the model has {embeddings} embeddings: they do not belong \
+         together. Put the tokenizer.json of this very model into its folder"
+    )]
+    DoesNotFit {
+        /// The highest id of the vocabulary.
+        max_id: u32,
+        /// Rows of the model's embedding matrix.
+        embeddings: usize,
+    },
+    /// No room for text between the special tokens.
+    #[error("a maximum length of {max_length} leaves no room for text: it must be at least {least}")]
+    TooShort {
+        /// The length asked for.
+        max_length: usize,
+        /// The smallest one that works.
+        least: usize,
+    },
+    /// The tokenizer gave up on a text.
+    #[error("text {} cannot be tokenized: {reason}", row + 1)]
+    Text {
+        /// Index of the text among those given.
+        row: usize,
+        /// What it said.
+        reason: String,
+    },
+    /// The user stopped it.
+    #[error("tokenizing was stopped")]
+    Cancelled,
+}
+
+/// Turns texts into ids.
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    special_tokens: usize,
+    vocab_size: usize,
+    max_id: u32,
+    pad_id: u32,
+}
+
+impl Tokenizer {
+    /// Loads `tokenizer.json` from a model's folder.
+    ///
+    /// # Errors
+    /// When it is not there, cannot be read, or is damaged.
+    pub fn load(dir: &Path) -> Result<Self, TokenizerError> {
+        let path = dir.join("tokenizer.json");
+        let json = match std::fs::read(&path) {
+            Ok(json) => json,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(missing(dir)),
+            Err(reason) => return Err(TokenizerError::Unreadable { path, reason }),
+        };
+        let damaged = |reason: String| TokenizerError::Damaged { path: path.clone(), reason };
+        let mut inner =
+            tokenizers::Tokenizer::from_bytes(&json).map_err(|error| damaged(error.to_string()))?;
+        let stored_pad = inner.get_padding().map(|padding| padding.pad_id);
+        // Published files store the padding and the cut of whoever saved them (MiniLM: both to 128).
+        inner.with_padding(None);
+        inner.with_truncation(None).map_err(|error| damaged(error.to_string()))?;
+
+        let vocabulary = inner.get_vocab(true);
+        let Some(max_id) = vocabulary.values().max().copied() else {
+            return Err(damaged("its vocabulary is empty".to_owned()));
+        };
+        let named_pad = ["[PAD]", "<pad>"].iter().find_map(|token| inner.token_to_id(token));
+        let special_tokens = inner
+            .get_post_processor()
+            .map_or(0, |processor| tokenizers::PostProcessor::added_tokens(processor, false));
+        Ok(Self {
+            special_tokens,
+            vocab_size: vocabulary.len(),
+            max_id,
+            pad_id: stored_pad.or(named_pad).unwrap_or(0),
+            inner,
+        })
+    }
+
+    /// Tokens of the vocabulary, added ones included.
+    #[must_use]
+    pub const fn vocab_size(&self) -> usize {
+        self.vocab_size
+    }
+
+    /// The highest id that can come out.
+    #[must_use]
+    pub const fn max_id(&self) -> u32 {
+        self.max_id
+    }
+
+    /// The id that fills short rows of a batch.
+    #[must_use]
+    pub const fn pad_id(&self) -> u32 {
+        self.pad_id
+    }
+
+    /// Every id must have an embedding.
+    ///
+    /// # Errors
+    /// When the model has fewer embeddings than the tokenizer has ids; both numbers are named.
+    pub const fn check_fits(&self, embeddings: usize) -> Result<(), TokenizerError> {
+        if (self.max_id as usize) < embeddings {
+            Ok(())
+        } else {
+            Err(TokenizerError::DoesNotFit { max_id: self.max_id, embeddings })
+        }
+    }
+
+    /// Ids of many texts, on all cores, special tokens included, cut at `max_length`.
+    ///
+    /// `progress` is called now and then with texts done and texts in all; `false` stops the work.
+    ///
+    /// # Errors
+    /// When `max_length` leaves no room for text, a text is refused, or the work was stopped.
+    pub fn encode<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+        max_length: usize,
+        progress: &dyn Fn(usize, usize) -> bool,
+    ) -> Result<TokenSet, TokenizerError> {
+        let least = self.special_tokens + 1;
+        if max_length < least {
+            return Err(TokenizerError::TooShort { max_length, least });
+        }
+        let mut set = TokenSet::with_capacity(texts.len());
+        for chunk in texts.chunks(CHUNK) {
+            let first = set.rows();
+            let encoded: Vec<(Vec<u32>, usize)> = chunk
+                .par_iter()
+                .enumerate()
+                .map(|(index, text)| {
+                    let fail = |reason| TokenizerError::Text { row: first + index, reason };
+                    self.encode_one(text.as_ref(), max_length).map_err(fail)
+                })
+                .collect::<Result<_, _>>()?;
+            for (ids, full_length) in encoded {
+                set.push(&ids, full_length);
+            }
+            if !progress(set.rows(), texts.len()) {
+                return Err(TokenizerError::Cancelled);
+            }
+        }
+        Ok(set)
+    }
+
+    /// How a text is cut into tokens, special ones included, whatever its length.
+    ///
+    /// # Errors
+    /// When the tokenizer refuses the text.
+    pub fn tokens(&self, text: &str) -> Result<Vec<(String, u32)>, TokenizerError> {
+        let encoding = self
+            .inner
+            .encode_fast(text, true)
+            .map_err(|error| TokenizerError::Text { row: 0, reason: error.to_string() })?;
+        Ok(encoding.get_tokens().iter().cloned().zip(encoding.get_ids().iter().copied()).collect())
+    }
+
+    /// Ids of one text as cut, and how many they would be uncut.
+    ///
+    /// The library cuts before it adds special tokens. Cutting afterwards between the leading and the trailing
+    /// ones gives the same ids, and the full length besides, in one pass.
+    fn encode_one(&self, text: &str, max_length: usize) -> Result<(Vec<u32>, usize), String> {
+        let encoding = self.inner.encode_fast(text, true).map_err(|error| error.to_string())?;
+        let (ids, full_length) = (encoding.get_ids(), encoding.len());
+        if full_length <= max_length {
+            return Ok((ids.to_vec(), full_length));
+        }
+        let added = encoding.get_special_tokens_mask();
+        let trailing = added.iter().rev().take_while(|mark| **mark == 1).count();
+        let (body, tail) = ids.split_at_checked(full_length - trailing).unwrap_or((ids, &[]));
+        let kept = body.get(..max_length.saturating_sub(trailing)).unwrap_or(body);
+        Ok(([kept, tail].concat(), full_length))
+    }
+}
+
+fn missing(dir: &Path) -> TokenizerError {
+    let has = |name: &str| dir.join(name).exists();
+    let advice = if !dir.is_dir() {
+        "The folder is not there: choose the folder of a model"
+    } else if has("vocab.txt") || has("spiece.model") || has("sentencepiece.bpe.model") || has("vocab.json") {
+        "It holds a tokenizer in an older form: load it with transformers' AutoTokenizer and save it again, which writes tokenizer.json"
+    } else {
+        "Choose the folder of a model from the Hugging Face hub, or copy its tokenizer.json there"
+    };
+    TokenizerError::Missing { dir: dir.to_owned(), advice }
+}
+
+#[cfg(test)]
+mod tests;
