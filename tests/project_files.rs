@@ -1,6 +1,8 @@
 //! The promises about a project's files: every version ever written can be read, what is saved is what is
 //! loaded, a wrong file is told in words, and a run's history survives a crash.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -3,6 +3,7 @@
 //! The live types are here; what is written to disk are versioned mirrors of them: [`file`], [`runs`],
 //! [`settings`]. It must never know a tensor, a session or a window.
 
+pub mod demo;
 mod disk;
 pub mod error;
 pub mod file;
@@ -12,6 +13,8 @@ mod plan_file;
 mod recipe_file;
 mod report_file;
 pub mod runs;
+pub mod settings;
+pub mod user_dirs;
 
 pub use error::ProjectError;
 
