@@ -5,6 +5,7 @@
 pub mod neighbours;
 pub mod projection;
 pub mod similarity;
+mod spectrum;
 
 /// Row-major matrix of embeddings, one row per text.
 #[derive(Clone, Debug, Default, PartialEq)]

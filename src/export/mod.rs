@@ -1,5 +1,7 @@
 //! Writing what leaves the app: the folder that the Python ecosystem loads, and the proof that it loads.
 
+pub mod card;
+
 use std::path::PathBuf;
 
 /// What was written, and how close what is read back comes to what was meant.

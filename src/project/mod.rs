@@ -1,6 +1,22 @@
-//! The project: what the user decided, as a folder with `frostline.toml` and `runs/`.
+//! The project: what the user decided, as a folder with `frostline.toml` and `runs/`; and the user's settings.
 //!
-//! The live types are here; what is written to disk are the versioned mirrors in [`file`].
+//! The live types are here; what is written to disk are versioned mirrors of them: [`file`], [`runs`],
+//! [`settings`]. It must never know a tensor, a session or a window.
+
+pub mod demo;
+mod disk;
+pub mod error;
+pub mod file;
+mod history;
+mod numbers;
+mod plan_file;
+mod recipe_file;
+mod report_file;
+pub mod runs;
+pub mod settings;
+pub mod user_dirs;
+
+pub use error::ProjectError;
 
 use std::path::PathBuf;
 

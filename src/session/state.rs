@@ -13,6 +13,9 @@ use crate::project::Project;
 use crate::train::metrics::{EpochPoint, Probe, StepPoint, TaskMetrics};
 use crate::train::plan::RunPlan;
 
+pub use crate::project::runs::RunListing;
+pub use crate::train::report::{HeadDrift, RunOutcome, RunReport, TensorChange};
+
 /// Something that is not there, on its way, there, or could not be had.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Loadable<T> {
@@ -67,59 +70,6 @@ pub struct DataView {
     pub card: DataCard,
     /// How rows came to their splits, in a sentence.
     pub split_note: String,
-}
-
-/// How a run ended.
-#[derive(Clone, Debug, PartialEq)]
-pub enum RunOutcome {
-    /// All epochs done.
-    Finished,
-    /// The user stopped it.
-    Stopped {
-        /// Steps done by then.
-        at_step: usize,
-    },
-    /// It could not go on.
-    Failed(String),
-}
-
-/// A tensor whose bytes were compared before and after the run.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TensorChange {
-    /// Its name.
-    pub name: String,
-    /// Whether its bytes differ.
-    pub changed: bool,
-    /// Whether the plan meant it to train in a phase that was reached.
-    pub planned: bool,
-}
-
-/// A frozen head whose encoder moved below it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HeadDrift {
-    /// The task.
-    pub task: String,
-    /// Validation accuracy before the first step.
-    pub before: f64,
-    /// And with the kept weights.
-    pub after: f64,
-}
-
-/// The proof and the figures of a run that ended.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct RunReport {
-    /// Figures of the kept weights, per split, per task.
-    pub metrics: Vec<(Split, Vec<TaskMetrics>)>,
-    /// Probes of the embeddings, on validation rows (test rows without any).
-    pub probes: Vec<Probe>,
-    /// Every tensor and whether it changed.
-    pub changes: Vec<TensorChange>,
-    /// Frozen heads over a moved encoder.
-    pub drifts: Vec<HeadDrift>,
-    /// Training rows and validation rows whose text was cut at the maximum length.
-    pub truncated_rows: usize,
-    /// Wall-clock seconds of the run.
-    pub seconds: f64,
 }
 
 /// A run as it is shown: live, or read back from its folder.
@@ -276,19 +226,6 @@ pub struct Notice {
     pub severity: Severity,
     /// The sentence.
     pub text: String,
-}
-
-/// A run of the project's history.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RunListing {
-    /// Its name.
-    pub name: String,
-    /// The preset's key.
-    pub preset: String,
-    /// `finished`, `stopped at step 12`, `failed: ...`, `unfinished`.
-    pub outcome: String,
-    /// Validation accuracy per task of the kept weights.
-    pub accuracy: Vec<(String, f64)>,
 }
 
 /// Everything that is shown.

@@ -1,4 +1,4 @@
-//! Figures of a classifier from its probabilities: plain numbers, no tensor.
+//! Figures of a classifier from its probabilities: plain numbers. It must never know a tensor or a file.
 
 /// Precision, recall and F1 of one class.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,4 +117,237 @@ pub struct Probe {
     pub k: usize,
     /// Share of the commonest class: what guessing it always would reach.
     pub majority: f64,
+}
+
+/// Bins of the calibration error.
+const CALIBRATION_BINS: usize = 15;
+
+/// Smallest probability whose logarithm is taken: below it, `f32` holds no normal number, and 0 would make the
+/// mean infinite. A row can thus cost 87.3 nats at most.
+const SMALLEST_PROBABILITY: f64 = f32::MIN_POSITIVE as f64;
+
+impl TaskMetrics {
+    /// Figures of a task from the probabilities of its labelled rows.
+    ///
+    /// `probs` is row-major `[rows, classes]`; `labels` holds an index into `classes` per row. The definitions
+    /// are scikit-learn's: the prediction is the first of the most probable classes; what divides by zero is 0;
+    /// the macro mean is taken over the classes that occur as label or prediction. Bins of the calibration
+    /// error are open below and closed above. A label that is no class is left out of everything.
+    #[must_use]
+    pub fn from_probabilities(task: &str, classes: &[String], probs: &[f32], labels: &[u32]) -> Self {
+        let mut tally = Tally::new(classes.len());
+        for (row, label) in probs.chunks_exact(classes.len().max(1)).zip(labels) {
+            tally.add(row, *label as usize);
+        }
+        tally.figures(task, classes)
+    }
+}
+
+/// Sums over the rows, from which every figure follows.
+struct Tally {
+    confusion: Vec<Vec<u32>>,
+    rows: usize,
+    loss: f64,
+    /// Per bin: sum of confidences, rows that are right, rows.
+    bins: [(f64, usize, usize); CALIBRATION_BINS],
+}
+
+impl Tally {
+    fn new(classes: usize) -> Self {
+        let confusion = vec![vec![0; classes]; classes];
+        Self { confusion, rows: 0, loss: 0.0, bins: [(0.0, 0, 0); CALIBRATION_BINS] }
+    }
+
+    fn add(&mut self, row: &[f32], label: usize) {
+        let (predicted, confidence) = most_probable(row);
+        let Some(cell) = self.confusion.get_mut(label).and_then(|line| line.get_mut(predicted)) else {
+            return;
+        };
+        *cell += 1;
+        self.rows += 1;
+        let probability = f64::from(row.get(label).copied().unwrap_or(0.0));
+        self.loss -= probability.clamp(SMALLEST_PROBABILITY, 1.0).ln();
+        if let Some((sum, right, count)) = self.bins.get_mut(bin_of(confidence)) {
+            *sum += confidence;
+            *right += usize::from(predicted == label);
+            *count += 1;
+        }
+    }
+
+    fn figures(self, task: &str, names: &[String]) -> TaskMetrics {
+        let labelled: Vec<u64> =
+            self.confusion.iter().map(|line| line.iter().map(|n| u64::from(*n)).sum()).collect();
+        let mut predicted = vec![0_u64; names.len()];
+        for line in &self.confusion {
+            for (total, count) in predicted.iter_mut().zip(line) {
+                *total += u64::from(*count);
+            }
+        }
+        let right: Vec<u64> = self
+            .confusion
+            .iter()
+            .enumerate()
+            .filter_map(|(i, line)| line.get(i))
+            .map(|n| u64::from(*n))
+            .collect();
+        let classes: Vec<ClassMetrics> = names
+            .iter()
+            .zip(right.iter().zip(labelled.iter().zip(&predicted)))
+            .map(|(name, (right, (labelled, predicted)))| ClassMetrics {
+                name: name.clone(),
+                precision: ratio(*right, *predicted),
+                recall: ratio(*right, *labelled),
+                f1: ratio(2 * right, labelled + predicted),
+                support: *labelled as usize,
+            })
+            .collect();
+
+        let rows = self.rows as f64;
+        let mean = |sum: f64| if self.rows == 0 { 0.0 } else { sum / rows };
+        let occurring: Vec<f64> = classes
+            .iter()
+            .zip(&predicted)
+            .filter(|(class, predicted)| class.support > 0 || **predicted > 0)
+            .map(|(class, _)| class.f1)
+            .collect();
+        let calibration: Vec<CalibrationBin> = self.bins.iter().map(|bin| bin_figures(*bin)).collect();
+        let gap = |bin: &CalibrationBin| bin.count as f64 * (bin.accuracy - bin.confidence).abs();
+        TaskMetrics {
+            task: task.to_owned(),
+            rows: self.rows,
+            loss: mean(self.loss),
+            accuracy: mean(right.iter().sum::<u64>() as f64),
+            macro_f1: if occurring.is_empty() {
+                0.0
+            } else {
+                occurring.iter().sum::<f64>() / occurring.len() as f64
+            },
+            weighted_f1: mean(classes.iter().map(|class| class.f1 * class.support as f64).sum()),
+            mcc: matthews(&right, &labelled, &predicted),
+            ece: mean(calibration.iter().map(gap).sum()),
+            classes,
+            confusion: self.confusion,
+            calibration,
+        }
+    }
+}
+
+/// The first of the largest values, with its index; the first class when none compares as larger (all NaN).
+fn most_probable(row: &[f32]) -> (usize, f64) {
+    let mut best = (0, row.first().copied().unwrap_or(0.0));
+    for (index, value) in row.iter().copied().enumerate() {
+        if value > best.1 || best.1.is_nan() && !value.is_nan() {
+            best = (index, value);
+        }
+    }
+    (best.0, f64::from(best.1))
+}
+
+/// The bin `(i / 15, (i + 1) / 15]` of a confidence; 0 belongs to the first.
+fn bin_of(confidence: f64) -> usize {
+    let upper = (confidence * CALIBRATION_BINS as f64).ceil() as usize;
+    upper.saturating_sub(1).min(CALIBRATION_BINS - 1)
+}
+
+fn bin_figures((sum, right, count): (f64, usize, usize)) -> CalibrationBin {
+    if count == 0 {
+        return CalibrationBin::default();
+    }
+    CalibrationBin { confidence: sum / count as f64, accuracy: right as f64 / count as f64, count }
+}
+
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// The multi-class correlation (Gorodkin 2004); 0 where it is not defined, as when one class is always guessed.
+fn matthews(right: &[u64], labelled: &[u64], predicted: &[u64]) -> f64 {
+    let sum = |counts: &[u64]| counts.iter().map(|n| *n as f64).sum::<f64>();
+    let products = |a: &[u64], b: &[u64]| a.iter().zip(b).map(|(x, y)| *x as f64 * *y as f64).sum::<f64>();
+    let rows = sum(labelled);
+    let covariance = sum(right) * rows - products(labelled, predicted);
+    let spread = |counts: &[u64]| rows * rows - products(counts, counts);
+    let scale = (spread(labelled) * spread(predicted)).sqrt();
+    if scale > 0.0 { covariance / scale } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures(classes: usize, probs: &[f32], labels: &[u32]) -> TaskMetrics {
+        let names: Vec<String> = (0..classes).map(|i| format!("class {i}")).collect();
+        TaskMetrics::from_probabilities("task", &names, probs, labels)
+    }
+
+    #[test]
+    fn equals_scikit_learn_on_the_recorded_cases() {
+        let text = include_str!("../../tests/fixtures/metrics/sklearn.json");
+        let file: serde_json::Value = serde_json::from_str(text).unwrap();
+        let cases = file["cases"].as_array().unwrap();
+        assert!(cases.len() >= 8);
+        for case in cases {
+            let name = case["name"].as_str().unwrap();
+            let numbers = |value: &serde_json::Value| -> Vec<f64> {
+                value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+            };
+            let probs: Vec<f32> = numbers(&case["probs"]).into_iter().map(|x| x as f32).collect();
+            let labels: Vec<u32> = numbers(&case["labels"]).into_iter().map(|x| x as u32).collect();
+            let found = figures(case["classes"].as_u64().unwrap() as usize, &probs, &labels);
+            let wanted = &case["figures"];
+
+            let near = |what: &str, found: f64, wanted: &serde_json::Value, tolerance: f64| {
+                let wanted = wanted.as_f64().unwrap();
+                assert!((found - wanted).abs() <= tolerance, "{name}, {what}: {found}, expected {wanted}");
+            };
+            near("loss", found.loss, &wanted["loss"], 1e-6);
+            near("accuracy", found.accuracy, &wanted["accuracy"], 1e-9);
+            near("macro_f1", found.macro_f1, &wanted["macro_f1"], 1e-9);
+            near("weighted_f1", found.weighted_f1, &wanted["weighted_f1"], 1e-9);
+            near("mcc", found.mcc, &wanted["mcc"], 1e-9);
+            near("ece", found.ece, &wanted["ece"], 1e-9);
+            for (index, class) in found.classes.iter().enumerate() {
+                near("precision", class.precision, &wanted["precision"][index], 1e-9);
+                near("recall", class.recall, &wanted["recall"][index], 1e-9);
+                near("f1", class.f1, &wanted["f1"][index], 1e-9);
+                near("support", class.support as f64, &wanted["support"][index], 0.0);
+            }
+            for (index, line) in found.confusion.iter().enumerate() {
+                let line: Vec<f64> = line.iter().map(|n| f64::from(*n)).collect();
+                assert_eq!(line, numbers(&wanted["confusion"][index]), "{name}, confusion of class {index}");
+            }
+            assert_eq!(found.calibration.len(), CALIBRATION_BINS);
+            for (index, bin) in found.calibration.iter().enumerate() {
+                near("bin confidence", bin.confidence, &wanted["bins"][index][0], 1e-9);
+                near("bin accuracy", bin.accuracy, &wanted["bins"][index][1], 1e-9);
+                near("bin count", bin.count as f64, &wanted["bins"][index][2], 0.0);
+            }
+        }
+    }
+
+    #[test]
+    fn no_rows_gives_zeros_in_the_right_shape() {
+        let none = figures(3, &[], &[]);
+        assert_eq!(
+            (none.rows, none.loss, none.accuracy, none.macro_f1, none.mcc, none.ece),
+            (0, 0., 0., 0., 0., 0.)
+        );
+        assert_eq!((none.classes.len(), none.confusion.len(), none.calibration.len()), (3, 3, 15));
+        assert_eq!(figures(0, &[], &[0, 1]).rows, 0);
+    }
+
+    #[test]
+    fn a_certain_mistake_costs_much_but_not_everything() {
+        let sure = figures(2, &[1.0, 0.0, 1.0, 0.0], &[1, 0]);
+        assert!((sure.loss - 87.3 / 2.0).abs() < 0.1, "{}", sure.loss);
+    }
+
+    #[test]
+    fn labels_that_are_no_class_and_broken_numbers_do_not_panic() {
+        let found = figures(2, &[0.9, 0.1, 0.2, 0.8], &[7, 1]);
+        assert_eq!((found.rows, found.accuracy), (1, 1.0));
+        let broken = figures(2, &[f32::NAN, f32::NAN, f32::NAN, 0.5], &[0, 1]);
+        assert!(broken.loss.is_nan());
+        assert_eq!((broken.rows, broken.accuracy), (2, 1.0));
+    }
 }

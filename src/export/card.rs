@@ -1,0 +1,445 @@
+//! The model card: the `README.md` of an exported folder, for people and for model hubs.
+//!
+//! It is computed from the plan and the report of the run, and must never know a tensor.
+
+use crate::data::dataset::Split;
+use crate::model::summary::{Group, ModelSummary, Pooling};
+use crate::train::metrics::{Probe, TaskMetrics};
+use crate::train::plan::{Phase, RunPlan, Thaw};
+use crate::train::preset::{Decay, OptimizerKind, Preset, Recipe};
+use crate::train::report::{RunOutcome, RunReport};
+
+/// What the card is written from.
+#[derive(Clone, Copy, Debug)]
+pub struct CardInputs<'a> {
+    /// Name of the exported model.
+    pub title: &'a str,
+    /// Name of the pretrained model on the hub, where it is known; see [`known_base_model`].
+    pub base_model: Option<&'a str>,
+    /// Licence of the exported weights, as hubs write it (`apache-2.0`), where the user named one.
+    pub license: Option<&'a str>,
+    /// The pretrained model.
+    pub model: &'a ModelSummary,
+    /// What trained.
+    pub plan: &'a RunPlan,
+    /// What came of it.
+    pub report: &'a RunReport,
+    /// How the run ended.
+    pub outcome: &'a RunOutcome,
+    /// Rows of the data in train, valid, test.
+    pub rows: [usize; 3],
+    /// Programs and libraries with their versions, the program first.
+    pub versions: &'a [(&'a str, &'a str)],
+}
+
+/// The hub's name of weights that are recognised by their SHA-256.
+#[must_use]
+pub fn known_base_model(sha256: &str) -> Option<&'static str> {
+    match sha256 {
+        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db" => {
+            Some("sentence-transformers/all-MiniLM-L6-v2")
+        }
+        _ => None,
+    }
+}
+
+/// The card as Markdown with front matter.
+///
+/// Its Python examples name the heads' tensors as the plan does (`heads.TASK.weight`) and feed the heads the
+/// pooled embedding before any normalisation, which is what they were trained on.
+#[must_use]
+pub fn model_card(inputs: &CardInputs<'_>) -> String {
+    let mut parts = vec![front_matter(inputs), format!("# {}", line(inputs.title)), introduction(inputs)];
+    parts.push("## Use".into());
+    parts.push(use_as_encoder(inputs));
+    parts.push(use_heads(inputs));
+    parts.push("## Data".into());
+    parts.push(data(inputs));
+    parts.push("## Training".into());
+    parts.push(training(inputs));
+    parts.push("## Figures".into());
+    parts.push(figures(inputs));
+    parts.push("## Made with".into());
+    parts.push(made_with(inputs));
+    parts.join("\n\n") + "\n"
+}
+
+fn front_matter(inputs: &CardInputs<'_>) -> String {
+    let mut lines = vec!["---".to_owned(), "library_name: sentence-transformers".into()];
+    lines.push("pipeline_tag: sentence-similarity".into());
+    lines.push("tags:".into());
+    for tag in ["sentence-transformers", "sentence-similarity", "feature-extraction", "text-classification"] {
+        lines.push(format!("- {tag}"));
+    }
+    // A quoted JSON string is a YAML string too, whatever it holds.
+    lines.extend(inputs.base_model.map(|name| format!("base_model: {}", quoted(name))));
+    lines.extend(inputs.license.map(|name| format!("license: {}", quoted(name))));
+    lines.push("---".into());
+    lines.join("\n")
+}
+
+fn introduction(inputs: &CardInputs<'_>) -> String {
+    let CardInputs { model, plan, .. } = inputs;
+    let base = match inputs.base_model {
+        Some(name) => format!("[{0}](https://huggingface.co/{0})", line(name)),
+        None => format!("`{}`", line(&model.name)),
+    };
+    let heads = match plan.tasks.len() {
+        1 => "one classification head".to_owned(),
+        count => format!("{count} classification heads that share it"),
+    };
+    let normalised = if model.normalize { ", scaled to length 1" } else { "" };
+    format!(
+        "A sentence encoder, made from {base}, with {heads}. It maps a text of up to {length} tokens to {hidden} \
+         numbers: {pooling}{normalised}.\n\n\
+         | | |\n|---|---|\n\
+         | Architecture | {kind}, {layers} layers, {parameters} parameters |\n\
+         | Pretrained weights | SHA-256 `{sha256}` |\n\
+         | Preset | {preset} |\n\
+         | Run | {outcome} |",
+        length = plan.recipe.max_length.min(model.max_positions),
+        hidden = model.hidden,
+        pooling = pooled_from(model.pooling),
+        kind = line(&model.model_type),
+        layers = model.layers,
+        parameters = grouped(model.parameters()),
+        sha256 = line(&plan.model_sha256),
+        preset = plan.recipe.preset.title(),
+        outcome = cell(&inputs.outcome.to_string()),
+    )
+}
+
+fn pooled_from(pooling: Pooling) -> &'static str {
+    match pooling {
+        Pooling::Mean => "the mean of its token states",
+        Pooling::Cls => "the state of its first token",
+        Pooling::Max => "the largest value of its token states in each dimension",
+        Pooling::MeanSqrtLen => "the sum of its token states over the square root of their number",
+    }
+}
+
+fn use_as_encoder(inputs: &CardInputs<'_>) -> String {
+    let similarity = "print(model.similarity(embeddings, embeddings))";
+    format!(
+        "As a sentence encoder, with sentence-transformers 3 or later:\n\n```python\n\
+         from sentence_transformers import SentenceTransformer\n\n\
+         model = SentenceTransformer(\"path/to/this/folder\")\n\
+         sentences = [\"The first sentence.\", \"Another one.\"]\n\
+         embeddings = model.encode(sentences)  # [2, {}]\n{similarity}\n```",
+        inputs.model.hidden
+    )
+}
+
+fn use_heads(inputs: &CardInputs<'_>) -> String {
+    let classes = inputs.plan.tasks.iter().map(|task| {
+        let names: Vec<String> = task.classes.iter().map(|class| quoted(class)).collect();
+        format!("    {}: [{}],", quoted(&task.name), names.join(", "))
+    });
+    let classes = classes.collect::<Vec<_>>().join("\n");
+    let pooled = if inputs.model.normalize {
+        "# The heads read the embedding before it is scaled to length 1.\n\
+         pooled = SentenceTransformer(modules=[model[0], model[1]]).encode(sentences)"
+    } else {
+        "pooled = model.encode(sentences)"
+    };
+    format!(
+        "With the heads, each a linear layer on the embedding:\n\n```python\n\
+         from safetensors.numpy import load_file\n\n\
+         heads = load_file(\"path/to/this/folder/heads/model.safetensors\")\n\
+         tasks = {{\n{classes}\n}}\n{pooled}\n\
+         for task, classes in tasks.items():\n    \
+             logits = pooled @ heads[f\"heads.{{task}}.weight\"].T + heads[f\"heads.{{task}}.bias\"]\n    \
+             for sentence, row in zip(sentences, logits):\n        \
+                 print(sentence, task, classes[row.argmax()])\n```"
+    )
+}
+
+fn data(inputs: &CardInputs<'_>) -> String {
+    let [train, valid, test] = inputs.rows.map(|rows| grouped(rows as u64));
+    let mut lines = vec![
+        format!("{train} rows to train on, {valid} to validate, {test} to test."),
+        String::new(),
+        "| Task | Classes | Labelled, train | Labelled, valid |".into(),
+        "|---|--:|--:|--:|".into(),
+    ];
+    lines.extend(inputs.plan.tasks.iter().map(|task| {
+        let counts = [task.classes.len(), task.labelled_train, task.labelled_valid];
+        let [classes, labelled_train, labelled_valid] = counts.map(|count| grouped(count as u64));
+        format!("| {} | {classes} | {labelled_train} | {labelled_valid} |", cell(&task.name))
+    }));
+    if inputs.report.truncated_rows > 0 {
+        let (rows, length) = (grouped(inputs.report.truncated_rows as u64), inputs.plan.recipe.max_length);
+        lines.push(String::new());
+        lines.push(format!("Texts cut at {length} tokens: {rows}."));
+    }
+    lines.join("\n")
+}
+
+fn training(inputs: &CardInputs<'_>) -> String {
+    let CardInputs { plan, report, .. } = inputs;
+    let mut parts = Vec::new();
+    if plan.recipe.preset == Preset::FreezeAll {
+        parts.push("Nothing was trained: the encoder is the pretrained one, measured as it is.".to_owned());
+    } else {
+        parts.push(settings(&plan.recipe));
+    }
+    let mut table = vec![
+        "| Phase | Epochs | Embeddings | Layers | Heads | Parameters that train |".to_owned(),
+        "|---|--:|---|---|---|--:|".into(),
+    ];
+    table.extend(plan.phases.iter().enumerate().map(|(index, phase)| {
+        format!(
+            "| {} | {} | {} | {} | {} | {} |",
+            cell(&phase.name),
+            phase.epochs,
+            thaw(phase.embeddings),
+            layers(phase),
+            cell(&heads(plan, phase)),
+            grouped(plan.trainable_parameters(index)),
+        )
+    }));
+    parts.push(table.join("\n"));
+    if !report.changes.is_empty() {
+        parts.push(proof(inputs));
+    }
+    let percent = |share: f64| format!("{:.1} %", share * 100.0);
+    parts.extend(report.drifts.iter().map(|drift| {
+        format!(
+            "The head of {} was frozen while the encoder below it moved: its validation accuracy was {} before, \
+             and is {} after.",
+            line(&drift.task),
+            percent(drift.before),
+            percent(drift.after)
+        )
+    }));
+    parts.join("\n\n")
+}
+
+fn settings(recipe: &Recipe) -> String {
+    let optimizer = match recipe.optimizer {
+        OptimizerKind::Adam => "Adam",
+        OptimizerKind::AdamW => "AdamW",
+    };
+    let decay = match recipe.decay {
+        Decay::Constant => "constant afterwards",
+        Decay::Linear => "then linear decay to 0",
+        Decay::Cosine => "then cosine decay to 0",
+    };
+    let clipping = match recipe.clip_norm {
+        Some(norm) => format!("gradients clipped to a global norm of {norm}"),
+        None => "no gradient clipping".into(),
+    };
+    let encoder_dropout = recipe.encoder_dropout.map_or("the model's own".into(), |p| p.to_string());
+    format!(
+        "Cross-entropy, summed over the tasks with equal weights; {optimizer}, batches of {batch}, {epochs} epochs, \
+         weight decay {weight_decay}; warm-up over {warmup} % of the steps, {decay}; {clipping}; dropout {head} \
+         before the heads, {encoder_dropout} in trained layers; frozen parts run without dropout. Seed {seed}.",
+        batch = recipe.batch_size,
+        epochs = recipe.epochs,
+        weight_decay = recipe.weight_decay,
+        warmup = (recipe.warmup * 1000.0).round() / 10.0,
+        head = recipe.head_dropout,
+        seed = recipe.seed,
+    )
+}
+
+/// The comparison of the tensors' bytes before and after the run.
+fn proof(inputs: &CardInputs<'_>) -> String {
+    let changes = &inputs.report.changes;
+    let count = |changed: bool, planned: bool| {
+        changes.iter().filter(|change| change.changed == changed && change.planned == planned).count()
+    };
+    let (planned, unplanned, unmoved) = (count(true, true), count(true, false), count(false, true));
+    let verdict = if unplanned == 0 && unmoved == 0 {
+        ": exactly those that the plan meant to train.".to_owned()
+    } else {
+        format!(". Changed without being planned to: {unplanned}. Planned to change and the same: {unmoved}.")
+    };
+    format!("Compared byte by byte, {} of {} tensors changed{verdict}", planned + unplanned, changes.len())
+}
+
+fn thaw(thaw: Thaw) -> String {
+    thaw.lr().map_or_else(|| "frozen".into(), rate)
+}
+
+/// Layers with one rate as a range: `0–3: frozen, 4: 8.5e-5, 5: 1e-4`.
+fn layers(phase: &Phase) -> String {
+    let mut ranges: Vec<(usize, usize, Thaw)> = Vec::new();
+    for (index, layer) in phase.layers.iter().enumerate() {
+        match ranges.last_mut() {
+            Some((_, last, same)) if same == layer => *last = index,
+            _ => ranges.push((index, index, *layer)),
+        }
+    }
+    if let [(_, _, all)] = ranges[..] {
+        return thaw(all);
+    }
+    let range = |(first, last, state): &(usize, usize, Thaw)| {
+        let which = if first == last { first.to_string() } else { format!("{first}–{last}") };
+        format!("{which}: {}", thaw(*state))
+    };
+    ranges.iter().map(range).collect::<Vec<_>>().join(", ")
+}
+
+fn heads(plan: &RunPlan, phase: &Phase) -> String {
+    let states: Vec<Thaw> = (0..plan.tasks.len()).map(|index| phase.thaw(Group::Head(index))).collect();
+    match states.first() {
+        Some(first) if states.iter().all(|state| state == first) => thaw(*first),
+        _ => {
+            let named = plan.tasks.iter().zip(&states);
+            named
+                .map(|(task, state)| format!("{}: {}", task.name, thaw(*state)))
+                .collect::<Vec<_>>()
+                .join(", ")
+        }
+    }
+}
+
+fn figures(inputs: &CardInputs<'_>) -> String {
+    let measured: Vec<&(Split, Vec<TaskMetrics>)> =
+        inputs.report.metrics.iter().filter(|(_, tasks)| tasks.iter().any(|task| task.rows > 0)).collect();
+    let mut parts = Vec::new();
+    if !measured.is_empty() {
+        let mut table = vec![
+            "| Split | Task | Rows | Loss | Accuracy | Macro F1 | Weighted F1 | MCC | ECE |".to_owned(),
+            "|---|---|--:|--:|--:|--:|--:|--:|--:|".into(),
+        ];
+        for (split, tasks) in measured {
+            table.extend(tasks.iter().filter(|task| task.rows > 0).map(|task| figures_row(*split, task)));
+        }
+        parts.push(table.join("\n"));
+        parts.push(figures_note(inputs));
+    }
+    if !inputs.report.probes.is_empty() {
+        let mut table = vec![
+            "| Probe of the embeddings | Rows | Nearest centroid | Nearest neighbours | Commonest class |"
+                .to_owned(),
+            "|---|--:|--:|--:|--:|".into(),
+        ];
+        table.extend(inputs.report.probes.iter().map(probe_row));
+        parts.push(table.join("\n"));
+    }
+    if parts.is_empty() {
+        parts.push("No labelled validation or test rows: nothing was measured.".into());
+    }
+    parts.join("\n\n")
+}
+
+fn figures_note(inputs: &CardInputs<'_>) -> String {
+    let chosen = inputs.plan.recipe.preset != Preset::FreezeAll
+        && inputs.plan.tasks.iter().any(|task| task.labelled_valid > 0);
+    let weights =
+        if chosen { "The weights are those of the best epoch on the validation rows. " } else { "" };
+    format!(
+        "{weights}Macro F1 is the mean over the classes that occur; MCC is Matthews' correlation coefficient; ECE \
+         is the expected calibration error in 15 bins."
+    )
+}
+
+fn figures_row(split: Split, task: &TaskMetrics) -> String {
+    format!(
+        "| {} | {} | {} | {:.4} | {:.4} | {:.4} | {:.4} | {:.4} | {:.4} |",
+        split.name(),
+        cell(&task.task),
+        grouped(task.rows as u64),
+        task.loss,
+        task.accuracy,
+        task.macro_f1,
+        task.weighted_f1,
+        task.mcc,
+        task.ece,
+    )
+}
+
+fn probe_row(probe: &Probe) -> String {
+    format!(
+        "| {} | {} | {:.4} | {:.4} (k = {}) | {:.4} |",
+        cell(&probe.task),
+        grouped(probe.rows as u64),
+        probe.nearest_centroid,
+        probe.nearest_neighbours,
+        probe.k,
+        probe.majority,
+    )
+}
+
+fn made_with(inputs: &CardInputs<'_>) -> String {
+    let versions: Vec<String> =
+        inputs.versions.iter().map(|(name, version)| format!("{} {}", line(name), line(version))).collect();
+    format!(
+        "{}. Run `{}` on `{}`, seed {}, {:.0} seconds.",
+        versions.join(", "),
+        line(&inputs.plan.name),
+        line(&inputs.plan.device),
+        inputs.plan.recipe.seed,
+        inputs.report.seconds,
+    )
+}
+
+/// A rate with at most three digits: `1e-4`, `8.5e-5`.
+fn rate(lr: f64) -> String {
+    let text = format!("{lr:.2e}");
+    match text.split_once('e') {
+        Some((digits, exponent)) if digits.contains('.') => {
+            format!("{}e{exponent}", digits.trim_end_matches('0').trim_end_matches('.'))
+        }
+        _ => text,
+    }
+}
+
+/// `22713216` as `22,713,216`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A string in quotes, with escapes that JSON, YAML and Python read alike.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// Text that stays on its line.
+fn line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Text that stays in its cell of a table and is no markup.
+fn cell(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in line(text).chars() {
+        if matches!(c, '|' | '\\' | '`' | '*' | '_' | '<' | '[') {
+            safe.push('\\');
+        }
+        safe.push(c);
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (22_713_216, "22,713,216")] {
+            assert_eq!(grouped(number), text);
+        }
+        for (lr, text) in [(1e-4, "1e-4"), (8.499_999_999e-5, "8.5e-5"), (0.001_234, "1.23e-3"), (1.0, "1e0")]
+        {
+            assert_eq!(rate(lr), text);
+        }
+    }
+
+    #[test]
+    fn names_from_files_cannot_break_the_page() {
+        assert_eq!(cell("a|b\n*c* <i> `x` [l](u)"), "a\\|b \\*c\\* \\<i> \\`x\\` \\[l](u)");
+        assert_eq!(quoted("say \"hi\"\n\\"), "\"say \\\"hi\\\"\\n\\\\\"");
+    }
+}

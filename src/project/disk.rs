@@ -1,0 +1,178 @@
+//! Reading and writing of small text files: whole or not at all, with a version in each.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+use super::error::ProjectError;
+
+/// Reads a UTF-8 file.
+pub(super) fn read_text(path: &Path) -> Result<String, ProjectError> {
+    fs::read_to_string(path).map_err(|error| ProjectError::read(path, &error))
+}
+
+/// Writes a file beside the place where it belongs, then renames it there: a reader, and a crash, find the old
+/// file or the new one, and nothing in between. Makes the folder where it is missing.
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ProjectError> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(dir)
+        .and_then(|()| replace(dir, path, bytes))
+        .map_err(|error| ProjectError::write(path, &error))
+}
+
+fn replace(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".frostline-");
+    #[cfg(unix)]
+    {
+        // A temporary file is for its owner's eyes; a project's files follow the user's umask as any others.
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(dir)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Reads TOML of a version up to `known`; a file that says no version is taken to be of the first.
+///
+/// The version is looked at before anything else: a newer file may hold keys that are not known here, and its
+/// reader should hear of the version, not of the keys.
+pub(super) fn parse_toml<T: DeserializeOwned>(
+    path: &Path,
+    text: &str,
+    known: u32,
+) -> Result<T, ProjectError> {
+    let malformed = |error: &toml::de::Error| {
+        let line = error.span().map(|span| 1 + text.bytes().take(span.start).filter(|b| *b == b'\n').count());
+        ProjectError::malformed(path, line, worded(error.message()))
+    };
+    let table: toml::Table = toml::from_str(text).map_err(|error| malformed(&error))?;
+    match table.get("version") {
+        None => {}
+        Some(toml::Value::Integer(version)) if (1..=i64::from(known)).contains(version) => {}
+        Some(toml::Value::Integer(version)) if *version > i64::from(known) => {
+            return Err(ProjectError::Newer { path: path.to_owned(), found: *version, known });
+        }
+        Some(other) => {
+            let reason = format!("the version is {other}: a whole number from 1 was expected");
+            return Err(ProjectError::malformed(path, None, reason));
+        }
+    }
+    toml::from_str(text).map_err(|error| malformed(&error))
+}
+
+/// The parser's words, as someone who edits the file would put them.
+fn worded(message: &str) -> String {
+    message.trim().replace("unknown field", "unknown key").replace("missing field", "missing key")
+}
+
+/// Serialises to TOML under a comment.
+pub(super) fn to_toml<T: serde::Serialize>(
+    path: &Path,
+    header: &str,
+    value: &T,
+    arrays_by_line: bool,
+) -> Result<String, ProjectError> {
+    let text = if arrays_by_line { toml::to_string_pretty(value) } else { toml::to_string(value) };
+    let text =
+        text.map_err(|error| ProjectError::Write { path: path.to_owned(), reason: error.to_string() })?;
+    Ok(format!("{header}\n{text}"))
+}
+
+/// An absolute path without `.` and `..`, read off the name alone.
+pub(super) fn absolute(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for part in std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).components() {
+        match part {
+            std::path::Component::ParentDir => {
+                clean.pop();
+            }
+            std::path::Component::CurDir => {}
+            part => clean.push(part),
+        }
+    }
+    clean
+}
+
+/// How a path is written in a file of the project in `dir`: relative, with slashes, when it lies in that folder
+/// or beside it, so that both can be moved together; absolute otherwise.
+pub(super) fn path_to_text(path: &Path, dir: &Path) -> Result<String, ProjectError> {
+    let (path, dir) = (absolute(path), absolute(dir));
+    // Beside a folder at the top of a disk lies everything; that is not what "beside" means.
+    let beside = dir.parent().filter(|parent| parent.parent().is_some());
+    let relative = if let Ok(inside) = path.strip_prefix(&dir) {
+        Some((inside, ""))
+    } else {
+        beside.and_then(|parent| path.strip_prefix(parent).ok()).map(|outside| (outside, "../"))
+    };
+    let not_unicode = || ProjectError::NotUnicode { path: path.clone() };
+    let Some((relative, up)) = relative else {
+        return path.to_str().map(str::to_owned).ok_or_else(not_unicode);
+    };
+    let parts: Option<Vec<&str>> = relative.iter().map(|part| part.to_str()).collect();
+    let text = format!("{up}{}", parts.ok_or_else(not_unicode)?.join("/"));
+    Ok(if text.is_empty() { ".".to_owned() } else { text })
+}
+
+/// The path that a file of the project in `dir` means.
+pub(super) fn path_from_text(text: &str, dir: &Path) -> PathBuf {
+    absolute(&dir.join(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn near_paths_are_relative_and_come_back() {
+        let dir = Path::new("/home/ada/projects/messages");
+        for (path, text) in [
+            ("/home/ada/projects/messages/data/train.csv", "data/train.csv"),
+            ("/home/ada/projects/messages", "."),
+            ("/home/ada/projects/shared/model", "../shared/model"),
+            ("/home/ada/other/train.csv", "/home/ada/other/train.csv"),
+            ("/home/ada/projects/messages/../shared/./x", "../shared/x"),
+        ] {
+            assert_eq!(path_to_text(Path::new(path), dir).as_deref(), Ok(text));
+            assert_eq!(path_from_text(text, dir), absolute(Path::new(path)));
+        }
+        // A project at the top of the disk has nothing beside it.
+        assert_eq!(path_to_text(Path::new("/etc/x"), Path::new("/messages")).as_deref(), Ok("/etc/x"));
+    }
+
+    #[test]
+    fn a_write_replaces_the_file_and_leaves_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("made/here/file.toml");
+        write_whole(&path, b"one").unwrap();
+        write_whole(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_in_the_way_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("taken"), "").unwrap();
+        let text = write_whole(&dir.path().join("taken/file.toml"), b"").unwrap_err().to_string();
+        assert!(text.contains("a file lies where a folder is needed"), "{text}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_saved_file_is_as_readable_as_any_other() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let (ours, plain) = (dir.path().join("ours"), dir.path().join("plain"));
+        write_whole(&ours, b"").unwrap();
+        fs::write(&plain, b"").unwrap();
+        let mode = |path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(ours), mode(plain));
+    }
+}

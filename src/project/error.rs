@@ -1,0 +1,168 @@
+//! What can go wrong with a project's files, worded for its user: what, where, what to do.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// Why a project, a run folder or the settings could not be read or written.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ProjectError {
+    /// The folder holds no project file.
+    #[error(
+        "there is no frostline.toml in {}: choose a folder that holds a project, or make one with `frostline init`",
+        .dir.display()
+    )]
+    NoProject {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// A file or folder could not be read.
+    #[error("cannot read {}: {reason}", .path.display())]
+    Read {
+        /// It.
+        path: PathBuf,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// A file or folder could not be written.
+    #[error("cannot write {}: {reason}", .path.display())]
+    Write {
+        /// It.
+        path: PathBuf,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// A file does not say what it should.
+    #[error("{}{}: {reason}", .path.display(), at_line(*.line))]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where in it, from 1.
+        line: Option<usize>,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A later version of the program wrote the file.
+    #[error(
+        "{} is of version {found}, and this Frostline knows versions up to {known}: open it with a newer Frostline",
+        .path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The latest version that is known.
+        known: u32,
+    },
+    /// A path that a text file cannot hold.
+    #[error("the name of {} is not valid Unicode, so a project file cannot hold it: rename it", .path.display())]
+    NotUnicode {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A run of that name is there already.
+    #[error("there is already a run \"{name}\" in {}: choose another name", .dir.display())]
+    RunExists {
+        /// Its name.
+        name: String,
+        /// The folder of all runs.
+        dir: PathBuf,
+    },
+    /// No run has that name.
+    #[error("there is no run \"{name}\" in {}", .dir.display())]
+    NoRun {
+        /// The name.
+        name: String,
+        /// The folder of all runs.
+        dir: PathBuf,
+    },
+    /// A name that cannot be a folder's on every platform.
+    #[error("\"{name}\" cannot be the name of a run: {reason}")]
+    RunName {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The platform names no folder for the user's files.
+    #[error("this system names no folder for {what}: set {variable} to a folder that can be written")]
+    NoUserFolder {
+        /// What it would hold.
+        what: &'static str,
+        /// The environment variable that names one.
+        variable: &'static str,
+    },
+    /// A demo project that is not shipped with this copy of the program.
+    #[error(
+        "the demo project \"{name}\" is not beside the program: install Frostline again, or run it from its checkout"
+    )]
+    NoDemo {
+        /// Its name.
+        name: String,
+    },
+}
+
+fn at_line(line: Option<usize>) -> String {
+    line.map(|line| format!(", line {line}")).unwrap_or_default()
+}
+
+impl ProjectError {
+    pub(super) fn read(path: &Path, error: &io::Error) -> Self {
+        Self::Read { path: path.to_owned(), reason: why_not_read(error) }
+    }
+
+    pub(super) fn write(path: &Path, error: &io::Error) -> Self {
+        Self::Write { path: path.to_owned(), reason: why_not_written(error) }
+    }
+
+    pub(super) fn malformed(path: &Path, line: Option<usize>, reason: impl Into<String>) -> Self {
+        Self::Malformed { path: path.to_owned(), line, reason: reason.into() }
+    }
+}
+
+fn why_not_read(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "it is not there".into(),
+        io::ErrorKind::PermissionDenied => "you may not read it. Change its permissions, or move it".into(),
+        io::ErrorKind::InvalidData => "it is not UTF-8 text".into(),
+        _ => error.to_string(),
+    }
+}
+
+fn why_not_written(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "its folder is read-only. Save the project to another folder, or make this one writable".into()
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "the disk is full. Free some space and try again; what was written before is intact".into()
+        }
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            "a file lies where a folder is needed. Move it away, or choose another folder".into()
+        }
+        io::ErrorKind::NotFound => "its folder is gone. Choose another one".into(),
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_users_meet_is_said_in_words_with_a_way_out() {
+        let path = Path::new("/data/project/frostline.toml");
+        for (kind, words) in [
+            (io::ErrorKind::ReadOnlyFilesystem, "read-only. Save the project to another folder"),
+            (io::ErrorKind::PermissionDenied, "read-only. Save the project to another folder"),
+            (io::ErrorKind::StorageFull, "the disk is full. Free some space"),
+        ] {
+            let text = ProjectError::write(path, &kind.into()).to_string();
+            assert!(text.contains(words) && text.contains("/data/project/frostline.toml"), "{text}");
+        }
+        let text = ProjectError::malformed(path, Some(7), "unknown key `colour`").to_string();
+        assert_eq!(text, "/data/project/frostline.toml, line 7: unknown key `colour`");
+    }
+}

@@ -1,0 +1,200 @@
+//! `frostline.toml`: the mirror of [`Project`] on disk, its versions, and how it is read and written.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::disk::{absolute, parse_toml, path_from_text, path_to_text, read_text, to_toml, write_whole};
+use super::error::ProjectError;
+use super::recipe_file::RecipeFile;
+use super::{DataFile, Project};
+use crate::data::dataset::Split;
+use crate::data::mapping::{Mapping, TaskColumn};
+
+/// Name of the project file in its folder.
+pub const FILE_NAME: &str = "frostline.toml";
+
+/// The version that is written, and the latest that is read.
+const VERSION: u32 = 1;
+
+const HEADER: &str = "\
+# A Frostline project. Edit it here or in the window; the window writes it anew and keeps no other comments.
+# Paths are relative to this folder. A key that is left out has its default.
+";
+
+const RECIPE_NOTE: &str = "\
+# preset: freeze-all, freeze-backbone, freeze-head, gradual, full. optimizer: adamw, adam.
+# decay: linear, cosine, constant. clip_norm: a number or \"none\". encoder_dropout: left out, the model's own.
+";
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct ProjectFile {
+    #[serde(default = "first_version")]
+    version: u32,
+    name: Option<String>,
+    model: Option<String>,
+    #[serde(default)]
+    data: DataTable,
+    #[serde(default)]
+    recipe: RecipeFile,
+}
+
+const fn first_version() -> u32 {
+    1
+}
+
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct DataTable {
+    /// Column of the text. The mapping is guessed where it is left out.
+    text: Option<String>,
+    split_column: Option<String>,
+    skip_bad_rows: Option<bool>,
+    valid_fraction: Option<f64>,
+    test_fraction: Option<f64>,
+    #[serde(default)]
+    file: Vec<FileEntry>,
+    #[serde(default)]
+    task: Vec<TaskEntry>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct FileEntry {
+    path: String,
+    split: Option<SplitKey>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct TaskEntry {
+    column: String,
+    /// The column's name where it is left out.
+    name: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum SplitKey {
+    Train,
+    Valid,
+    Test,
+}
+
+impl From<Split> for SplitKey {
+    fn from(split: Split) -> Self {
+        match split {
+            Split::Train => Self::Train,
+            Split::Valid => Self::Valid,
+            Split::Test => Self::Test,
+        }
+    }
+}
+
+impl From<SplitKey> for Split {
+    fn from(split: SplitKey) -> Self {
+        match split {
+            SplitKey::Train => Self::Train,
+            SplitKey::Valid => Self::Valid,
+            SplitKey::Test => Self::Test,
+        }
+    }
+}
+
+impl Project {
+    /// Reads the project of a folder.
+    ///
+    /// # Errors
+    /// When there is none, it cannot be read, is of a newer version, or holds a key or value that is not known;
+    /// each names the file and, where it can, the line.
+    pub fn load(dir: &Path) -> Result<Self, ProjectError> {
+        let dir = absolute(dir);
+        let path = dir.join(FILE_NAME);
+        if !path.exists() {
+            return Err(ProjectError::NoProject { dir });
+        }
+        let file: ProjectFile = parse_toml(&path, &read_text(&path)?, VERSION)?;
+        file.into_project(&dir)
+    }
+
+    /// Writes the project into a folder, which is made where it is missing. What is there already is replaced
+    /// in one step, or not at all.
+    ///
+    /// # Errors
+    /// When the folder cannot be written (read-only, disk full) or a path is not Unicode.
+    pub fn save(&self, dir: &Path) -> Result<(), ProjectError> {
+        let dir = absolute(dir);
+        let path = dir.join(FILE_NAME);
+        let text = to_toml(&path, HEADER, &ProjectFile::of(self, &dir)?, false)?;
+        let text = text.replacen("\n[recipe]\n", &format!("\n[recipe]\n{RECIPE_NOTE}"), 1);
+        write_whole(&path, text.as_bytes())
+    }
+}
+
+impl ProjectFile {
+    fn of(project: &Project, dir: &Path) -> Result<Self, ProjectError> {
+        let file = |file: &DataFile| {
+            Ok(FileEntry { path: path_to_text(&file.path, dir)?, split: file.split.map(Into::into) })
+        };
+        let task = |task: &TaskColumn| TaskEntry {
+            column: task.column.clone(),
+            name: (task.task != task.column).then(|| task.task.clone()),
+        };
+        let mapping = project.mapping.as_ref();
+        Ok(Self {
+            version: VERSION,
+            name: Some(project.name.clone()),
+            model: project.model.as_deref().map(|model| path_to_text(model, dir)).transpose()?,
+            data: DataTable {
+                text: mapping.map(|mapping| mapping.text.clone()),
+                split_column: mapping.and_then(|mapping| mapping.split.clone()),
+                skip_bad_rows: Some(project.skip_bad_rows),
+                valid_fraction: Some(project.valid_fraction),
+                test_fraction: Some(project.test_fraction),
+                file: project.files.iter().map(file).collect::<Result<_, _>>()?,
+                task: mapping.map(|mapping| mapping.tasks.iter().map(task).collect()).unwrap_or_default(),
+            },
+            recipe: RecipeFile::from(&project.recipe),
+        })
+    }
+
+    fn into_project(self, dir: &Path) -> Result<Project, ProjectError> {
+        let Self { version: _, name, model, data, recipe } = self;
+        let defaults = Project::default();
+        let file = |entry: &FileEntry| DataFile {
+            path: path_from_text(&entry.path, dir),
+            split: entry.split.map(Into::into),
+        };
+        let named_as_folder = || dir.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+        Ok(Project {
+            name: name.or_else(named_as_folder).unwrap_or(defaults.name),
+            files: data.file.iter().map(file).collect(),
+            skip_bad_rows: data.skip_bad_rows.unwrap_or(defaults.skip_bad_rows),
+            valid_fraction: data.valid_fraction.unwrap_or(defaults.valid_fraction),
+            test_fraction: data.test_fraction.unwrap_or(defaults.test_fraction),
+            mapping: mapping(data, dir)?,
+            model: model.map(|model| path_from_text(&model, dir)),
+            recipe: recipe.into(),
+        })
+    }
+}
+
+/// The mapping of a file that names a text column; a part of one without it would be guessed over, unsaid.
+fn mapping(data: DataTable, dir: &Path) -> Result<Option<Mapping>, ProjectError> {
+    let Some(text) = data.text else {
+        let key = match (data.task.is_empty(), data.split_column.is_none()) {
+            (true, true) => return Ok(None),
+            (false, _) => "[[data.task]]",
+            (true, false) => "split_column",
+        };
+        let reason =
+            format!("{key} is given, but not the column of the text: add text = \"...\" under [data]");
+        return Err(ProjectError::malformed(&dir.join(FILE_NAME), None, reason));
+    };
+    let task = |entry: TaskEntry| TaskColumn {
+        task: entry.name.unwrap_or_else(|| entry.column.clone()),
+        column: entry.column,
+    };
+    Ok(Some(Mapping { text, tasks: data.task.into_iter().map(task).collect(), split: data.split_column }))
+}

@@ -1,0 +1,273 @@
+//! Run folders: `runs/NAME/` with the frozen plan, the history, the report and the checkpoints.
+//!
+//! `run.toml` is written once, `history.jsonl` only grows, `report.json` is written when the run ends. What
+//! `checkpoints/` holds is the training's affair.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+pub use super::history::{History, HistoryLine, RunEvent};
+
+use super::disk::{absolute, read_text, write_whole};
+use super::error::ProjectError;
+use super::history::{self, HistoryWriter};
+use super::{plan_file, report_file};
+use crate::data::dataset::Split;
+use crate::train::metrics::{EpochPoint, StepPoint};
+use crate::train::plan::RunPlan;
+use crate::train::report::{RunOutcome, RunReport};
+
+const RUNS: &str = "runs";
+const PLAN: &str = "run.toml";
+const HISTORY: &str = "history.jsonl";
+const REPORT: &str = "report.json";
+const CHECKPOINTS: &str = "checkpoints";
+
+/// A run of the project's history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunListing {
+    /// Its name.
+    pub name: String,
+    /// The preset's key.
+    pub preset: String,
+    /// `finished`, `stopped at step 12`, `failed: ...`, `unfinished`.
+    pub outcome: String,
+    /// Validation accuracy per task of the kept weights.
+    pub accuracy: Vec<(String, f64)>,
+}
+
+/// The folder of one run.
+#[derive(Debug)]
+pub struct RunFolder {
+    project_dir: PathBuf,
+    dir: PathBuf,
+    name: String,
+    /// Opened by the first line.
+    history: Option<HistoryWriter>,
+}
+
+impl RunFolder {
+    /// Makes the folder of a new run.
+    ///
+    /// # Errors
+    /// When the name cannot be a folder's, is taken, or the project's folder cannot be written.
+    pub fn create(project_dir: &Path, name: &str) -> Result<Self, ProjectError> {
+        check_name(name)?;
+        let folder = Self::at(project_dir, name);
+        let runs = folder.project_dir.join(RUNS);
+        fs::create_dir_all(&runs).map_err(|error| ProjectError::write(&runs, &error))?;
+        fs::create_dir(&folder.dir).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                ProjectError::RunExists { name: name.to_owned(), dir: runs.clone() }
+            }
+            _ => ProjectError::write(&folder.dir, &error),
+        })?;
+        let checkpoints = folder.checkpoint_dir();
+        fs::create_dir(&checkpoints).map_err(|error| ProjectError::write(&checkpoints, &error))?;
+        Ok(folder)
+    }
+
+    /// Opens the folder of a run that is there.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn open(project_dir: &Path, name: &str) -> Result<Self, ProjectError> {
+        // A name with separators in it would lead out of the project.
+        check_name(name)?;
+        let folder = Self::at(project_dir, name);
+        if folder.dir.join(PLAN).is_file() {
+            Ok(folder)
+        } else {
+            Err(ProjectError::NoRun { name: name.to_owned(), dir: folder.project_dir.join(RUNS) })
+        }
+    }
+
+    fn at(project_dir: &Path, name: &str) -> Self {
+        let project_dir = absolute(project_dir);
+        let dir = project_dir.join(RUNS).join(name);
+        Self { project_dir, dir, name: name.to_owned(), history: None }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where its checkpoints lie.
+    #[must_use]
+    pub fn checkpoint_dir(&self) -> PathBuf {
+        self.dir.join(CHECKPOINTS)
+    }
+
+    /// Records the plan.
+    pub fn write_plan(&self, plan: &RunPlan) -> Result<(), ProjectError> {
+        let path = self.dir.join(PLAN);
+        write_whole(&path, plan_file::write(plan, &path, &self.project_dir)?.as_bytes())
+    }
+
+    /// The plan that it ran.
+    pub fn read_plan(&self) -> Result<RunPlan, ProjectError> {
+        let path = self.dir.join(PLAN);
+        plan_file::read(&read_text(&path)?, &path, &self.project_dir)
+    }
+
+    /// Appends to the history. Steps reach the disk with the next epoch or event.
+    ///
+    /// # Errors
+    /// When it cannot be written; what was recorded before is intact.
+    pub fn append(&mut self, line: &HistoryLine) -> Result<(), ProjectError> {
+        let writer = match &mut self.history {
+            Some(writer) => writer,
+            none => none.insert(HistoryWriter::open(&self.dir.join(HISTORY))?),
+        };
+        writer.append(line)
+    }
+
+    /// Writes out the steps that [`append`](Self::append) holds back.
+    pub fn flush(&mut self) -> Result<(), ProjectError> {
+        self.history.as_mut().map_or(Ok(()), HistoryWriter::flush)
+    }
+
+    /// Everything that reached the disk; a line torn by a crash is passed over.
+    pub fn read(&self) -> Result<History, ProjectError> {
+        history::read(&self.dir.join(HISTORY))
+    }
+
+    /// The points of the curves, from [`read`](Self::read).
+    pub fn read_history(&self) -> Result<(Vec<StepPoint>, Vec<EpochPoint>), ProjectError> {
+        self.read().map(|history| (history.steps, history.epochs))
+    }
+
+    /// Records the report.
+    pub fn write_report(&self, report: &RunReport) -> Result<(), ProjectError> {
+        let path = self.dir.join(REPORT);
+        write_whole(&path, report_file::write(report, &path)?.as_bytes())
+    }
+
+    /// The report; `None` where the run did not come to one.
+    pub fn read_report(&self) -> Result<Option<RunReport>, ProjectError> {
+        let path = self.dir.join(REPORT);
+        if !path.exists() {
+            return Ok(None);
+        }
+        report_file::read(&read_text(&path)?, &path).map(Some)
+    }
+
+    /// Records how the run ended, as the last line of its history.
+    pub fn set_outcome(&mut self, outcome: &RunOutcome) -> Result<(), ProjectError> {
+        self.append(&HistoryLine::Event(RunEvent::Ended(outcome.clone())))
+    }
+
+    /// How it ended; `None` while it runs and where it was cut off.
+    pub fn read_outcome(&self) -> Result<Option<RunOutcome>, ProjectError> {
+        history::read_outcome(&self.dir.join(HISTORY))
+    }
+
+    fn listing(&self) -> Result<RunListing, ProjectError> {
+        let plan = self.read_plan()?;
+        let outcome = self.read_outcome()?.map_or_else(|| "unfinished".to_owned(), |o| o.to_string());
+        let measured = self.read_report()?.and_then(|report| {
+            let (_, tasks) = report.metrics.into_iter().find(|(split, _)| *split == Split::Valid)?;
+            Some(tasks.into_iter().map(|figures| (figures.task, figures.accuracy)).collect())
+        });
+        let accuracy = match measured {
+            Some(accuracy) => accuracy,
+            None => self.best_so_far(&plan)?,
+        };
+        let preset = plan.recipe.preset.key().to_owned();
+        Ok(RunListing { name: self.name.clone(), preset, outcome, accuracy })
+    }
+
+    /// Validation accuracies of the epoch whose weights were kept last, for a run without a report.
+    fn best_so_far(&self, plan: &RunPlan) -> Result<Vec<(String, f64)>, ProjectError> {
+        let epochs = self.read()?.epochs;
+        let Some(best) = epochs.iter().rev().find(|epoch| epoch.best) else { return Ok(Vec::new()) };
+        let scored = plan.tasks.iter().zip(&best.valid).filter(|(_, score)| score.rows > 0);
+        Ok(scored.map(|(task, score)| (task.name.clone(), score.accuracy)).collect())
+    }
+}
+
+/// The runs of a project, oldest first. A run that cannot be read is listed with the reason as its outcome.
+///
+/// # Errors
+/// When the folder of the runs is there and cannot be read.
+pub fn list(project_dir: &Path) -> Result<Vec<RunListing>, ProjectError> {
+    let mut found: Vec<(SystemTime, RunFolder)> = Vec::new();
+    for name in run_names(project_dir)? {
+        let folder = RunFolder::at(project_dir, &name);
+        // A folder without a plan is not a run, or one that is being made.
+        let Ok(written) = fs::metadata(folder.dir.join(PLAN)) else { continue };
+        found.push((written.modified().unwrap_or(SystemTime::UNIX_EPOCH), folder));
+    }
+    found.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.name.cmp(&b.1.name)));
+    let listing = |(_, folder): (SystemTime, RunFolder)| {
+        folder.listing().unwrap_or_else(|error| RunListing {
+            name: folder.name.clone(),
+            preset: String::new(),
+            outcome: format!("unreadable: {error}"),
+            accuracy: Vec::new(),
+        })
+    };
+    Ok(found.into_iter().map(listing).collect())
+}
+
+/// A free name after those that are there: `full-01`, `full-02` ... A number is not used twice while a later
+/// one is there, so that names keep the order of time.
+///
+/// # Errors
+/// When the folder of the runs is there and cannot be read.
+pub fn next_name(project_dir: &Path, base: &str) -> Result<String, ProjectError> {
+    let number = |name: &String| name.strip_prefix(base)?.strip_prefix('-')?.parse::<u32>().ok();
+    let last = run_names(project_dir)?.iter().filter_map(number).max().unwrap_or(0);
+    Ok(format!("{base}-{:02}", last.saturating_add(1)))
+}
+
+/// Names of what lies in the folder of the runs; none without that folder.
+fn run_names(project_dir: &Path) -> Result<Vec<String>, ProjectError> {
+    let runs = absolute(project_dir).join(RUNS);
+    let entries = match fs::read_dir(&runs) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(ProjectError::read(&runs, &error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| ProjectError::read(&runs, &error))?;
+        names.extend(entry.file_name().into_string().ok());
+    }
+    Ok(names)
+}
+
+/// Names that are folders' on every platform, so that a project can be moved between them.
+fn check_name(name: &str) -> Result<(), ProjectError> {
+    let refuse = |reason| Err(ProjectError::RunName { name: name.to_owned(), reason });
+    if name.trim().is_empty() {
+        return refuse("it is empty");
+    }
+    if name.len() > 100 {
+        return refuse("it is longer than 100 bytes");
+    }
+    if name.chars().any(|c| c.is_control() || r#"/\:*?"<>|"#.contains(c)) {
+        return refuse(r#"it holds one of / \ : * ? " < > | or a control character"#);
+    }
+    if name.starts_with([' ', '.']) || name.ends_with([' ', '.']) {
+        return refuse("it starts or ends with a space or a full stop");
+    }
+    let stem = name.split('.').next().unwrap_or_default().to_ascii_uppercase();
+    let port = stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT"));
+    let reserved = ["CON", "PRN", "AUX", "NUL"].contains(&stem.as_str())
+        || port.is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|b| b.is_ascii_digit()));
+    if reserved {
+        return refuse("Windows keeps this name for a device");
+    }
+    Ok(())
+}
