@@ -1,1 +1,5 @@
 //! The window.
+
+pub mod actions;
+pub mod theme;
+pub mod widgets;
