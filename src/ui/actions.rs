@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use eframe::egui::{Key, KeyboardShortcut, Modifiers};
+use eframe::egui::{Key, KeyboardShortcut, Modifiers, ThemePreference};
 
 use crate::data::dataset::Split;
 use crate::session::command::{Command, Edit};
@@ -189,6 +189,10 @@ pub enum Action {
     GoTo(Page),
     /// Dark to light and back.
     ToggleTheme,
+    /// Dark, light, or as the system says.
+    SetTheme(ThemePreference),
+    /// How large everything is; 1 is as it comes.
+    SetZoom(f32),
     /// Everything larger.
     ZoomIn,
     /// Everything smaller.
@@ -237,6 +241,10 @@ impl Action {
             Self::FindCuda => "Find CUDA…",
             Self::GoTo(page) => page.title(),
             Self::ToggleTheme => "Dark or light",
+            Self::SetTheme(ThemePreference::System) => "As the system",
+            Self::SetTheme(ThemePreference::Dark) => "Dark",
+            Self::SetTheme(ThemePreference::Light) => "Light",
+            Self::SetZoom(_) => "Zoom",
             Self::ZoomIn => "Zoom in",
             Self::ZoomOut => "Zoom out",
             Self::ZoomReset => "Actual size",
@@ -272,6 +280,10 @@ impl Action {
             Self::FindCuda => "Choose a Python environment or a libtorch that has the CUDA libraries",
             Self::GoTo(page) => page.purpose(),
             Self::ToggleTheme => "Switch between the dark and the light look",
+            Self::SetTheme(ThemePreference::System) => "Follow the system's choice of dark or light",
+            Self::SetTheme(ThemePreference::Dark) => "Light text on dark",
+            Self::SetTheme(ThemePreference::Light) => "Dark text on light",
+            Self::SetZoom(_) => "How large everything is",
             Self::ZoomIn => "Make everything larger",
             Self::ZoomOut => "Make everything smaller",
             Self::ZoomReset => "Undo all zooming",

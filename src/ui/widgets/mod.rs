@@ -57,12 +57,17 @@ pub fn card_with<R>(
     add: impl FnOnce(&mut Ui) -> R,
 ) -> InnerResponse<R> {
     card(ui, "", |ui| {
-        ui.horizontal(|ui| {
-            ui.heading(title);
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), right);
-        });
+        title_line(ui, title, right);
         add(ui)
     })
+}
+
+/// The title of a card, and something at the right end of its line.
+pub fn title_line(ui: &mut Ui, title: &str, right: impl FnOnce(&mut Ui)) {
+    ui.horizontal(|ui| {
+        ui.heading(title);
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), right);
+    });
 }
 
 /// The frame of cards.
@@ -269,4 +274,19 @@ pub fn bar(ui: &mut Ui, width: f32, height: f32, parts: &[(f32, Color32)]) -> Re
         }
     }
     response
+}
+
+/// Code or other fixed-width text in a sunken box; it can be selected.
+pub fn code_block(ui: &mut Ui, text: &str) -> Response {
+    let palette = Palette::of(ui);
+    Frame::new()
+        .fill(palette.sunken)
+        .stroke(Stroke::new(1.0, palette.line))
+        .corner_radius(CornerRadius::same(6))
+        .inner_margin(Margin::same(8))
+        .show(ui, |ui| {
+            ui.set_min_width(ui.available_width());
+            ui.add(egui::Label::new(RichText::new(text.trim_end()).monospace()).wrap().selectable(true));
+        })
+        .response
 }
