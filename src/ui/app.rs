@@ -261,11 +261,12 @@ impl App {
                     );
                 }
             }
-            Action::OpenProject | Action::NewProject | Action::OpenDemo | Action::Quit => {
-                self.leave_asking(action, ctx)
-            }
-            Action::Session(Command::OpenProject(_) | Command::NewProject(_)) => {
-                self.leave_asking(action, ctx)
+            Action::OpenProject
+            | Action::NewProject
+            | Action::OpenDemo
+            | Action::Quit
+            | Action::Session(Command::OpenProject(_) | Command::NewProject(_)) => {
+                self.leave_asking(action, ctx);
             }
             Action::Session(Command::Dismiss(id)) if id & OWN_NOTICE != 0 => {
                 self.notices.retain(|notice| notice.id != id);
@@ -351,7 +352,7 @@ impl App {
             Question::NewFile { bytes, .. } => match std::fs::write(&first, &bytes) {
                 Ok(()) => self.notify(Severity::Success, format!("Wrote {}", first.display())),
                 Err(error) => {
-                    self.notify(Severity::Error, format!("Could not write ({error}): {}", first.display()))
+                    self.notify(Severity::Error, format!("Could not write ({error}): {}", first.display()));
                 }
             },
         }

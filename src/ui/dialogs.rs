@@ -63,11 +63,14 @@ pub enum Answer {
     Unavailable,
 }
 
+type Answered = (Question, Answer);
+
 /// Asks the user for files and folders.
 #[derive(Debug)]
 pub struct Dialogs {
     kind: Kind,
-    answers: (Sender<(Question, Answer)>, Receiver<(Question, Answer)>),
+    sender: Sender<Answered>,
+    receiver: Receiver<Answered>,
     open: bool,
 }
 
@@ -81,13 +84,18 @@ impl Dialogs {
     /// The system's own dialogs.
     #[must_use]
     pub fn native() -> Self {
-        Self { kind: Kind::Native, answers: unbounded(), open: false }
+        Self::of(Kind::Native)
     }
 
     /// Answers in order instead of dialogs, for tests; then nothing but `Cancelled`.
     #[must_use]
     pub fn scripted(answers: impl IntoIterator<Item = Answer>) -> Self {
-        Self { kind: Kind::Scripted(answers.into_iter().collect()), answers: unbounded(), open: false }
+        Self::of(Kind::Scripted(answers.into_iter().collect()))
+    }
+
+    fn of(kind: Kind) -> Self {
+        let (sender, receiver) = unbounded();
+        Self { kind, sender, receiver, open: false }
     }
 
     /// Shows a dialog, unless one is open. The context is woken when the answer is there.
@@ -96,7 +104,7 @@ impl Dialogs {
             return;
         }
         self.open = true;
-        let sender = self.answers.0.clone();
+        let sender = self.sender.clone();
         let ctx = ctx.clone();
         let deliver = move |question: Question, answer: Answer| {
             // The receiver is gone only when the window is, and then nobody waits.
@@ -121,7 +129,7 @@ impl Dialogs {
 
     /// The answer to the open dialog, once it is there.
     pub fn poll(&mut self) -> Option<(Question, Answer)> {
-        let answer = self.answers.1.try_recv().ok()?;
+        let answer = self.receiver.try_recv().ok()?;
         self.open = false;
         Some(answer)
     }

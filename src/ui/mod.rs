@@ -4,6 +4,7 @@
 //! - [`window`] opens it; [`app`] holds it together; [`shell`] draws what is always in sight.
 //! - [`panels`]: the pages, a file or folder each; [`widgets`]: what they share.
 //! - [`actions`]: everything that can be asked for; [`dialogs`], [`drops`], [`modals`]: ways of asking.
+//! - [`page`]: the pages and their marks.
 //! - [`theme`], [`fonts`]: the look; [`prefs`]: what is remembered; [`diagnostics`]: facts for a bug report.
 //!
 //! Rules that every page keeps:
@@ -21,6 +22,7 @@ pub mod dialogs;
 pub mod drops;
 pub mod fonts;
 pub mod modals;
+pub mod page;
 pub mod panels;
 pub mod prefs;
 pub mod shell;

@@ -1,7 +1,7 @@
 //! The few questions that the window asks in its own voice. Only what loses work is asked about.
 
 use eframe::egui;
-use egui::{Context, Id, Key, TextEdit, Ui};
+use egui::{Context, Id, Key, Ui};
 
 use super::actions::{Action, Page};
 use super::app::Environment;
@@ -102,7 +102,7 @@ fn about_ui(ui: &mut Ui, state: &State, environment: &Environment) -> Option<Ver
 fn type_path_ui(ui: &mut Ui, question: &Question, path: &mut String) -> Option<Verdict> {
     ui.heading(question.title());
     ui.label("This system has no file dialog (zenity or xdg-desktop-portal), so type the path:");
-    let field = ui.add(TextEdit::singleline(path).desired_width(f32::INFINITY).hint_text("Path"));
+    let field = widgets::field(ui, path, "Path", ui.available_width());
     if field.gained_focus() || path.is_empty() {
         field.request_focus();
     }

@@ -15,6 +15,7 @@ use crate::session::command::Command;
 use crate::session::state::{Notice, RunOutcome, RunView, State};
 
 const RAIL_WIDTH: f32 = 156.0;
+const MENUS_WIDTH: f32 = 168.0;
 /// More notices than this are counted, not shown, so that a flood leaves room to work.
 const NOTICES_SHOWN: usize = 3;
 
@@ -34,7 +35,11 @@ pub fn top_bar_ui(ui: &mut Ui, state: &State, prefs: &Prefs, actions: &mut Actio
     Panel::top("top bar").frame(bar_frame(palette, Margin::symmetric(12, 8))).show(ui, |ui| {
         ui.horizontal(|ui| {
             icon::icon(ui, Icon::Snow, palette.frozen, 22.0);
-            MenuBar::new().ui(ui, |ui| menus_ui(ui, state, prefs, actions));
+            ui.scope(|ui| {
+                // The menu bar takes all the width it is given.
+                ui.set_max_width(MENUS_WIDTH);
+                MenuBar::new().ui(ui, |ui| menus_ui(ui, state, prefs, actions));
+            });
             ui.separator();
             project_name_ui(ui, state);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -266,9 +271,9 @@ const fn picture(page: Page) -> Icon {
     }
 }
 
-const fn mark_look(palette: &Palette, mark: Mark) -> (Icon, egui::Color32) {
+fn mark_look(palette: &Palette, mark: Mark) -> (Icon, egui::Color32) {
     match mark {
-        Mark::NotStarted => (Icon::Ring, palette.line),
+        Mark::NotStarted => (Icon::Ring, theme::mix(palette.line, palette.muted, 0.4)),
         Mark::Ready => (Icon::Ring, palette.accent),
         Mark::Running => (Icon::Half, palette.warm),
         Mark::Done => (Icon::Check, palette.ok),

@@ -155,6 +155,8 @@ fn files_ui(ui: &mut Ui, report: &ExportReport) {
             ui,
             &format!("{}, {}", numbers::counted(report.files.len(), "file", "files"), numbers::bytes(all)),
         );
+        ui.spacing_mut().interact_size.y = 5.0 * theme::GRID;
+        ui.spacing_mut().item_spacing.y = theme::GRID;
         for (name, bytes) in &report.files {
             ui.horizontal(|ui| {
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {

@@ -17,8 +17,8 @@ use crate::session::state::State;
 /// What each page remembers.
 #[derive(Default)]
 pub struct Views {
-    data: data::DataPage,
-    model: model::ModelPage,
+    data: data::DataPageView,
+    model: model::ModelView,
 }
 
 /// Draws the page that is shown.

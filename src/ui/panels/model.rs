@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use eframe::egui;
-use egui::{Label, RichText, ScrollArea, TextEdit, Ui};
+use egui::{Label, RichText, ScrollArea, Ui};
 use egui_extras::{Column, TableBuilder};
 
 use crate::model::summary::{Group, ModelSummary, Pooling, TensorInfo};
@@ -14,12 +14,12 @@ use crate::ui::theme::{self, Palette};
 use crate::ui::widgets::{self, icon::Icon, numbers};
 
 /// What the page remembers between frames.
-pub struct ModelPage {
+pub struct ModelView {
     filter: String,
     text: String,
 }
 
-impl Default for ModelPage {
+impl Default for ModelView {
     fn default() -> Self {
         Self { filter: String::new(), text: "Unfreezing embeddings isn't magic.".into() }
     }
@@ -30,7 +30,7 @@ const VALUES_SHOWN: usize = 8;
 const TENSORS_HEIGHT: f32 = 320.0;
 
 /// Draws the page.
-pub fn model_ui(ui: &mut Ui, state: &State, page: &mut ModelPage, actions: &mut Actions) {
+pub fn model_ui(ui: &mut Ui, state: &State, page: &mut ModelView, actions: &mut Actions) {
     ScrollArea::vertical().id_salt("model page").auto_shrink(false).show(ui, |ui| {
         widgets::page_header(ui, Page::Model.title(), Page::Model.purpose());
         match &state.model {
@@ -82,7 +82,7 @@ fn ready_ui(
     ui: &mut Ui,
     state: &State,
     model: &Arc<ModelSummary>,
-    page: &mut ModelPage,
+    page: &mut ModelView,
     actions: &mut Actions,
 ) {
     ui.columns_const(|[left, right]| {
@@ -191,8 +191,7 @@ fn try_ui(ui: &mut Ui, state: &State, text: &mut String, actions: &mut Actions) 
         widgets::caption(ui, "How a text is cut into tokens, and the embedding it gets.");
         ui.horizontal(|ui| {
             let width = (ui.available_width() - 96.0).max(80.0);
-            let field =
-                ui.add(TextEdit::singleline(text).desired_width(width).hint_text("A text to tokenize"));
+            let field = widgets::field(ui, text, "A text to tokenize", width);
             let entered = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
             let there = !text.trim().is_empty();
             let button = ui.add_enabled(there, egui::Button::new("Tokenize"));
@@ -266,7 +265,7 @@ fn tensors_ui(ui: &mut Ui, model: &ModelSummary, filter: &mut String) {
     let palette = Palette::of(ui);
     widgets::card(ui, "", |ui| {
         widgets::title_line(ui, "Tensors", |ui| {
-            ui.add(TextEdit::singleline(filter).desired_width(200.0).hint_text("Filter by name or part"));
+            widgets::field(ui, filter, "Filter by name or part", 200.0);
             let count = format!("{} of {}", shown.len(), model.tensors.len());
             ui.label(RichText::new(count).color(palette.muted));
         });

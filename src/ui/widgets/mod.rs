@@ -41,11 +41,15 @@ pub fn caption(ui: &mut Ui, text: &str) -> Response {
 /// A card: a titled area that holds one thing.
 pub fn card<R>(ui: &mut Ui, title: &str, add: impl FnOnce(&mut Ui) -> R) -> InnerResponse<R> {
     card_frame(ui).show(ui, |ui| {
-        ui.set_min_width(ui.available_width());
-        if !title.is_empty() {
-            ui.heading(title);
-        }
-        add(ui)
+        // Columns are justified by default: that would stretch buttons and tear words apart.
+        ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
+            ui.set_min_width(ui.available_width());
+            if !title.is_empty() {
+                ui.heading(title);
+            }
+            add(ui)
+        })
+        .inner
     })
 }
 
@@ -225,7 +229,11 @@ pub fn fact(ui: &mut Ui, name: &str, value: impl Into<RichText>) -> Response {
 
 /// A list of [`fact`]s in two columns.
 pub fn facts<R>(ui: &mut Ui, id: &str, add: impl FnOnce(&mut Ui) -> R) -> InnerResponse<R> {
-    egui::Grid::new(id).num_columns(2).spacing(vec2(theme::SECTION_GAP, theme::GRID)).show(ui, add)
+    egui::Grid::new(id)
+        .num_columns(2)
+        .min_row_height(5.0 * theme::GRID)
+        .spacing(vec2(theme::SECTION_GAP, theme::GRID))
+        .show(ui, add)
 }
 
 /// A small disc in the colour of a task or class, with its name.
@@ -238,17 +246,38 @@ pub fn swatch_label(ui: &mut Ui, colour: Color32, name: &str) -> Response {
     .inner
 }
 
-/// Text in a small rounded box: a token, a split, a state.
+/// Text in a small rounded box: a token, a split, a state. A row of them wraps.
 pub fn chip(ui: &mut Ui, text: impl Into<RichText>, fill: Color32) -> Response {
     let palette = Palette::of(ui);
-    Frame::new()
-        .fill(fill)
-        .corner_radius(CornerRadius::same(4))
-        .inner_margin(Margin::symmetric(6, 2))
-        .show(ui, |ui| {
-            ui.add(egui::Label::new(text.into().color(palette.text_on(fill))).extend());
-        })
-        .response
+    let text = text.into().color(palette.text_on(fill));
+    let words = text.text().to_owned();
+    let galley = egui::WidgetText::from(text).into_galley(
+        ui,
+        Some(egui::TextWrapMode::Extend),
+        f32::INFINITY,
+        TextStyle::Body,
+    );
+    let margin = vec2(6.0, 2.0);
+    let (rect, response) = ui.allocate_exact_size(galley.size() + 2.0 * margin, Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, &words));
+    if ui.is_rect_visible(rect) {
+        ui.painter().rect_filled(rect, CornerRadius::same(4), fill);
+        ui.painter().galley(rect.min + margin, galley, palette.text);
+    }
+    response
+}
+
+/// A text field of one line, as wide as asked; `name` is its hint and what a screen reader says.
+pub fn field(ui: &mut Ui, text: &mut String, name: &str, width: f32) -> Response {
+    let margin = ui.spacing().button_padding.x * 2.0;
+    let response = ui.add(
+        egui::TextEdit::singleline(text)
+            .desired_width(width - margin)
+            .align(egui::Align2::LEFT_CENTER)
+            .hint_text(name),
+    );
+    response.widget_info(|| WidgetInfo::text_edit(ui.is_enabled(), text.as_str(), text.as_str(), name));
+    response
 }
 
 /// A number at the right end of a table cell.
@@ -285,8 +314,10 @@ pub fn code_block(ui: &mut Ui, text: &str) -> Response {
         .corner_radius(CornerRadius::same(6))
         .inner_margin(Margin::same(8))
         .show(ui, |ui| {
-            ui.set_min_width(ui.available_width());
-            ui.add(egui::Label::new(RichText::new(text.trim_end()).monospace()).wrap().selectable(true));
+            ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
+                ui.set_min_width(ui.available_width());
+                ui.add(egui::Label::new(RichText::new(text.trim_end()).monospace()).wrap().selectable(true));
+            });
         })
         .response
 }

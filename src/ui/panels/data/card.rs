@@ -101,10 +101,11 @@ fn task_ui(ui: &mut Ui, index: usize, task: &TaskCounts, by_count: bool) {
     ui.horizontal(|ui| {
         icon::icon(ui, Icon::Dot, palette.task(index), 14.0);
         ui.label(RichText::new(&task.task).strong());
-        let mut text = numbers::counted(task.classes.len(), "class", "classes");
-        if missing > 0 {
-            text += &format!(", {} without a label", numbers::counted(missing, "row", "rows"));
-        }
+        let classes = numbers::counted(task.classes.len(), "class", "classes");
+        let text = match missing {
+            0 => classes,
+            _ => format!("{classes}, {} without a label", numbers::counted(missing, "row", "rows")),
+        };
         ui.label(RichText::new(text).color(palette.muted))
             .on_hover_text("Missing labels are masked: a row trains the tasks it is labelled for.");
     });

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use eframe::egui;
-use egui::{ComboBox, Label, RichText, Role, TextEdit, Ui, WidgetInfo, vec2};
+use egui::{ComboBox, Label, RichText, Role, Ui, WidgetInfo, vec2};
 
 use crate::data::mapping::{Mapping, TaskColumn};
 use crate::session::command::Edit;
@@ -129,15 +129,7 @@ fn task_row_ui(
         icon::icon(ui, Icon::Dot, palette.task(position), 14.0);
         let current = mapping.tasks.get(position).map(|task| task.task.clone()).unwrap_or_default();
         let typed = names.entry(column.to_owned()).or_insert_with(|| current.clone());
-        let field = ui.add(TextEdit::singleline(typed).desired_width(116.0).hint_text("Task name"));
-        field.widget_info(|| {
-            WidgetInfo::text_edit(
-                true,
-                typed.as_str(),
-                typed.as_str(),
-                format!("Name of the task in {column}"),
-            )
-        });
+        let field = widgets::field(ui, typed, &format!("Name of the task in {column}"), 140.0);
         let done = field.lost_focus();
         if !field.has_focus() {
             let name = names.remove(column).unwrap_or_default().trim().to_owned();

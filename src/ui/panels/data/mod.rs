@@ -19,7 +19,7 @@ use crate::ui::widgets::{self, icon::Icon};
 
 /// What the page remembers between frames.
 #[derive(Default)]
-pub struct DataPage {
+pub struct DataPageView {
     /// File shown in the preview.
     file: usize,
     /// Task names while they are typed, by column.
@@ -29,7 +29,7 @@ pub struct DataPage {
 }
 
 /// Draws the page.
-pub fn data_ui(ui: &mut Ui, state: &State, page: &mut DataPage, actions: &mut Actions) {
+pub fn data_ui(ui: &mut Ui, state: &State, page: &mut DataPageView, actions: &mut Actions) {
     ScrollArea::vertical().id_salt("data page").auto_shrink(false).show(ui, |ui| {
         ui.horizontal(|ui| {
             ui.vertical(|ui| widgets::page_header(ui, Page::Data.title(), Page::Data.purpose()));
@@ -102,7 +102,13 @@ fn failed_ui(ui: &mut Ui, state: &State, reason: &str, actions: &mut Actions) {
     });
 }
 
-fn ready_ui(ui: &mut Ui, state: &State, data: &Arc<DataView>, page: &mut DataPage, actions: &mut Actions) {
+fn ready_ui(
+    ui: &mut Ui,
+    state: &State,
+    data: &Arc<DataView>,
+    page: &mut DataPageView,
+    actions: &mut Actions,
+) {
     page.file = page.file.min(data.files.len().saturating_sub(1));
     ui.columns_const(|[left, right]| {
         files::files_ui(left, state, data, actions);
