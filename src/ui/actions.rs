@@ -100,7 +100,7 @@ impl Action {
             Self::Evaluate(Split::Train) => "Evaluate on train",
             Self::Evaluate(Split::Valid) => "Evaluate on valid",
             Self::Evaluate(Split::Test) => "Evaluate on test",
-            Self::Export => "Choose a folder and export…",
+            Self::Export => "Export…",
             Self::FindCuda => "Find CUDA…",
             Self::GoTo(page) => page.title(),
             Self::ToggleTheme => "Dark or light",

@@ -43,7 +43,9 @@ pub fn modal_ui(
     state: &State,
     environment: &Environment,
 ) -> Option<Verdict> {
-    let shown = egui::Modal::new(Id::unique("modal")).show(ctx, |ui| {
+    let style = ctx.global_style();
+    let frame = egui::Frame::popup(&style).inner_margin(style.spacing.window_margin);
+    let shown = egui::Modal::new(Id::unique("modal")).frame(frame).show(ctx, |ui| {
         ui.set_width(match modal {
             Modal::About => 480.0,
             _ => 400.0,
@@ -68,7 +70,7 @@ fn leave_ui(ui: &mut Ui, action: &Action, state: &State) -> Option<Verdict> {
     }
     ui.add_space(theme::SECTION_GAP);
     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-        if state.dirty && ui.button("Save").clicked() {
+        if state.dirty && widgets::strong_button(ui, "Save").clicked() {
             verdict = Some(Verdict::Save);
         }
         if ui.button("Cancel").clicked() {
@@ -111,7 +113,8 @@ fn type_path_ui(ui: &mut Ui, question: &Question, path: &mut String) -> Option<V
     let mut verdict = None;
     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
         let there = !path.trim().is_empty();
-        if (ui.add_enabled(there, egui::Button::new("Use")).clicked() || entered) && there {
+        let use_it = ui.add_enabled_ui(there, |ui| widgets::strong_button(ui, "Use")).inner;
+        if (use_it.clicked() || entered) && there {
             verdict = Some(Verdict::Go);
         }
         if ui.button("Cancel").clicked() {

@@ -12,8 +12,10 @@ use super::theme::{self, Palette};
 use super::widgets::icon::{self, Icon};
 use super::widgets::{self, numbers};
 use crate::session::command::Command;
-use crate::session::state::{Notice, RunOutcome, RunView, State};
+use crate::session::state::{Loadable, Notice, RunOutcome, RunView, State};
 
+/// Between facts on a line.
+const DOT: &str = "  \u{b7}  ";
 const RAIL_WIDTH: f32 = 156.0;
 const MENUS_WIDTH: f32 = 168.0;
 /// More notices than this are counted, not shown, so that a flood leaves room to work.
@@ -307,12 +309,7 @@ pub fn status_bar_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
             }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 if let Some(run) = state.run.as_ref().filter(|run| run.outcome.is_none()) {
-                    if let Some(seconds) = run.seconds_left {
-                        ui.label(small(format!("about {} left", numbers::duration(seconds))));
-                    }
-                    if run.rows_per_second > 0.0 {
-                        ui.label(small(format!("{:.0} rows/s", run.rows_per_second)));
-                    }
+                    ui.label(small(pace(run)));
                 } else {
                     ui.label(small(inventory(state)));
                 }
@@ -331,7 +328,11 @@ fn stop_small_ui(ui: &mut Ui, actions: &mut Actions) {
 /// The next step on the road, in a sentence.
 fn next_step(state: &State) -> &'static str {
     let trained = state.run.as_ref().is_some_and(|run| run.report.is_some());
-    if state.data.ready().is_none() {
+    if matches!(state.data, Loadable::Failed(_)) {
+        "The files could not be used: see the Data page"
+    } else if matches!(state.model, Loadable::Failed(_)) {
+        "The model could not be loaded: see the Model page"
+    } else if state.data.ready().is_none() {
         "Next: open labelled files on the Data page"
     } else if state.model.ready().is_none() {
         "Next: choose a pretrained model on the Model page"
@@ -346,6 +347,17 @@ fn next_step(state: &State) -> &'static str {
     }
 }
 
+fn pace(run: &RunView) -> String {
+    let mut parts = Vec::new();
+    if run.rows_per_second > 0.0 {
+        parts.push(format!("{:.0} rows/s", run.rows_per_second));
+    }
+    if let Some(seconds) = run.seconds_left {
+        parts.push(format!("about {} left", numbers::duration(seconds)));
+    }
+    parts.join(DOT)
+}
+
 fn inventory(state: &State) -> String {
     let mut parts = Vec::new();
     if let Some(data) = state.data.ready() {
@@ -355,7 +367,7 @@ fn inventory(state: &State) -> String {
     if let Some(model) = state.model.ready() {
         parts.push(model.name.clone());
     }
-    parts.join("  \u{b7}  ")
+    parts.join(DOT)
 }
 
 /// Sentences for the user, above the page: they push it down rather than cover it.

@@ -69,7 +69,7 @@ fn ready_ui(ui: &mut Ui, state: &State, run: &RunView, actions: &mut Actions) {
     ui.add_space(theme::GAP);
     match state.export.ready() {
         Some(report) => {
-            ui.columns_const(|[left, right]| {
+            widgets::two_columns(ui, |left, right| {
                 proof_ui(left, state, report, actions);
                 left.add_space(theme::GAP);
                 files_ui(left, report);
@@ -93,13 +93,14 @@ fn layout_ui(ui: &mut Ui, run: Option<&RunView>) {
         ("tasks/NAME/", "per task a model whose encode() gives logits"),
         ("README.md", "the model card: data, plan, figures, seed"),
     ];
+    let palette = Palette::of(ui);
     widgets::card(ui, "What will be in the folder", |ui| {
         egui::Grid::new("layout").num_columns(2).spacing(egui::vec2(theme::SECTION_GAP, theme::GRID)).show(
             ui,
             |ui| {
                 for (name, meaning) in FILES {
                     ui.monospace(name);
-                    widgets::caption(ui, meaning);
+                    ui.add(Label::new(RichText::new(meaning).color(palette.muted)).extend());
                     ui.end_row();
                 }
             },

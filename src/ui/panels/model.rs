@@ -85,7 +85,7 @@ fn ready_ui(
     page: &mut ModelView,
     actions: &mut Actions,
 ) {
-    ui.columns_const(|[left, right]| {
+    widgets::two_columns(ui, |left, right| {
         summary_ui(left, state, model, actions);
         parts_ui(right, model);
         right.add_space(theme::GAP);
@@ -214,8 +214,9 @@ fn try_ui(ui: &mut Ui, state: &State, text: &mut String, actions: &mut Actions) 
 fn tokenized_ui(ui: &mut Ui, tokenized: &Tokenized) {
     let palette = Palette::of(ui);
     ScrollArea::vertical().max_height(160.0).auto_shrink([false, true]).show(ui, |ui| {
+        ui.spacing_mut().item_spacing = egui::vec2(theme::GRID, theme::GRID);
+        ui.spacing_mut().interact_size.y = 5.0 * theme::GRID;
         ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().item_spacing = egui::vec2(theme::GRID, theme::GRID);
             for (token, id) in &tokenized.tokens {
                 let special = token.starts_with('[') && token.ends_with(']');
                 let fill = if special { palette.raised } else { palette.frozen_fill };
@@ -273,8 +274,9 @@ fn tensors_ui(ui: &mut Ui, model: &ModelSummary, filter: &mut String) {
         TableBuilder::new(ui)
             .striped(true)
             .auto_shrink([false, true])
-            .min_scrolled_height(0.0)
+            .min_scrolled_height(TENSORS_HEIGHT)
             .max_scroll_height(TENSORS_HEIGHT)
+            .cell_layout(egui::Layout::left_to_right(egui::Align::Center))
             .column(Column::exact((available - 416.0).max(160.0)).clip(true))
             .columns(Column::exact(120.0), 3)
             .header(theme::ROW_HEIGHT, |mut header| {

@@ -21,7 +21,7 @@ pub fn settings_ui(
 ) {
     ScrollArea::vertical().id_salt("settings page").auto_shrink(false).show(ui, |ui| {
         widgets::page_header(ui, Page::Settings.title(), Page::Settings.purpose());
-        ui.columns_const(|[left, right]| {
+        widgets::two_columns(ui, |left, right| {
             look_ui(left, prefs, actions);
             left.add_space(theme::GAP);
             shortcuts_ui(left);
@@ -57,13 +57,20 @@ fn look_ui(ui: &mut Ui, prefs: &Prefs, actions: &mut Actions) {
 }
 
 fn shortcuts_ui(ui: &mut Ui) {
+    let (pages, others): (Vec<Action>, Vec<Action>) =
+        Action::with_shortcut().into_iter().partition(|action| matches!(action, Action::GoTo(_)));
     widgets::card(ui, "Keys", |ui| {
-        widgets::facts(ui, "keys", |ui| {
-            for action in Action::with_shortcut() {
-                if let Some(shortcut) = action.shortcut() {
-                    let keys = ui.ctx().format_shortcut(&shortcut);
-                    widgets::fact(ui, action.label(), RichText::new(keys).monospace());
-                }
+        ui.horizontal_top(|ui| {
+            for (id, actions) in [("keys", others), ("page keys", pages)] {
+                widgets::facts(ui, id, |ui| {
+                    for action in actions {
+                        if let Some(shortcut) = action.shortcut() {
+                            let keys = ui.ctx().format_shortcut(&shortcut);
+                            widgets::fact(ui, action.label(), RichText::new(keys).monospace());
+                        }
+                    }
+                });
+                ui.add_space(theme::SECTION_GAP);
             }
         });
     });

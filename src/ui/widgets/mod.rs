@@ -84,6 +84,19 @@ pub fn card_frame(ui: &Ui) -> Frame {
         .inner_margin(Margin::same(theme::CARD_MARGIN))
 }
 
+/// Two columns of cards, with the gap that cards have below one another.
+pub fn two_columns(ui: &mut Ui, add: impl FnOnce(&mut Ui, &mut Ui)) {
+    let gap = ui.spacing().item_spacing.x;
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing.x = theme::SECTION_GAP;
+        ui.columns_const(|[left, right]| {
+            left.spacing_mut().item_spacing.x = gap;
+            right.spacing_mut().item_spacing.x = gap;
+            add(left, right);
+        });
+    });
+}
+
 /// What a page shows while it has nothing to show: what will be here, and how to get it.
 pub fn empty_state(ui: &mut Ui, picture: Icon, title: &str, text: &str, add: impl FnOnce(&mut Ui)) {
     let palette = Palette::of(ui);
@@ -151,15 +164,21 @@ pub fn action_button(ui: &mut Ui, state: &State, actions: &mut Actions, action: 
 
 /// The same for the one thing on a page that most people want next.
 pub fn primary_button(ui: &mut Ui, state: &State, actions: &mut Actions, action: Action) -> Response {
-    let palette = Palette::of(ui);
     let enabled = ui.is_enabled() && action.enabled(state).is_ok();
-    let text = RichText::new(action.label());
-    let button = if enabled {
-        Button::new(text.color(palette.on_accent)).fill(palette.accent)
-    } else {
-        Button::new(text)
-    };
+    let button = strong_look(ui, enabled, action.label());
     show_action(ui, state, actions, action, button.min_size(vec2(0.0, 32.0)))
+}
+
+/// A button for the expected answer to a question.
+pub fn strong_button(ui: &mut Ui, label: &'static str) -> Response {
+    let button = strong_look(ui, ui.is_enabled(), label);
+    ui.add(button)
+}
+
+fn strong_look(ui: &Ui, enabled: bool, label: &'static str) -> Button<'static> {
+    let palette = Palette::of(ui);
+    let text = RichText::new(label);
+    if enabled { Button::new(text.color(palette.on_accent)).fill(palette.accent) } else { Button::new(text) }
 }
 
 /// The entry of an action in a menu, with its shortcut.

@@ -133,7 +133,7 @@ fn task_ui(ui: &mut Ui, index: usize, task: &TaskCounts, by_count: bool) {
 fn class_ui(ui: &mut Ui, name: &str, counts: &[usize; 3], most: usize, height: f32) {
     let palette = Palette::of(ui);
     let all: usize = counts.iter().sum();
-    let width = ui.available_width();
+    let width = ui.available_width() - theme::SECTION_GAP;
     ui.allocate_ui_with_layout(vec2(width, height), egui::Layout::left_to_right(egui::Align::Center), |ui| {
         let name_width = (width * 0.35).min(180.0);
         ui.allocate_ui_with_layout(

@@ -163,7 +163,7 @@ fn values_of(files: &[FilePreview], column: &str) -> String {
     };
     let cells = file.head.iter().filter_map(|row| row.get(index)?.as_deref()).filter(|cell| !cell.is_empty());
     let values: Vec<&str> = cells.collect::<BTreeSet<_>>().into_iter().take(4).collect();
-    format!("say {}", values.join(", "))
+    format!("such as {}", values.join(", "))
 }
 
 fn with_text(mapping: &Mapping, column: String) -> Mapping {

@@ -31,9 +31,7 @@ pub struct DataPageView {
 /// Draws the page.
 pub fn data_ui(ui: &mut Ui, state: &State, page: &mut DataPageView, actions: &mut Actions) {
     ScrollArea::vertical().id_salt("data page").auto_shrink(false).show(ui, |ui| {
-        ui.horizontal(|ui| {
-            ui.vertical(|ui| widgets::page_header(ui, Page::Data.title(), Page::Data.purpose()));
-        });
+        widgets::page_header(ui, Page::Data.title(), Page::Data.purpose());
         match &state.data {
             Loadable::Empty => empty_ui(ui, state, actions),
             Loadable::Loading => {
@@ -110,7 +108,7 @@ fn ready_ui(
     actions: &mut Actions,
 ) {
     page.file = page.file.min(data.files.len().saturating_sub(1));
-    ui.columns_const(|[left, right]| {
+    widgets::two_columns(ui, |left, right| {
         files::files_ui(left, state, data, actions);
         left.add_space(theme::GAP);
         card::splits_ui(left, state, data);

@@ -31,14 +31,15 @@ pub(super) fn preview_ui(ui: &mut Ui, data: &DataView, shown: &mut usize) {
 }
 
 /// What a column is used for.
-fn role<'a>(mapping: &'a Mapping, column: &str) -> Option<&'a str> {
+fn role(mapping: &Mapping, column: &str) -> Option<String> {
     if mapping.text == column {
-        Some("text")
-    } else if mapping.split.as_deref() == Some(column) {
-        Some("split")
-    } else {
-        mapping.tasks.iter().find(|task| task.column == column).map(|task| task.task.as_str())
+        return Some("text".into());
     }
+    if mapping.split.as_deref() == Some(column) {
+        return Some("split".into());
+    }
+    let task = mapping.tasks.iter().find(|task| task.column == column)?;
+    Some(if task.task == column { "task".into() } else { format!("task {}", task.task) })
 }
 
 fn table_ui(ui: &mut Ui, file: &FilePreview, mapping: &Mapping) {
@@ -48,8 +49,9 @@ fn table_ui(ui: &mut Ui, file: &FilePreview, mapping: &Mapping) {
             .striped(true)
             .resizable(true)
             .auto_shrink([false, true])
-            .min_scrolled_height(0.0)
+            .min_scrolled_height(HEIGHT)
             .max_scroll_height(HEIGHT)
+            .cell_layout(egui::Layout::left_to_right(egui::Align::Center))
             .column(Column::exact(40.0));
         for column in &file.columns {
             let width = if *column == mapping.text { 440.0 } else { 128.0 };
