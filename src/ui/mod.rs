@@ -1,1 +1,5 @@
 //! The window.
+
+pub mod explain;
+pub mod panels;
+pub mod widgets;

@@ -1,0 +1,3 @@
+//! Widgets.
+pub mod curves;
+pub mod stack;
