@@ -1,3 +1,4 @@
 //! Widgets.
 pub mod curves;
+pub mod matrix;
 pub mod stack;
