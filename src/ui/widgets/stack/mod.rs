@@ -2,7 +2,11 @@
 //!
 //! [`layout`] is a pure function of the plan and a rectangle. It must never know the session.
 
+mod paint;
+
 use eframe::egui::{Pos2, Rect, pos2, vec2};
+
+pub use paint::{rate, stack_ui};
 
 use crate::model::summary::Group;
 use crate::train::plan::RunPlan;

@@ -1,0 +1,135 @@
+//! Points in the plane with a colour each: one map of the data, drawn twice side by side on linked axes.
+//!
+//! What a point is, its colour and its words come from the caller. It must never know a data set.
+
+use eframe::egui::{Color32, Id, Pos2, Response, Role, Shape, Stroke, Ui, WidgetInfo};
+use egui_plot::{Plot, PlotPoint, PlotTransform, Points};
+
+/// How near the pointer must be to a point to mean it, in screen points.
+const REACH: f32 = 10.0;
+
+/// One map.
+pub struct Scatter<'a> {
+    /// Accessible name: `map before fine-tuning`.
+    pub name: &'a str,
+    /// The points.
+    pub points: &'a [[f32; 2]],
+    /// Group of each point, an index into `groups`.
+    pub group_of: &'a dyn Fn(usize) -> usize,
+    /// Colour of each group.
+    pub groups: &'a [Color32],
+    /// Points that stand out; when there are any, the others step back.
+    pub matches: &'a dyn Fn(usize) -> bool,
+    /// Whether any point matches.
+    pub any_match: bool,
+    /// The chosen point.
+    pub chosen: Option<usize>,
+    /// Points ringed with it: its neighbours.
+    pub ringed: &'a [usize],
+    /// Point that the pointer is on in the other map.
+    pub hovered_elsewhere: Option<usize>,
+    /// Maps of the same link move and zoom together.
+    pub link: Id,
+    /// Height.
+    pub height: f32,
+}
+
+/// What the user does with a map.
+pub struct ScatterResponse {
+    /// The map.
+    pub response: Response,
+    /// The point under the pointer.
+    pub hovered: Option<usize>,
+    /// The point that was clicked.
+    pub clicked: Option<usize>,
+}
+
+impl Scatter<'_> {
+    /// Draws it over the available width.
+    pub fn show(&self, ui: &mut Ui) -> ScatterResponse {
+        let plot = Plot::new(self.name)
+            .height(self.height)
+            .data_aspect(1.0)
+            .show_axes(false)
+            .show_grid(false)
+            .show_crosshair(false)
+            .show_x(false)
+            .show_y(false)
+            // The wheel scrolls the page; with Ctrl it zooms the map.
+            .allow_scroll(false)
+            .link_axis(self.link, true)
+            .label_formatter(|_| None);
+        let quiet = ui.visuals().weak_text_color().gamma_multiply(0.35);
+        let strong = ui.visuals().strong_text_color();
+        let shown = plot.show(ui, |plot| {
+            for (group, colour) in self.groups.iter().enumerate() {
+                let mine = |index: &usize| (self.group_of)(*index) == group;
+                let all = (0..self.points.len()).filter(mine);
+                let (bright, dim): (Vec<usize>, Vec<usize>) =
+                    all.partition(|index| !self.any_match || (self.matches)(*index));
+                if !dim.is_empty() {
+                    plot.points(self.item(format!("others {group}"), &dim).radius(2.0).color(quiet));
+                }
+                let radius = if self.any_match { 4.0 } else { 2.8 };
+                plot.points(self.item(format!("group {group}"), &bright).radius(radius).color(*colour));
+            }
+        });
+        let ring = |index: usize, radius: f32, width: f32, colour: Color32| {
+            if let Some(at) = self.on_screen(index, &shown.transform) {
+                let painter = ui.painter().with_clip_rect(shown.response.rect);
+                painter.add(Shape::circle_stroke(at, radius, Stroke::new(width, colour)));
+            }
+        };
+        for index in self.ringed {
+            ring(*index, 6.0, 1.5, strong);
+        }
+        if let Some(chosen) = self.chosen {
+            ring(chosen, 8.0, 3.0, strong);
+        }
+        if let Some(hovered) = self.hovered_elsewhere {
+            ring(hovered, 8.0, 1.5, strong);
+        }
+        let response = shown.response;
+        response.widget_info(|| WidgetInfo::labeled(Role::Image, true, self.name));
+        let place = |index: usize| self.on_screen(index, &shown.transform);
+        let hovered = response.hover_pos().and_then(|at| nearest(self.points.len(), place, at));
+        if let Some(index) = hovered {
+            ring(index, 8.0, 1.5, strong);
+        }
+        let clicked = if response.clicked() { hovered } else { None };
+        ScatterResponse { response, hovered, clicked }
+    }
+
+    fn item(&self, name: String, indices: &[usize]) -> Points<'static> {
+        let place = |index: &usize| self.points.get(*index).map(|[x, y]| [f64::from(*x), f64::from(*y)]);
+        Points::new(name, indices.iter().filter_map(place).collect::<Vec<_>>()).allow_hover(false)
+    }
+
+    fn on_screen(&self, index: usize, transform: &PlotTransform) -> Option<Pos2> {
+        let [x, y] = *self.points.get(index)?;
+        Some(transform.position_from_point(&PlotPoint::new(x, y)))
+    }
+}
+
+/// The point nearest to `at`, when it is within reach.
+fn nearest(count: usize, place: impl Fn(usize) -> Option<Pos2>, at: Pos2) -> Option<usize> {
+    let distances = (0..count).filter_map(|index| Some((index, place(index)?.distance_sq(at))));
+    let (index, distance) = distances.min_by(|a, b| a.1.total_cmp(&b.1))?;
+    (distance <= REACH * REACH).then_some(index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use eframe::egui::pos2;
+
+    #[test]
+    fn the_nearest_point_within_reach_is_meant() {
+        let places = [pos2(0.0, 0.0), pos2(6.0, 0.0), pos2(50.0, 50.0)];
+        let place = |index: usize| places.get(index).copied();
+        assert_eq!(nearest(3, place, pos2(4.0, 1.0)), Some(1));
+        assert_eq!(nearest(3, place, pos2(2.0, 1.0)), Some(0));
+        assert_eq!(nearest(3, place, pos2(30.0, 30.0)), None);
+        assert_eq!(nearest(0, place, pos2(0.0, 0.0)), None);
+    }
+}
