@@ -9,6 +9,8 @@ use eframe::egui::{
     WidgetInfo, pos2, vec2,
 };
 
+use crate::ui::theme::Palette;
+
 /// Cells never grow beyond this: a 3 by 3 matrix need not fill the page.
 const CELL_MAX: f32 = 60.0;
 /// Below this height names beside the cells would overlap, and numbers inside them too.
@@ -142,7 +144,7 @@ impl Matrix<'_> {
             for column in 0..layout.count {
                 let fill = (self.fill)(row, column).unwrap_or(ui.visuals().extreme_bg_color);
                 let at = layout.rect(row, column).center();
-                let colour = readable_on(fill);
+                let colour = Palette::of(ui).text_on(fill);
                 painter.text(at, Align2::CENTER_CENTER, (self.text)(row, column), font.clone(), colour);
             }
         }
@@ -193,15 +195,6 @@ impl Matrix<'_> {
         }
         if response.clicked() { hovered } else { None }
     }
-}
-
-/// Black or white, whichever has more contrast.
-#[must_use]
-pub fn readable_on(fill: Color32) -> Color32 {
-    let linear = |channel: u8| (f32::from(channel) / 255.0).powf(2.2);
-    let luminance = 0.2126 * linear(fill.r()) + 0.7152 * linear(fill.g()) + 0.0722 * linear(fill.b());
-    // Where (1.05 / (y + 0.05)) equals ((y + 0.05) / 0.05).
-    if luminance > 0.179 { Color32::BLACK } else { Color32::WHITE }
 }
 
 /// A name of at most `most` characters, its middle left out.
@@ -311,11 +304,5 @@ mod tests {
     fn long_names_keep_both_ends() {
         assert_eq!(shorten("short", 10), "short");
         assert_eq!(shorten("a_very_long_name_über", 10), "a_very…ber");
-    }
-
-    #[test]
-    fn text_is_readable_on_its_cell() {
-        assert_eq!(readable_on(Color32::from_rgb(255, 240, 200)), Color32::BLACK);
-        assert_eq!(readable_on(Color32::from_rgb(20, 40, 90)), Color32::WHITE);
     }
 }

@@ -74,9 +74,10 @@ impl Scatter<'_> {
                 plot.points(self.item(format!("group {group}"), &bright).radius(radius).color(*colour));
             }
         });
+        let area = shown.response.rect;
         let ring = |index: usize, radius: f32, width: f32, colour: Color32| {
             if let Some(at) = self.on_screen(index, &shown.transform) {
-                let painter = ui.painter().with_clip_rect(shown.response.rect);
+                let painter = ui.painter().with_clip_rect(area);
                 painter.add(Shape::circle_stroke(at, radius, Stroke::new(width, colour)));
             }
         };
