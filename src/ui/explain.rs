@@ -2,9 +2,11 @@
 //!
 //! Texts and the two small widgets that show them; it must never know the state of the session.
 
-use eframe::egui::{self, Button, Popup, RichText, Ui, WidgetInfo};
+use eframe::egui::{self, Popup, Ui};
 
 use crate::train::preset::Preset;
+use crate::ui::widgets::icon::Icon;
+use crate::ui::widgets::icon_button;
 
 /// A question a newcomer would ask, and its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -270,8 +272,7 @@ explanations! {
 
 /// A small `?` that opens the answer; its accessible name is the question.
 pub fn explain_ui(ui: &mut Ui, explanation: &Explanation) {
-    let button = ui.add(Button::new(RichText::new("?").small()).small().frame(true));
-    button.widget_info(|| WidgetInfo::labeled(egui::Role::Button, true, explanation.question));
+    let button = icon_button(ui, Icon::Question, explanation.question);
     Popup::from_toggle_button_response(&button)
         .width(ANSWER_WIDTH)
         .accessible_name(explanation.question)
@@ -279,7 +280,6 @@ pub fn explain_ui(ui: &mut Ui, explanation: &Explanation) {
             ui.set_max_width(ANSWER_WIDTH);
             answer_ui(ui, explanation);
         });
-    button.on_hover_text(explanation.question);
 }
 
 /// A folded list of questions with a title; each opens to its answer.

@@ -1,1 +1,3 @@
 //! Panels.
+mod rate;
+pub mod schedule;
