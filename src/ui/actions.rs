@@ -148,6 +148,8 @@ impl Page {
     }
 }
 
+const TRAINING: &str = "A run is in progress: stop it first";
+
 /// Something that the user wants done.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
@@ -352,7 +354,6 @@ impl Action {
     /// Says why it is not, in a sentence for the user.
     pub fn enabled<'a>(&self, state: &'a State) -> Result<(), &'a str> {
         let need = |possible: bool, reason: &'a str| if possible { Ok(()) } else { Err(reason) };
-        const TRAINING: &str = "A run is in progress: stop it first";
         match self {
             Self::Undo => need(state.can_undo, "There is no change to take back"),
             Self::Redo => need(state.can_redo, "There is no change to make again"),
@@ -386,10 +387,11 @@ impl Action {
                 need(trained, "The shown run ended before it had weights to export")?;
                 need(!matches!(state.export, Loadable::Loading), "An export is being written")
             }
-            Self::OpenProject | Self::NewProject | Self::OpenDemo | Self::FindCuda => {
-                need(!state.is_training(), TRAINING)
-            }
-            Self::Session(Command::OpenProject(_) | Command::NewProject(_) | Command::SelectDevice(_)) => {
+            Self::OpenProject
+            | Self::NewProject
+            | Self::OpenDemo
+            | Self::FindCuda
+            | Self::Session(Command::OpenProject(_) | Command::NewProject(_) | Command::SelectDevice(_)) => {
                 need(!state.is_training(), TRAINING)
             }
             _ => Ok(()),

@@ -182,11 +182,16 @@ impl Palette {
         mix(self.surface, colour, amount)
     }
 
-    /// Text or its opposite, whichever reads better on an area of this colour.
+    /// This palette's text where it reads well on an area of this colour; else black or white, one of which does.
     #[must_use]
     pub fn text_on(&self, area: Color32) -> Color32 {
-        let (dark, light) = (LIGHT.text, DARK.text);
-        if contrast(dark, area) >= contrast(light, area) { dark } else { light }
+        if contrast(self.text, area) >= 4.5 {
+            self.text
+        } else if contrast(Color32::BLACK, area) >= contrast(Color32::WHITE, area) {
+            Color32::BLACK
+        } else {
+            Color32::WHITE
+        }
     }
 }
 

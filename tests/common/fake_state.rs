@@ -158,6 +158,11 @@ pub fn empty() -> State {
     State { device: "cpu".into(), ..State::default() }
 }
 
+/// Data, model and a plan of full fine-tuning; no run.
+pub fn ready_empty() -> State {
+    ready(Preset::Full)
+}
+
 /// Data, model and a plan; no run.
 pub fn ready(preset: Preset) -> State {
     let dataset = dataset();
@@ -348,14 +353,16 @@ pub fn drifted() -> State {
 /// A run that could not go on.
 pub fn failed() -> State {
     let mut state = ready(Preset::Full);
-    let reason = "the disk is full: projects/messages/runs/run-1/checkpoints. Free some space and train again";
+    let reason =
+        "the disk is full: projects/messages/runs/run-1/checkpoints. Free some space and train again";
     state.run = Some(run_view(Preset::Full, 0.3, Some(RunOutcome::Failed(reason.into()))));
     state
 }
 
 fn report(plan: &RunPlan) -> RunReport {
     let planned = |name: &str| {
-        (0..plan.phases.len()).any(|phase| plan.trainable(phase).any(|trainable| trainable.tensor.name == name))
+        (0..plan.phases.len())
+            .any(|phase| plan.trainable(phase).any(|trainable| trainable.tensor.name == name))
     };
     let changes = plan.tensors.iter().map(|tensor| {
         let planned = planned(&tensor.name);
@@ -467,7 +474,7 @@ fn evaluation(tasks: Vec<TaskMetrics>) -> Loadable<Arc<Evaluation>> {
 pub fn evaluated() -> State {
     let mut state = finished();
     let figures =
-        tasks().iter().enumerate().map(|(seed, (name, classes))| metrics(name, classes, 60, seed + 3));
+        tasks().into_iter().enumerate().map(|(seed, (name, classes))| metrics(name, &classes, 60, seed + 3));
     state.evaluation = evaluation(figures.collect());
     state.neighbours = Loadable::Ready(Arc::new(neighbours(301)));
     state
@@ -512,7 +519,10 @@ pub fn explored() -> State {
         let class = dataset.tasks[0].labels[row].map_or(0.0, f64::from);
         let angle = class * 2.1 + 0.3;
         let spread = |seed: usize| noise(seed) + noise(seed + 7) + noise(seed + 13) - 1.5;
-        [(angle.cos() * apart + 0.5 * spread(row * 3)) as f32, (angle.sin() * apart + 0.5 * spread(row * 5 + 1)) as f32]
+        [
+            (angle.cos() * apart + 0.5 * spread(row * 3)) as f32,
+            (angle.sin() * apart + 0.5 * spread(row * 5 + 1)) as f32,
+        ]
     };
     let predicted = |task: usize| {
         let label = |row: usize| dataset.tasks[task].labels[row].unwrap_or(0);

@@ -1,3 +1,8 @@
 //! Panels.
+pub mod evaluate;
+pub mod explore;
+mod parts;
+mod probes;
 mod rate;
 pub mod schedule;
+pub mod train;

@@ -80,18 +80,38 @@ impl Column {
 }
 
 /// Exponential moving average, corrected for its start so that the first points are not pulled to zero.
-/// `strength` is the weight of the past: 0 leaves the curve as it is, 0.99 shows little but the trend.
-#[must_use]
-pub fn smooth(points: &[Point], strength: f64) -> Vec<Point> {
-    let strength = strength.clamp(0.0, 0.999);
-    let (mut sum, mut weight) = (0.0, 0.0);
-    let mut smoothed = Vec::with_capacity(points.len());
-    for [x, y] in points.iter().copied().filter(|p| p[1].is_finite()) {
-        sum = strength * sum + (1.0 - strength) * y;
-        weight = strength * weight + (1.0 - strength);
-        smoothed.push([x, sum / weight]);
+///
+/// It is fed as points come, so that a live run costs no more than its news.
+#[derive(Clone, Debug, Default)]
+pub struct Smoother {
+    strength: f64,
+    sum: f64,
+    weight: f64,
+    points: Vec<Point>,
+}
+
+impl Smoother {
+    /// `strength` is the weight of the past: 0 leaves the curve as it is, 0.99 shows little but the trend.
+    #[must_use]
+    pub fn new(strength: f64) -> Self {
+        Self { strength: strength.clamp(0.0, 0.999), ..Self::default() }
     }
-    smoothed
+
+    /// The next point; one without a finite y is left out.
+    pub fn push(&mut self, [x, y]: Point) {
+        if !y.is_finite() {
+            return;
+        }
+        self.sum = self.strength * self.sum + (1.0 - self.strength) * y;
+        self.weight = self.strength * self.weight + (1.0 - self.strength);
+        self.points.push([x, self.sum / self.weight]);
+    }
+
+    /// The smoothed curve so far.
+    #[must_use]
+    pub fn points(&self) -> &[Point] {
+        &self.points
+    }
 }
 
 /// The y of the curve at the point nearest to `x`, for reading values under a cursor.
@@ -106,6 +126,12 @@ pub fn nearest(points: &[Point], x: f64) -> Option<Point> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn smooth(points: &[Point], strength: f64) -> Vec<Point> {
+        let mut smoother = Smoother::new(strength);
+        points.iter().for_each(|point| smoother.push(*point));
+        smoother.points().to_vec()
+    }
 
     fn noise(count: usize) -> Vec<Point> {
         let value = |i: usize| ((i.wrapping_mul(2_654_435_761) >> 7) % 1000) as f64 / 1000.0;

@@ -4,7 +4,8 @@ use crate::model::summary::{Group, ModelSummary, TensorInfo};
 use crate::session::state::State;
 use crate::train::plan::Phase;
 use crate::train::preset::{Preset, Recipe};
-use crate::ui::widgets::numbers::{counted, percent, short_count, thousands};
+use crate::ui::panels::parts::share;
+use crate::ui::widgets::numbers::{short_count, thousands};
 
 /// The sizes of the project that a preset's numbers are made from.
 pub(super) struct Facts<'a> {
@@ -45,40 +46,31 @@ impl<'a> Facts<'a> {
         encoder + heads.map(|(_, (_, count))| count).sum::<u64>()
     }
 
-    /// The preset's numbers in a sentence or two. `recipe` is the one in force; another preset brings its own
+    /// The preset's numbers, each with what it is. `recipe` is the one in force; another preset brings its own
     /// settings.
-    pub(super) fn sentence(&self, preset: Preset, recipe: &Recipe) -> Option<String> {
+    pub(super) fn figures(&self, preset: Preset, recipe: &Recipe) -> Vec<(String, &'static str)> {
         let mut recipe = recipe.clone();
         if recipe.preset != preset {
             recipe.choose(preset);
         }
         let names: Vec<&str> = self.tasks().collect();
-        let phases = recipe.phases(self.model.layers, &names).ok()?;
-        let rows = counted(self.train_rows, "training row", "training rows");
-        let total = self.total();
-        if preset == Preset::FreezeAll {
-            return Some(format!(
-                "In this project: none of {} parameters trains; {rows} are encoded once and compared with the \
-                 validation rows.",
-                short_count(total)
-            ));
+        let Ok(phases) = recipe.phases(self.model.layers, &names) else { return Vec::new() };
+        let (trained, total) = (self.trained(&phases), self.total());
+        let parameters = format!("{} of {}", short_count(trained), short_count(total));
+        let mut figures = vec![
+            (thousands(self.train_rows as u64), "training rows"),
+            (parameters, "parameters train"),
+            (share(trained as f64 / total.max(1) as f64), "of all parameters"),
+        ];
+        if trained > 0 {
+            let steps_per_epoch = self.train_rows.div_ceil(recipe.batch_size.max(1));
+            let epochs: u32 = phases.iter().map(|phase| phase.epochs).sum();
+            let steps = steps_per_epoch * epochs as usize;
+            let per_row = trained as f64 / self.train_rows.max(1) as f64;
+            figures.push((short_count(per_row.round() as u64), "trained parameters per row"));
+            figures.push((format!("{} x {}", epochs, thousands(steps_per_epoch as u64)), "epochs x steps"));
+            figures.push((thousands(steps as u64), "steps in all"));
         }
-        let trained = self.trained(&phases);
-        let steps_per_epoch = self.train_rows.div_ceil(recipe.batch_size.max(1));
-        let epochs: u32 = phases.iter().map(|phase| phase.epochs).sum();
-        let steps = steps_per_epoch * epochs as usize;
-        let per_row = trained as f64 / self.train_rows.max(1) as f64;
-        Some(format!(
-            "In this project: {} of {} parameters train ({}), on {rows} in {} of {} rows: {} over {}. That is {} \
-             trained parameters per row.",
-            short_count(trained),
-            short_count(total),
-            percent(trained as f64 / total.max(1) as f64),
-            counted(steps_per_epoch, "step an epoch", "steps an epoch"),
-            recipe.batch_size,
-            counted(steps, "step", "steps"),
-            counted(epochs as usize, "epoch", "epochs"),
-            thousands(per_row.round() as u64),
-        ))
+        figures
     }
 }

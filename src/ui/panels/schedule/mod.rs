@@ -9,6 +9,7 @@ mod settings;
 
 use eframe::egui::{self, Ui};
 
+use super::parts::columns;
 use super::rate::rate_factor;
 use crate::session::command::Edit;
 use crate::session::state::{Loadable, Severity, State};
@@ -37,7 +38,7 @@ pub fn schedule_ui(ui: &mut Ui, state: &State, view: &mut ScheduleView, actions:
 
     let mut draft = view.draft.take().unwrap_or_else(|| recipe.clone());
     let mut editing = false;
-    ui.columns_const(|[left, right]| {
+    columns(ui, theme::GAP, |[left, right]| {
         editing = settings::settings_ui(left, &mut draft);
         preview::preview_ui(right, state);
     });
@@ -79,8 +80,8 @@ fn size_of(plan: &RunPlan) -> String {
 fn picture_ui(ui: &mut Ui, plan: &RunPlan) {
     let palette = Palette::of(ui);
     ui.horizontal(|ui| {
-        swatch_label(ui, palette.frozen_fill, "frozen");
-        swatch_label(ui, palette.warm_fill, "trains, with its peak learning rate");
+        swatch_label(ui, palette.frozen, "frozen");
+        swatch_label(ui, palette.warm, "trains, with its peak learning rate");
         swatch_label(ui, palette.accent, "frost line");
         explain::explain_ui(ui, &explain::FROST_LINE);
     });

@@ -12,6 +12,7 @@ use crate::session::state::State;
 use crate::train::preset::{Preset, Recipe};
 use crate::ui::actions::Actions;
 use crate::ui::explain::{PresetText, preset_text};
+use crate::ui::panels::parts::{columns, figures};
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;
 
@@ -40,10 +41,10 @@ pub(super) fn preset_cards_ui(ui: &mut Ui, state: &State, actions: &mut Actions)
         if recipe.preset == Preset::FreezeHead {
             frozen_head_ui(ui, recipe, facts.as_ref(), actions);
         }
-        details_ui(ui, recipe.preset, &preset_text(recipe.preset));
-        if let Some(sentence) = facts.and_then(|facts| facts.sentence(recipe.preset, recipe)) {
-            ui.add_space(theme::GRID);
-            ui.label(RichText::new(sentence).color(Palette::of(ui).accent));
+        details_ui(ui, &preset_text(recipe.preset));
+        if let Some(facts) = facts {
+            ui.separator();
+            figures(ui, &facts.figures(recipe.preset, recipe));
         }
     });
 }
@@ -132,18 +133,18 @@ fn frozen_head_ui(ui: &mut Ui, recipe: &Recipe, facts: Option<&Facts<'_>>, actio
     });
 }
 
-fn details_ui(ui: &mut Ui, preset: Preset, text: &PresetText) {
+fn details_ui(ui: &mut Ui, text: &PresetText) {
     let palette = Palette::of(ui);
     ui.add_space(theme::GRID);
-    ui.strong(preset.title());
-    widgets::paragraph(ui, text.means);
-    ui.columns_const(|[pros, cons, when]| {
+    ui.add(egui::Label::new(text.means).wrap());
+    columns(ui, theme::SECTION_GAP, |[pros, cons, when]| {
         let columns = [
             (pros, "For", palette.ok, text.pros),
             (cons, "Against", palette.error, text.cons),
             (when, "When to use it", palette.accent, text.when),
         ];
         for (ui, title, colour, text) in columns {
+            ui.spacing_mut().item_spacing.y = theme::GRID;
             ui.label(RichText::new(title).strong().color(colour));
             ui.add(egui::Label::new(text).wrap());
         }

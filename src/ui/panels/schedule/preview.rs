@@ -5,9 +5,10 @@ use eframe::egui::{self, CollapsingHeader, RichText, Ui};
 use crate::model::summary::Group;
 use crate::session::state::State;
 use crate::train::plan::{RunPlan, Trainable};
+use crate::ui::panels::parts::share;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;
-use crate::ui::widgets::numbers::{counted, percent, short_count, thousands};
+use crate::ui::widgets::numbers::{counted, short_count, thousands};
 use crate::ui::widgets::stack::{group_name, rate};
 
 /// The list, phase by phase; a sentence where there is no plan.
@@ -69,7 +70,7 @@ fn phase_ui(ui: &mut Ui, plan: &RunPlan, index: usize) {
         .id_salt(("phase", index))
         .default_open(index == 0)
         .show(ui, |ui| {
-            let share = percent(trained as f64 / total.max(1) as f64);
+            let share = share(trained as f64 / total.max(1) as f64);
             let tensor_count = counted(tensors, "tensor", "tensors");
             let line = match tensors {
                 0 => format!("Nothing trains; {} parameters stay as they are.", thousands(total)),

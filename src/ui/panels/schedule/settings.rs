@@ -34,12 +34,16 @@ pub(super) fn settings_ui(ui: &mut Ui, draft: &mut Recipe) -> bool {
             ui.heading("Settings");
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| reset(ui, draft));
         });
-        egui::Grid::new("settings").num_columns(3).min_col_width(20.0).show(ui, |ui| {
-            let mut form = Form { ui, editing: &mut editing };
-            run_rows(&mut form, draft);
-            rate_rows(&mut form, draft);
-            guard_rows(&mut form, draft);
-        });
+        egui::Grid::new("settings")
+            .num_columns(3)
+            .min_col_width(20.0)
+            .spacing([theme::GAP, theme::GRID])
+            .show(ui, |ui| {
+                let mut form = Form { ui, editing: &mut editing };
+                run_rows(&mut form, draft);
+                rate_rows(&mut form, draft);
+                guard_rows(&mut form, draft);
+            });
     });
     editing
 }
@@ -60,13 +64,13 @@ impl Form<'_> {
         let ui = &mut *self.ui;
         let label =
             ui.add_enabled(idle.is_none(), egui::Label::new(setting.name)).on_hover_text(setting.tooltip);
+        explain::explain_ui(ui, setting.explanation);
         let response = ui.add_enabled_ui(idle.is_none(), control).inner.labelled_by(label.id);
         *self.editing |= response.dragged();
         let response = response.on_hover_text(setting.tooltip);
         if let Some(reason) = idle {
             response.on_disabled_hover_text(reason);
         }
-        explain::explain_ui(ui, setting.explanation);
         ui.end_row();
     }
 }
@@ -214,7 +218,13 @@ fn whole<N: egui::emath::Numeric>(value: &mut N, range: std::ops::RangeInclusive
 }
 
 fn part(value: &mut f64, range: std::ops::RangeInclusive<f64>) -> DragValue<'_> {
-    whole(value, range).speed(0.002).max_decimals(4)
+    whole(value, range).speed(0.002).custom_formatter(|value, _| trimmed(value))
+}
+
+/// Up to four decimals, and no more of them than say something.
+fn trimmed(value: f64) -> String {
+    let text = format!("{value:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn learning_rate(value: &mut f64) -> DragValue<'_> {
