@@ -45,6 +45,26 @@ pub(crate) fn figures(ui: &mut Ui, values: &[(String, &str)]) {
     });
 }
 
+/// A number at the right end of a grid's column of this width.
+pub(crate) fn grid_number(ui: &mut Ui, width: f32, text: RichText) -> Response {
+    let size = vec2(width, ui.spacing().interact_size.y.min(20.0));
+    ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
+        ui.set_width(width);
+        ui.add(Label::new(text).extend())
+    })
+    .inner
+}
+
+/// A number as grids show it: every digit equally wide.
+pub(crate) fn digits(text: impl Into<String>) -> RichText {
+    RichText::new(text).text_style(TextStyle::Monospace)
+}
+
+/// Text of a grid's or table's head.
+pub(crate) fn head(ui: &Ui, text: impl Into<String>) -> RichText {
+    RichText::new(text).small().color(Palette::of(ui).muted)
+}
+
 /// A share with as many decimals as it needs not to read as nothing: `37.5 %`, `0.01 %`.
 pub(crate) fn share(part: f64) -> String {
     match part * 100.0 {

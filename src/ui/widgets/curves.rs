@@ -20,15 +20,16 @@ pub fn decimate(points: &[Point], x_range: &RangeInclusive<f64>, columns: usize)
     if columns == 0 || visible.len() <= 4 * columns || hi <= lo {
         return visible.iter().copied().filter(|p| p[1].is_finite()).collect();
     }
-    let column_of = |x: f64| ((x - lo) / (hi - lo) * columns as f64).floor() as i64;
+    let width = (hi - lo) / columns as f64;
     let mut drawn = Vec::with_capacity(4 * columns);
     let mut column: Option<Column> = None;
     for point in visible.iter().copied().filter(|p| p[1].is_finite()) {
-        let index = column_of(point[0]);
         match &mut column {
-            Some(current) if current.index == index => current.add(point),
+            // Comparing with the edge, not dividing per point, is what keeps this quick.
+            Some(current) if point[0] < current.edge => current.add(point),
             _ => {
-                if let Some(done) = column.replace(Column::new(index, point)) {
+                let edge = lo + (((point[0] - lo) / width).floor() + 1.0) * width;
+                if let Some(done) = column.replace(Column::new(edge, point)) {
                     done.write(&mut drawn);
                 }
             }
@@ -42,7 +43,8 @@ pub fn decimate(points: &[Point], x_range: &RangeInclusive<f64>, columns: usize)
 
 /// The points of one pixel column that matter to the eye, each with its place in the order of arrival.
 struct Column {
-    index: i64,
+    /// Its right edge.
+    edge: f64,
     seen: usize,
     first: Point,
     lowest: (usize, Point),
@@ -51,8 +53,8 @@ struct Column {
 }
 
 impl Column {
-    const fn new(index: i64, point: Point) -> Self {
-        Self { index, seen: 1, first: point, lowest: (0, point), highest: (0, point), last: point }
+    const fn new(edge: f64, point: Point) -> Self {
+        Self { edge, seen: 1, first: point, lowest: (0, point), highest: (0, point), last: point }
     }
 
     fn add(&mut self, point: Point) {
@@ -77,6 +79,16 @@ impl Column {
             }
         }
     }
+}
+
+/// The distance of grid lines that cuts `range` into some five parts: 1, 2 or 5 times a power of ten.
+#[must_use]
+pub fn nice_step(range: f64) -> f64 {
+    let rough = (range / 5.0).max(1e-12);
+    let power = 10f64.powf(rough.log10().floor());
+    let digit = rough / power;
+    let nice = [1.0, 2.0, 5.0].into_iter().find(|nice| digit <= *nice * 1.000_001).unwrap_or(10.0);
+    nice * power
 }
 
 /// Exponential moving average, corrected for its start so that the first points are not pulled to zero.
@@ -129,7 +141,9 @@ mod tests {
 
     fn smooth(points: &[Point], strength: f64) -> Vec<Point> {
         let mut smoother = Smoother::new(strength);
-        points.iter().for_each(|point| smoother.push(*point));
+        for point in points {
+            smoother.push(*point);
+        }
         smoother.points().to_vec()
     }
 
@@ -195,6 +209,14 @@ mod tests {
         let smoothed = smooth(&rising, 0.9);
         assert_eq!(smoothed[0], [0.0, 0.0]);
         assert!(smoothed[49][1] < 49.0 && smoothed[49][1] > 35.0, "lags behind: {:?}", smoothed[49]);
+    }
+
+    #[test]
+    fn grid_lines_stand_at_round_numbers() {
+        let cases = [(1.0, 0.2), (1.1, 0.5), (5.0, 1.0), (0.043, 0.01), (120.0, 50.0)];
+        for (range, step) in cases {
+            assert!((nice_step(range) - step).abs() < 1e-9, "{range}: {}", nice_step(range));
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod preset_cards;
 mod preview;
 mod settings;
 
-use eframe::egui::{self, Ui};
+use eframe::egui::{self, ScrollArea, Ui};
 
 use super::parts::columns;
 use super::rate::rate_factor;
@@ -15,7 +15,7 @@ use crate::session::command::Edit;
 use crate::session::state::{Loadable, Severity, State};
 use crate::train::plan::RunPlan;
 use crate::train::preset::Recipe;
-use crate::ui::actions::{Action, Actions};
+use crate::ui::actions::{Action, Actions, Page};
 use crate::ui::explain;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets::stack::stack_ui;
@@ -30,6 +30,13 @@ pub struct ScheduleView {
 
 /// Draws the page.
 pub fn schedule_ui(ui: &mut Ui, state: &State, view: &mut ScheduleView, actions: &mut Actions) {
+    ScrollArea::vertical().id_salt("schedule page").auto_shrink(false).show(ui, |ui| {
+        widgets::page_header(ui, Page::Schedule.title(), Page::Schedule.purpose());
+        page_ui(ui, state, view, actions);
+    });
+}
+
+fn page_ui(ui: &mut Ui, state: &State, view: &mut ScheduleView, actions: &mut Actions) {
     let recipe = &state.project.recipe;
     preset_cards::preset_cards_ui(ui, state, actions);
     ui.add_space(theme::GAP);

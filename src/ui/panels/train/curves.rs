@@ -7,13 +7,13 @@ use eframe::egui::{
     self, Align2, Color32, FontId, Id, Pos2, Rect, Response, RichText, Role, Shape, Slider, Stroke,
     TextStyle, Ui, Vec2b, WidgetInfo, pos2, vec2,
 };
-use egui_plot::{Line, LineStyle, Plot, PlotPoint, PlotTransform, PlotUi, Points};
+use egui_plot::{GridMark, Line, LineStyle, Plot, PlotPoint, PlotTransform, PlotUi, Points};
 
 use crate::session::state::RunView;
 use crate::train::metrics::{EpochPoint, Score};
 use crate::ui::panels::parts::columns;
 use crate::ui::theme::{self, Palette};
-use crate::ui::widgets::curves::{Point, Smoother, decimate};
+use crate::ui::widgets::curves::{Point, Smoother, decimate, nice_step};
 
 /// What the curves remember between frames.
 #[derive(Debug)]
@@ -49,20 +49,44 @@ struct StepCurves {
     run: String,
     strength: f64,
     steps: usize,
-    curves: [Vec<Smoother>; 2],
+    curves: [Vec<StepCurve>; 2],
+}
+
+/// A smoothed curve, and what is drawn of it for as long as nothing changes.
+#[derive(Clone, Debug)]
+struct StepCurve {
+    smoothed: Smoother,
+    drawn: Vec<Point>,
+    drawn_for: (usize, RangeInclusive<f64>, usize),
+}
+
+impl StepCurve {
+    fn new(strength: f64) -> Self {
+        Self { smoothed: Smoother::new(strength), drawn: Vec::new(), drawn_for: (0, 0.0..=0.0, 0) }
+    }
+
+    fn draw(&mut self, x_range: &RangeInclusive<f64>, pixels: usize) -> &[Point] {
+        let points = self.smoothed.points();
+        let wanted = (points.len(), x_range.clone(), pixels);
+        if self.drawn_for != wanted {
+            self.drawn = decimate(points, x_range, pixels);
+            self.drawn_for = wanted;
+        }
+        &self.drawn
+    }
 }
 
 impl StepCurves {
     fn update(&mut self, run: &RunView, strength: f64) {
         let same = self.run == run.plan.name && self.strength == strength && self.steps <= run.steps.len();
         if !same {
-            let curves = || vec![Smoother::new(strength); run.plan.tasks.len()];
+            let curves = || vec![StepCurve::new(strength); run.plan.tasks.len()];
             *self = Self { run: run.plan.name.clone(), strength, steps: 0, curves: [curves(), curves()] };
         }
         for step in run.steps.iter().skip(self.steps) {
             for (measure, curves) in Measure::BOTH.into_iter().zip(&mut self.curves) {
                 for (curve, score) in curves.iter_mut().zip(&step.tasks).filter(|(_, score)| score.rows > 0) {
-                    curve.push([step.epoch, measure.of(score)]);
+                    curve.smoothed.push([step.epoch, measure.of(score)]);
                 }
             }
         }
@@ -191,7 +215,7 @@ fn key_ui(ui: &mut Ui, shown: &mut bool, name: &str, colour: Color32, look: KeyL
     response
 }
 
-fn plot_ui(ui: &mut Ui, run: &RunView, view: &CurvesView, measure: Measure) -> (Response, PlotTransform) {
+fn plot_ui(ui: &mut Ui, run: &RunView, view: &mut CurvesView, measure: Measure) -> (Response, PlotTransform) {
     let palette = Palette::of(ui);
     let last = f64::from(run.plan.epochs());
     let mut plot = Plot::new(("curves", measure.title()))
@@ -209,6 +233,10 @@ fn plot_ui(ui: &mut Ui, run: &RunView, view: &CurvesView, measure: Measure) -> (
         .x_axis_formatter(
             |mark, _| if mark.value.fract() == 0.0 { format!("{}", mark.value) } else { String::new() },
         )
+        .y_axis_formatter(|mark, _| format!("{:.*}", decimals(mark.step_size), mark.value))
+        .y_grid_spacer(|input| round_grid(input.bounds))
+        .grid_color(palette.line)
+        .grid_fade(0.0)
         .y_axis_min_width(34.0)
         .label_formatter(|_| None);
     if measure == Measure::Accuracy {
@@ -230,10 +258,22 @@ fn plot_ui(ui: &mut Ui, run: &RunView, view: &CurvesView, measure: Measure) -> (
     (response, shown.transform)
 }
 
+/// Lines at round numbers, all of one strength.
+fn round_grid((lo, hi): (f64, f64)) -> Vec<GridMark> {
+    let step = nice_step(hi - lo);
+    let first = (lo / step).ceil();
+    let count = ((hi / step).floor() - first).clamp(0.0, 50.0) as usize;
+    (0..=count).map(|index| GridMark { value: (first + index as f64) * step, step_size: step }).collect()
+}
+
+fn decimals(step: f64) -> usize {
+    (-step.log10().floor()).clamp(0.0, 6.0) as usize
+}
+
 fn task_curves(
     plot: &mut PlotUi<'_>,
     run: &RunView,
-    view: &CurvesView,
+    view: &mut CurvesView,
     (measure, task): (Measure, usize),
     colour: Color32,
     x_range: &RangeInclusive<f64>,
@@ -241,9 +281,9 @@ fn task_curves(
 ) {
     let name = |kind: &str| format!("{kind} {task}");
     if view.steps {
-        let curves = view.cache.curves.get(usize::from(measure == Measure::Accuracy));
-        if let Some(curve) = curves.and_then(|curves| curves.get(task)) {
-            let points = decimate(curve.points(), x_range, pixels);
+        let curves = view.cache.curves.get_mut(usize::from(measure == Measure::Accuracy));
+        if let Some(curve) = curves.and_then(|curves| curves.get_mut(task)) {
+            let points = curve.draw(x_range, pixels).to_vec();
             let line = Line::new(name("steps"), points).color(colour.gamma_multiply(0.45)).width(1.0);
             plot.line(line.allow_hover(false));
         }
@@ -343,7 +383,8 @@ fn values_ui(ui: &mut Ui, run: &RunView, view: &CurvesView, measure: Measure, ep
         (Some(score), Measure::Loss) => format!("{:.4}", score.loss),
         (Some(score), Measure::Accuracy) => format!("{:.1} %", 100.0 * score.accuracy),
     };
-    egui::Grid::new("values of the epoch").num_columns(3).show(ui, |ui| {
+    ui.spacing_mut().interact_size.y = 16.0;
+    egui::Grid::new("values of the epoch").num_columns(3).spacing([16.0, 2.0]).show(ui, |ui| {
         for head in ["", "training", "validation"] {
             ui.label(RichText::new(head).small().color(palette.muted));
         }

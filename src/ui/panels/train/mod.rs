@@ -7,7 +7,7 @@ mod header;
 mod report;
 mod tables;
 
-use eframe::egui::Ui;
+use eframe::egui::{ScrollArea, Ui};
 
 use crate::session::state::{Loadable, RunView, State};
 use crate::ui::actions::{Action, Actions, Page};
@@ -24,12 +24,19 @@ pub struct TrainView {
 
 /// Draws the page.
 pub fn train_ui(ui: &mut Ui, state: &State, view: &mut TrainView, actions: &mut Actions) {
+    ScrollArea::vertical().id_salt("train page").auto_shrink(false).show(ui, |ui| {
+        widgets::page_header(ui, Page::Train.title(), Page::Train.purpose());
+        page_ui(ui, state, view, actions);
+    });
+}
+
+fn page_ui(ui: &mut Ui, state: &State, view: &mut TrainView, actions: &mut Actions) {
     match &state.run {
         None => empty_ui(ui, state, actions),
         Some(run) => {
             header::header_ui(ui, state, run, actions);
             ui.add_space(theme::GAP);
-            run_ui(ui, state, run, view, actions);
+            run_ui(ui, run, view);
         }
     }
     if !state.runs.is_empty() {
@@ -57,7 +64,7 @@ fn empty_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
     });
 }
 
-fn run_ui(ui: &mut Ui, state: &State, run: &RunView, view: &mut TrainView, actions: &mut Actions) {
+fn run_ui(ui: &mut Ui, run: &RunView, view: &mut TrainView) {
     if run.plan.epochs() > 0 {
         widgets::card(ui, "Curves", |ui| {
             curves::curves_ui(ui, run, &mut view.curves);
@@ -70,7 +77,7 @@ fn run_ui(ui: &mut Ui, state: &State, run: &RunView, view: &mut TrainView, actio
         ui.add_space(theme::GAP);
     }
     if let Some(report) = &run.report {
-        report::report_ui(ui, state, run, report, actions);
+        report::report_ui(ui, run, report);
         ui.add_space(theme::GAP);
     }
     if run.plan.epochs() > 0 {

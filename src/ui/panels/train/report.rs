@@ -3,10 +3,9 @@
 use eframe::egui::{self, RichText, Ui};
 
 use crate::data::dataset::Split;
-use crate::session::state::{RunReport, RunView, Severity, State, TensorChange};
-use crate::ui::actions::Actions;
+use crate::session::state::{RunReport, RunView, Severity, TensorChange};
 use crate::ui::explain;
-use crate::ui::panels::parts::columns;
+use crate::ui::panels::parts::{columns, digits, grid_number, head};
 use crate::ui::panels::probes::probes_ui;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;
@@ -14,13 +13,7 @@ use crate::ui::widgets::numbers::{counted, percent, thousands};
 use crate::ui::widgets::swatch_label;
 
 /// The report in two columns: figures left, proof right.
-pub(super) fn report_ui(
-    ui: &mut Ui,
-    _state: &State,
-    run: &RunView,
-    report: &RunReport,
-    _actions: &mut Actions,
-) {
+pub(super) fn report_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
     columns(ui, theme::GAP, |[left, right]| {
         figures_ui(left, run, report);
         proof_ui(right, report);
@@ -31,8 +24,10 @@ fn figures_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
     widgets::card(ui, "Figures of the kept weights", |ui| {
         let palette = Palette::of(ui);
         egui::Grid::new("figures").num_columns(5).striped(true).spacing([20.0, 4.0]).show(ui, |ui| {
-            for head in ["task", "split", "accuracy", "macro-F1", "rows"] {
-                ui.label(RichText::new(head).small().color(palette.muted));
+            ui.label(head(ui, "task"));
+            ui.label(head(ui, "split"));
+            for text in ["accuracy", "macro-F1", "rows"] {
+                grid_number(ui, 72.0, head(ui, text));
             }
             ui.end_row();
             for (index, task) in run.plan.tasks.iter().enumerate() {
@@ -42,9 +37,9 @@ fn figures_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
                     let Some(metrics) = metrics.filter(|metrics| metrics.rows > 0) else { continue };
                     swatch_label(ui, palette.task(index), &task.name);
                     ui.label(split.name());
-                    widgets::number(ui, percent(metrics.accuracy));
-                    widgets::number(ui, percent(metrics.macro_f1));
-                    widgets::number(ui, thousands(metrics.rows as u64));
+                    grid_number(ui, 72.0, digits(percent(metrics.accuracy)));
+                    grid_number(ui, 72.0, digits(percent(metrics.macro_f1)));
+                    grid_number(ui, 72.0, digits(thousands(metrics.rows as u64)));
                     ui.end_row();
                 }
             }

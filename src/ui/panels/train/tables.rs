@@ -8,6 +8,7 @@ use crate::session::state::{RunView, State};
 use crate::train::metrics::{EpochPoint, Score};
 use crate::train::preset::Preset;
 use crate::ui::actions::Actions;
+use crate::ui::panels::parts::{digits, grid_number, head};
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;
 use crate::ui::widgets::icon::{Icon, icon};
@@ -24,17 +25,19 @@ pub(super) fn epochs_ui(ui: &mut Ui, run: &RunView) {
         egui::ScrollArea::horizontal().id_salt("epochs").show(ui, |ui| {
             let kept = run.epochs.iter().rposition(|epoch| epoch.best);
             let per_task = run.plan.tasks.len() * 4;
+            ui.spacing_mut().item_spacing.x = theme::GRID;
             TableBuilder::new(ui)
                 .id_salt("epochs")
                 .striped(true)
                 .vscroll(run.epochs.len() > 16)
                 .max_scroll_height(16.0 * theme::ROW_HEIGHT)
                 .auto_shrink([false, true])
-                .column(Column::exact(52.0))
+                .cell_layout(egui::Layout::left_to_right(egui::Align::Center))
+                .column(Column::exact(40.0))
                 .column(Column::exact(150.0).clip(true))
-                .columns(Column::exact(82.0), per_task)
+                .columns(Column::exact(80.0), per_task)
+                .column(Column::exact(60.0))
                 .column(Column::exact(64.0))
-                .column(Column::exact(70.0))
                 .header(40.0, |mut row| header(&mut row, run))
                 .body(|body| {
                     body.rows(theme::ROW_HEIGHT, run.epochs.len(), |mut row| {
@@ -49,19 +52,18 @@ pub(super) fn epochs_ui(ui: &mut Ui, run: &RunView) {
 }
 
 fn header(row: &mut TableRow<'_, '_>, run: &RunView) {
-    let head = |row: &mut TableRow<'_, '_>, text: &str, right: bool| {
+    let title = |row: &mut TableRow<'_, '_>, text: &str, layout: egui::Layout| {
         row.col(|ui| {
-            let text = RichText::new(text).small().color(Palette::of(ui).muted);
-            let layout = if right {
-                egui::Layout::right_to_left(egui::Align::BOTTOM)
-            } else {
-                egui::Layout::left_to_right(egui::Align::BOTTOM)
-            };
-            ui.with_layout(layout, |ui| ui.label(text));
+            ui.with_layout(layout, |ui| {
+                ui.add_space(theme::GRID);
+                ui.label(head(ui, text));
+            });
         });
     };
-    head(row, "epoch", true);
-    head(row, "  phase", false);
+    let left = egui::Layout::left_to_right(egui::Align::BOTTOM);
+    let right = egui::Layout::right_to_left(egui::Align::BOTTOM);
+    title(row, "epoch", right);
+    title(row, "phase", left);
     for (index, task) in run.plan.tasks.iter().enumerate() {
         for part in ["train loss", "valid loss", "train acc.", "valid acc."] {
             row.col(|ui| {
@@ -75,8 +77,8 @@ fn header(row: &mut TableRow<'_, '_>, run: &RunView) {
             });
         }
     }
-    head(row, "seconds", true);
-    head(row, "  kept", false);
+    title(row, "seconds", right);
+    title(row, "kept", left);
 }
 
 fn epoch_row(row: &mut TableRow<'_, '_>, run: &RunView, epoch: &EpochPoint, kept: bool) {
@@ -89,7 +91,7 @@ fn epoch_row(row: &mut TableRow<'_, '_>, run: &RunView, epoch: &EpochPoint, kept
     let phase = run.plan.phases.get(epoch.phase).map_or("", |phase| phase.name.as_str());
     let phase = if epoch.epoch == 0 { "before training" } else { phase };
     row.col(|ui| {
-        ui.add_space(theme::GAP);
+        ui.add_space(theme::GRID);
         ui.add(egui::Label::new(phase).truncate());
     });
     let value = |score: Option<&Score>, show: fn(&Score) -> String| {
@@ -106,7 +108,7 @@ fn epoch_row(row: &mut TableRow<'_, '_>, run: &RunView, epoch: &EpochPoint, kept
     number(row, format!("{:.1}", epoch.seconds));
     row.col(|ui| {
         if kept {
-            ui.add_space(theme::GAP);
+            ui.add_space(theme::GRID);
             let ok = Palette::of(ui).ok;
             icon(ui, Icon::Check, ok, 14.0);
             ui.label(RichText::new("best").small().color(ok));
@@ -132,9 +134,11 @@ pub(super) fn runs_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
             egui::Grid::new("runs").num_columns(3 + tasks.len()).striped(true).spacing([24.0, 4.0]).show(
                 ui,
                 |ui| {
-                    let muted = Palette::of(ui).muted;
-                    for head in ["run", "preset", "outcome"].into_iter().chain(tasks.iter().copied()) {
-                        ui.label(RichText::new(head).small().color(muted));
+                    for text in ["run", "preset", "outcome"] {
+                        ui.label(head(ui, text));
+                    }
+                    for task in &tasks {
+                        grid_number(ui, 80.0, head(ui, shorten(task, 12))).on_hover_text(*task);
                     }
                     ui.end_row();
                     for run in state.runs.iter().rev() {
@@ -148,10 +152,8 @@ pub(super) fn runs_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
                         ui.add(egui::Label::new(shorten(&run.outcome, 48))).on_hover_text(&run.outcome);
                         for task in &tasks {
                             let accuracy = run.accuracy.iter().find(|(name, _)| name == task);
-                            widgets::number(
-                                ui,
-                                accuracy.map_or_else(|| "-".into(), |(_, value)| percent(*value)),
-                            );
+                            let text = accuracy.map_or_else(|| "-".into(), |(_, value)| percent(*value));
+                            grid_number(ui, 80.0, digits(text));
                         }
                         ui.end_row();
                     }

@@ -197,6 +197,6 @@ mod tests {
         assert_eq!(rate(1e-4), "1e-4");
         assert_eq!(rate(0.01), "1e-2");
         assert_eq!(rate(8.5e-5), "8.5e-5");
-        assert_eq!(rate(1e-4 * 0.85f64.powi(2)), "7.23e-5");
+        assert_eq!(rate(1e-4 * 0.85f64.powi(3)), "6.14e-5");
     }
 }
