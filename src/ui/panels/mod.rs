@@ -1,6 +1,7 @@
 //! Panels.
 pub mod evaluate;
 pub mod explore;
+mod neighbours;
 mod parts;
 mod probes;
 mod rate;

@@ -81,10 +81,10 @@ impl Column {
     }
 }
 
-/// The distance of grid lines that cuts `range` into some five parts: 1, 2 or 5 times a power of ten.
+/// The distance of grid lines that cuts `range` into some six parts: 1, 2 or 5 times a power of ten.
 #[must_use]
 pub fn nice_step(range: f64) -> f64 {
-    let rough = (range / 5.0).max(1e-12);
+    let rough = (range / 6.0).max(1e-12);
     let power = 10f64.powf(rough.log10().floor());
     let digit = rough / power;
     let nice = [1.0, 2.0, 5.0].into_iter().find(|nice| digit <= *nice * 1.000_001).unwrap_or(10.0);
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn grid_lines_stand_at_round_numbers() {
-        let cases = [(1.0, 0.2), (1.1, 0.5), (5.0, 1.0), (0.043, 0.01), (120.0, 50.0)];
+        let cases = [(1.0, 0.2), (1.1, 0.2), (5.0, 1.0), (0.043, 0.01), (120.0, 20.0)];
         for (range, step) in cases {
             assert!((nice_step(range) - step).abs() < 1e-9, "{range}: {}", nice_step(range));
         }

@@ -45,7 +45,7 @@ fn page_ui(ui: &mut Ui, state: &State, view: &mut ScheduleView, actions: &mut Ac
 
     let mut draft = view.draft.take().unwrap_or_else(|| recipe.clone());
     let mut editing = false;
-    columns(ui, theme::GAP, |[left, right]| {
+    columns(ui, theme::SECTION_GAP, |[left, right]| {
         editing = settings::settings_ui(left, &mut draft);
         preview::preview_ui(right, state);
     });

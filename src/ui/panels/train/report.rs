@@ -14,14 +14,15 @@ use crate::ui::widgets::swatch_label;
 
 /// The report in two columns: figures left, proof right.
 pub(super) fn report_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
-    columns(ui, theme::GAP, |[left, right]| {
+    columns(ui, theme::SECTION_GAP, |[left, right]| {
         figures_ui(left, run, report);
         proof_ui(right, report);
     });
 }
 
 fn figures_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
-    widgets::card(ui, "Figures of the kept weights", |ui| {
+    let help = |ui: &mut Ui| explain::explain_ui(ui, &explain::MACRO_F1);
+    widgets::card_with(ui, "Figures of the kept weights", help, |ui| {
         let palette = Palette::of(ui);
         egui::Grid::new("figures").num_columns(5).striped(true).spacing([20.0, 4.0]).show(ui, |ui| {
             ui.label(head(ui, "task"));
