@@ -12,7 +12,7 @@ use eframe::egui::{
 use crate::ui::theme::Palette;
 
 /// Cells never grow beyond this: a 3 by 3 matrix need not fill the page.
-const CELL_MAX: f32 = 60.0;
+const CELL_MAX: f32 = 84.0;
 /// Below this height names beside the cells would overlap, and numbers inside them too.
 const TEXT_MIN: Vec2 = Vec2::new(26.0, 15.0);
 /// Matrices up to this many rows get a focusable, named element for each cell.

@@ -61,17 +61,12 @@ impl Scatter<'_> {
             .label_formatter(|_| None);
         let quiet = ui.visuals().weak_text_color().gamma_multiply(0.35);
         let strong = ui.visuals().strong_text_color();
+        let (bright, dim) = self.buckets();
         let shown = plot.show(ui, |plot| {
-            for (group, colour) in self.groups.iter().enumerate() {
-                let mine = |index: &usize| (self.group_of)(*index) == group;
-                let all = (0..self.points.len()).filter(mine);
-                let (bright, dim): (Vec<usize>, Vec<usize>) =
-                    all.partition(|index| !self.any_match || (self.matches)(*index));
-                if !dim.is_empty() {
-                    plot.points(self.item(format!("others {group}"), &dim).radius(2.0).color(quiet));
-                }
-                let radius = if self.any_match { 4.0 } else { 2.8 };
-                plot.points(self.item(format!("group {group}"), &bright).radius(radius).color(*colour));
+            plot.points(self.item("others".to_owned(), &dim).radius(2.0).color(quiet));
+            let radius = if self.any_match { 4.0 } else { 2.8 };
+            for ((group, colour), points) in self.groups.iter().enumerate().zip(&bright) {
+                plot.points(self.item(format!("group {group}"), points).radius(radius).color(*colour));
             }
         });
         let area = shown.response.rect;
@@ -99,6 +94,20 @@ impl Scatter<'_> {
         }
         let clicked = if response.clicked() { hovered } else { None };
         ScatterResponse { response, hovered, clicked }
+    }
+
+    /// The points of each group that stand out, and those of any group that step back.
+    fn buckets(&self) -> (Vec<Vec<usize>>, Vec<usize>) {
+        let mut bright = vec![Vec::new(); self.groups.len()];
+        let mut dim = Vec::new();
+        for index in 0..self.points.len() {
+            let group = bright.get_mut((self.group_of)(index));
+            match group.filter(|_| !self.any_match || (self.matches)(index)) {
+                Some(group) => group.push(index),
+                None => dim.push(index),
+            }
+        }
+        (bright, dim)
     }
 
     fn item(&self, name: String, indices: &[usize]) -> Points<'static> {

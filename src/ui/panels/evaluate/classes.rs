@@ -90,7 +90,7 @@ pub(super) fn classes_ui(ui: &mut Ui, metrics: &TaskMetrics, sort: &mut Sort) {
     let help = |ui: &mut Ui| explain::explain_ui(ui, &explain::MACRO_F1);
     widgets::card_with(ui, "Class by class", help, |ui| {
         let order = sort.order(&metrics.classes);
-        ui.spacing_mut().item_spacing.x = theme::GRID;
+        ui.spacing_mut().item_spacing = egui::vec2(theme::GRID, 2.0);
         TableBuilder::new(ui)
             .id_salt("classes")
             .striped(true)
@@ -131,8 +131,8 @@ fn head_ui(ui: &mut Ui, key: Key, sort: &mut Sort) {
     let active = sort.key == key;
     let arrow = match (active, sort.descending) {
         (false, _) => "",
-        (true, false) => " ⏶",
-        (true, true) => " ⏷",
+        (true, false) => " ↑",
+        (true, true) => " ↓",
     };
     let colour = if active { palette.text } else { palette.muted };
     let text = RichText::new(format!("{}{arrow}", key.name())).small().color(colour);

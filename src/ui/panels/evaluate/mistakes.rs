@@ -86,6 +86,8 @@ fn table_ui(
 ) {
     let dataset = state.data.ready().map(|data| &data.dataset);
     let height = theme::ROW_HEIGHT + 2.0;
+    ui.spacing_mut().item_spacing.y = 2.0;
+    ui.spacing_mut().button_padding.x = 0.0;
     TableBuilder::new(ui)
         .id_salt("mistakes")
         .striped(true)

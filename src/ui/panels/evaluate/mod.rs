@@ -176,16 +176,14 @@ fn headline_ui(ui: &mut Ui, metrics: &TaskMetrics) {
         (format!("{:.3}", metrics.loss), "loss", &explain::LOSS),
     ];
     widgets::card(ui, "", |ui| {
-        ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().item_spacing.x = 2.0 * theme::SECTION_GAP;
+        let layout = egui::Layout::left_to_right(egui::Align::TOP).with_main_wrap(true);
+        ui.with_layout(layout, |ui| {
+            ui.spacing_mut().item_spacing.x = theme::SECTION_GAP;
             for (value, caption, explanation) in values {
-                ui.scope(|ui| {
-                    ui.spacing_mut().item_spacing.x = theme::GRID;
-                    ui.horizontal(|ui| {
-                        figure(ui, &value, caption).on_hover_text(explanation.answer);
-                        explain::explain_ui(ui, explanation);
-                    });
-                });
+                figure(ui, &value, caption).on_hover_text(explanation.answer);
+                ui.spacing_mut().item_spacing.x = theme::GRID;
+                explain::explain_ui(ui, explanation);
+                ui.spacing_mut().item_spacing.x = theme::SECTION_GAP;
             }
             figure(ui, &thousands(metrics.rows as u64), "labelled rows");
             figure(ui, &metrics.classes.len().to_string(), "classes");

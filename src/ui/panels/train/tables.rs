@@ -25,7 +25,7 @@ pub(super) fn epochs_ui(ui: &mut Ui, run: &RunView) {
         egui::ScrollArea::horizontal().id_salt("epochs").show(ui, |ui| {
             let kept = run.epochs.iter().rposition(|epoch| epoch.best);
             let per_task = run.plan.tasks.len() * 4;
-            ui.spacing_mut().item_spacing.x = theme::GRID;
+            ui.spacing_mut().item_spacing = egui::vec2(theme::GRID, 2.0);
             TableBuilder::new(ui)
                 .id_salt("epochs")
                 .striped(true)
