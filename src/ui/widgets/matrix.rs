@@ -17,6 +17,8 @@ const CELL_MAX: f32 = 84.0;
 const TEXT_MIN: Vec2 = Vec2::new(26.0, 15.0);
 /// Matrices up to this many rows get a focusable, named element for each cell.
 const NAMED_CELLS: usize = 8;
+/// Height of names that stand upright over the columns.
+const HEAD: f32 = 20.0;
 /// Most of the width that row names may take.
 const NAMES_SHARE: f32 = 0.3;
 
@@ -41,11 +43,15 @@ impl Layout {
     pub fn new(origin: Pos2, size: Vec2, count: usize, name_width: f32) -> Self {
         let fits = |room: Vec2| (room / count.max(1) as f32).min_elem().min(CELL_MAX);
         let names_width = name_width.min(size.x * NAMES_SHARE);
-        let with_names = fits(vec2(size.x - names_width - 8.0, size.y - names_width - 8.0));
+        // Names over the columns stand upright where they fit a cell, and are turned where they do not.
+        let turned = vec2(names_width + 8.0, names_width + 8.0);
+        let upright = vec2(names_width + 8.0, HEAD);
+        let margin = if names_width <= fits(size - upright) - 4.0 { upright } else { turned };
+        let with_names = fits(size - margin);
         let names = with_names >= 12.0;
-        let (cell, margin) = if names { (with_names, names_width + 8.0) } else { (fits(size), 0.0) };
+        let (cell, margin) = if names { (with_names, margin) } else { (fits(size), Vec2::ZERO) };
         let cell = Vec2::splat(cell.max(1.0));
-        let cells = Rect::from_min_size(origin + Vec2::splat(margin), cell * count as f32);
+        let cells = Rect::from_min_size(origin + margin, cell * count as f32);
         Self { cells, cell, count, names, text: cell.x >= TEXT_MIN.x && cell.y >= TEXT_MIN.y }
     }
 
@@ -108,14 +114,22 @@ impl Matrix<'_> {
 
         self.paint_cells(ui, &layout);
         if layout.names {
+            let upright = name_width <= layout.cell.x - 4.0;
             for (index, galley) in names.into_iter().enumerate() {
                 let row = layout.rect(index, 0);
                 let at = pos2(row.left() - 6.0 - galley.size().x, row.center().y - galley.size().y / 2.0);
                 let clip = ui.painter().with_clip_rect(Rect::from_min_max(origin, row.right_bottom()));
                 clip.galley(at.max(pos2(origin.x, at.y)), galley.clone(), colour);
                 let head = layout.rect(0, index);
-                let at = pos2(head.center().x - galley.size().y / 2.0, head.top() - 6.0);
-                ui.painter().add(TextShape::new(at, galley, colour).with_angle(-std::f32::consts::FRAC_PI_2));
+                if upright {
+                    let at =
+                        pos2(head.center().x - galley.size().x / 2.0, head.top() - 4.0 - galley.size().y);
+                    ui.painter().galley(at, galley, colour);
+                } else {
+                    let at = pos2(head.center().x - galley.size().y / 2.0, head.top() - 6.0);
+                    let turned = -std::f32::consts::FRAC_PI_2;
+                    ui.painter().add(TextShape::new(at, galley, colour).with_angle(turned));
+                }
             }
         }
         self.interact(ui, &layout, &response)
@@ -258,6 +272,16 @@ mod tests {
         let layout = Layout::new(ORIGIN, vec2(400.0, 400.0), 3, 60.0);
         assert!(layout.names && layout.text);
         assert_eq!(layout.cell.x, CELL_MAX);
+    }
+
+    #[test]
+    fn short_names_stand_upright_and_long_ones_are_turned() {
+        let top = |name_width: f32| {
+            let layout = Layout::new(ORIGIN, vec2(400.0, 400.0), 5, name_width);
+            layout.cells.top() - ORIGIN.y
+        };
+        assert_eq!(top(20.0), HEAD);
+        assert_eq!(top(100.0), 108.0);
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub struct Scatter<'a> {
     pub hovered_elsewhere: Option<usize>,
     /// Maps of the same link move and zoom together.
     pub link: Id,
+    /// Corners of what must be in sight at first: of all maps of the link, so that none cuts another's points.
+    pub extent: [[f64; 2]; 2],
     /// Height.
     pub height: f32,
 }
@@ -47,8 +49,13 @@ pub struct ScatterResponse {
 impl Scatter<'_> {
     /// Draws it over the available width.
     pub fn show(&self, ui: &mut Ui) -> ScatterResponse {
+        let [lo, hi] = self.extent;
         let plot = Plot::new(self.name)
             .height(self.height)
+            .include_x(lo[0])
+            .include_x(hi[0])
+            .include_y(lo[1])
+            .include_y(hi[1])
             .data_aspect(1.0)
             .show_axes(false)
             .show_grid(false)
@@ -121,6 +128,19 @@ impl Scatter<'_> {
     }
 }
 
+/// The corners of the smallest rectangle around points.
+#[must_use]
+pub fn extent<'a>(points: impl IntoIterator<Item = &'a [f32; 2]>) -> [[f64; 2]; 2] {
+    let mut corners: Option<[[f64; 2]; 2]> = None;
+    for [x, y] in points.into_iter().filter(|point| point.iter().all(|value| value.is_finite())) {
+        let (x, y) = (f64::from(*x), f64::from(*y));
+        let [lo, hi] = corners.get_or_insert([[x, y]; 2]);
+        *lo = [lo[0].min(x), lo[1].min(y)];
+        *hi = [hi[0].max(x), hi[1].max(y)];
+    }
+    corners.unwrap_or([[-1.0, -1.0], [1.0, 1.0]])
+}
+
 /// The point nearest to `at`, when it is within reach.
 fn nearest(count: usize, place: impl Fn(usize) -> Option<Pos2>, at: Pos2) -> Option<usize> {
     let distances = (0..count).filter_map(|index| Some((index, place(index)?.distance_sq(at))));
@@ -132,6 +152,13 @@ fn nearest(count: usize, place: impl Fn(usize) -> Option<Pos2>, at: Pos2) -> Opt
 mod tests {
     use super::*;
     use eframe::egui::pos2;
+
+    #[test]
+    fn the_extent_holds_every_point() {
+        let points = [[1.0, -2.0], [-3.0, 0.5], [f32::NAN, 9.0]];
+        assert_eq!(extent(&points), [[-3.0, -2.0], [1.0, 0.5]]);
+        assert_eq!(extent(&[]), [[-1.0, -1.0], [1.0, 1.0]]);
+    }
 
     #[test]
     fn the_nearest_point_within_reach_is_meant() {

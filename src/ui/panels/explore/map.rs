@@ -16,7 +16,7 @@ use crate::ui::panels::parts::columns;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;
 use crate::ui::widgets::numbers::{counted, percent, thousands};
-use crate::ui::widgets::scatter::{Scatter, ScatterResponse};
+use crate::ui::widgets::scatter::{Scatter, ScatterResponse, extent};
 
 /// How many rows may be drawn.
 const LIMITS: [usize; 4] = [500, 1000, 2000, 5000];
@@ -239,6 +239,7 @@ impl Shown<'_> {
             chosen: view.chosen.and_then(place),
             ringed: &ringed,
             hovered_elsewhere: view.hovered,
+            extent: extent(self.map.before.iter().chain(self.map.after.iter().flatten())),
             link: Id::unique("maps of the data"),
             height: 360.0,
         };

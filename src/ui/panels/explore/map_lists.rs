@@ -23,6 +23,7 @@ pub(super) fn legend_ui(ui: &mut Ui, dataset: &Dataset, task: usize) {
     let Some(labels) = dataset.tasks.get(task) else { return };
     let palette = Palette::of(ui);
     ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = 3.0 * theme::GRID;
         for (class, name) in labels.classes.iter().enumerate().take(NAMED) {
             swatch_label(ui, palette.class(class), &shorten(name, 24));
         }
@@ -68,6 +69,7 @@ pub(super) fn lists_ui(
         let (first, second) = map.movers.split_at(half.min(map.movers.len()));
         columns(ui, theme::SECTION_GAP, |[left, right]| {
             for (ui, movers) in [(left, first), (right, second)] {
+                ui.spacing_mut().item_spacing.y = 2.0;
                 for (index, moved) in movers {
                     let Some(row) = map.rows.get(*index).copied() else { continue };
                     mover_ui(ui, dataset, row, *moved, &mut view.chosen, actions);
@@ -86,6 +88,7 @@ fn mover_ui(
     actions: &mut Actions,
 ) {
     ui.horizontal(|ui| {
+        ui.spacing_mut().interact_size.y = 22.0;
         ui.spacing_mut().button_padding.y = 1.0;
         grid_number(ui, 44.0, digits(format!("{moved:.3}"))).on_hover_text("1 - cosine of before and after");
         let text = dataset.text(row);

@@ -1,6 +1,6 @@
 //! The playground: type a text, see what every task says of it.
 
-use eframe::egui::{Key, Label, RichText, TextEdit, Ui, vec2};
+use eframe::egui::{Align, Key, Label, Layout, RichText, Role, TextEdit, Ui, WidgetInfo, vec2};
 
 use super::{ask_button, blocked};
 use crate::session::command::Command;
@@ -37,13 +37,14 @@ pub(super) fn playground_ui(ui: &mut Ui, state: &State, view: &mut PlaygroundVie
         let empty = view.text.trim().is_empty().then_some("Type a text");
         let loading = matches!(state.prediction, Loadable::Loading).then_some("It is being classified");
         let why_not = blocked(state).or(no_run).or(loading).or(empty);
-        ui.horizontal(|ui| {
-            let label = ui.label("Text");
-            let width = ui.available_width() - 110.0;
-            let edit =
-                ui.add(TextEdit::singleline(&mut view.text).desired_width(width)).labelled_by(label.id);
-            let entered = edit.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+        let row = vec2(ui.available_width(), ui.spacing().interact_size.y);
+        ui.allocate_ui_with_layout(row, Layout::right_to_left(Align::Center), |ui| {
             let button = ask_button(ui, "Classify", "Ask every task's head", why_not);
+            let edit =
+                TextEdit::singleline(&mut view.text).desired_width(ui.available_width() - 2.0 * theme::GAP);
+            let edit = ui.add(edit.hint_text("a text to classify"));
+            edit.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "text to classify"));
+            let entered = edit.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
             if button.clicked() || (entered && why_not.is_none()) {
                 actions.send(Command::Predict(view.text.trim().to_owned()));
             }
