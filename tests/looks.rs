@@ -3,6 +3,7 @@
 //! `xvfb-run -s '-screen 0 1280x800x24' cargo test --release --test looks -- --ignored` writes them to
 //! `target/looks`, or to the folder that `FROSTLINE_LOOKS` names.
 #![cfg(all(feature = "window", target_os = "linux"))]
+#![expect(clippy::expect_used, reason = "what cannot be drawn or written should stop the tour")]
 
 mod states;
 

@@ -4,7 +4,7 @@
 //! - [`window`] opens it; [`app`] holds it together; [`shell`] draws what is always in sight.
 //! - [`panels`]: the pages, a file or folder each; [`widgets`]: what they share.
 //! - [`actions`]: everything that can be asked for; [`dialogs`], [`drops`], [`modals`]: ways of asking.
-//! - [`page`]: the pages and their marks.
+//! - [`page`]: the pages and their marks; [`explain`]: answers to what a newcomer asks.
 //! - [`theme`], [`fonts`]: the look; [`prefs`]: what is remembered; [`diagnostics`]: facts for a bug report.
 //!
 //! Rules that every page keeps:
@@ -20,6 +20,7 @@ pub mod app;
 pub mod diagnostics;
 pub mod dialogs;
 pub mod drops;
+pub mod explain;
 pub mod fonts;
 pub mod modals;
 pub mod page;

@@ -2,8 +2,12 @@
 //!
 //! They draw what they are given. They must never know the session, and hold no state but egui's own.
 
+pub mod curves;
 pub mod icon;
+pub mod matrix;
 pub mod numbers;
+pub mod scatter;
+pub mod stack;
 
 use eframe::egui;
 use egui::{
@@ -295,7 +299,11 @@ pub fn field(ui: &mut Ui, text: &mut String, name: &str, width: f32) -> Response
             .align(egui::Align2::LEFT_CENTER)
             .hint_text(name),
     );
-    response.widget_info(|| WidgetInfo::text_edit(ui.is_enabled(), text.as_str(), text.as_str(), name));
+    response.widget_info(|| {
+        let mut info = WidgetInfo::text_edit(ui.is_enabled(), text.as_str(), text.as_str(), name);
+        info.label = Some(name.to_owned());
+        info
+    });
     response
 }
 
