@@ -44,6 +44,15 @@ fn shots() -> Vec<Shot> {
         Shot { name: "about", state: states::loaded(), page: Page::Data, then: Some(Action::About) },
         shot("schedule", states::loaded(), Page::Schedule),
         shot("train", states::training(), Page::Train),
+        shot("train-done", states::trained(), Page::Train),
+        shot("evaluate-empty", states::trained(), Page::Evaluate),
+        shot("explore-empty", states::trained(), Page::Explore),
+        Shot {
+            name: "zoomed",
+            state: states::training(),
+            page: Page::Data,
+            then: Some(Action::SetZoom(2.0)),
+        },
         Shot { name: "leave", state: states::training(), page: Page::Data, then: Some(Action::Quit) },
     ]
 }

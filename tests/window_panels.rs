@@ -38,7 +38,7 @@ fn window(state: State, page: Page) -> Harness<'static, App> {
     harness
 }
 
-/// Some frames: spinners never settle.
+/// A few frames, for layouts that need more than one.
 fn settle<S>(harness: &mut Harness<'_, S>) {
     harness.run_steps(6);
 }
@@ -165,6 +165,17 @@ fn while_a_run_goes_the_window_shows_how_far_it_is() {
     assert!(window.query_by_role_and_label(Role::Button, "Train").is_none());
     let device = window.get_by_role_and_label(Role::ComboBox, "Device");
     assert!(device.accesskit_node().is_disabled(), "the device cannot change under a run");
+}
+
+#[test]
+fn nothing_is_drawn_while_nothing_happens() {
+    for state in [states::training(), states::loading(), states::exported()] {
+        for page in Page::RAIL {
+            let mut window = window(state.clone(), page);
+            let frames = window.try_run();
+            assert_eq!(frames.ok(), Some(1), "{page:?} asks for frames without news");
+        }
+    }
 }
 
 #[test]

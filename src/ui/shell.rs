@@ -46,8 +46,13 @@ pub fn top_bar_ui(ui: &mut Ui, state: &State, prefs: &Prefs, actions: &mut Actio
             project_name_ui(ui, state);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 train_button_ui(ui, state, actions);
-                run_progress_ui(ui, state);
-                device_ui(ui, state, actions);
+                // Zoomed far in, the Train page and the settings still show what has no room here.
+                if ui.available_width() > 180.0 {
+                    run_progress_ui(ui, state);
+                }
+                if ui.available_width() > 150.0 {
+                    device_ui(ui, state, actions);
+                }
             });
         });
     });
@@ -208,11 +213,13 @@ pub fn rail_ui(ui: &mut Ui, state: &State, current: Page, actions: &mut Actions)
         .frame(bar_frame(palette, Margin::symmetric(8, 12)))
         .show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = theme::GRID;
-            for page in Page::RAIL {
-                rail_entry_ui(ui, state, page, current == page, actions);
-            }
-            ui.with_layout(Layout::bottom_up(Align::Min), |ui| {
+            Panel::bottom("rail end").frame(Frame::new()).show_separator_line(false).show(ui, |ui| {
                 rail_entry_ui(ui, state, Page::Settings, current == Page::Settings, actions);
+            });
+            egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+                for page in Page::RAIL {
+                    rail_entry_ui(ui, state, page, current == page, actions);
+                }
             });
         });
 }
@@ -291,7 +298,7 @@ pub fn status_bar_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
             ui.set_min_height(20.0);
             let small = |text: String| RichText::new(text).small().color(palette.muted);
             if let Some(busy) = &state.busy {
-                ui.add(egui::Spinner::new().size(12.0));
+                icon::icon(ui, Icon::Half, palette.warm, 14.0);
                 ui.label(small(busy.what.clone()));
                 if let Some(fraction) = busy.fraction {
                     ui.add(ProgressBar::new(fraction).desired_width(120.0).desired_height(8.0));
@@ -300,7 +307,7 @@ pub fn status_bar_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
                     stop_small_ui(ui, actions);
                 }
             } else if let Some(run) = state.run.as_ref().filter(|run| run.outcome.is_none()) {
-                ui.add(egui::Spinner::new().size(12.0));
+                icon::icon(ui, Icon::Half, palette.warm, 14.0);
                 let phase = run.plan.phases.get(run.phase).map_or("training", |phase| phase.name.as_str());
                 let note = if run.note.is_empty() { String::new() } else { format!(": {}", run.note) };
                 ui.label(small(format!("{phase}{note}")));

@@ -88,8 +88,14 @@ pub fn card_frame(ui: &Ui) -> Frame {
         .inner_margin(Margin::same(theme::CARD_MARGIN))
 }
 
-/// Two columns of cards, with the gap that cards have below one another.
+/// Narrower than this, two columns become one.
+const NARROW: f32 = 720.0;
+
+/// Two columns of cards, with the gap that cards have below one another; one column where there is no room.
 pub fn two_columns(ui: &mut Ui, add: impl FnOnce(&mut Ui, &mut Ui)) {
+    if ui.available_width() < NARROW {
+        return one_column(ui, add);
+    }
     let gap = ui.spacing().item_spacing.x;
     ui.scope(|ui| {
         ui.spacing_mut().item_spacing.x = theme::SECTION_GAP;
@@ -99,6 +105,23 @@ pub fn two_columns(ui: &mut Ui, add: impl FnOnce(&mut Ui, &mut Ui)) {
             add(left, right);
         });
     });
+}
+
+/// Both at once are lent to `add`, so the lower one is placed by the height that the upper one had a frame ago.
+fn one_column(ui: &mut Ui, add: impl FnOnce(&mut Ui, &mut Ui)) {
+    let id = ui.scope_id().with("one column");
+    let height_before: f32 = ui.data(|data| data.get_temp(id)).unwrap_or(0.0);
+    let place = ui.available_rect_before_wrap();
+    let below = place.with_min_y(place.top() + height_before + theme::SECTION_GAP);
+    let mut upper = ui.new_child(egui::UiBuilder::new().id_salt("upper").max_rect(place));
+    let mut lower = ui.new_child(egui::UiBuilder::new().id_salt("lower").max_rect(below));
+    add(&mut upper, &mut lower);
+    let height = upper.min_rect().height();
+    if (height - height_before).abs() > 0.5 {
+        ui.data_mut(|data| data.insert_temp(id, height));
+        ui.ctx().request_repaint();
+    }
+    ui.advance_cursor_after_rect(upper.min_rect().union(lower.min_rect()));
 }
 
 /// What a page shows while it has nothing to show: what will be here, and how to get it.
@@ -152,10 +175,11 @@ pub fn message(ui: &mut Ui, severity: Severity, text: &str) -> Response {
     .inner
 }
 
-/// Something is being made: a spinner and what it is.
+/// Something is being made, and what it is. No spinner: it would draw frame after frame beside the work.
 pub fn loading(ui: &mut Ui, what: &str) {
+    let warm = Palette::of(ui).warm;
     ui.horizontal(|ui| {
-        ui.spinner();
+        icon::icon(ui, Icon::Half, warm, 18.0);
         ui.label(what);
     });
 }
