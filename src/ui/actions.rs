@@ -4,149 +4,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use eframe::egui::{Key, KeyboardShortcut, Modifiers};
+use eframe::egui::{Key, KeyboardShortcut, Modifiers, ThemePreference};
 
+pub use super::page::{Mark, Page};
 use crate::data::dataset::Split;
 use crate::session::command::{Command, Edit};
 use crate::session::state::{Loadable, State};
-
-/// A page of the rail, in the order in which a project is walked through; and the settings.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Page {
-    /// Files, mapping, data card.
-    #[default]
-    Data,
-    /// The pretrained encoder.
-    Model,
-    /// What thaws when.
-    Schedule,
-    /// The live run.
-    Train,
-    /// Figures and mistakes.
-    Evaluate,
-    /// Similarity, map, playground.
-    Explore,
-    /// The folder that leaves the app.
-    Export,
-    /// Look, device, diagnostics.
-    Settings,
-}
-
-/// How far a page's part of the road has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
-    /// Something that comes before is missing.
-    NotStarted,
-    /// All that it needs is there.
-    Ready,
-    /// At work.
-    Running,
-    /// Its result is there.
-    Done,
-    /// Something is wrong, or should be looked at.
-    Attention,
-}
-
-impl Mark {
-    /// In words, for screen readers and tooltips.
-    #[must_use]
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::NotStarted => "not started",
-            Self::Ready => "ready",
-            Self::Running => "running",
-            Self::Done => "done",
-            Self::Attention => "needs attention",
-        }
-    }
-}
-
-fn mark_of<T>(loadable: &Loadable<T>, empty: Mark) -> Mark {
-    match loadable {
-        Loadable::Empty => empty,
-        Loadable::Loading => Mark::Running,
-        Loadable::Ready(_) => Mark::Done,
-        Loadable::Failed(_) => Mark::Attention,
-    }
-}
-
-impl Page {
-    /// The pages of the rail, in order.
-    pub const RAIL: [Self; 7] =
-        [Self::Data, Self::Model, Self::Schedule, Self::Train, Self::Evaluate, Self::Explore, Self::Export];
-
-    /// Its name.
-    #[must_use]
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Data => "Data",
-            Self::Model => "Model",
-            Self::Schedule => "Schedule",
-            Self::Train => "Train",
-            Self::Evaluate => "Evaluate",
-            Self::Explore => "Explore",
-            Self::Export => "Export",
-            Self::Settings => "Settings",
-        }
-    }
-
-    /// What it is for, in a sentence.
-    #[must_use]
-    pub const fn purpose(self) -> &'static str {
-        match self {
-            Self::Data => "Open labelled texts, say which columns are which, and see what is in them.",
-            Self::Model => "The pretrained encoder that turns a text into a vector: what it is made of.",
-            Self::Schedule => "Decide what stays frozen, what trains, when, and how fast.",
-            Self::Train => "Run the schedule and watch every task learn.",
-            Self::Evaluate => "How good the model is, class by class, and where it is wrong.",
-            Self::Explore => "See what fine-tuning did to the space of sentences.",
-            Self::Export => "Write a folder that Python and inference servers load as it is.",
-            Self::Settings => "How Frostline looks, and what it runs on.",
-        }
-    }
-
-    /// How far its part of the road has come.
-    #[must_use]
-    pub fn mark(self, state: &State) -> Mark {
-        let run = state.run.as_ref();
-        let trained = run.is_some_and(|run| run.report.is_some());
-        let later = if trained { Mark::Ready } else { Mark::NotStarted };
-        match self {
-            Self::Data => match mark_of(&state.data, Mark::Ready) {
-                Mark::Done if state.data.ready().is_some_and(|data| data.mapping.tasks.is_empty()) => {
-                    Mark::Attention
-                }
-                mark => mark,
-            },
-            Self::Model => mark_of(&state.model, Mark::Ready),
-            Self::Schedule => match &state.plan {
-                None => Mark::NotStarted,
-                Some(Ok(_)) => Mark::Done,
-                Some(Err(_)) => Mark::Attention,
-            },
-            Self::Train => match (run, &state.plan) {
-                (Some(run), _) => match &run.outcome {
-                    None => Mark::Running,
-                    Some(crate::session::state::RunOutcome::Failed(_)) => Mark::Attention,
-                    Some(_) => Mark::Done,
-                },
-                (None, Some(Ok(_))) => Mark::Ready,
-                (None, _) => Mark::NotStarted,
-            },
-            Self::Evaluate => mark_of(&state.evaluation, later),
-            Self::Explore => {
-                let ready = state.model.ready().is_some();
-                let empty = if ready { Mark::Ready } else { Mark::NotStarted };
-                match mark_of(&state.map, empty) {
-                    mark if mark == empty => mark_of(&state.similarity, empty),
-                    mark => mark,
-                }
-            }
-            Self::Export => mark_of(&state.export, later),
-            Self::Settings => Mark::Ready,
-        }
-    }
-}
 
 const TRAINING: &str = "A run is in progress: stop it first";
 
@@ -189,6 +52,10 @@ pub enum Action {
     GoTo(Page),
     /// Dark to light and back.
     ToggleTheme,
+    /// Dark, light, or as the system says.
+    SetTheme(ThemePreference),
+    /// How large everything is; 1 is as it comes.
+    SetZoom(f32),
     /// Everything larger.
     ZoomIn,
     /// Everything smaller.
@@ -233,10 +100,14 @@ impl Action {
             Self::Evaluate(Split::Train) => "Evaluate on train",
             Self::Evaluate(Split::Valid) => "Evaluate on valid",
             Self::Evaluate(Split::Test) => "Evaluate on test",
-            Self::Export => "Choose a folder and export…",
+            Self::Export => "Export…",
             Self::FindCuda => "Find CUDA…",
             Self::GoTo(page) => page.title(),
             Self::ToggleTheme => "Dark or light",
+            Self::SetTheme(ThemePreference::System) => "As the system",
+            Self::SetTheme(ThemePreference::Dark) => "Dark",
+            Self::SetTheme(ThemePreference::Light) => "Light",
+            Self::SetZoom(_) => "Zoom",
             Self::ZoomIn => "Zoom in",
             Self::ZoomOut => "Zoom out",
             Self::ZoomReset => "Actual size",
@@ -272,6 +143,10 @@ impl Action {
             Self::FindCuda => "Choose a Python environment or a libtorch that has the CUDA libraries",
             Self::GoTo(page) => page.purpose(),
             Self::ToggleTheme => "Switch between the dark and the light look",
+            Self::SetTheme(ThemePreference::System) => "Follow the system's choice of dark or light",
+            Self::SetTheme(ThemePreference::Dark) => "Light text on dark",
+            Self::SetTheme(ThemePreference::Light) => "Dark text on light",
+            Self::SetZoom(_) => "How large everything is",
             Self::ZoomIn => "Make everything larger",
             Self::ZoomOut => "Make everything smaller",
             Self::ZoomReset => "Undo all zooming",

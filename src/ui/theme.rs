@@ -3,6 +3,7 @@
 //! Cool blues mean frozen and amber means trainable, on every page. Nothing outside this file names a colour;
 //! it knows egui's style and nothing of what is shown.
 
+use super::fonts;
 use eframe::egui;
 use egui::{Color32, CornerRadius, FontFamily, FontId, Margin, Stroke, TextStyle, Theme, Visuals, vec2};
 
@@ -165,6 +166,13 @@ impl Palette {
         self.category(index)
     }
 
+    /// Colour of train, valid and test rows, in this order.
+    #[must_use]
+    pub fn split(&self, index: usize) -> Color32 {
+        let parts = [self.accent, self.category(5), self.category(4)];
+        parts.get(index).copied().unwrap_or(self.muted)
+    }
+
     /// Ten colours that stay apart for colour-blind people too; further ones are paler or deeper shades of them.
     fn category(&self, index: usize) -> Color32 {
         let count = self.categories.len();
@@ -213,8 +221,9 @@ fn luminance(colour: Color32) -> f32 {
     0.2126 * r + 0.7152 * g + 0.0722 * b
 }
 
-/// Sets both styles, dark and light, of a context.
+/// Sets the typefaces and both styles, dark and light, of a context. Pages need it, in tests too.
 pub fn apply(ctx: &egui::Context) {
+    fonts::install(ctx);
     for (theme, palette) in [(Theme::Dark, &DARK), (Theme::Light, &LIGHT)] {
         ctx.set_visuals_of(theme, visuals(palette));
         ctx.style_mut_of(theme, set_measures);
@@ -224,8 +233,8 @@ pub fn apply(ctx: &egui::Context) {
 fn set_measures(style: &mut egui::Style) {
     let proportional = |size| FontId::new(size, FontFamily::Proportional);
     style.text_styles = [
-        (title_style(), proportional(22.0)),
-        (TextStyle::Heading, proportional(16.0)),
+        (title_style(), FontId::new(22.0, fonts::strong())),
+        (TextStyle::Heading, FontId::new(15.0, fonts::strong())),
         (TextStyle::Body, proportional(14.0)),
         (TextStyle::Button, proportional(14.0)),
         (TextStyle::Small, proportional(12.0)),

@@ -45,11 +45,15 @@ pub fn caption(ui: &mut Ui, text: &str) -> Response {
 /// A card: a titled area that holds one thing.
 pub fn card<R>(ui: &mut Ui, title: &str, add: impl FnOnce(&mut Ui) -> R) -> InnerResponse<R> {
     card_frame(ui).show(ui, |ui| {
-        ui.set_min_width(ui.available_width());
-        if !title.is_empty() {
-            ui.heading(title);
-        }
-        add(ui)
+        // Columns are justified by default: that would stretch buttons and tear words apart.
+        ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
+            ui.set_min_width(ui.available_width());
+            if !title.is_empty() {
+                ui.heading(title);
+            }
+            add(ui)
+        })
+        .inner
     })
 }
 
@@ -61,12 +65,17 @@ pub fn card_with<R>(
     add: impl FnOnce(&mut Ui) -> R,
 ) -> InnerResponse<R> {
     card(ui, "", |ui| {
-        ui.horizontal(|ui| {
-            ui.heading(title);
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), right);
-        });
+        title_line(ui, title, right);
         add(ui)
     })
+}
+
+/// The title of a card, and something at the right end of its line.
+pub fn title_line(ui: &mut Ui, title: &str, right: impl FnOnce(&mut Ui)) {
+    ui.horizontal(|ui| {
+        ui.heading(title);
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), right);
+    });
 }
 
 /// The frame of cards.
@@ -77,6 +86,19 @@ pub fn card_frame(ui: &Ui) -> Frame {
         .stroke(Stroke::new(1.0, palette.line))
         .corner_radius(CornerRadius::same(theme::CARD_RADIUS))
         .inner_margin(Margin::same(theme::CARD_MARGIN))
+}
+
+/// Two columns of cards, with the gap that cards have below one another.
+pub fn two_columns(ui: &mut Ui, add: impl FnOnce(&mut Ui, &mut Ui)) {
+    let gap = ui.spacing().item_spacing.x;
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing.x = theme::SECTION_GAP;
+        ui.columns_const(|[left, right]| {
+            left.spacing_mut().item_spacing.x = gap;
+            right.spacing_mut().item_spacing.x = gap;
+            add(left, right);
+        });
+    });
 }
 
 /// What a page shows while it has nothing to show: what will be here, and how to get it.
@@ -146,15 +168,21 @@ pub fn action_button(ui: &mut Ui, state: &State, actions: &mut Actions, action: 
 
 /// The same for the one thing on a page that most people want next.
 pub fn primary_button(ui: &mut Ui, state: &State, actions: &mut Actions, action: Action) -> Response {
-    let palette = Palette::of(ui);
     let enabled = ui.is_enabled() && action.enabled(state).is_ok();
-    let text = RichText::new(action.label());
-    let button = if enabled {
-        Button::new(text.color(palette.on_accent)).fill(palette.accent)
-    } else {
-        Button::new(text)
-    };
+    let button = strong_look(ui, enabled, action.label());
     show_action(ui, state, actions, action, button.min_size(vec2(0.0, 32.0)))
+}
+
+/// A button for the expected answer to a question.
+pub fn strong_button(ui: &mut Ui, label: &'static str) -> Response {
+    let button = strong_look(ui, ui.is_enabled(), label);
+    ui.add(button)
+}
+
+fn strong_look(ui: &Ui, enabled: bool, label: &'static str) -> Button<'static> {
+    let palette = Palette::of(ui);
+    let text = RichText::new(label);
+    if enabled { Button::new(text.color(palette.on_accent)).fill(palette.accent) } else { Button::new(text) }
 }
 
 /// The entry of an action in a menu, with its shortcut.
@@ -224,7 +252,11 @@ pub fn fact(ui: &mut Ui, name: &str, value: impl Into<RichText>) -> Response {
 
 /// A list of [`fact`]s in two columns.
 pub fn facts<R>(ui: &mut Ui, id: &str, add: impl FnOnce(&mut Ui) -> R) -> InnerResponse<R> {
-    egui::Grid::new(id).num_columns(2).spacing(vec2(theme::SECTION_GAP, theme::GRID)).show(ui, add)
+    egui::Grid::new(id)
+        .num_columns(2)
+        .min_row_height(5.0 * theme::GRID)
+        .spacing(vec2(theme::SECTION_GAP, theme::GRID))
+        .show(ui, add)
 }
 
 /// A small disc in the colour of a task or class, with its name.
@@ -237,17 +269,42 @@ pub fn swatch_label(ui: &mut Ui, colour: Color32, name: &str) -> Response {
     .inner
 }
 
-/// Text in a small rounded box: a token, a split, a state.
+/// Text in a small rounded box: a token, a split, a state. A row of them wraps.
 pub fn chip(ui: &mut Ui, text: impl Into<RichText>, fill: Color32) -> Response {
     let palette = Palette::of(ui);
-    Frame::new()
-        .fill(fill)
-        .corner_radius(CornerRadius::same(4))
-        .inner_margin(Margin::symmetric(6, 2))
-        .show(ui, |ui| {
-            ui.add(egui::Label::new(text.into().color(palette.text_on(fill))).extend());
-        })
-        .response
+    let text = text.into().color(palette.text_on(fill));
+    let words = text.text().to_owned();
+    let galley = egui::WidgetText::from(text).into_galley(
+        ui,
+        Some(egui::TextWrapMode::Extend),
+        f32::INFINITY,
+        TextStyle::Body,
+    );
+    let margin = vec2(6.0, 2.0);
+    let (rect, response) = ui.allocate_exact_size(galley.size() + 2.0 * margin, Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, &words));
+    if ui.is_rect_visible(rect) {
+        ui.painter().rect_filled(rect, CornerRadius::same(4), fill);
+        ui.painter().galley(rect.min + margin, galley, palette.text);
+    }
+    response
+}
+
+/// A text field of one line, as wide as asked; `name` is its hint and what a screen reader says.
+pub fn field(ui: &mut Ui, text: &mut String, name: &str, width: f32) -> Response {
+    let margin = ui.spacing().button_padding.x * 2.0;
+    let response = ui.add(
+        egui::TextEdit::singleline(text)
+            .desired_width(width - margin)
+            .align(egui::Align2::LEFT_CENTER)
+            .hint_text(name),
+    );
+    response.widget_info(|| {
+        let mut info = WidgetInfo::text_edit(ui.is_enabled(), text.as_str(), text.as_str(), name);
+        info.label = Some(name.to_owned());
+        info
+    });
+    response
 }
 
 /// A number at the right end of a table cell.
@@ -273,4 +330,21 @@ pub fn bar(ui: &mut Ui, width: f32, height: f32, parts: &[(f32, Color32)]) -> Re
         }
     }
     response
+}
+
+/// Code or other fixed-width text in a sunken box; it can be selected.
+pub fn code_block(ui: &mut Ui, text: &str) -> Response {
+    let palette = Palette::of(ui);
+    Frame::new()
+        .fill(palette.sunken)
+        .stroke(Stroke::new(1.0, palette.line))
+        .corner_radius(CornerRadius::same(6))
+        .inner_margin(Margin::same(8))
+        .show(ui, |ui| {
+            ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
+                ui.set_min_width(ui.available_width());
+                ui.add(egui::Label::new(RichText::new(text.trim_end()).monospace()).wrap().selectable(true));
+            });
+        })
+        .response
 }
