@@ -33,10 +33,10 @@ const MESSAGES: [(&str, u32, u32); 12] = [
 ];
 
 /// Rows of the fake data set.
-pub const ROWS: usize = 360;
+pub(crate) const ROWS: usize = 360;
 
 /// Repeatable noise in 0..1.
-pub fn noise(seed: usize) -> f64 {
+pub(crate) fn noise(seed: usize) -> f64 {
     let mut x = (seed as u64).wrapping_add(0x9E37_79B9_7F4A_7C15);
     x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -48,7 +48,7 @@ fn strings(names: &[&str]) -> Vec<String> {
 }
 
 /// Two tasks of three classes.
-pub fn tasks() -> Vec<(&'static str, Vec<String>)> {
+pub(crate) fn tasks() -> Vec<(&'static str, Vec<String>)> {
     vec![
         ("topic", strings(&["billing", "delivery", "product"])),
         ("sentiment", strings(&["negative", "neutral", "positive"])),
@@ -56,7 +56,7 @@ pub fn tasks() -> Vec<(&'static str, Vec<String>)> {
 }
 
 /// Rows with both labels: 240 to train, 60 to validate, 60 to test.
-pub fn dataset() -> Dataset {
+pub(crate) fn dataset() -> Dataset {
     let message = |row: usize| MESSAGES[row % MESSAGES.len()];
     let label = |row: usize, task: usize| if task == 0 { message(row).1 } else { message(row).2 };
     let tasks = tasks().into_iter().enumerate().map(|(task, (name, classes))| TaskLabels {
@@ -78,8 +78,8 @@ pub fn dataset() -> Dataset {
     }
 }
 
-/// A BERT of six layers with the sizes of MiniLM.
-pub fn model(layers: usize) -> ModelSummary {
+/// A BERT of six layers with the sizes of `MiniLM`.
+pub(crate) fn model(layers: usize) -> ModelSummary {
     let mut tensors = Vec::new();
     let mut add = |name: String, shape: &[i64], group| {
         tensors.push(TensorInfo { name, shape: shape.to_vec(), group });
@@ -141,30 +141,25 @@ fn planned_tasks() -> Vec<PlannedTask> {
 }
 
 /// The recipe of a preset.
-pub fn recipe(preset: Preset) -> Recipe {
+pub(crate) fn recipe(preset: Preset) -> Recipe {
     let mut recipe = Recipe::default();
     recipe.choose(preset);
     recipe
 }
 
 /// A plan of the demo: six layers, two tasks.
-pub fn plan(preset: Preset) -> Arc<RunPlan> {
+pub(crate) fn plan(preset: Preset) -> Arc<RunPlan> {
     let built = RunPlan::build("run-1", &recipe(preset), &model(6), planned_tasks(), 240, "cpu");
-    Arc::new(built.expect("the demo's plan is sound"))
+    Arc::new(built.unwrap_or_else(|refused| panic!("{refused}")))
 }
 
 /// Nothing opened yet.
-pub fn empty() -> State {
+pub(crate) fn empty() -> State {
     State { device: "cpu".into(), ..State::default() }
 }
 
-/// Data, model and a plan of full fine-tuning; no run.
-pub fn ready_empty() -> State {
-    ready(Preset::Full)
-}
-
 /// Data, model and a plan; no run.
-pub fn ready(preset: Preset) -> State {
+pub(crate) fn ready(preset: Preset) -> State {
     let dataset = dataset();
     let counts = |task: &TaskLabels| TaskCounts {
         task: task.name.clone(),
@@ -206,7 +201,7 @@ pub fn ready(preset: Preset) -> State {
 }
 
 /// A plan that is refused.
-pub fn refused() -> State {
+pub(crate) fn refused() -> State {
     let sentence = "task \"topic\" has 1 class(es) in the training rows; classification needs at least two";
     State { plan: Some(Err(sentence.into())), ..ready(Preset::Full) }
 }
@@ -294,7 +289,7 @@ fn listings() -> Vec<RunListing> {
 }
 
 /// A run under way, in its third phase.
-pub fn running() -> State {
+pub(crate) fn running() -> State {
     let mut state = ready(Preset::Gradual);
     state.run = Some(run_view(Preset::Gradual, 0.56, None));
     state.runs = listings();
@@ -303,7 +298,7 @@ pub fn running() -> State {
 }
 
 /// A run whose first batch has not come yet.
-pub fn starting() -> State {
+pub(crate) fn starting() -> State {
     let mut state = ready(Preset::FreezeBackbone);
     let mut run = run_view(Preset::FreezeBackbone, 0.0, None);
     run.note = "computing pooled vectors once: 96 of 300".into();
@@ -316,7 +311,7 @@ pub fn starting() -> State {
 }
 
 /// A run with 200,000 steps behind it.
-pub fn long_run() -> State {
+pub(crate) fn long_run() -> State {
     let mut state = running();
     if let Some(run) = &mut state.run {
         let mut plan = (*run.plan).clone();
@@ -329,7 +324,7 @@ pub fn long_run() -> State {
 }
 
 /// A run that ended well, with its report.
-pub fn finished() -> State {
+pub(crate) fn finished() -> State {
     let mut state = ready(Preset::Gradual);
     let mut run = run_view(Preset::Gradual, 1.0, Some(RunOutcome::Finished));
     run.report = Some(Arc::new(report(&run.plan)));
@@ -339,7 +334,7 @@ pub fn finished() -> State {
 }
 
 /// A run with a frozen head that drifted.
-pub fn drifted() -> State {
+pub(crate) fn drifted() -> State {
     let mut state = ready(Preset::FreezeHead);
     let mut run = run_view(Preset::FreezeHead, 1.0, Some(RunOutcome::Stopped { at_step: 60 }));
     let mut report = report(&run.plan);
@@ -351,7 +346,7 @@ pub fn drifted() -> State {
 }
 
 /// A run that could not go on.
-pub fn failed() -> State {
+pub(crate) fn failed() -> State {
     let mut state = ready(Preset::Full);
     let reason =
         "the disk is full: projects/messages/runs/run-1/checkpoints. Free some space and train again";
@@ -394,7 +389,7 @@ fn probes() -> Vec<Probe> {
 }
 
 /// Figures of a task that mixes up some neighbouring classes.
-pub fn metrics(task: &str, classes: &[String], rows: usize, seed: usize) -> TaskMetrics {
+pub(crate) fn metrics(task: &str, classes: &[String], rows: usize, seed: usize) -> TaskMetrics {
     let n = classes.len();
     let per_class = (rows / n).max(3) as u32;
     let mut confusion = vec![vec![0; n]; n];
@@ -471,7 +466,7 @@ fn evaluation(tasks: Vec<TaskMetrics>) -> Loadable<Arc<Evaluation>> {
 }
 
 /// The finished run measured on the test split: three classes a task.
-pub fn evaluated() -> State {
+pub(crate) fn evaluated() -> State {
     let mut state = finished();
     let figures =
         tasks().into_iter().enumerate().map(|(seed, (name, classes))| metrics(name, &classes, 60, seed + 3));
@@ -481,7 +476,7 @@ pub fn evaluated() -> State {
 }
 
 /// The same with a task of 151 classes.
-pub fn evaluated_151() -> State {
+pub(crate) fn evaluated_151() -> State {
     let mut state = finished();
     let names: Vec<String> = (0..151).map(|i| format!("intent_{i:03}_of_a_long_list")).collect();
     state.evaluation = evaluation(vec![metrics("topic", &names, 4530, 5)]);
@@ -496,7 +491,7 @@ fn neighbours(row: usize) -> Neighbours {
 }
 
 /// Similarities, a map, neighbours and a prediction, all before and after.
-pub fn explored() -> State {
+pub(crate) fn explored() -> State {
     let mut state = finished();
     let texts = strings(&[
         "My parcel has not arrived.",

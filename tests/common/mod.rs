@@ -1,3 +1,3 @@
 //! What tests of the window share.
 
-pub mod fake_state;
+pub(crate) mod fake_state;

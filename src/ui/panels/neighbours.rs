@@ -75,7 +75,7 @@ fn list_ui(
             };
             let text = dataset.text(*neighbour);
             ui.scope(|ui| {
-                ui.set_max_width((width - 190.0).max(120.0));
+                ui.set_max_width((width - 160.0).max(120.0));
                 let button = ui.add(Button::selectable(false, RichText::new(text).small()).truncate());
                 let hint = format!("{text}\n{}", origin(dataset, *neighbour));
                 if button.on_hover_text(hint).clicked() {

@@ -2,7 +2,7 @@
 //!
 //! What a point is, its colour and its words come from the caller. It must never know a data set.
 
-use eframe::egui::{Color32, Id, Pos2, Response, Role, Shape, Stroke, Ui, WidgetInfo};
+use eframe::egui::{Color32, Id, Pos2, Response, Role, Shape, Stroke, Ui, Vec2, WidgetInfo};
 use egui_plot::{Plot, PlotPoint, PlotTransform, Points};
 
 /// How near the pointer must be to a point to mean it, in screen points.
@@ -49,14 +49,14 @@ pub struct ScatterResponse {
 impl Scatter<'_> {
     /// Draws it over the available width.
     pub fn show(&self, ui: &mut Ui) -> ScatterResponse {
-        let [lo, hi] = self.extent;
+        let [lo, hi] = fit(self.extent, f64::from(ui.available_width() / self.height));
         let plot = Plot::new(self.name)
             .height(self.height)
             .include_x(lo[0])
             .include_x(hi[0])
             .include_y(lo[1])
             .include_y(hi[1])
-            .data_aspect(1.0)
+            .set_margin_fraction(Vec2::ZERO)
             .show_axes(false)
             .show_grid(false)
             .show_crosshair(false)
@@ -141,6 +141,15 @@ pub fn extent<'a>(points: impl IntoIterator<Item = &'a [f32; 2]>) -> [[f64; 2]; 
     corners.unwrap_or([[-1.0, -1.0], [1.0, 1.0]])
 }
 
+/// The extent with a margin, widened to an aspect of width by height, so that both axes have one scale.
+fn fit([lo, hi]: [[f64; 2]; 2], aspect: f64) -> [[f64; 2]; 2] {
+    let half = |axis: usize| ((hi[axis] - lo[axis]) / 2.0 * 1.06).max(1e-6);
+    let half_height = half(1).max(half(0) / aspect.max(1e-6));
+    let half = [half_height * aspect, half_height];
+    let middle = [f64::midpoint(lo[0], hi[0]), f64::midpoint(lo[1], hi[1])];
+    [[middle[0] - half[0], middle[1] - half[1]], [middle[0] + half[0], middle[1] + half[1]]]
+}
+
 /// The point nearest to `at`, when it is within reach.
 fn nearest(count: usize, place: impl Fn(usize) -> Option<Pos2>, at: Pos2) -> Option<usize> {
     let distances = (0..count).filter_map(|index| Some((index, place(index)?.distance_sq(at))));
@@ -158,6 +167,18 @@ mod tests {
         let points = [[1.0, -2.0], [-3.0, 0.5], [f32::NAN, 9.0]];
         assert_eq!(extent(&points), [[-3.0, -2.0], [1.0, 0.5]]);
         assert_eq!(extent(&[]), [[-1.0, -1.0], [1.0, 1.0]]);
+    }
+
+    #[test]
+    fn both_axes_have_one_scale_and_nothing_is_cut() {
+        for (extent, aspect) in [([[0.0, 0.0], [1.0, 4.0]], 2.0), ([[-9.0, 1.0], [9.0, 2.0]], 1.5)] {
+            let [lo, hi] = fit(extent, aspect);
+            let (width, height) = (hi[0] - lo[0], hi[1] - lo[1]);
+            assert!((width / height - aspect).abs() < 1e-9);
+            for axis in 0..2 {
+                assert!(lo[axis] < extent[0][axis] && hi[axis] > extent[1][axis], "{extent:?}");
+            }
+        }
     }
 
     #[test]

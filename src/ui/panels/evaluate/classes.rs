@@ -129,13 +129,8 @@ pub(super) fn classes_ui(ui: &mut Ui, metrics: &TaskMetrics, sort: &mut Sort) {
 fn head_ui(ui: &mut Ui, key: Key, sort: &mut Sort) {
     let palette = Palette::of(ui);
     let active = sort.key == key;
-    let arrow = match (active, sort.descending) {
-        (false, _) => "",
-        (true, false) => " ↑",
-        (true, true) => " ↓",
-    };
     let colour = if active { palette.text } else { palette.muted };
-    let text = RichText::new(format!("{}{arrow}", key.name())).small().color(colour);
+    let text = RichText::new(key.name()).small().color(colour);
     let layout = match key {
         Key::Class => Layout::left_to_right(Align::Center),
         _ => Layout::right_to_left(Align::Center),
@@ -146,10 +141,22 @@ fn head_ui(ui: &mut Ui, key: Key, sort: &mut Sort) {
         button.widget_info(|| {
             egui::WidgetInfo::selected(egui::Role::Button, true, active, format!("sort by {}", key.name()))
         });
+        if active {
+            arrow_ui(ui, sort.descending);
+        }
         if button.on_hover_text(key.tooltip()).clicked() {
             sort.clicked(key);
         }
     });
+}
+
+/// A small triangle that says which end of the order is on top. Drawn, because not every typeface has one.
+fn arrow_ui(ui: &mut Ui, descending: bool) {
+    let (rect, _) = ui.allocate_exact_size(egui::vec2(8.0, 6.0), egui::Sense::hover());
+    let (base, tip) = if descending { (rect.top(), rect.bottom()) } else { (rect.bottom(), rect.top()) };
+    let corners =
+        vec![egui::pos2(rect.left(), base), egui::pos2(rect.right(), base), egui::pos2(rect.center().x, tip)];
+    ui.painter().add(egui::Shape::convex_polygon(corners, Palette::of(ui).text, egui::Stroke::NONE));
 }
 
 /// A share as a number over a faint bar of its length.

@@ -69,14 +69,14 @@ fn pairs_ui(ui: &mut Ui, metrics: &TaskMetrics, chosen: &mut Option<(usize, usiz
     ui.add_space(theme::GRID);
     ui.strong("Mixed up most often");
     Grid::new("pairs").num_columns(3).striped(true).spacing([12.0, 2.0]).show(ui, |ui| {
-        ui.label(head(ui, "label, then prediction"));
+        ui.label(head(ui, "label, taken as"));
         grid_number(ui, 44.0, head(ui, "rows"));
         grid_number(ui, 80.0, head(ui, "of the label"));
         ui.end_row();
         for pair in confused_pairs(&metrics.confusion, 6) {
             let cell = (pair.label, pair.predicted);
             let (label, predicted) = (class_name(metrics, pair.label), class_name(metrics, pair.predicted));
-            let text = format!("{} → {}", shorten(&label, 22), shorten(&predicted, 22));
+            let text = format!("{} as {}", shorten(&label, 22), shorten(&predicted, 22));
             let button = ui.add(Button::selectable(*chosen == Some(cell), RichText::new(text).small()));
             if button
                 .on_hover_text(format!("Show the rows labelled {label}, predicted {predicted}"))

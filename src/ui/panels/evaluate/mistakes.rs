@@ -1,6 +1,6 @@
 //! The rows that the model got wrong, most confident first, and the neighbours of the one that was clicked.
 
-use eframe::egui::{Align, Button, Label, Layout, RichText, Sense, Ui};
+use eframe::egui::{Align, Label, Layout, RichText, Sense, Ui};
 use egui_extras::{Column, TableBuilder};
 
 use super::{EvaluateView, class_name, row_button};
@@ -70,7 +70,7 @@ fn filter_ui(
         let of_all = format!("{shown} of {}:", counted(all, "mistake", "mistakes"));
         ui.label(RichText::new(of_all).color(muted));
         ui.label(format!("labelled {label}, predicted {predicted}"));
-        if ui.add(Button::new("Show all").small()).on_hover_text("Take the filter away").clicked() {
+        if ui.button("Show all").on_hover_text("Take the filter away").clicked() {
             *cell = None;
         }
     });

@@ -178,12 +178,11 @@ fn headline_ui(ui: &mut Ui, metrics: &TaskMetrics) {
     widgets::card(ui, "", |ui| {
         let layout = egui::Layout::left_to_right(egui::Align::TOP).with_main_wrap(true);
         ui.with_layout(layout, |ui| {
-            ui.spacing_mut().item_spacing.x = theme::SECTION_GAP;
             for (value, caption, explanation) in values {
+                ui.spacing_mut().item_spacing.x = 0.0;
                 figure(ui, &value, caption).on_hover_text(explanation.answer);
-                ui.spacing_mut().item_spacing.x = theme::GRID;
-                explain::explain_ui(ui, explanation);
                 ui.spacing_mut().item_spacing.x = theme::SECTION_GAP;
+                explain::explain_ui(ui, explanation);
             }
             figure(ui, &thousands(metrics.rows as u64), "labelled rows");
             figure(ui, &metrics.classes.len().to_string(), "classes");

@@ -230,7 +230,7 @@ impl Shown<'_> {
         let ringed: Vec<usize> =
             listed.unwrap_or_default().iter().filter_map(|(row, _)| place(*row)).collect();
         let scatter = Scatter {
-            name: title,
+            name: &format!("map {}", title.to_lowercase()),
             points,
             group_of: &group_of,
             groups: &groups,

@@ -40,8 +40,7 @@ pub(super) fn playground_ui(ui: &mut Ui, state: &State, view: &mut PlaygroundVie
         let row = vec2(ui.available_width(), ui.spacing().interact_size.y);
         ui.allocate_ui_with_layout(row, Layout::right_to_left(Align::Center), |ui| {
             let button = ask_button(ui, "Classify", "Ask every task's head", why_not);
-            let edit =
-                TextEdit::singleline(&mut view.text).desired_width(ui.available_width() - 2.0 * theme::GAP);
+            let edit = TextEdit::singleline(&mut view.text).desired_width(f32::INFINITY);
             let edit = ui.add(edit.hint_text("a text to classify"));
             edit.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "text to classify"));
             let entered = edit.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));

@@ -117,7 +117,7 @@ fn matrix_ui(ui: &mut Ui, title: &str, similarity: &Similarity, values: &[Vec<f3
     let text = |i: usize| similarity.texts.get(i).map_or("", String::as_str);
     let names: Vec<String> = (1..=values.len()).map(|number| number.to_string()).collect();
     let matrix = Matrix {
-        name: title,
+        name: &format!("similarities {}", title.to_lowercase()),
         names: &names,
         fill: &|i, j| Some(cosine_fill(palette, value(i, j))),
         text: &|i, j| format!("{:.2}", value(i, j)),
