@@ -126,7 +126,11 @@ fn project_name_ui(ui: &mut Ui, state: &State) {
 fn device_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
     let name =
         |key: &str| state.devices.iter().find(|device| device.key == key).map(|device| device.name.clone());
-    let chosen = name(&state.device).unwrap_or_else(|| state.device.clone());
+    let chosen = match name(&state.device) {
+        Some(name) => name,
+        None if state.devices.is_empty() => "finding devices".to_owned(),
+        None => state.device.clone(),
+    };
     let free = Action::Session(Command::SelectDevice(String::new())).enabled(state);
     ui.add_enabled_ui(free.is_ok(), |ui| {
         let combo = ComboBox::from_id_salt("device").selected_text(chosen).width(132.0).truncate();
