@@ -170,6 +170,7 @@ fn every_state_of_training_draws_and_fits() {
     check(&page::<TrainView>(fake::running(), train_ui), "running");
     check(&page::<TrainView>(fake::finished(), train_ui), "finished");
     check(&page::<TrainView>(fake::drifted(), train_ui), "drifted");
+    check(&page::<TrainView>(fake::measured(), train_ui), "measured");
     check(&page::<TrainView>(fake::failed(), train_ui), "failed");
 }
 
@@ -211,6 +212,16 @@ fn a_finished_run_proves_what_changed_and_leads_on() {
     }
     let pages = [Page::Evaluate, Page::Explore, Page::Export].map(Action::GoTo);
     assert_eq!(harness.state().actions, pages);
+}
+
+#[test]
+fn a_run_that_trains_nothing_shows_its_probes() {
+    let harness = page::<TrainView>(fake::measured(), train_ui);
+    let proof = "No tensor was to train; 0 of 106 frozen ones changed.";
+    for text in ["Measured in 1 min 14 s, without training.", proof, "k-NN (k = 10)", "88.0 %"] {
+        assert!(harness.query_by_label(text).is_some(), "{text}");
+    }
+    assert!(harness.query_by_label("Curves").is_none(), "there is no curve of nothing");
 }
 
 #[test]

@@ -333,6 +333,15 @@ pub(crate) fn finished() -> State {
     state
 }
 
+/// The preset that trains nothing, measured.
+pub(crate) fn measured() -> State {
+    let mut state = ready(Preset::FreezeAll);
+    let mut run = run_view(Preset::FreezeAll, 1.0, Some(RunOutcome::Finished));
+    run.report = Some(Arc::new(report(&run.plan)));
+    state.run = Some(run);
+    state
+}
+
 /// A run with a frozen head that drifted.
 pub(crate) fn drifted() -> State {
     let mut state = ready(Preset::FreezeHead);

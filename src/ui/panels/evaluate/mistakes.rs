@@ -1,6 +1,6 @@
 //! The rows that the model got wrong, most confident first, and the neighbours of the one that was clicked.
 
-use eframe::egui::{Align, Label, Layout, RichText, Sense, Ui};
+use eframe::egui::{Align, Label, Layout, RichText, Sense, Ui, vec2};
 use egui_extras::{Column, TableBuilder};
 
 use super::{EvaluateView, class_name, row_button};
@@ -86,7 +86,7 @@ fn table_ui(
 ) {
     let dataset = state.data.ready().map(|data| &data.dataset);
     let height = theme::ROW_HEIGHT + 2.0;
-    ui.spacing_mut().item_spacing.y = 2.0;
+    ui.spacing_mut().item_spacing = vec2(3.0 * theme::GRID, 2.0);
     ui.spacing_mut().button_padding.x = 0.0;
     TableBuilder::new(ui)
         .id_salt("mistakes")

@@ -4,28 +4,37 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use eframe::egui::{
-    self, Align2, Color32, FontId, Id, Pos2, Rect, Response, RichText, Role, Shape, Slider, Stroke,
-    TextStyle, Ui, Vec2b, WidgetInfo, pos2, vec2,
+    self, Color32, Id, Response, RichText, Role, Shape, Slider, Stroke, TextStyle, Ui, Vec2b, WidgetInfo,
+    vec2,
 };
-use egui_plot::{GridMark, Line, LineStyle, Plot, PlotPoint, PlotTransform, PlotUi, Points};
+use egui_plot::{GridMark, Line, LineStyle, Plot, PlotTransform, PlotUi, Points};
 
+use super::marks::marks_ui;
 use crate::session::state::RunView;
 use crate::train::metrics::{EpochPoint, Score};
 use crate::ui::panels::parts::columns;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets::curves::{Point, Smoother, decimate, nice_step};
 
+/// A kind of curve, drawn for every task; the sum for all together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// The sum of the tasks' losses, which is what training descends.
+    Sum,
+    Valid,
+    Train,
+    Steps,
+}
+
 /// What the curves remember between frames.
 #[derive(Debug)]
 pub(super) struct CurvesView {
     /// Tasks that are not drawn.
     hidden: BTreeSet<String>,
-    steps: bool,
-    train: bool,
-    valid: bool,
+    hidden_kinds: BTreeSet<Kind>,
     smoothing: f64,
     /// Epoch under the pointer, of whichever plot it is over.
-    cursor: Option<f64>,
+    pub(super) cursor: Option<f64>,
     cache: StepCurves,
 }
 
@@ -33,13 +42,26 @@ impl Default for CurvesView {
     fn default() -> Self {
         Self {
             hidden: BTreeSet::new(),
-            steps: true,
-            train: true,
-            valid: true,
+            hidden_kinds: BTreeSet::new(),
             smoothing: 0.9,
             cursor: None,
             cache: StepCurves::default(),
         }
+    }
+}
+
+impl CurvesView {
+    fn shows(&self, kind: Kind) -> bool {
+        !self.hidden_kinds.contains(&kind)
+    }
+
+    fn shows_task(&self, task: &str) -> bool {
+        !self.hidden.contains(task)
+    }
+
+    /// Whether the validation curve of a task is drawn.
+    pub(super) fn shows_valid(&self, task: &str) -> bool {
+        self.shows(Kind::Valid) && self.shows_task(task)
     }
 }
 
@@ -95,7 +117,7 @@ impl StepCurves {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Measure {
+pub(super) enum Measure {
     Loss,
     Accuracy,
 }
@@ -110,7 +132,7 @@ impl Measure {
         }
     }
 
-    const fn of(self, score: &Score) -> f64 {
+    pub(super) const fn of(self, score: &Score) -> f64 {
         match self {
             Self::Loss => score.loss,
             Self::Accuracy => score.accuracy,
@@ -144,26 +166,35 @@ pub(super) fn curves_ui(ui: &mut Ui, run: &RunView, view: &mut CurvesView) {
 
 fn legend_ui(ui: &mut Ui, run: &RunView, view: &mut CurvesView) {
     let palette = Palette::of(ui);
+    let muted = palette.muted;
     ui.horizontal_wrapped(|ui| {
         for (index, task) in run.plan.tasks.iter().enumerate() {
-            let mut shown = !view.hidden.contains(&task.name);
-            if key_ui(ui, &mut shown, &task.name, palette.task(index), KeyLook::Disc).clicked() {
-                if shown {
-                    view.hidden.remove(&task.name);
-                } else {
-                    view.hidden.insert(task.name.clone());
-                }
+            let shown = view.shows_task(&task.name);
+            if key_ui(ui, shown, &task.name, palette.task(index), KeyLook::Disc).clicked() {
+                toggle(&mut view.hidden, task.name.clone());
             }
         }
         ui.separator();
-        let muted = palette.muted;
-        key_ui(ui, &mut view.valid, "validation", muted, KeyLook::Dots)
-            .on_hover_text("Measured after every epoch on rows that are not trained on");
-        key_ui(ui, &mut view.train, "training", muted, KeyLook::Dashes)
-            .on_hover_text("Mean over the epoch's batches, as they were met");
-        key_ui(ui, &mut view.steps, "training, step by step", muted, KeyLook::Thin)
-            .on_hover_text("Every batch, smoothed");
-        if view.steps {
+        let kinds = [
+            (Kind::Valid, "validation", KeyLook::Dots, "After every epoch, on rows that are not trained on"),
+            (Kind::Train, "training", KeyLook::Dashes, "Mean over the epoch's batches, as they were met"),
+            (Kind::Steps, "training, step by step", KeyLook::Thin, "Every batch, smoothed"),
+            (
+                Kind::Sum,
+                "sum of losses",
+                KeyLook::Dashes,
+                "What training descends: all tasks' losses added up",
+            ),
+        ];
+        for (kind, name, look, hint) in kinds {
+            if kind == Kind::Sum && run.plan.tasks.len() < 2 {
+                continue;
+            }
+            if key_ui(ui, view.shows(kind), name, muted, look).on_hover_text(hint).clicked() {
+                toggle(&mut view.hidden_kinds, kind);
+            }
+        }
+        if view.shows(Kind::Steps) {
             let label = ui.label(RichText::new("smoothing").small().color(muted));
             ui.spacing_mut().slider_width = 90.0;
             ui.add(Slider::new(&mut view.smoothing, 0.0..=0.99).show_value(false))
@@ -171,6 +202,12 @@ fn legend_ui(ui: &mut Ui, run: &RunView, view: &mut CurvesView) {
                 .on_hover_text(format!("Weight of the past: {:.2}", view.smoothing));
         }
     });
+}
+
+fn toggle<T: Ord>(set: &mut BTreeSet<T>, item: T) {
+    if !set.remove(&item) {
+        set.insert(item);
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -182,19 +219,15 @@ enum KeyLook {
 }
 
 /// An entry of the legend: a sample of the line and its name; a click hides or shows it.
-fn key_ui(ui: &mut Ui, shown: &mut bool, name: &str, colour: Color32, look: KeyLook) -> Response {
+fn key_ui(ui: &mut Ui, shown: bool, name: &str, colour: Color32, look: KeyLook) -> Response {
     let palette = Palette::of(ui);
-    let text = if *shown { palette.text } else { palette.muted };
-    let colour = if *shown { colour } else { palette.line };
+    let text = if shown { palette.text } else { palette.muted };
+    let colour = if shown { colour } else { palette.line };
     let font = TextStyle::Body.resolve(ui.style());
     let galley = ui.painter().layout_no_wrap(name.to_owned(), font, text);
     let size = vec2(galley.size().x + 34.0, 24.0);
-    let (rect, mut response) = ui.allocate_exact_size(size, egui::Sense::click());
-    if response.clicked() {
-        *shown = !*shown;
-        response.mark_changed();
-    }
-    response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, *shown, format!("show {name}")));
+    let (rect, response) = ui.allocate_exact_size(size, egui::Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, shown, format!("show {name}")));
     if response.hovered() || response.has_focus() {
         ui.painter().rect_filled(rect, 4.0, palette.raised);
     }
@@ -245,8 +278,14 @@ fn plot_ui(ui: &mut Ui, run: &RunView, view: &mut CurvesView, measure: Measure) 
     let shown = plot.show(ui, |plot| {
         let x_range = if plot.auto_bounds().x { 0.0..=last } else { plot.plot_bounds().range_x() };
         let pixels = plot.response().rect.width().max(1.0) as usize;
+        if measure == Measure::Loss && view.shows(Kind::Sum) && run.plan.tasks.len() > 1 {
+            let trained = run.epochs.iter().filter(|epoch| epoch.epoch > 0);
+            let points: Vec<Point> = trained.map(|epoch| [f64::from(epoch.epoch), epoch.loss]).collect();
+            let line = Line::new("sum of losses", points).color(palette.muted).width(1.8);
+            plot.line(line.style(LineStyle::Dashed { length: 6.0 }).allow_hover(false));
+        }
         for (index, task) in run.plan.tasks.iter().enumerate() {
-            if !view.hidden.contains(&task.name) {
+            if view.shows_task(&task.name) {
                 task_curves(plot, run, view, (measure, index), palette.task(index), &x_range, pixels);
             }
         }
@@ -280,7 +319,7 @@ fn task_curves(
     pixels: usize,
 ) {
     let name = |kind: &str| format!("{kind} {task}");
-    if view.steps {
+    if view.shows(Kind::Steps) {
         let curves = view.cache.curves.get_mut(usize::from(measure == Measure::Accuracy));
         if let Some(curve) = curves.and_then(|curves| curves.get_mut(task)) {
             let points = curve.draw(x_range, pixels).to_vec();
@@ -295,69 +334,16 @@ fn task_curves(
         });
         points.collect()
     };
-    if view.train {
+    if view.shows(Kind::Train) {
         let line = Line::new(name("training"), of_epochs(|epoch| &epoch.train)).color(colour).width(1.8);
         plot.line(line.style(LineStyle::Dashed { length: 6.0 }).allow_hover(false));
     }
-    if view.valid {
+    if view.shows(Kind::Valid) {
         let points = of_epochs(|epoch| &epoch.valid);
         let dots = Points::new(name("validation dots"), points.clone()).color(colour).radius(3.5);
         plot.line(Line::new(name("validation"), points).color(colour).width(2.2).allow_hover(false));
         plot.points(dots.allow_hover(false));
     }
-}
-
-/// Phase boundaries with names, the best epoch, and the pointer's epoch, over the curves.
-fn marks_ui(ui: &Ui, run: &RunView, view: &CurvesView, measure: Measure, transform: &PlotTransform) {
-    let palette = Palette::of(ui);
-    let frame = *transform.frame();
-    let painter = ui.painter().with_clip_rect(frame.intersect(ui.clip_rect()));
-    let x_of = |epoch: f64| transform.position_from_point_x(epoch);
-    let font = FontId::proportional(11.5);
-    let mut start = 0;
-    for (index, phase) in run.plan.phases.iter().enumerate() {
-        let (left, right) = (x_of(f64::from(start)), x_of(f64::from(start + phase.epochs)));
-        if index > 0 {
-            painter.vline(left, frame.y_range(), Stroke::new(1.0, palette.muted.gamma_multiply(0.6)));
-        }
-        let galley = painter.layout_no_wrap(phase.name.clone(), font.clone(), palette.muted);
-        let at = pos2(left.max(frame.left()) + 5.0, frame.top() + 3.0);
-        if run.plan.phases.len() > 1 && at.x + galley.size().x < right.min(frame.right()) {
-            painter.galley(at, galley, palette.muted);
-        }
-        start += phase.epochs;
-    }
-    if let Some(best) = run.epochs.iter().rev().find(|epoch| epoch.best) {
-        let x = x_of(f64::from(best.epoch));
-        let line = [pos2(x, frame.top()), pos2(x, frame.bottom())];
-        painter.extend(Shape::dashed_line(&line, Stroke::new(1.5, palette.ok), 4.0, 4.0));
-        // Where the curves are not: losses end low, accuracies high.
-        let y = if measure == Measure::Loss { frame.top() + 20.0 } else { frame.bottom() - 18.0 };
-        best_label(&painter, frame, pos2(x, y), palette.ok, palette.sunken);
-        for (task, score) in best.valid.iter().enumerate().filter(|(_, score)| score.rows > 0 && view.valid) {
-            let hidden = run.plan.tasks.get(task).is_none_or(|task| view.hidden.contains(&task.name));
-            if !hidden {
-                let point = PlotPoint::new(f64::from(best.epoch), measure.of(score));
-                painter.circle_stroke(
-                    transform.position_from_point(&point),
-                    6.5,
-                    Stroke::new(1.5, palette.ok),
-                );
-            }
-        }
-    }
-    if let Some(cursor) = view.cursor {
-        painter.vline(x_of(cursor), frame.y_range(), Stroke::new(1.0, palette.muted));
-    }
-}
-
-fn best_label(painter: &egui::Painter, frame: Rect, at: Pos2, colour: Color32, behind: Color32) {
-    let galley = painter.layout_no_wrap("best".to_owned(), FontId::proportional(11.5), colour);
-    let right = at.x + 5.0 + galley.size().x < frame.right();
-    let (anchor, x) = if right { (Align2::LEFT_TOP, at.x + 5.0) } else { (Align2::RIGHT_TOP, at.x - 5.0) };
-    let rect = anchor.anchor_size(pos2(x, at.y), galley.size());
-    painter.rect_filled(rect.expand2(vec2(2.0, 0.0)), 2.0, behind);
-    painter.galley(rect.min, galley, colour);
 }
 
 fn nearest_epoch(epochs: &[EpochPoint], x: f64) -> Option<&EpochPoint> {

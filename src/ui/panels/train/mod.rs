@@ -4,6 +4,7 @@
 
 mod curves;
 mod header;
+mod marks;
 mod report;
 mod tables;
 

@@ -34,10 +34,11 @@ pub(super) fn epochs_ui(ui: &mut Ui, run: &RunView) {
                 .auto_shrink([false, true])
                 .cell_layout(egui::Layout::left_to_right(egui::Align::Center))
                 .column(Column::exact(40.0))
-                .column(Column::exact(150.0).clip(true))
-                .columns(Column::exact(80.0), per_task)
+                .column(Column::exact(124.0).clip(true))
+                .column(Column::exact(62.0))
+                .columns(Column::exact(76.0), per_task)
+                .column(Column::exact(58.0))
                 .column(Column::exact(60.0))
-                .column(Column::exact(64.0))
                 .header(40.0, |mut row| header(&mut row, run))
                 .body(|body| {
                     body.rows(theme::ROW_HEIGHT, run.epochs.len(), |mut row| {
@@ -64,6 +65,7 @@ fn header(row: &mut TableRow<'_, '_>, run: &RunView) {
     let right = egui::Layout::right_to_left(egui::Align::BOTTOM);
     title(row, "epoch", right);
     title(row, "phase", left);
+    title(row, "sum loss", right);
     for (index, task) in run.plan.tasks.iter().enumerate() {
         for part in ["train loss", "valid loss", "train acc.", "valid acc."] {
             row.col(|ui| {
@@ -99,6 +101,8 @@ fn epoch_row(row: &mut TableRow<'_, '_>, run: &RunView, epoch: &EpochPoint, kept
     };
     let loss = |score: &Score| format!("{:.4}", score.loss);
     let accuracy = |score: &Score| percent(score.accuracy);
+    // Nothing was trained on before the first step.
+    number(row, if epoch.epoch == 0 { "-".to_owned() } else { format!("{:.4}", epoch.loss) });
     for task in 0..run.plan.tasks.len() {
         number(row, value(epoch.train.get(task), loss));
         number(row, value(epoch.valid.get(task), loss));
