@@ -55,7 +55,6 @@ struct Base {
 /// The model of the shown run.
 struct Tuned {
     plan: Arc<RunPlan>,
-    project_dir: PathBuf,
     model: Model,
     tokenizer: Tokenizer,
     report: Arc<RunReport>,

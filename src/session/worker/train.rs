@@ -58,7 +58,7 @@ impl Worker {
             report: None,
         };
         self.outbox.post(News::Run(Box::new(view)));
-        let ended = self.train_in(&plan, &project_dir, &mut folder, started, stop);
+        let ended = self.train_in(&plan, &mut folder, started, stop);
         let (mut outcome, report) = match ended {
             Ok((outcome, report)) => (outcome, Some(report)),
             Err(reason) => (RunOutcome::Failed(reason), None),
@@ -74,7 +74,6 @@ impl Worker {
     fn train_in(
         &mut self,
         plan: &Arc<RunPlan>,
-        project_dir: &Path,
         folder: &mut RunFolder,
         started: Instant,
         stop: &AtomicBool,
@@ -126,7 +125,6 @@ impl Worker {
         let (report, outcome) = (Arc::new(report), fitted.outcome);
         self.tuned = Some(Tuned {
             plan: plan.clone(),
-            project_dir: project_dir.to_owned(),
             model,
             tokenizer,
             report: report.clone(),
@@ -286,9 +284,8 @@ pub(in crate::session) fn open_run(project_dir: &Path, name: &str, device: tch::
     let tokenizer = Tokenizer::load(&plan.model_path).map_err(|error| error.to_string())?;
     model.start_heads(&specs(&plan), plan.recipe.seed).map_err(text)?;
     model.fill(&weights::read_all(&best).map_err(text)?, &best).map_err(text)?;
-    let project_dir = project_dir.to_owned();
     let report = report.unwrap_or_default();
-    Ok(OpenRun { view, tuned: Some(Tuned { plan, project_dir, model, tokenizer, report, outcome }) })
+    Ok(OpenRun { view, tuned: Some(Tuned { plan, model, tokenizer, report, outcome }) })
 }
 
 fn specs(plan: &RunPlan) -> Vec<HeadSpec> {
