@@ -1,5 +1,6 @@
 //! Frostline
 
+pub mod cli;
 pub mod data;
 pub mod explore;
 pub mod export;

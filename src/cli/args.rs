@@ -1,0 +1,334 @@
+//! The arguments as they are typed; what is wrong with them alone is said here, with exit code 2.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Parser, Subcommand};
+
+use crate::train::preset::Preset;
+
+/// Fine-tunes multi-task sentence encoders on your own machine. Without a command, the window opens.
+#[derive(Debug, Parser)]
+#[command(name = "frostline", version, args_conflicts_with_subcommands = true)]
+pub struct Args {
+    /// Project folder to open in the window.
+    pub(super) project: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Train a project as its frostline.toml says.
+    Train(TrainArgs),
+    /// Measure a project's newest finished run, a run or an exported model on labelled files.
+    Eval(EvalArgs),
+    /// Write the embedding of every text of a file.
+    Embed(EmbedArgs),
+    /// Write what the model says of every text of a file.
+    Predict(PredictArgs),
+    /// Print the cosine similarities of texts.
+    Similar(SimilarArgs),
+    /// Write a run's model as a folder that sentence-transformers and transformers load.
+    Export(ExportArgs),
+    /// Say what a data file, a model, a run or a project holds.
+    Inspect(InspectArgs),
+    /// Make a project of labelled files, with the columns guessed.
+    Init(InitArgs),
+    /// Walk the whole road on the demo project: data, training, figures, similarities, export.
+    Tour(TourArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct TrainArgs {
+    /// Project folder (with frostline.toml).
+    pub(super) project: PathBuf,
+    /// Name of the run and of its folder; a free one is chosen when left out.
+    #[arg(long, value_name = "NAME")]
+    pub(super) run: Option<String>,
+    #[command(flatten)]
+    pub(super) device: DeviceArg,
+    /// Print one JSON object per line instead of text.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct EvalArgs {
+    /// Project, run or exported model folder.
+    #[arg(value_name = "PROJECT|MODEL")]
+    pub(super) model: PathBuf,
+    /// Labelled files.
+    #[arg(required = true)]
+    pub(super) data: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) device: DeviceArg,
+    #[command(flatten)]
+    pub(super) bad_rows: BadRowsArg,
+    /// Print one JSON object per line instead of text.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct EmbedArgs {
+    /// Model or run folder.
+    pub(super) model: PathBuf,
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+    /// File to write; its ending says how: .npy, .csv, .jsonl, .safetensors or .parquet.
+    #[arg(short, long, value_name = "OUT", value_parser = EmbeddingFile::from_str)]
+    pub(super) output: EmbeddingFile,
+    /// Embed only block I of N, counted from 0: the rows are cut into N contiguous blocks of equal size, give
+    /// or take one row, and the outputs of blocks 0 to N-1 end to end are the output without this option.
+    #[arg(long, value_name = "I/N", value_parser = Shard::from_str)]
+    pub(super) shard: Option<Shard>,
+    #[command(flatten)]
+    pub(super) device: DeviceArg,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct PredictArgs {
+    /// Exported model or run folder: one with heads.
+    pub(super) model: PathBuf,
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+    /// File to write; its ending says how: .csv or .jsonl.
+    #[arg(short, long, value_name = "OUT", value_parser = PredictionFile::from_str)]
+    pub(super) output: PredictionFile,
+    #[command(flatten)]
+    pub(super) device: DeviceArg,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct SimilarArgs {
+    /// Model or run folder.
+    pub(super) model: PathBuf,
+    /// Two or more texts.
+    #[arg(required = true, num_args = 2.., value_name = "TEXT")]
+    pub(super) texts: Vec<String>,
+    #[command(flatten)]
+    pub(super) device: DeviceArg,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ExportArgs {
+    /// Run folder: PROJECT/runs/NAME.
+    pub(super) run: PathBuf,
+    /// Folder to write the model to.
+    #[arg(long, value_name = "DIR")]
+    pub(super) to: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct InspectArgs {
+    /// Data file, or folder of a model, a run or a project.
+    pub(super) path: PathBuf,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct InitArgs {
+    /// Folder of the new project.
+    pub(super) dir: PathBuf,
+    /// Labelled files.
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    pub(super) data: Vec<PathBuf>,
+    /// Folder of the pretrained model; the default model when left out.
+    #[arg(long, value_name = "DIR")]
+    pub(super) model: Option<PathBuf>,
+    /// What is frozen, and when it thaws.
+    #[arg(long, value_name = "NAME", default_value = Preset::Full.key(),
+        value_parser = PossibleValuesParser::new(Preset::ALL.map(Preset::key)))]
+    pub(super) preset: String,
+    #[command(flatten)]
+    pub(super) bad_rows: BadRowsArg,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct TourArgs {
+    /// Project to walk through; a copy of the shipped demo when left out.
+    pub(super) project: Option<PathBuf>,
+    /// Folder to export to; exports/RUN in the project when left out.
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) device: DeviceArg,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DeviceArg {
+    /// Where to compute: cpu, cuda or cuda:N. The one chosen last in the window when left out, else the CPU.
+    #[arg(long, value_name = "DEVICE", value_parser = device_key)]
+    pub(super) device: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct BadRowsArg {
+    /// Leave out rows that cannot be read, and say which, instead of stopping at them.
+    #[arg(long)]
+    pub(super) skip_bad_rows: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct InputArgs {
+    /// CSV, TSV or JSONL file; a .txt file holds one text per line.
+    #[arg(value_name = "INPUT")]
+    pub(super) path: PathBuf,
+    /// Column of the text; guessed when left out.
+    #[arg(long, value_name = "NAME")]
+    pub(super) column: Option<String>,
+    #[command(flatten)]
+    pub(super) bad_rows: BadRowsArg,
+}
+
+fn device_key(text: &str) -> Result<String, String> {
+    let ordinal = text.strip_prefix("cuda:").map(str::parse::<u16>);
+    match (text, ordinal) {
+        ("cpu" | "cuda", _) | (_, Some(Ok(_))) => Ok(text.to_owned()),
+        _ => Err("use cpu, cuda or cuda:N".to_owned()),
+    }
+}
+
+/// A contiguous block of the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shard {
+    index: usize,
+    of: usize,
+}
+
+impl Shard {
+    /// The rows of the block.
+    pub(super) fn range(self, rows: usize) -> std::ops::Range<usize> {
+        let bound = |index: usize| (index as u128 * rows as u128 / self.of as u128) as usize;
+        bound(self.index)..bound(self.index + 1)
+    }
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+        match numbers {
+            Some((index, of)) if index < of => Ok(Self { index, of }),
+            _ => Err("use I/N with I from 0 to N-1, as in 0/4".to_owned()),
+        }
+    }
+}
+
+/// How embeddings are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EmbeddingFormat {
+    Npy,
+    Csv,
+    JsonLines,
+    Safetensors,
+    Parquet,
+}
+
+/// A file for embeddings.
+#[derive(Clone, Debug)]
+pub(super) struct EmbeddingFile {
+    pub(super) path: PathBuf,
+    pub(super) format: EmbeddingFormat,
+}
+
+impl FromStr for EmbeddingFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let path = PathBuf::from(text);
+        let format = match ending(&path).as_str() {
+            "npy" => EmbeddingFormat::Npy,
+            "csv" => EmbeddingFormat::Csv,
+            "jsonl" => EmbeddingFormat::JsonLines,
+            "safetensors" => EmbeddingFormat::Safetensors,
+            "parquet" => EmbeddingFormat::Parquet,
+            _ => return Err("the name must end in .npy, .csv, .jsonl, .safetensors or .parquet".to_owned()),
+        };
+        Ok(Self { path, format })
+    }
+}
+
+/// How predictions are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PredictionFormat {
+    Csv,
+    JsonLines,
+}
+
+/// A file for predictions.
+#[derive(Clone, Debug)]
+pub(super) struct PredictionFile {
+    pub(super) path: PathBuf,
+    pub(super) format: PredictionFormat,
+}
+
+impl FromStr for PredictionFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let path = PathBuf::from(text);
+        let format = match ending(&path).as_str() {
+            "csv" => PredictionFormat::Csv,
+            "jsonl" => PredictionFormat::JsonLines,
+            _ => return Err("the name must end in .csv or .jsonl".to_owned()),
+        };
+        Ok(Self { path, format })
+    }
+}
+
+fn ending(path: &Path) -> String {
+    path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn shards_end_to_end_are_the_whole() {
+        for (rows, of) in [(0, 3), (2, 3), (10, 3), (12, 4), (7, 1)] {
+            let blocks = (0..of).map(|index| Shard { index, of }.range(rows));
+            let covered: Vec<usize> = blocks.clone().flatten().collect();
+            assert_eq!(covered, (0..rows).collect::<Vec<_>>());
+            let sizes: Vec<usize> = blocks.map(|block| block.len()).collect();
+            assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 1, "{sizes:?}");
+        }
+        for wrong in ["4/4", "1", "/", "-1/2", "0/0", "a/b"] {
+            assert!(Shard::from_str(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_word_alone_is_a_project_and_commands_are_commands() {
+        let project = Args::try_parse_from(["frostline", "my-project"]).unwrap();
+        assert_eq!(project.project, Some("my-project".into()));
+        let train = Args::try_parse_from(["frostline", "train", "p", "--device", "cuda:1"]).unwrap();
+        assert!(
+            matches!(train.command, Some(Command::Train(train)) if train.device.device.as_deref() == Some("cuda:1"))
+        );
+        for wrong in [
+            &["frostline", "trian", "p"][..],
+            &["frostline", "train", "p", "--device", "gpu"],
+            &["frostline", "embed", "m", "in.csv", "-o", "out.xlsx"],
+            &["frostline", "similar", "m", "one text"],
+            &["frostline", "init", "p", "--data", "a.csv", "--preset", "warm"],
+        ] {
+            assert_eq!(Args::try_parse_from(wrong).unwrap_err().exit_code(), 2, "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Lines for people and programs: results to stdout, everything else to stderr.
+
+use std::io::{self, Write};
+
+use serde_json::Value;
+
+/// A line of the result.
+///
+/// # Errors
+/// When stdout cannot be written, as when its reader has gone; see [`is_closed_pipe`].
+pub(super) fn say(line: impl AsRef<str>) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(line.as_ref().as_bytes())?;
+    out.write_all(b"\n")?;
+    // A line per epoch must be seen when the epoch ends, also through a pipe.
+    out.flush()
+}
+
+/// One JSON object as a line of the result.
+pub(super) fn say_json(object: &Value) -> io::Result<()> {
+    say(object.to_string())
+}
+
+/// A line beside the result. Where stderr cannot be written either, nobody is there to be told.
+pub(super) fn tell(line: &str) {
+    drop(writeln!(io::stderr().lock(), "{line}"));
+}
+
+/// True for the error of writing to a pipe whose reader has gone.
+pub(super) fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// A number with a comma between thousands: `1,200,034`.
+pub(super) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 row`, `2 rows`.
+pub(super) fn count(number: usize, what: &str) -> String {
+    format!("{} {what}{}", thousands(number as u64), if number == 1 { "" } else { "s" })
+}
+
+/// Columns of text under each other: the first to the left, the others to the right.
+pub(super) fn table(rows: &[Vec<String>]) -> Vec<String> {
+    let width_of = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width_of).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).enumerate().map(|(index, (cell, width))| match index {
+            0 => format!("{cell:<width$}"),
+            _ => format!("{cell:>width$}"),
+        });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        assert_eq!([0, 999, 1000, 22_713_216].map(thousands), ["0", "999", "1,000", "22,713,216"]);
+        assert_eq!([count(1, "row"), count(2000, "row")], ["1 row", "2,000 rows"]);
+    }
+
+    #[test]
+    fn cells_stand_under_each_other() {
+        let rows = [vec!["tâche".into(), "rows".into()], vec!["t".into(), "12".into()], vec![]];
+        assert_eq!(table(&rows), ["tâche  rows", "t        12", ""]);
+    }
+}

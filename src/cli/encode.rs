@@ -1,0 +1,93 @@
+//! `embed`, `predict` and `similar`: a model folder, or a run's, applied to texts.
+
+use std::path::Path;
+
+use anyhow::{anyhow, bail};
+use serde_json::json;
+
+use super::args::{DeviceArg, EmbedArgs, PredictArgs, SimilarArgs};
+use super::console::{count, say, say_json, tell};
+use super::figures::matrix_lines;
+use super::tables;
+use super::writers::{self, Predictions};
+use crate::explore::similarity::cosine_matrix;
+use crate::project::settings::Settings;
+use crate::session::offline::Offline;
+
+/// What a run folder holds and no model folder does.
+const RUN_PLAN: &str = "run.toml";
+
+/// Opens a model folder or a run folder.
+pub(super) fn open(dir: &Path, device: &DeviceArg) -> anyhow::Result<Offline> {
+    if !dir.is_dir() {
+        bail!("{} is not there, or is no folder: name a model folder or a run folder", dir.display());
+    }
+    let device = match &device.device {
+        Some(device) => device.clone(),
+        None => Settings::load().0.device.unwrap_or_else(|| "cpu".to_owned()),
+    };
+    let opened = if dir.join(RUN_PLAN).is_file() {
+        Offline::open_run(dir, &device)
+    } else {
+        Offline::open(dir, &device)
+    };
+    opened.map_err(|reason| anyhow!(reason))
+}
+
+pub(super) fn embed(args: &EmbedArgs) -> anyhow::Result<()> {
+    let column = tables::texts(&args.input)?;
+    let all = tables::cells(&column);
+    let rows = args.shard.map_or(0..all.len(), |shard| shard.range(all.len()));
+    let texts = all.get(rows).unwrap_or_default();
+    let mut model = open(&args.model, &args.device)?;
+    let mut progress = tables::row_progress("embedding", texts.len());
+    let embedded = model.embed(texts, &mut |done| progress.advance(done));
+    progress.finish();
+    let mut embeddings = embedded.map_err(|reason| anyhow!(reason))?;
+    embeddings.dim = model.dim(); // known also where a block has no row
+    writers::write_embeddings(&args.output, texts, &embeddings)?;
+    tell(&format!(
+        "{} of {} dimensions written to {}",
+        count(embeddings.rows(), "embedding"),
+        embeddings.dim,
+        args.output.path.display()
+    ));
+    Ok(())
+}
+
+pub(super) fn predict(args: &PredictArgs) -> anyhow::Result<()> {
+    let column = tables::texts(&args.input)?;
+    let texts = tables::cells(&column);
+    let mut model = open(&args.model, &args.device)?;
+    let tasks = model.tasks();
+    if tasks.is_empty() {
+        bail!(
+            "{} has no heads, so it predicts nothing: name a run or an exported model",
+            args.model.display()
+        );
+    }
+    let mut progress = tables::row_progress("predicting", texts.len());
+    let predicted = model.predict(&texts, &mut |done| progress.advance(done));
+    progress.finish();
+    let probabilities = predicted.map_err(|reason| anyhow!(reason))?;
+    let predictions = Predictions { texts: &texts, tasks: &tasks, probabilities: &probabilities };
+    writers::write_predictions(&args.output, &predictions)?;
+    tell(&format!("{} written to {}", count(texts.len(), "row"), args.output.path.display()));
+    Ok(())
+}
+
+pub(super) fn similar(args: &SimilarArgs) -> anyhow::Result<()> {
+    let mut model = open(&args.model, &args.device)?;
+    let texts: Vec<&str> = args.texts.iter().map(String::as_str).collect();
+    let embeddings = model.embed(&texts, &mut |_| {}).map_err(|reason| anyhow!(reason))?;
+    let matrix = cosine_matrix(&embeddings);
+    if args.json {
+        say_json(&json!({"texts": texts, "cosine": matrix}))?;
+    } else {
+        for (index, text) in texts.iter().enumerate() {
+            say(format!("[{}] {text}", index + 1))?;
+        }
+        matrix_lines(&matrix).iter().try_for_each(say)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! Figures in the terminal: a line per epoch, a table per split, a matrix of cosines; and the same as JSON.
+
+use serde_json::{Value, json};
+
+use super::console::{count, table};
+use crate::train::metrics::{EpochPoint, Probe, Score, TaskMetrics};
+use crate::train::plan::{PlannedTask, RunPlan};
+
+/// `epoch 2/4  loss 0.8123  topic: train 0.912, valid 0.880  ...`; epoch 0 is the measurement before training.
+pub(super) fn epoch_line(plan: &RunPlan, point: &EpochPoint) -> String {
+    let epochs: u32 = plan.phases.iter().map(|phase| phase.epochs).sum();
+    let mut parts = vec![if point.epoch == 0 {
+        "before training".to_owned()
+    } else {
+        format!("epoch {}/{epochs}  average loss {:.4}", point.epoch, point.loss)
+    }];
+    for (index, task) in plan.tasks.iter().enumerate() {
+        let accuracy = |name: &str, scores: &[Score]| {
+            let score = scores.get(index).filter(|score| score.rows > 0)?;
+            Some(format!("{name} {:.3}", score.accuracy))
+        };
+        let both = [accuracy("train", &point.train), accuracy("valid", &point.valid)];
+        let both = both.into_iter().flatten().collect::<Vec<_>>().join(", ");
+        if !both.is_empty() {
+            parts.push(format!("{} accuracy: {both}", task.name));
+        }
+    }
+    if point.epoch > 0 {
+        parts.push(format!("{:.1} s{}", point.seconds, if point.best { ", best so far" } else { "" }));
+    }
+    parts.join("  ")
+}
+
+/// The same for programs.
+pub(super) fn epoch_json(tasks: &[PlannedTask], point: &EpochPoint) -> Value {
+    let scores = |scores: &[Score]| -> Value {
+        let scores = tasks.iter().zip(scores).map(|(task, score)| {
+            let measured = score.rows > 0;
+            let figure = |value: f64| if measured { json!(value) } else { Value::Null };
+            (
+                task.name.clone(),
+                json!({"loss": figure(score.loss), "accuracy": figure(score.accuracy), "rows": score.rows}),
+            )
+        });
+        Value::Object(scores.collect())
+    };
+    json!({
+        "event": "epoch",
+        "epoch": point.epoch,
+        "step": point.step,
+        "phase": point.phase,
+        "loss": if point.epoch == 0 { Value::Null } else { json!(point.loss) },
+        "train": scores(&point.train),
+        "valid": scores(&point.valid),
+        "seconds": point.seconds,
+        "best": point.best,
+    })
+}
+
+/// A row per task.
+pub(super) fn metrics_table(tasks: &[TaskMetrics]) -> Vec<String> {
+    let header = ["task", "rows", "loss", "accuracy", "macro F1", "weighted F1", "MCC", "ECE"];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    for figures in tasks {
+        let numbers = [figures.accuracy, figures.macro_f1, figures.weighted_f1, figures.mcc, figures.ece];
+        let mut row = vec![figures.task.clone(), figures.rows.to_string(), format!("{:.4}", figures.loss)];
+        row.extend(numbers.map(|number| format!("{number:.3}")));
+        rows.push(row);
+    }
+    table(&rows)
+}
+
+/// A row per class of a task.
+pub(super) fn classes_table(figures: &TaskMetrics) -> Vec<String> {
+    let header = [figures.task.as_str(), "precision", "recall", "F1", "rows"];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    for class in &figures.classes {
+        let mut row = vec![format!("  {}", class.name)];
+        row.extend([class.precision, class.recall, class.f1].map(|number| format!("{number:.3}")));
+        row.push(class.support.to_string());
+        rows.push(row);
+    }
+    table(&rows)
+}
+
+/// All figures of a task for programs, calibration bins apart.
+pub(super) fn metrics_json(figures: &TaskMetrics) -> Value {
+    let classes = figures.classes.iter().map(|class| {
+        json!({
+            "class": class.name,
+            "precision": class.precision,
+            "recall": class.recall,
+            "f1": class.f1,
+            "support": class.support,
+        })
+    });
+    json!({
+        "task": figures.task,
+        "rows": figures.rows,
+        "loss": figures.loss,
+        "accuracy": figures.accuracy,
+        "macro_f1": figures.macro_f1,
+        "weighted_f1": figures.weighted_f1,
+        "mcc": figures.mcc,
+        "ece": figures.ece,
+        "classes": classes.collect::<Vec<_>>(),
+        "confusion": figures.confusion,
+    })
+}
+
+/// What the embeddings alone tell of a task.
+pub(super) fn probe_line(probe: &Probe) -> String {
+    format!(
+        "{}: {} by nearest centroid {:.3}, by {} nearest neighbours {:.3}, always the commonest class {:.3}",
+        probe.task,
+        count(probe.rows, "row"),
+        probe.nearest_centroid,
+        probe.k,
+        probe.nearest_neighbours,
+        probe.majority
+    )
+}
+
+/// Cosines of sentences, numbered as the sentences are.
+pub(super) fn matrix_lines(matrix: &[Vec<f32>]) -> Vec<String> {
+    let header = std::iter::once(String::new()).chain((1..=matrix.len()).map(|number| format!("[{number}]")));
+    let mut rows = vec![header.collect::<Vec<_>>()];
+    for (index, line) in matrix.iter().enumerate() {
+        let cells = line.iter().map(|cosine| format!("{cosine:.3}"));
+        rows.push(std::iter::once(format!("[{}]", index + 1)).chain(cells).collect());
+    }
+    table(&rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_matrix_is_numbered_as_its_sentences_are() {
+        let lines = matrix_lines(&[vec![1.0, -0.25], vec![-0.25, 1.0]]);
+        assert_eq!(lines, ["        [1]     [2]", "[1]   1.000  -0.250", "[2]  -0.250   1.000"]);
+    }
+
+    #[test]
+    fn what_was_not_measured_is_null_and_not_a_number() {
+        let tasks =
+            [PlannedTask { name: "topic".into(), classes: vec![], labelled_train: 0, labelled_valid: 2 }];
+        let point = EpochPoint {
+            epoch: 0,
+            step: 0,
+            phase: 0,
+            loss: 0.0,
+            train: vec![Score::default()],
+            valid: vec![Score { loss: 0.5, accuracy: 0.75, rows: 2 }],
+            seconds: 0.1,
+            best: true,
+        };
+        let json = epoch_json(&tasks, &point);
+        assert_eq!(json["loss"], Value::Null);
+        assert_eq!(json["train"]["topic"]["accuracy"], Value::Null);
+        assert_eq!(json["valid"]["topic"]["accuracy"], json!(0.75));
+    }
+}

@@ -1,0 +1,107 @@
+//! `frostline init`: a project file for labelled files, with everything guessed that can be, and told.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+
+use super::args::InitArgs;
+use super::console::{count, say};
+use super::tables;
+use crate::data::assemble::assemble;
+use crate::data::card::{DataCard, Weight};
+use crate::data::dataset::{Dataset, Split};
+use crate::data::mapping::Mapping;
+use crate::data::split::SplitRule;
+use crate::data::table::Table;
+use crate::project::{DataFile, Project, demo, file};
+use crate::train::preset::Preset;
+
+pub(super) fn run(args: &InitArgs) -> anyhow::Result<()> {
+    let target = args.dir.join(file::FILE_NAME);
+    if target.exists() {
+        bail!("there is a project already: {}. Edit it, or choose another folder", target.display());
+    }
+    let tables = tables::read_all(&args.data, args.bad_rows.skip_bad_rows)?;
+    let mut project = Project { skip_bad_rows: args.bad_rows.skip_bad_rows, ..Project::default() };
+    let rule =
+        SplitRule { valid: project.valid_fraction, test: project.test_fraction, seed: project.recipe.seed };
+    let tables: Vec<(Table, Option<Split>)> = tables.into_iter().map(|table| (table, None)).collect();
+    let (dataset, mapping, split_note) = assemble(&tables, None, &rule)?;
+
+    let dir = std::path::absolute(&args.dir)?;
+    if let Some(name) = dir.file_name().and_then(|name| name.to_str()) {
+        name.clone_into(&mut project.name);
+    }
+    for path in &args.data {
+        project.files.push(DataFile { path: std::path::absolute(path)?, split: None });
+    }
+    if let Some(preset) = Preset::from_key(&args.preset) {
+        project.recipe.choose(preset);
+    }
+    project.model = Some(model_dir(args)?);
+    let lines = guess_lines(&project, &mapping, &dataset, &split_note);
+    let no_task = mapping.tasks.is_empty();
+    project.mapping = Some(mapping);
+    project.save(&dir)?;
+
+    say(format!("{} written", target.display()))?;
+    lines.iter().try_for_each(say)?;
+    if no_task {
+        say("No column looks like labels: add [[data.task]] with column = \"...\" to the file.")?;
+    } else {
+        say(format!("Next: frostline train {}", args.dir.display()))?;
+    }
+    Ok(())
+}
+
+fn model_dir(args: &InitArgs) -> anyhow::Result<PathBuf> {
+    let Some(dir) = &args.model else {
+        return demo::default_model_dir().ok_or_else(|| {
+            anyhow::anyhow!(
+                "the default model, {}, is not here: name a model folder with --model, or fetch it with \
+                 `cargo xtask setup`",
+                demo::DEFAULT_MODEL
+            )
+        });
+    };
+    if !dir.join("config.json").is_file() {
+        bail!("{} is no model folder: there is no config.json in it", dir.display());
+    }
+    Ok(std::path::absolute(dir)?)
+}
+
+fn guess_lines(project: &Project, mapping: &Mapping, dataset: &Dataset, split_note: &str) -> Vec<String> {
+    let card = DataCard::of(dataset);
+    let mut lines = vec![format!("  text: column \"{}\"", mapping.text)];
+    for (task, counts) in mapping.tasks.iter().zip(&card.tasks) {
+        let labelled: usize = counts.classes.iter().flat_map(|(_, by_split)| by_split).sum();
+        let classes: Vec<&str> = counts.classes.iter().map(|(class, _)| class.as_str()).collect();
+        lines.push(format!(
+            "  task: column \"{}\", {} labelled, {} classes: {}",
+            task.column,
+            count(labelled, "row"),
+            classes.len(),
+            shortened(&classes)
+        ));
+    }
+    let [train, valid, test] = card.rows;
+    lines
+        .push(format!("  rows: {train} for training, {valid} for validation, {test} for test. {split_note}"));
+    let model = project.model.as_ref().map(|model| model.display().to_string()).unwrap_or_default();
+    lines.push(format!("  model: {model}"));
+    lines.push(format!("  preset: {}", project.recipe.preset.key()));
+    let warnings = card.findings.iter().filter(|finding| finding.weight == Weight::Warning);
+    lines.extend(warnings.map(|finding| format!("  look at this: {}", finding.text)));
+    lines
+}
+
+/// The first classes of many.
+pub(super) fn shortened(classes: &[&str]) -> String {
+    const SHOWN: usize = 12;
+    match classes.get(..SHOWN) {
+        Some(first) if classes.len() > SHOWN => {
+            format!("{} and {} more", first.join(", "), classes.len() - SHOWN)
+        }
+        _ => classes.join(", "),
+    }
+}

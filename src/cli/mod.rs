@@ -1,0 +1,79 @@
+//! The same work without a window: the command line, on the same project files and the same session.
+//!
+//! Results go to stdout, progress and warnings to stderr. It must never know a tensor or a widget.
+
+mod args;
+mod console;
+mod demo_tour;
+mod encode;
+mod evaluate;
+mod export;
+mod figures;
+mod init;
+mod inspect;
+mod interrupt;
+mod parquet_file;
+mod progress;
+mod session;
+mod tables;
+mod train;
+mod writers;
+
+pub use args::Args;
+use args::Command;
+
+use std::path::PathBuf;
+
+/// Does what the arguments ask for.
+///
+/// # Errors
+/// When it cannot be done: a sentence on what, where, and what to do.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let done = match args.command {
+        None => open_window(args.project),
+        Some(Command::Train(args)) => train::run(&args),
+        Some(Command::Eval(args)) => evaluate::run(&args),
+        Some(Command::Embed(args)) => encode::embed(&args),
+        Some(Command::Predict(args)) => encode::predict(&args),
+        Some(Command::Similar(args)) => encode::similar(&args),
+        Some(Command::Export(args)) => export::run(&args),
+        Some(Command::Inspect(args)) => inspect::run(&args),
+        Some(Command::Init(args)) => init::run(&args),
+        Some(Command::Tour(args)) => demo_tour::run(&args),
+    };
+    match done {
+        // The reader of our output has seen enough: `frostline inspect ... | head`.
+        Err(error) if console::is_closed_pipe(&error) => Ok(()),
+        done => done,
+    }
+}
+
+/// Says on stderr why something could not be done.
+pub fn report(error: &anyhow::Error) {
+    console::tell(&format!("error: {error:#}"));
+}
+
+#[cfg(feature = "window")]
+fn open_window(project: Option<PathBuf>) -> anyhow::Result<()> {
+    if cfg!(target_os = "linux") && !["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| is_set(name)) {
+        anyhow::bail!(
+            "there is no display to open the window on: neither DISPLAY nor WAYLAND_DISPLAY is set. \
+             `frostline --help` lists what can be done without one"
+        );
+    }
+    if let Some(dir) = &project {
+        // Said here, before the window: a mistyped command looks like a project's name.
+        crate::project::Project::load(dir)?;
+    }
+    crate::ui::open_window(project)
+}
+
+#[cfg(feature = "window")]
+fn is_set(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| !value.is_empty())
+}
+
+#[cfg(not(feature = "window"))]
+fn open_window(_project: Option<PathBuf>) -> anyhow::Result<()> {
+    anyhow::bail!("this build of Frostline has no window. `frostline --help` lists what it can do")
+}

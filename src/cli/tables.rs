@@ -1,0 +1,77 @@
+//! Files of texts and labels as the commands read them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+
+use super::args::InputArgs;
+use super::console::{count, tell};
+use super::progress::Progress;
+use crate::data::column::StrColumn;
+use crate::data::mapping;
+use crate::data::read::{OnProblem, ReadOptions, read_table};
+use crate::data::table::{Format, Table};
+
+/// A character that no text holds, so that each line is one cell.
+const UNIT_SEPARATOR: u8 = 0x1f;
+
+/// Problems that are told one by one.
+const SHOWN_PROBLEMS: usize = 5;
+
+/// Reads files in order; rows that are left out are told.
+pub(super) fn read_all(paths: &[PathBuf], skip_bad_rows: bool) -> anyhow::Result<Vec<Table>> {
+    paths.iter().map(|path| read_as(path, skip_bad_rows, None)).collect()
+}
+
+fn read_as(path: &Path, skip_bad_rows: bool, format: Option<Format>) -> anyhow::Result<Table> {
+    let on_problem = if skip_bad_rows { OnProblem::Skip } else { OnProblem::Stop };
+    // Lines of a text file have no header; of everything else it is found out.
+    let options = ReadOptions { on_problem, format, has_header: format.map(|_| false) };
+    let table = read_table(path, &options, &|_, _| true)?;
+    for problem in table.problems.iter().take(SHOWN_PROBLEMS) {
+        tell(&format!("warning: {}, line {} {}: left out", path.display(), problem.line, problem.reason));
+    }
+    if table.problems.len() > SHOWN_PROBLEMS {
+        let all = count(table.problems.len(), "row");
+        tell(&format!("warning: {}: {all} left out; `frostline inspect` lists them", path.display()));
+    }
+    Ok(table)
+}
+
+/// The texts of a file, in its order.
+pub(super) fn texts(input: &InputArgs) -> anyhow::Result<StrColumn> {
+    let is_plain = input.path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("txt"));
+    let lines = Format::Delimited { delimiter: UNIT_SEPARATOR, quoting: false };
+    let skip = input.bad_rows.skip_bad_rows;
+    let table = match (is_plain, &input.column) {
+        (true, None) => read_as(&input.path, skip, Some(lines))?,
+        _ => read_as(&input.path, skip, None)?,
+    };
+    let name = match &input.column {
+        Some(name) => name.clone(),
+        None => mapping::guess(std::slice::from_ref(&table)).text,
+    };
+    let names = table.column_names();
+    let Some(found) = table.columns.into_iter().find(|column| column.name.eq_ignore_ascii_case(&name)) else {
+        bail!("{}: there is no column \"{name}\". The file has: {}", input.path.display(), names.join(", "));
+    };
+    let blank = found.cells.iter().filter(|cell| cell.unwrap_or_default().trim().is_empty()).count();
+    if blank > 0 {
+        // Kept, so that row i of the output is row i of the file.
+        tell(&format!("warning: {} without a text: kept, as the empty text", count(blank, "row")));
+    }
+    if input.column.is_none() && names.len() > 1 {
+        tell(&format!("text column: {} (name another with --column)", found.name));
+    }
+    Ok(found.cells)
+}
+
+/// A cell that may be absent, as the text it is encoded as.
+pub(super) fn cells(column: &StrColumn) -> Vec<&str> {
+    column.iter().map(Option::unwrap_or_default).collect()
+}
+
+/// Progress over rows.
+pub(super) fn row_progress(what: &str, rows: usize) -> Progress {
+    Progress::start(what, rows, "row")
+}

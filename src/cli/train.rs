@@ -1,0 +1,265 @@
+//! `frostline train`: a run of a project, watched from the terminal.
+
+use std::io;
+use std::path::Path;
+
+use anyhow::{anyhow, bail};
+use serde_json::{Value, json};
+
+use super::args::TrainArgs;
+use super::console::{count, say, say_json, tell};
+use super::figures::{epoch_json, epoch_line, metrics_json, metrics_table, probe_line};
+use super::interrupt;
+use super::progress::Progress;
+use super::session::Driver;
+use crate::project::runs;
+use crate::session::command::Command;
+use crate::session::state::{RunOutcome, RunReport, RunView};
+use crate::train::metrics::EpochPoint;
+use crate::train::plan::RunPlan;
+
+/// What is told of a run while it goes on.
+pub(super) enum News<'a> {
+    /// It began.
+    Started(&'a RunView),
+    /// An epoch is done.
+    Epoch(&'a RunPlan, &'a EpochPoint),
+}
+
+pub(super) fn run(args: &TrainArgs) -> anyhow::Result<()> {
+    interrupt::listen();
+    let mut driver = Driver::open(&args.project, args.device.device.as_deref())?;
+    let view = train(&mut driver, &args.project, args.run.clone(), &mut |news| match (news, args.json) {
+        (News::Started(view), true) => say_json(&start_json(view)),
+        (News::Started(view), false) => start_lines(view).iter().try_for_each(say),
+        (News::Epoch(plan, point), true) => say_json(&epoch_json(&plan.tasks, point)),
+        (News::Epoch(plan, point), false) => say(epoch_line(plan, point)),
+    })?;
+    if args.json {
+        say_json(&end_json(&view))?;
+    } else {
+        end_lines(&view).iter().try_for_each(say)?;
+    }
+    ended_well(&view)
+}
+
+/// Runs the project's plan to its end and shows how far it has come; Ctrl+C stops it in good order.
+///
+/// # Errors
+/// When the run cannot start, or the news cannot be told. How it ended, the view says.
+pub(super) fn train(
+    driver: &mut Driver,
+    project_dir: &Path,
+    name: Option<String>,
+    tell_news: &mut dyn FnMut(News) -> io::Result<()>,
+) -> anyhow::Result<RunView> {
+    match &driver.state().plan {
+        Some(Ok(_)) => {}
+        Some(Err(reason)) => bail!("{reason}"),
+        None => bail!("there is no plan to run: the project needs data and a model"),
+    }
+    // Named here, so that the run is told from one of the history that the session shows.
+    let name = match name {
+        Some(name) => name,
+        None => runs::next_name(project_dir, driver.state().project.recipe.preset.key())?,
+    };
+    driver.send(Command::Train { name: Some(name.clone()) });
+
+    let mut errors: Vec<String> = Vec::new();
+    let mut progress: Option<Progress> = None;
+    let (mut told, mut stopping) = (0, false);
+    loop {
+        errors.extend(driver.wait());
+        if interrupt::is_asked() && !stopping {
+            stopping = true;
+            tell("stopping after this batch; Ctrl+C once more ends the program at once");
+            driver.send(Command::Stop);
+        }
+        let idle = driver.is_idle();
+        if let Some(view) = driver.state().run.as_ref().filter(|view| view.plan.name == name) {
+            let bar = match &mut progress {
+                Some(bar) => bar,
+                none => {
+                    tell_news(News::Started(view))?;
+                    none.insert(Progress::start("training", steps_of(&view.plan), "step"))
+                }
+            };
+            for point in view.epochs.iter().skip(told) {
+                bar.around(|| tell_news(News::Epoch(&view.plan, point)))?;
+            }
+            told = view.epochs.len();
+            bar.set(view.steps.last().map_or(0, |step| step.step), &doing(view));
+            if view.outcome.is_some() && idle {
+                break;
+            }
+        } else if idle {
+            break;
+        }
+    }
+    if let Some(progress) = progress {
+        progress.finish();
+    }
+    let view = driver.state().run.as_ref().filter(|view| view.plan.name == name).cloned();
+    match view {
+        Some(view) => {
+            // A failed run gives its own reason; what else went wrong is told beside the result.
+            let reason = match &view.outcome {
+                Some(RunOutcome::Failed(reason)) => Some(reason),
+                _ => None,
+            };
+            errors.iter().filter(|error| Some(*error) != reason).for_each(|error| tell(error));
+            Ok(view)
+        }
+        None if errors.is_empty() => Err(anyhow!("the run \"{name}\" did not start")),
+        None => Err(anyhow!(errors.join("\n"))),
+    }
+}
+
+/// An error unless the run came to its end.
+pub(super) fn ended_well(view: &RunView) -> anyhow::Result<()> {
+    match &view.outcome {
+        Some(RunOutcome::Finished) => Ok(()),
+        Some(RunOutcome::Stopped { at_step }) => {
+            bail!("the run was stopped at step {at_step}; what it had learnt is in {}", view.dir.display())
+        }
+        Some(RunOutcome::Failed(reason)) => bail!("{reason}"),
+        None => bail!("the run was cut off; what it had learnt is in {}", view.dir.display()),
+    }
+}
+
+fn steps_of(plan: &RunPlan) -> usize {
+    plan.phases.iter().map(|phase| phase.epochs as usize * plan.steps_per_epoch).sum()
+}
+
+fn doing(view: &RunView) -> String {
+    if !view.note.is_empty() {
+        return view.note.clone();
+    }
+    let phase = view.plan.phases.get(view.phase).map_or("training", |phase| phase.name.as_str());
+    match view.seconds_left {
+        Some(left) => format!("{phase}: {:.0} rows/s, {left:.0} s left", view.rows_per_second),
+        None => phase.to_owned(),
+    }
+}
+
+/// What the run is about to do.
+pub(super) fn start_lines(view: &RunView) -> Vec<String> {
+    let plan = &view.plan;
+    let preset = plan.recipe.preset.title();
+    let rows = count(plan.train_rows, "training row");
+    let mut lines = vec![format!("run {}: {preset}, {rows}, on {}", plan.name, plan.device)];
+    for (index, phase) in plan.phases.iter().enumerate() {
+        let trains = plan.tensors.iter().filter(|tensor| phase.thaw(tensor.group).lr().is_some());
+        lines.push(format!(
+            "  phase {}: {}, {}; {} of {} train",
+            index + 1,
+            phase.name,
+            count(phase.epochs as usize, "epoch"),
+            trains.count(),
+            count(plan.tensors.len(), "tensor"),
+        ));
+    }
+    lines
+}
+
+fn start_json(view: &RunView) -> Value {
+    let plan = &view.plan;
+    let tasks = plan.tasks.iter().map(|task| {
+        json!({
+            "task": task.name,
+            "classes": task.classes,
+            "labelled_train": task.labelled_train,
+            "labelled_valid": task.labelled_valid,
+        })
+    });
+    json!({
+        "event": "start",
+        "run": plan.name,
+        "dir": view.dir,
+        "preset": plan.recipe.preset.key(),
+        "device": plan.device,
+        "seed": plan.recipe.seed,
+        "train_rows": plan.train_rows,
+        "steps": steps_of(plan),
+        "tasks": tasks.collect::<Vec<_>>(),
+    })
+}
+
+/// How the run ended, its figures and its proof.
+pub(super) fn end_lines(view: &RunView) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(report) = &view.report {
+        for (split, tasks) in &report.metrics {
+            lines.push(String::new());
+            lines.push(format!("on the {} rows:", split.name()));
+            lines.extend(metrics_table(tasks));
+        }
+        lines.push(String::new());
+        if !report.probes.is_empty() {
+            lines.push("what the embeddings alone tell:".to_owned());
+            lines.extend(report.probes.iter().map(|probe| format!("  {}", probe_line(probe))));
+        }
+        for drift in &report.drifts {
+            lines.push(format!(
+                "the frozen head of {} went from {:.3} to {:.3} as the encoder below it moved",
+                drift.task, drift.before, drift.after
+            ));
+        }
+        if report.truncated_rows > 0 {
+            let most = view.plan.recipe.max_length;
+            lines.push(format!("{} cut at {most} tokens", count(report.truncated_rows, "row")));
+        }
+        lines.push(proof(report));
+    }
+    let outcome = view.outcome.as_ref().map_or_else(|| "cut off".to_owned(), ToString::to_string);
+    lines.push(format!("{outcome}: {}", view.dir.display()));
+    lines
+}
+
+/// Whether exactly what the plan meant to train has changed.
+fn proof(report: &RunReport) -> String {
+    let changed = report.changes.iter().filter(|change| change.changed).count();
+    let strays: Vec<&str> = report
+        .changes
+        .iter()
+        .filter(|change| change.changed != change.planned)
+        .map(|change| change.name.as_str())
+        .collect();
+    let all = count(report.changes.len(), "tensor");
+    if strays.is_empty() {
+        format!("{changed} of {all} changed: exactly those that the plan trains")
+    } else {
+        format!("{changed} of {all} changed; not as the plan says: {}", strays.join(", "))
+    }
+}
+
+fn end_json(view: &RunView) -> Value {
+    let outcome = view.outcome.as_ref().map(ToString::to_string);
+    let mut object = json!({"event": "end", "run": view.plan.name, "dir": view.dir, "outcome": outcome});
+    let (Some(report), Some(fields)) = (&view.report, object.as_object_mut()) else { return object };
+    let metrics = report.metrics.iter().map(|(split, tasks)| {
+        (split.name().to_owned(), tasks.iter().map(metrics_json).collect::<Vec<_>>().into())
+    });
+    let probes = report.probes.iter().map(|probe| {
+        json!({
+            "task": probe.task,
+            "rows": probe.rows,
+            "nearest_centroid": probe.nearest_centroid,
+            "nearest_neighbours": probe.nearest_neighbours,
+            "k": probe.k,
+            "majority": probe.majority,
+        })
+    });
+    let drifts = report
+        .drifts
+        .iter()
+        .map(|drift| json!({"task": drift.task, "before": drift.before, "after": drift.after}));
+    let changed = report.changes.iter().filter(|change| change.changed).map(|change| &change.name);
+    fields.insert("metrics".into(), Value::Object(metrics.collect()));
+    fields.insert("probes".into(), probes.collect::<Vec<_>>().into());
+    fields.insert("frozen_heads".into(), drifts.collect::<Vec<_>>().into());
+    fields.insert("changed_tensors".into(), json!(changed.collect::<Vec<_>>()));
+    fields.insert("truncated_rows".into(), json!(report.truncated_rows));
+    fields.insert("seconds".into(), json!(report.seconds));
+    object
+}
