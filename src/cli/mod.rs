@@ -65,7 +65,7 @@ fn open_window(project: Option<PathBuf>) -> anyhow::Result<()> {
         // Said here, before the window: a mistyped command looks like a project's name.
         crate::project::Project::load(dir)?;
     }
-    crate::ui::open_window(project)
+    crate::ui::launch(project).map_err(|error| anyhow::anyhow!("the window could not be opened: {error}"))
 }
 
 #[cfg(feature = "window")]

@@ -22,6 +22,7 @@ pub mod dialogs;
 pub mod drops;
 pub mod explain;
 pub mod fonts;
+pub mod launch;
 pub mod modals;
 pub mod page;
 pub mod panels;
@@ -31,4 +32,5 @@ pub mod theme;
 pub mod widgets;
 pub mod window;
 
+pub use launch::launch;
 pub use window::{WindowArgs, open_window};
