@@ -16,6 +16,7 @@ mod parquet_file;
 mod progress;
 mod session;
 mod tables;
+pub mod threads;
 mod train;
 mod writers;
 

@@ -18,7 +18,13 @@ pub trait Encoder: Send {
     fn embed(&self, batch: &TokenBatch, dropout: Dropout) -> Result<Tensor, ModelError>;
 
     /// One layer, `[batch, seq, hidden]` in and out.
-    fn layer(&self, index: usize, hidden: &Tensor, batch: &TokenBatch, dropout: Dropout) -> Result<Tensor, ModelError>;
+    fn layer(
+        &self,
+        index: usize,
+        hidden: &Tensor,
+        batch: &TokenBatch,
+        dropout: Dropout,
+    ) -> Result<Tensor, ModelError>;
 
     /// Layers `range` in order; `dropout` says of each layer what is dropped in it.
     fn layers(
@@ -49,6 +55,9 @@ pub struct Shape {
     pub dropout: Dropout,
 }
 
+/// Builds an encoder over parameters of the family's names.
+pub type Build = Box<dyn Fn(&Params) -> Result<Box<dyn Encoder>, ModelError> + Send>;
+
 /// A family's reading of a config.json: what the weights file must hold, and how to build the encoder from it.
 pub struct Blueprint {
     /// Sizes.
@@ -58,7 +67,7 @@ pub struct Blueprint {
     /// Tensors that are kept for export when the file has them, though the embedding does not depend on them.
     pub optional: Vec<TensorInfo>,
     /// Builds the encoder over parameters of those names.
-    pub build: Box<dyn Fn(&Params) -> Result<Box<dyn Encoder>, ModelError> + Send>,
+    pub build: Build,
 }
 
 /// A family of encoders.
@@ -71,6 +80,8 @@ pub struct Family {
     pub prefix_on_export: bool,
     /// `architectures` of an exported config.json.
     pub architecture: &'static str,
+    /// The tensor of token embeddings, `[vocabulary, ...]`.
+    pub words: &'static str,
     /// Reads a config.json; the error is a reason in words.
     pub read: fn(&Value) -> Result<Blueprint, String>,
 }
@@ -111,7 +122,10 @@ pub(super) fn check_sizes(shape: &Shape, intermediate: usize) -> Result<(), Stri
         }
     }
     if !shape.hidden.is_multiple_of(shape.attention_heads) {
-        return Err(format!("{} attention heads do not divide the hidden size {}", shape.attention_heads, shape.hidden));
+        return Err(format!(
+            "{} attention heads do not divide the hidden size {}",
+            shape.attention_heads, shape.hidden
+        ));
     }
     Ok(())
 }

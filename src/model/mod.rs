@@ -17,6 +17,7 @@ pub mod params;
 pub mod pooling;
 pub mod sentence;
 pub mod summary;
+pub mod vocabulary;
 pub mod weights;
 
 pub use error::ModelError;

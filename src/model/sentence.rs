@@ -5,10 +5,10 @@ use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
 use super::batch::TokenBatch;
-use super::encoder::{Encoder, Family};
+use super::encoder::{Build, Encoder, Family};
 use super::error::ModelError;
 use super::folder::Folder;
-use super::heads::{initial, Head, HeadSpec};
+use super::heads::{Head, HeadSpec, initial};
 use super::layers::Dropout;
 use super::params::Params;
 use super::pooling::{normalize, pool};
@@ -31,7 +31,10 @@ pub struct Model {
     pub heads: Vec<Head>,
     /// Where the parameters are.
     pub device: Device,
+    /// While the vocabulary is cut: the row of each id in the cut table.
+    pub(super) vocabulary: Option<Vec<u32>>,
     encoder: Box<dyn Encoder>,
+    build: Build,
 }
 
 /// What one forward pass gives.
@@ -64,7 +67,8 @@ impl Model {
         let encoder = (blueprint.build)(&params)?;
         let shape = blueprint.shape;
         let file_bytes = std::fs::metadata(&weights).map_err(ModelError::io(&weights))?.len();
-        let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+        let name =
+            path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
         let summary = ModelSummary {
             path: path.to_owned(),
             name,
@@ -90,7 +94,9 @@ impl Model {
             dropout: shape.dropout,
             heads: Vec::new(),
             device,
+            vocabulary: None,
             encoder,
+            build: blueprint.build,
         })
     }
 
@@ -133,7 +139,11 @@ impl Model {
                 ));
             }
         }
-        if problems.is_empty() { Ok(()) } else { Err(ModelError::Mismatch { path: file.to_owned(), problems }) }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(ModelError::Mismatch { path: file.to_owned(), problems })
+        }
     }
 
     /// Rows of token ids as a batch on the model's device.
@@ -141,7 +151,16 @@ impl Model {
     /// # Errors
     /// When libtorch cannot allocate.
     pub fn batch(&self, rows: &[&[u32]]) -> Result<TokenBatch, ModelError> {
-        TokenBatch::new(rows, self.device)
+        let Some(map) = &self.vocabulary else { return TokenBatch::new(rows, self.device) };
+        let place = |id: &u32| map.get(*id as usize).copied().unwrap_or(0);
+        let rows: Vec<Vec<u32>> = rows.iter().map(|row| row.iter().map(place).collect()).collect();
+        TokenBatch::new(&rows.iter().map(Vec::as_slice).collect::<Vec<_>>(), self.device)
+    }
+
+    /// Builds the encoder anew over the parameters as they are now.
+    pub(super) fn rebuild(&mut self) -> Result<(), ModelError> {
+        self.encoder = (self.build)(&self.params)?;
+        Ok(())
     }
 
     /// Token states below layer 0, `[batch, seq, hidden]`.

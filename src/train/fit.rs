@@ -9,15 +9,16 @@ use super::cache::{self, Prefix};
 use super::error::TrainError;
 use super::evaluate::{answers, probabilities, scores};
 use super::metrics::{EpochPoint, Score, StepPoint};
-use super::optim::{clip_factor, decays, global_norm, Optimizer, Update};
+use super::optim::{Optimizer, Update, clip_factor, decays, global_norm};
 use super::plan::{Phase, RunPlan, Thaw};
-use super::preset::Recipe;
+use super::preset::{OptimizerKind, Recipe};
 use super::report::RunOutcome;
-use super::rows::{Rows, NO_LABEL};
+use super::rows::{NO_LABEL, Rows};
 use super::schedule::{rate_factor, warmup_steps};
 use crate::model::batch::TokenBatch;
 use crate::model::layers::Dropout;
 use crate::model::summary::Group;
+use crate::model::vocabulary::CutVocabulary;
 use crate::model::{Model, ModelError};
 use crate::text::batches::epoch_batches;
 
@@ -56,15 +57,15 @@ pub struct Fit<'a> {
     /// What to do.
     pub plan: &'a RunPlan,
     /// The model, with its heads.
-    pub model: &'a Model,
+    pub model: &'a mut Model,
     /// Rows that are trained on.
     pub train: &'a Rows,
     /// Rows that choose the kept weights; may be empty.
     pub valid: &'a Rows,
     /// Set from outside to stop within a batch.
     pub stop: &'a AtomicBool,
-    /// Called whenever the weights are the best so far.
-    pub keep: &'a mut dyn FnMut(&Model) -> Result<(), TrainError>,
+    /// Called with all parameters by name whenever they are the best so far on the validation rows.
+    pub keep: &'a mut dyn FnMut(&[(String, Tensor)]) -> Result<(), TrainError>,
     /// Takes the news.
     pub report: &'a mut dyn FnMut(FitEvent) -> Result<(), TrainError>,
 }
@@ -75,6 +76,7 @@ struct Best {
     quality: (f64, f64),
     epoch: u32,
     valid: Vec<Score>,
+    unused: f64,
 }
 
 impl Fit<'_> {
@@ -83,6 +85,22 @@ impl Fit<'_> {
     /// # Errors
     /// A loss that is not a number, a refusal of libtorch, or whatever `keep` and `report` say.
     pub fn run(&mut self) -> Result<Fitted, TrainError> {
+        if self.plan.phases.iter().all(|phase| phase.embeddings == Thaw::Frozen) {
+            return self.run_phases(None, &mut 1.0);
+        }
+        let rows = [self.train, self.valid];
+        let used = rows
+            .into_iter()
+            .flat_map(|rows| (0..rows.len()).flat_map(|row| rows.tokens.ids(row).iter().copied()));
+        let cut = self.model.cut_vocabulary(used)?;
+        let mut unused = 1.0;
+        let fitted = self.run_phases(Some(&cut), &mut unused);
+        self.model.restore_vocabulary(cut, unused)?;
+        fitted
+    }
+
+    /// The phases in order. `unused` becomes what weight decay leaves of embeddings that no text names.
+    fn run_phases(&mut self, cut: Option<&CutVocabulary>, unused: &mut f64) -> Result<Fitted, TrainError> {
         let total_steps = self.plan.total_steps();
         let warmup = warmup_steps(&self.plan.recipe, total_steps);
         let mut optimizer = Optimizer::new(self.plan.recipe.optimizer);
@@ -90,21 +108,21 @@ impl Fit<'_> {
         let (mut step, mut epoch) = (0, 0);
 
         let started = Instant::now();
-        let Some(valid) = self.measure(&Prefix::None)? else { return Ok(stopped(0, 0, best)) };
+        let Some(valid) = self.measure(&Prefix::None)? else { return Ok(stopped(0, 0)) };
         self.report_epoch(0, 0, 0, 0.0, Vec::new(), valid, started, false)?;
 
         for (index, phase) in self.plan.phases.iter().enumerate() {
             (self.report)(FitEvent::Phase(index))?;
             self.thaw(phase);
             let Some((train_prefix, valid_prefix)) = self.prefixes(phase)? else {
-                return self.finish(stopped(step, index + 1, best.take()), best);
+                return self.finish(stopped(step, index + 1), best, unused);
             };
             for _ in 0..phase.epochs {
                 let started = Instant::now();
                 let mut sums = Sums::new(self.plan.tasks.len());
                 for rows in self.batches(epoch) {
                     if self.stop.load(Ordering::Relaxed) {
-                        return self.finish(stopped(step, index + 1, None), best);
+                        return self.finish(stopped(step, index + 1), best, unused);
                     }
                     tch::manual_seed(step_seed(&self.plan.recipe, step));
                     let factor = rate_factor(step, total_steps, warmup, self.plan.recipe.decay);
@@ -112,6 +130,7 @@ impl Fit<'_> {
                     let updates = self.gradients(phase, &losses.total, factor)?;
                     let norm = global_norm(&updates)?;
                     optimizer.step(&updates, clip_factor(norm, self.plan.recipe.clip_norm))?;
+                    *unused *= self.decay_of_unused(phase, factor);
                     step += 1;
                     let point = losses.point(self.plan, step, factor, norm)?;
                     sums.add(&point);
@@ -119,32 +138,58 @@ impl Fit<'_> {
                 }
                 epoch += 1;
                 let Some(valid) = self.measure(&valid_prefix)? else {
-                    return self.finish(stopped(step, index + 1, None), best);
+                    return self.finish(stopped(step, index + 1), best, unused);
                 };
                 let quality = self.quality(&valid);
-                let better = valid.is_empty() || best.as_ref().is_none_or(|best| quality > best.quality);
+                // Without validation rows nothing says which epoch is best: the last one is kept.
+                let better = !valid.is_empty() && best.as_ref().is_none_or(|best| quality > best.quality);
                 if better {
                     let snapshot = self.model.params.snapshot()?;
-                    best = Some(Best { snapshot, quality, epoch, valid: valid.clone() });
-                    (self.keep)(self.model)?;
+                    best = Some(Best { snapshot, quality, epoch, valid: valid.clone(), unused: *unused });
+                    let named = self.named(cut, *unused)?;
+                    (self.keep)(&named)?;
                 }
                 self.report_epoch(epoch, step, index, sums.loss(), sums.tasks(), valid, started, better)?;
             }
         }
         let reached = self.plan.phases.len();
-        let fitted = Fitted { outcome: RunOutcome::Finished, kept_epoch: None, phases_reached: reached, valid: Vec::new() };
-        self.finish(fitted, best)
+        let kept_epoch = Some(epoch);
+        let fitted =
+            Fitted { outcome: RunOutcome::Finished, kept_epoch, phases_reached: reached, valid: Vec::new() };
+        self.finish(fitted, best, unused)
     }
 
     /// Puts the best weights back and says which they are.
-    fn finish(&self, mut fitted: Fitted, best: Option<Best>) -> Result<Fitted, TrainError> {
+    fn finish(&self, mut fitted: Fitted, best: Option<Best>, unused: &mut f64) -> Result<Fitted, TrainError> {
         if let Some(best) = best {
             self.model.params.restore(&best.snapshot)?;
             fitted.kept_epoch = Some(best.epoch);
             fitted.valid = best.valid;
+            *unused = best.unused;
         }
         self.freeze();
         Ok(fitted)
+    }
+
+    /// Every parameter under its name, with the full table of token embeddings.
+    fn named(&self, cut: Option<&CutVocabulary>, unused: f64) -> Result<Vec<(String, Tensor)>, TrainError> {
+        let words = cut.map(|cut| self.model.full_words(cut, unused)).transpose()?;
+        let named = self.model.params.iter().map(|param| {
+            let tensor = match &words {
+                Some(words) if param.name == self.model.family.words => words.shallow_clone(),
+                _ => param.tensor.shallow_clone(),
+            };
+            (param.name.clone(), tensor)
+        });
+        Ok(named.collect())
+    }
+
+    /// What a step's decoupled weight decay leaves of an embedding without a gradient.
+    fn decay_of_unused(&self, phase: &Phase, factor: f64) -> f64 {
+        match (self.plan.recipe.optimizer, phase.embeddings.lr()) {
+            (OptimizerKind::AdamW, Some(lr)) => 1.0 - lr * factor * self.plan.recipe.weight_decay,
+            _ => 1.0,
+        }
     }
 
     /// Says of every parameter whether it takes part in the backward pass of a phase.
@@ -170,7 +215,8 @@ impl Fit<'_> {
 
     /// What can be computed once for a phase. `None` when it was stopped meanwhile.
     fn prefixes(&mut self, phase: &Phase) -> Result<Option<(Prefix, Prefix)>, TrainError> {
-        let (stop, model) = (self.stop, self.model);
+        let stop = self.stop;
+        let model: &Model = self.model;
         let (train, valid) = (self.train, self.valid);
         let Some(depth) = phase.frozen_prefix().filter(|_| phase.epochs > 0) else {
             return Ok(Some((Prefix::None, Prefix::None)));
@@ -188,7 +234,8 @@ impl Fit<'_> {
             if told.elapsed().as_millis() > 200 || before + done == total {
                 told = Instant::now();
                 // A full channel loses no training; the next note says more anyway.
-                report(FitEvent::Note(format!("computing {what} once: {} of {total}", before + done))).unwrap_or(());
+                report(FitEvent::Note(format!("computing {what} once: {} of {total}", before + done)))
+                    .unwrap_or(());
             }
         };
         if !whole {
@@ -204,7 +251,7 @@ impl Fit<'_> {
 
     /// Pooled embeddings of a batch `[batch, hidden]`: frozen parts in eval mode, trained parts with dropout.
     fn embed(&self, phase: &Phase, prefix: &Prefix, rows: &[u32]) -> Result<Tensor, TrainError> {
-        let model = self.model;
+        let model: &Model = self.model;
         if let Prefix::Pooled(pooled) = prefix {
             return Ok(pooled.f_index_select(0, &cache::places(rows, model)?)?);
         }
@@ -258,7 +305,8 @@ impl Fit<'_> {
         let mut updates = Vec::new();
         for (index, param) in self.model.params.iter().enumerate() {
             let Some(lr) = phase.thaw(param.group).lr() else { continue };
-            let decay = if decays(&param.name, &param.tensor.size()) { self.plan.recipe.weight_decay } else { 0.0 };
+            let decay =
+                if decays(&param.name, &param.tensor.size()) { self.plan.recipe.weight_decay } else { 0.0 };
             let param = param.tensor.shallow_clone();
             updates.push(Update { index, param, grad: Tensor::new(), lr: lr * factor, weight_decay: decay });
         }
@@ -292,9 +340,14 @@ impl Fit<'_> {
     /// What chooses the kept weights: mean validation accuracy of the tasks whose heads ever train (of all, when
     /// none does), then the smaller mean loss.
     fn quality(&self, valid: &[Score]) -> (f64, f64) {
-        let trains = |task: usize| self.plan.phases.iter().any(|phase| phase.thaw(Group::Head(task)) != Thaw::Frozen);
-        let learning: Vec<&Score> =
-            valid.iter().enumerate().filter(|(task, score)| trains(*task) && score.rows > 0).map(|(_, s)| s).collect();
+        let trains =
+            |task: usize| self.plan.phases.iter().any(|phase| phase.thaw(Group::Head(task)) != Thaw::Frozen);
+        let learning: Vec<&Score> = valid
+            .iter()
+            .enumerate()
+            .filter(|(task, score)| trains(*task) && score.rows > 0)
+            .map(|(_, s)| s)
+            .collect();
         let of = if learning.is_empty() { valid.iter().collect() } else { learning };
         let n = of.len().max(1) as f64;
         (of.iter().map(|s| s.accuracy).sum::<f64>() / n, -of.iter().map(|s| s.loss).sum::<f64>() / n)
@@ -317,9 +370,8 @@ impl Fit<'_> {
     }
 }
 
-fn stopped(at_step: usize, phases_reached: usize, best: Option<Best>) -> Fitted {
-    let valid = best.map(|best| best.valid).unwrap_or_default();
-    Fitted { outcome: RunOutcome::Stopped { at_step }, kept_epoch: None, phases_reached, valid }
+fn stopped(at_step: usize, phases_reached: usize) -> Fitted {
+    Fitted { outcome: RunOutcome::Stopped { at_step }, kept_epoch: None, phases_reached, valid: Vec::new() }
 }
 
 /// Dropout of a step depends on the run's seed and the step alone, so that a run that is taken up again draws

@@ -14,9 +14,9 @@ use super::explore::{probes, to_embeddings};
 use super::load::rows_of;
 use super::{Failure, Tuned, Worker};
 use crate::data::dataset::Split;
+use crate::export::ExportReport;
 use crate::export::card::{CardInputs, known_base_model, model_card};
 use crate::export::folder::{ExportRequest, write_folder};
-use crate::export::ExportReport;
 use crate::model::heads::HeadSpec;
 use crate::model::summary::Group;
 use crate::model::{Model, weights};
@@ -82,7 +82,9 @@ impl Worker {
         let dataset = self.dataset()?;
         let tokens = self.tokens(plan.recipe.max_length, stop)?;
         let split_rows = |split: Split| {
-            let labelled = |row: &usize| dataset.tasks.iter().any(|task| task.labels.get(*row).is_some_and(Option::is_some));
+            let labelled = |row: &usize| {
+                dataset.tasks.iter().any(|task| task.labels.get(*row).is_some_and(Option::is_some))
+            };
             let which: Vec<usize> = dataset.rows_of(split).into_iter().filter(|row| labelled(row)).collect();
             rows_of(&dataset, &tokens, &which, &plan.tasks)
         };
@@ -92,12 +94,14 @@ impl Worker {
             return Err("the data has no training rows".into());
         };
 
-        let (model, tokenizer) = self.start_model(plan)?;
+        let (mut model, tokenizer) = self.start_model(plan)?;
         let before = model.params.snapshot().map_err(|error| error.to_string())?;
-        let fitted = self.fit(plan, &model, train, valid, folder, stop)?;
+        let fitted = self.fit(plan, &mut model, train, valid, folder, stop)?;
 
         self.outbox.post(News::Note("measuring the kept weights".into()));
-        save(&model, &folder.checkpoint_dir().join(BEST)).map_err(|error| error.to_string())?;
+        let kept: Vec<(String, Tensor)> =
+            model.params.iter().map(|param| (param.name.clone(), param.tensor.shallow_clone())).collect();
+        save(&kept, &folder.checkpoint_dir().join(BEST)).map_err(|error| error.to_string())?;
         let mut report = RunReport {
             changes: changes(plan, &model, &before, fitted.phases_reached)?,
             drifts: self.drifts(plan, &model, &before, &fitted, valid, stop)?,
@@ -112,7 +116,8 @@ impl Worker {
         let mut embedded = Vec::new();
         for split in measured {
             let Some(rows) = rows(*split).filter(|rows| !rows.is_empty()) else { continue };
-            let Some(said) = answers(&model, rows, &never, &mut |_| {}).map_err(|error| error.to_string())? else {
+            let Some(said) = answers(&model, rows, &never, &mut |_| {}).map_err(|error| error.to_string())?
+            else {
                 continue;
             };
             report.metrics.push((*split, metrics(&model, rows, &said.probabilities)));
@@ -151,7 +156,7 @@ impl Worker {
     fn fit(
         &mut self,
         plan: &RunPlan,
-        model: &Model,
+        model: &mut Model,
         train: &Rows,
         valid: &Rows,
         folder: &mut RunFolder,
@@ -165,7 +170,7 @@ impl Worker {
             train,
             valid,
             stop,
-            keep: &mut |model| save(model, &best),
+            keep: &mut |named| save(named, &best),
             report: &mut |event| reporter.take(event),
         }
         .run();
@@ -218,9 +223,12 @@ impl Worker {
 
     pub(super) fn export(&mut self, to: &Path) -> Result<ExportReport, Failure> {
         self.busy("writing the model and reading it back", None);
-        let rows = self.data.as_ref().map_or([0; 3], |dataset| Split::ALL.map(|split| dataset.rows_of(split).len()));
+        let rows =
+            self.data.as_ref().map_or([0; 3], |dataset| Split::ALL.map(|split| dataset.rows_of(split).len()));
         let tuned = self.tuned.as_ref().ok_or("there is no trained model yet: train one first")?;
-        let title = to.file_name().map_or_else(|| tuned.plan.name.clone(), |name| name.to_string_lossy().into_owned());
+        let title = to
+            .file_name()
+            .map_or_else(|| tuned.plan.name.clone(), |name| name.to_string_lossy().into_owned());
         let card = model_card(&CardInputs {
             title: &title,
             base_model: known_base_model(&tuned.plan.model_sha256),
@@ -257,12 +265,18 @@ impl OpenRun {
 }
 
 /// Reads a run back from its folder.
-pub(in crate::session) fn open_run(project_dir: &Path, name: &str, device: tch::Device) -> Result<OpenRun, Failure> {
+pub(in crate::session) fn open_run(
+    project_dir: &Path,
+    name: &str,
+    device: tch::Device,
+) -> Result<OpenRun, Failure> {
     let folder = RunFolder::open(project_dir, name).map_err(|error| error.to_string())?;
     let plan = Arc::new(folder.read_plan().map_err(|error| error.to_string())?);
     let history = folder.read().map_err(|error| error.to_string())?;
     let report = folder.read_report().map_err(|error| error.to_string())?.map(Arc::new);
-    let outcome = history.outcome.unwrap_or_else(|| RunOutcome::Failed("it was interrupted: the program ended before the run did".into()));
+    let outcome = history.outcome.unwrap_or_else(|| {
+        RunOutcome::Failed("it was interrupted: the program ended before the run did".into())
+    });
     let view = RunView {
         plan: plan.clone(),
         dir: folder.dir().to_owned(),
@@ -289,21 +303,29 @@ pub(in crate::session) fn open_run(project_dir: &Path, name: &str, device: tch::
 }
 
 fn specs(plan: &RunPlan) -> Vec<HeadSpec> {
-    plan.tasks.iter().map(|task| HeadSpec { task: task.name.clone(), classes: task.classes.clone() }).collect()
+    plan.tasks
+        .iter()
+        .map(|task| HeadSpec { task: task.name.clone(), classes: task.classes.clone() })
+        .collect()
 }
 
-fn save(model: &Model, path: &Path) -> Result<(), TrainError> {
-    let tensors: Vec<(String, &Tensor)> =
-        model.params.iter().map(|param| (param.name.clone(), &param.tensor)).collect();
+fn save(named: &[(String, Tensor)], path: &Path) -> Result<(), TrainError> {
+    let tensors: Vec<(String, &Tensor)> = named.iter().map(|(name, tensor)| (name.clone(), tensor)).collect();
     Ok(weights::write(path, &tensors)?)
 }
 
 /// The proof of freezing: every tensor's bytes compared with those at the start.
-fn changes(plan: &RunPlan, model: &Model, before: &[Tensor], reached: usize) -> Result<Vec<TensorChange>, Failure> {
+fn changes(
+    plan: &RunPlan,
+    model: &Model,
+    before: &[Tensor],
+    reached: usize,
+) -> Result<Vec<TensorChange>, Failure> {
     let mut changes = Vec::new();
     for (param, before) in model.params.iter().zip(before) {
         let same = param.tensor.f_equal(before).map_err(|error| error.to_string())?;
-        let trains = |phase: &crate::train::plan::Phase| phase.epochs > 0 && phase.thaw(param.group) != Thaw::Frozen;
+        let trains =
+            |phase: &crate::train::plan::Phase| phase.epochs > 0 && phase.thaw(param.group) != Thaw::Frozen;
         let planned = plan.phases.iter().take(reached).any(trains);
         changes.push(TensorChange { name: param.name.clone(), changed: !same, planned });
     }
