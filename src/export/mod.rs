@@ -1,15 +1,26 @@
 //! Writing what leaves the app: the folder that the Python ecosystem loads, and the proof that it loads.
 
 pub mod card;
+pub mod error;
+pub mod folder;
+mod layout;
+pub mod load;
+mod place;
+mod proof;
 
 use std::path::PathBuf;
+
+pub use error::ExportError;
+pub use folder::{ExportRequest, write_folder};
+pub use load::load_exported;
 
 /// What was written, and how close what is read back comes to what was meant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExportReport {
     /// The folder.
     pub dir: PathBuf,
-    /// Files written, relative to it, with their bytes.
+    /// Files written, relative to it, with their bytes. The weights in a task's folder are a second name of the
+    /// same bytes wherever the disk can do that.
     pub files: Vec<(String, u64)>,
     /// Probe sentences that were encoded again by the reloaded model.
     pub probes: usize,

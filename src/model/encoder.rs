@@ -93,8 +93,12 @@ pub fn known_types() -> String {
 /// Sizes that no encoder can have, refused before anything is allocated by them.
 pub(super) fn check_sizes(shape: &Shape, intermediate: usize) -> Result<(), String> {
     const LARGEST: usize = 1 << 24;
+    // Each layer is some twenty tensors to name, before the weights file is even looked at.
+    const MOST_LAYERS: usize = 1024;
+    if shape.layers == 0 || shape.layers > MOST_LAYERS {
+        return Err(format!("the number of layers is {}", shape.layers));
+    }
     let named = [
-        ("the number of layers", shape.layers),
         ("the hidden size", shape.hidden),
         ("the number of attention heads", shape.attention_heads),
         ("the vocabulary size", shape.vocab_size),

@@ -104,6 +104,24 @@ impl Params {
     }
 }
 
+impl<'a> IntoIterator for &'a Params {
+    type Item = &'a Param;
+    type IntoIter = std::slice::Iter<'a, Param>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl IntoIterator for Params {
+    type Item = Param;
+    type IntoIter = std::vec::IntoIter<Param>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.into_iter()
+    }
+}
+
 /// Bytes of a float32 tensor, row-major, little-endian.
 pub fn tensor_bytes(tensor: &Tensor) -> Result<Vec<u8>, ModelError> {
     let _guard = tch::no_grad_guard();

@@ -136,6 +136,14 @@ impl Model {
         if problems.is_empty() { Ok(()) } else { Err(ModelError::Mismatch { path: file.to_owned(), problems }) }
     }
 
+    /// Rows of token ids as a batch on the model's device.
+    ///
+    /// # Errors
+    /// When libtorch cannot allocate.
+    pub fn batch(&self, rows: &[&[u32]]) -> Result<TokenBatch, ModelError> {
+        TokenBatch::new(rows, self.device)
+    }
+
     /// Token states below layer 0, `[batch, seq, hidden]`.
     pub fn embed(&self, batch: &TokenBatch, dropout: Dropout) -> Result<Tensor, ModelError> {
         self.encoder.embed(batch, dropout)

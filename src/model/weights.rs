@@ -186,8 +186,13 @@ fn tensor_of(view: &TensorView<'_>, kind: Kind) -> Result<Tensor, ModelError> {
     Ok(Tensor::f_from_data_size(view.data(), &shape, kind)?)
 }
 
-fn finite(tensor: &Tensor) -> Result<bool, ModelError> {
-    // The sum of absolute values is finite exactly when every value is, unless it overflows: then look closely.
+/// Whether every value is a number.
+///
+/// # Errors
+/// When libtorch refuses.
+pub fn finite(tensor: &Tensor) -> Result<bool, ModelError> {
+    let _guard = tch::no_grad_guard();
+    // The sum of absolute values is finite exactly when every value is: in float64 no sum of float32 overflows.
     let sum = tensor.f_abs()?.f_sum(Kind::Double)?.f_double_value(&[])?;
     Ok(sum.is_finite())
 }

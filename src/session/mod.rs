@@ -1,30 +1,77 @@
 //! Commands in, state out: the one place that changes a project, and the worker thread that owns every tensor.
+//!
+//! A [`Session`] belongs to a window or a command line. Edits take effect on its own thread at once; work goes
+//! to the worker over a queue, and what comes of it arrives as news when the owner [`poll`](Session::poll)s.
+//! Neither side ever waits for the other. It must never know a window.
+
+mod apply;
+mod draft;
+mod news;
+mod outbox;
+mod worker;
 
 pub mod command;
+pub mod offline;
 pub mod state;
 
-use command::Command;
-use state::State;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender};
+
+use self::command::Command;
+use self::draft::{Drafts, Stale};
+use self::news::{DataRequest, Job, News, Work};
+use self::state::{Loadable, Notice, Severity, State};
+use crate::data::dataset::Split;
+use crate::data::split::SplitRule;
+use crate::project::Project;
+use crate::project::demo::default_model_dir;
+use crate::project::runs;
+use crate::project::user_dirs::data_dir;
+use crate::train::plan::{PlannedTask, RunPlan};
+
+/// Pieces of news that may lie unread; the worker keeps what comes beyond them.
+const CHANNEL: usize = 256;
 
 /// The session as its owner (window or command line) holds it. The worker thread behind it does the work.
 pub struct Session {
     state: State,
+    drafts: Drafts,
+    worker: Option<Worker>,
+    data_generation: u64,
+    model_generation: u64,
+    notices: u64,
+}
+
+/// The worker's ends of the two queues.
+struct Worker {
+    jobs: Sender<Job>,
+    news: Receiver<News>,
+    /// Switches of the jobs that are queued or running, oldest first.
+    stops: Vec<Arc<AtomicBool>>,
 }
 
 impl Session {
     /// Starts the worker. `wake` is called from the worker's thread whenever there is news to [`poll`](Self::poll).
     #[must_use]
     pub fn start(wake: impl Fn() + Send + Sync + 'static) -> Self {
-        drop(wake);
-        Self { state: State::default() }
+        let (jobs, queue) = crossbeam_channel::unbounded();
+        let (sender, news) = crossbeam_channel::bounded(CHANNEL);
+        worker::spawn(queue, sender, Arc::new(wake));
+        let mut session = Self::with_state(State::default());
+        session.worker = Some(Worker { jobs, news, stops: Vec::new() });
+        session.state.device = "cpu".into();
+        session.queue(Work::FindDevices);
+        session
     }
 
-    /// Asks for something. Edits take effect before this returns; work is queued for the worker. Never blocks.
-    pub fn send(&mut self, _command: Command) {}
-
-    /// Takes the news into the state; true when there was any. Never blocks.
-    pub fn poll(&mut self) -> bool {
-        false
+    /// A session without a worker that shows a given state: for tests of the window.
+    #[must_use]
+    pub fn with_state(state: State) -> Self {
+        Self { state, drafts: Drafts::default(), worker: None, data_generation: 0, model_generation: 0, notices: 0 }
     }
 
     /// What to show.
@@ -33,9 +80,354 @@ impl Session {
         &self.state
     }
 
-    /// A session without a worker that shows a given state: for tests of the window.
+    /// True when no job is queued or running.
     #[must_use]
-    pub const fn with_state(state: State) -> Self {
-        Self { state }
+    pub fn is_idle(&self) -> bool {
+        self.worker.as_ref().is_none_or(|worker| worker.stops.is_empty())
+    }
+
+    /// Asks for something. Edits take effect before this returns; work is queued for the worker. Never blocks.
+    pub fn send(&mut self, command: Command) {
+        match command {
+            Command::OpenProject(dir) => self.open(&dir),
+            Command::NewProject(project) => self.adopt(*project, None),
+            Command::SaveProject(dir) => {
+                self.save(dir);
+            }
+            Command::Edit(edit) => {
+                let stale = self.drafts.edit(&mut self.state.project, edit);
+                self.refresh(stale);
+            }
+            Command::Undo => {
+                let stale = self.drafts.undo(&mut self.state.project);
+                self.refresh(stale);
+            }
+            Command::Redo => {
+                let stale = self.drafts.redo(&mut self.state.project);
+                self.refresh(stale);
+            }
+            Command::SelectDevice(key) => {
+                self.queue(Work::SelectDevice(key));
+            }
+            Command::FindCuda(folder) => {
+                self.queue(Work::NameCuda(folder));
+            }
+            Command::Train { name } => self.train(name),
+            Command::Stop => self.stop(),
+            Command::ShowRun(name) => self.show_run(name),
+            Command::Evaluate(split) => {
+                if self.queue(Work::Evaluate(split)) {
+                    self.state.evaluation = Loadable::Loading;
+                }
+            }
+            Command::Similarity(texts) => {
+                if self.queue(Work::Similarity(texts)) {
+                    self.state.similarity = Loadable::Loading;
+                }
+            }
+            Command::Map { limit } => {
+                if self.queue(Work::Map { limit }) {
+                    self.state.map = Loadable::Loading;
+                }
+            }
+            Command::Neighbours { row, k } => {
+                if self.queue(Work::Neighbours { row, k }) {
+                    self.state.neighbours = Loadable::Loading;
+                }
+            }
+            Command::Predict(text) => {
+                if self.queue(Work::Predict(text)) {
+                    self.state.prediction = Loadable::Loading;
+                }
+            }
+            Command::Tokenize(text) => {
+                let max_length = self.state.project.recipe.max_length;
+                if self.queue(Work::Tokenize { text, max_length }) {
+                    self.state.tokenized = Loadable::Loading;
+                }
+            }
+            Command::Export(to) => {
+                if self.queue(Work::Export(to)) {
+                    self.state.export = Loadable::Loading;
+                }
+            }
+            Command::Dismiss(id) => self.state.notices.retain(|notice| notice.id != id),
+        }
+    }
+
+    /// Takes the news into the state; true when there was any. Never blocks.
+    pub fn poll(&mut self) -> bool {
+        let Some(worker) = &self.worker else { return false };
+        let news: Vec<News> = worker.news.try_iter().collect();
+        let any = !news.is_empty();
+        for piece in news {
+            self.apply(piece);
+        }
+        any
+    }
+
+    /// Waits for news up to `timeout`, then takes it into the state: for owners without a window. True when there
+    /// was any.
+    pub fn wait(&mut self, timeout: Duration) -> bool {
+        let Some(worker) = &self.worker else { return false };
+        let deadline = Instant::now() + timeout;
+        match worker.news.recv_deadline(deadline) {
+            Ok(news) => {
+                self.apply(news);
+                self.poll();
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    fn queue(&mut self, work: Work) -> bool {
+        let Some(worker) = &mut self.worker else { return false };
+        let stop = Arc::new(AtomicBool::new(false));
+        let sent = worker.jobs.send(Job { work, stop: stop.clone() }).is_ok();
+        if sent {
+            worker.stops.push(stop);
+        } else {
+            self.notify(Severity::Error, "The worker has ended. Save the project and start Frostline again.".into());
+        }
+        sent
+    }
+
+    fn stop(&mut self) {
+        for stop in self.worker.iter().flat_map(|worker| &worker.stops) {
+            stop.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn notify(&mut self, severity: Severity, text: String) {
+        // The same sentence twice in a row says nothing new.
+        if self.state.notices.last().is_some_and(|last| last.text == text) {
+            return;
+        }
+        self.notices += 1;
+        self.state.notices.push(Notice { id: self.notices, severity, text });
+    }
+
+    fn open(&mut self, dir: &Path) {
+        if self.refuse_while_training("opening another project") {
+            return;
+        }
+        match Project::load(dir) {
+            Ok(project) => self.adopt(project, Some(dir.to_owned())),
+            Err(error) => self.notify(Severity::Error, error.to_string()),
+        }
+    }
+
+    fn adopt(&mut self, project: Project, dir: Option<PathBuf>) {
+        if self.refuse_while_training("opening another project") {
+            return;
+        }
+        self.drafts.reset(dir.is_some().then(|| project.clone()));
+        let old = std::mem::take(&mut self.state);
+        self.state = State {
+            project,
+            dir,
+            devices: old.devices,
+            device: old.device,
+            cuda_missing: old.cuda_missing,
+            notices: old.notices,
+            busy: old.busy,
+            ..State::default()
+        };
+        self.queue(Work::ForgetRun);
+        self.list_runs();
+        self.refresh(Stale { data: true, model: true, plan: true });
+        let newest = self.state.runs.iter().rev().find(|run| !run.outcome.starts_with("failed"));
+        if let Some(name) = newest.map(|run| run.name.clone()) {
+            self.show_run(name);
+        }
+    }
+
+    fn save(&mut self, dir: Option<PathBuf>) -> bool {
+        let Some(dir) = dir.or_else(|| self.state.dir.clone()) else {
+            self.notify(Severity::Error, "This project has no folder yet: choose one to save it in.".into());
+            return false;
+        };
+        match self.state.project.save(&dir) {
+            Ok(()) => {
+                self.drafts.saved(&self.state.project);
+                self.state.dir = Some(dir);
+                self.refresh(Stale::default());
+                self.list_runs();
+                true
+            }
+            Err(error) => {
+                self.notify(Severity::Error, error.to_string());
+                false
+            }
+        }
+    }
+
+    /// Brings everything that an edit made stale up to date.
+    fn refresh(&mut self, stale: Stale) {
+        self.state.dirty = self.drafts.is_dirty(&self.state.project);
+        self.state.can_undo = self.drafts.can_undo();
+        self.state.can_redo = self.drafts.can_redo();
+        if stale.data {
+            self.load_data();
+        }
+        if stale.model {
+            self.load_model();
+        }
+        if stale.data || stale.model || stale.plan {
+            self.preview_plan();
+        }
+    }
+
+    fn load_data(&mut self) {
+        self.state.map = Loadable::Empty;
+        self.state.neighbours = Loadable::Empty;
+        if self.state.project.files.is_empty() {
+            self.state.data = Loadable::Empty;
+            return;
+        }
+        self.data_generation += 1;
+        let project = &self.state.project;
+        let request = DataRequest {
+            files: project.files.clone(),
+            mapping: project.mapping.clone(),
+            skip_bad_rows: project.skip_bad_rows,
+            rule: SplitRule {
+                valid: project.valid_fraction,
+                test: project.test_fraction,
+                seed: project.recipe.seed,
+            },
+        };
+        self.state.data = Loadable::Loading;
+        self.queue(Work::LoadData { generation: self.data_generation, request });
+    }
+
+    fn load_model(&mut self) {
+        let Some(path) = self.state.project.model.clone().or_else(default_model_dir) else {
+            self.state.model = Loadable::Empty;
+            return;
+        };
+        self.model_generation += 1;
+        self.state.model = Loadable::Loading;
+        self.queue(Work::LoadModel { generation: self.model_generation, path });
+    }
+
+    /// What the draft would do, from the data and the model as they are now.
+    fn preview_plan(&mut self) {
+        self.state.plan = self.build_plan("preview").map(|plan| plan.map(Arc::new));
+    }
+
+    fn build_plan(&self, name: &str) -> Option<Result<RunPlan, String>> {
+        let (data, model) = (self.state.data.ready()?, self.state.model.ready()?);
+        let dataset = &data.dataset;
+        let planned = |task: &crate::data::dataset::TaskLabels| {
+            let counts = dataset.labelled(task);
+            PlannedTask {
+                name: task.name.clone(),
+                classes: task.classes.clone(),
+                labelled_train: counts.get(&Split::Train).copied().unwrap_or(0),
+                labelled_valid: counts.get(&Split::Valid).copied().unwrap_or(0),
+            }
+        };
+        let tasks: Vec<PlannedTask> = dataset.tasks.iter().map(planned).collect();
+        let labelled = |row: &usize| dataset.tasks.iter().any(|task| task.labels.get(*row).is_some_and(Option::is_some));
+        let rows = dataset.rows_of(Split::Train).iter().filter(|row| labelled(row)).count();
+        let recipe = &self.state.project.recipe;
+        if recipe.max_length > model.max_positions {
+            return Some(Err(format!(
+                "the maximum length is {} tokens, but {} has {} positions. Lower it on the Schedule page",
+                recipe.max_length, model.name, model.max_positions
+            )));
+        }
+        Some(RunPlan::build(name, recipe, model, tasks, rows, &self.state.device).map_err(|error| error.to_string()))
+    }
+
+    fn refuse_while_training(&mut self, what: &str) -> bool {
+        let training = self.state.is_training();
+        if training {
+            self.notify(Severity::Warning, format!("A run is going on. Stop it before {what}."));
+        }
+        training
+    }
+
+    fn train(&mut self, name: Option<String>) {
+        if self.refuse_while_training("starting another") {
+            return;
+        }
+        if self.state.dir.is_none() && !self.find_a_place() {
+            return;
+        }
+        let Some(dir) = self.state.dir.clone() else { return };
+        let base = self.state.project.recipe.preset.key();
+        let name = match name.map_or_else(|| runs::next_name(&dir, base), Ok) {
+            Ok(name) => name,
+            Err(error) => return self.notify(Severity::Error, error.to_string()),
+        };
+        match self.build_plan(&name) {
+            Some(Ok(plan)) => {
+                if self.queue(Work::Train { plan, project_dir: dir }) {
+                    self.state.evaluation = Loadable::Empty;
+                    self.state.export = Loadable::Empty;
+                }
+            }
+            Some(Err(reason)) => self.notify(Severity::Error, format!("This plan cannot be run: {reason}.")),
+            None => self.notify(Severity::Error, self.what_is_missing()),
+        }
+    }
+
+    /// A draft that was never saved gets a folder among the user's own projects, so that its runs have a place.
+    fn find_a_place(&mut self) -> bool {
+        let base = match data_dir() {
+            Ok(dir) => dir.join("projects"),
+            Err(error) => {
+                self.notify(Severity::Error, error.to_string());
+                return false;
+            }
+        };
+        let plain = |c: char| if c.is_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+        let stem: String = self.state.project.name.chars().map(plain).collect();
+        let free = (1..).map(|n| base.join(format!("{stem}-{n:02}"))).find(|dir| !dir.exists());
+        let Some(dir) = free else { return false };
+        let saved = self.save(Some(dir.clone()));
+        if saved {
+            self.notify(Severity::Info, format!("The project was saved in {}, so that its runs have a place.", dir.display()));
+        }
+        saved
+    }
+
+    fn what_is_missing(&self) -> String {
+        match (&self.state.data, &self.state.model) {
+            (Loadable::Failed(reason), _) => format!("There is no data to train on: {reason}"),
+            (_, Loadable::Failed(reason)) => format!("There is no model to train: {reason}"),
+            (Loadable::Empty, _) => "There is no data to train on yet: open labelled files on the Data page.".into(),
+            (_, Loadable::Empty) => "There is no model yet: choose one on the Model page.".into(),
+            _ => "Data or model are still being loaded; try again in a moment.".into(),
+        }
+    }
+
+    fn show_run(&mut self, name: String) {
+        if self.refuse_while_training("looking at another") {
+            return;
+        }
+        if let Some(project_dir) = self.state.dir.clone() {
+            self.state.evaluation = Loadable::Empty;
+            self.state.export = Loadable::Empty;
+            self.queue(Work::ShowRun { project_dir, name });
+        }
+    }
+
+    fn list_runs(&mut self) {
+        let Some(dir) = &self.state.dir else { return };
+        match runs::list(dir) {
+            Ok(list) => self.state.runs = list,
+            Err(error) => self.notify(Severity::Warning, error.to_string()),
+        }
+    }
+}
+
+impl Drop for Session {
+    /// What is running is asked to stop; the worker ends when the queue is gone.
+    fn drop(&mut self) {
+        self.stop();
     }
 }

@@ -1,6 +1,15 @@
-//! Training.
+//! Training: the plan, the loop and what they rest on. It must never know a file format or a window.
 
+pub mod cache;
+pub mod error;
+pub mod evaluate;
+pub mod fit;
 pub mod metrics;
+pub mod optim;
 pub mod plan;
 pub mod preset;
 pub mod report;
+pub mod rows;
+pub mod schedule;
+
+pub use error::TrainError;

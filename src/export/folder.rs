@@ -1,0 +1,234 @@
+//! The exported folder: encoder, pooling, heads and model card, as sentence-transformers, transformers and
+//! inference servers load them; and a folder per task whose `encode()` gives that task's logits.
+//!
+//! It is written beside its place, read back, tried against the model in memory, and only then put there.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tch::Tensor;
+
+use super::ExportReport;
+use super::error::ExportError;
+use super::layout::{self, Module};
+use super::load::load_exported;
+use super::place::{self, HEADS, Staged};
+use super::proof;
+use crate::model::heads::HeadSpec;
+use crate::model::summary::Group;
+use crate::model::{Model, ModelError, weights};
+
+const WEIGHTS: &str = "model.safetensors";
+
+/// What to export, and where to.
+#[derive(Clone, Copy)]
+pub struct ExportRequest<'a> {
+    /// The model with its tuned weights and its heads.
+    pub model: &'a Model,
+    /// The folder that the pretrained model came from; its tokenizer is copied unchanged.
+    pub base: &'a Path,
+    /// The folder to write: a new one, an empty one, or an earlier export, which is replaced.
+    pub to: &'a Path,
+    /// Tokens at which the exported encoder cuts a text.
+    pub max_seq_length: usize,
+    /// Text of README.md; see [`model_card`](super::card::model_card).
+    pub card: &'a str,
+}
+
+/// Writes the folder, reads it back, and says how far what was read is from what was meant.
+///
+/// # Errors
+/// When the place is taken or cannot be written, when the weights are no numbers, or when what was written does
+/// not load or computes something else. Then nothing has changed at that place.
+pub fn write_folder(request: &ExportRequest<'_>) -> Result<ExportReport, ExportError> {
+    let model = request.model;
+    let max_seq_length = request.max_seq_length.min(model.summary.max_positions);
+    all_finite(model)?;
+    let tokenizer = tokenizer_files(request.base)?;
+    let staged = Staged::beside(request.to, request.base)?;
+    let mut writer = Writer { staged, files: Vec::new() };
+
+    let normalize = model.summary.normalize.then_some(Module::Normalize);
+    let behind: Vec<Module> = std::iter::once(Module::Pooling).chain(normalize).collect();
+    write_encoder(&mut writer, "", request, &tokenizer, &behind, max_seq_length)?;
+    writer.bytes("README.md", request.card.as_bytes())?;
+    write_heads(&mut writer, model)?;
+    for (head, folder) in model.heads.iter().zip(task_folders(model)) {
+        let at = format!("tasks/{folder}/");
+        let behind = [Module::Pooling, Module::Dense];
+        write_encoder(&mut writer, &at, request, &tokenizer, &behind, max_seq_length)?;
+        write_dense(&mut writer, &at, model, &head.spec)?;
+    }
+
+    let written = writer.staged.dir();
+    let (read_back, _) = load_exported(&written, model.device)?;
+    let difference = proof::compare(model, request.base, &read_back, &written, max_seq_length)?.accept()?;
+    Ok(ExportReport {
+        dir: writer.staged.put()?,
+        files: writer.files,
+        probes: difference.probes,
+        max_difference: difference.embeddings,
+        max_logit_difference: difference.logits,
+    })
+}
+
+/// A folder that sentence-transformers loads: at the top with the weights themselves, below it with a second
+/// name for them.
+fn write_encoder(
+    writer: &mut Writer,
+    at: &str,
+    request: &ExportRequest<'_>,
+    tokenizer: &[PathBuf],
+    behind: &[Module],
+    max_seq_length: usize,
+) -> Result<(), ExportError> {
+    let (model, summary) = (request.model, &request.model.summary);
+    writer.json(&format!("{at}config.json"), &layout::config(&model.config, model.family.architecture))?;
+    if at.is_empty() {
+        writer.tensors(WEIGHTS, &encoder_tensors(model))?;
+    } else {
+        writer.second_name(&format!("{at}{WEIGHTS}"), WEIGHTS)?;
+    }
+    for file in tokenizer {
+        let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let bytes = fs::read(file).map_err(|reason| ExportError::Read { path: file.clone(), reason })?;
+        writer.bytes(&format!("{at}{name}"), &bytes)?;
+    }
+    writer.json(&format!("{at}modules.json"), &layout::modules(behind))?;
+    writer.json(&format!("{at}sentence_bert_config.json"), &layout::sentence_bert(max_seq_length))?;
+    writer.json(&format!("{at}config_sentence_transformers.json"), &layout::sentence_transformers())?;
+    for (index, module) in (1..).zip(behind) {
+        let folder = format!("{at}{}", layout::module_folder(index, *module));
+        match module {
+            Module::Pooling => {
+                let config = layout::pooling(summary.pooling, summary.hidden);
+                writer.json(&format!("{folder}/config.json"), &config)?;
+            }
+            // Has no settings; the folder is what its reader looks for.
+            Module::Normalize => writer.folder(&folder)?,
+            Module::Dense => {}
+        }
+    }
+    Ok(())
+}
+
+/// The heads' tensors by the names of the plan, and what they mean.
+fn write_heads(writer: &mut Writer, model: &Model) -> Result<(), ExportError> {
+    let specs: Vec<&HeadSpec> = model.heads.iter().map(|head| &head.spec).collect();
+    let summary = &model.summary;
+    let config = layout::heads(&specs, &task_folders(model), summary.pooling, summary.hidden);
+    writer.json(&format!("{HEADS}/config.json"), &config)?;
+    let heads = model.params.iter().filter(|param| matches!(param.group, Group::Head(_)));
+    let tensors: Vec<(String, &Tensor)> = heads.map(|param| (param.name.clone(), &param.tensor)).collect();
+    if tensors.is_empty() { Ok(()) } else { writer.tensors(&format!("{HEADS}/{WEIGHTS}"), &tensors) }
+}
+
+/// One head as the last module of its task's folder.
+fn write_dense(writer: &mut Writer, at: &str, model: &Model, spec: &HeadSpec) -> Result<(), ExportError> {
+    let folder = format!("{at}{}", layout::module_folder(2, Module::Dense));
+    writer
+        .json(&format!("{folder}/config.json"), &layout::dense(model.summary.hidden, spec.classes.len()))?;
+    let weight = model.params.get(&format!("heads.{}.weight", spec.task))?;
+    let bias = model.params.get(&format!("heads.{}.bias", spec.task))?;
+    let tensors = [("linear.weight".to_owned(), &weight), ("linear.bias".to_owned(), &bias)];
+    writer.tensors(&format!("{folder}/{WEIGHTS}"), &tensors)?;
+    writer.json(&format!("{at}labels.json"), &layout::labels(spec))
+}
+
+/// Everything but the heads, which readers would report as unexpected.
+fn encoder_tensors(model: &Model) -> Vec<(String, &Tensor)> {
+    let prefix = if model.family.prefix_on_export { model.family.prefix } else { "" };
+    let encoder = model.params.iter().filter(|param| !matches!(param.group, Group::Head(_)));
+    encoder.map(|param| (format!("{prefix}{}", param.name), &param.tensor)).collect()
+}
+
+fn task_folders(model: &Model) -> Vec<String> {
+    let names: Vec<&str> = model.heads.iter().map(|head| head.spec.task.as_str()).collect();
+    layout::task_folders(&names)
+}
+
+fn tokenizer_files(base: &Path) -> Result<Vec<PathBuf>, ExportError> {
+    if !base.join("tokenizer.json").is_file() {
+        return Err(ExportError::NoTokenizer(base.to_owned()));
+    }
+    let unreadable = |reason| ExportError::Read { path: base.to_owned(), reason };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(base).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        // Folders from a hub's cache hold links to files.
+        if path.is_file() && path.file_name().is_some_and(|n| place::is_of_tokenizer(&n.to_string_lossy())) {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn all_finite(model: &Model) -> Result<(), ExportError> {
+    for param in model.params.iter() {
+        if !weights::finite(&param.tensor)? {
+            return Err(ExportError::NotFinite(param.name.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// Writes files into the folder beside the place, and names those at the place when one cannot be written.
+struct Writer {
+    staged: Staged,
+    files: Vec<(String, u64)>,
+}
+
+impl Writer {
+    fn json(&mut self, relative: &str, value: &Value) -> Result<(), ExportError> {
+        self.bytes(relative, format!("{value:#}\n").as_bytes())
+    }
+
+    fn bytes(&mut self, relative: &str, bytes: &[u8]) -> Result<(), ExportError> {
+        let path = self.path_of(relative)?;
+        let written = File::create(&path).and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        });
+        self.done(relative, written.map(|()| bytes.len() as u64))
+    }
+
+    fn tensors(&mut self, relative: &str, tensors: &[(String, &Tensor)]) -> Result<(), ExportError> {
+        let path = self.path_of(relative)?;
+        match weights::write(&path, tensors) {
+            Ok(()) => self.done(relative, fs::metadata(&path).map(|file| file.len())),
+            Err(ModelError::Io { source, .. }) => self.done(relative, Err(source)),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// A hard link to a file that is there already, or a copy where the disk knows no links.
+    fn second_name(&mut self, relative: &str, of: &str) -> Result<(), ExportError> {
+        let (path, of) = (self.path_of(relative)?, self.staged.dir().join(of));
+        let bytes = match fs::hard_link(&of, &path) {
+            Ok(()) => fs::metadata(&path).map(|file| file.len()),
+            Err(_) => fs::copy(&of, &path),
+        };
+        self.done(relative, bytes)
+    }
+
+    fn folder(&self, relative: &str) -> Result<(), ExportError> {
+        let made = fs::create_dir_all(self.staged.dir().join(relative));
+        made.map_err(|error| ExportError::write(&self.staged.shown(relative), &error))
+    }
+
+    fn path_of(&self, relative: &str) -> Result<PathBuf, ExportError> {
+        if let Some((folder, _)) = relative.rsplit_once('/') {
+            self.folder(folder)?;
+        }
+        Ok(self.staged.dir().join(relative))
+    }
+
+    fn done(&mut self, relative: &str, written: io::Result<u64>) -> Result<(), ExportError> {
+        let bytes = written.map_err(|error| ExportError::write(&self.staged.shown(relative), &error))?;
+        self.files.push((relative.to_owned(), bytes));
+        Ok(())
+    }
+}

@@ -1,0 +1,227 @@
+//! The JSON files of an exported folder, in the layout that every release of sentence-transformers since 3
+//! reads, and inference servers too. It must never know a tensor or a disk.
+
+use serde_json::{Map, Value, json};
+
+use crate::model::heads::HeadSpec;
+use crate::model::summary::Pooling;
+
+/// Version of `heads/config.json`.
+pub(super) const HEADS_VERSION: u64 = 1;
+
+/// The modules behind the encoder, as sentence-transformers names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Module {
+    Pooling,
+    Normalize,
+    Dense,
+}
+
+impl Module {
+    /// Name of its class and, behind its index, of its folder.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Pooling => "Pooling",
+            Self::Normalize => "Normalize",
+            Self::Dense => "Dense",
+        }
+    }
+}
+
+/// `modules.json`: the encoder, then the modules behind it.
+pub(super) fn modules(behind: &[Module]) -> Value {
+    let entry = |index: usize, path: &str, class: &str| {
+        let kind = format!("sentence_transformers.models.{class}");
+        json!({"idx": index, "name": index.to_string(), "path": path, "type": kind})
+    };
+    let mut list = vec![entry(0, "", "Transformer")];
+    for (index, module) in (1..).zip(behind) {
+        list.push(entry(index, &module_folder(index, *module), module.name()));
+    }
+    Value::Array(list)
+}
+
+/// `1_Pooling`, `2_Normalize`.
+pub(super) fn module_folder(index: usize, module: Module) -> String {
+    format!("{index}_{}", module.name())
+}
+
+/// `1_Pooling/config.json`. The booleans are what older releases and inference servers read.
+pub(super) fn pooling(pooling: Pooling, hidden: usize) -> Value {
+    json!({
+        "word_embedding_dimension": hidden,
+        "pooling_mode_cls_token": pooling == Pooling::Cls,
+        "pooling_mode_mean_tokens": pooling == Pooling::Mean,
+        "pooling_mode_max_tokens": pooling == Pooling::Max,
+        "pooling_mode_mean_sqrt_len_tokens": pooling == Pooling::MeanSqrtLen,
+        "pooling_mode_weightedmean_tokens": false,
+        "pooling_mode_lasttoken": false,
+        "include_prompt": true,
+    })
+}
+
+/// `2_Dense/config.json`: the identity behind a linear layer, so that `encode()` gives logits.
+pub(super) fn dense(hidden: usize, classes: usize) -> Value {
+    json!({
+        "in_features": hidden,
+        "out_features": classes,
+        "bias": true,
+        "activation_function": "torch.nn.modules.linear.Identity",
+    })
+}
+
+/// `sentence_bert_config.json`.
+pub(super) fn sentence_bert(max_seq_length: usize) -> Value {
+    json!({"max_seq_length": max_seq_length, "do_lower_case": false})
+}
+
+/// `config_sentence_transformers.json`. The versions are those of the layout, not of what is installed here:
+/// a reader that is older than what stands here warns.
+pub(super) fn sentence_transformers() -> Value {
+    json!({
+        "__version__": {"sentence_transformers": "3.0.0", "transformers": "4.40.0", "pytorch": "2.2.0"},
+        "prompts": {},
+        "default_prompt_name": null,
+        "similarity_fn_name": "cosine",
+    })
+}
+
+/// `config.json`: the pretrained model's, with what the export changes.
+pub(super) fn config(base: &Value, architecture: &str) -> Value {
+    let mut config = base.as_object().cloned().unwrap_or_else(Map::new);
+    config.insert("architectures".into(), json!([architecture]));
+    // The weights are written as float32, whatever they were read as; readers take the type from here.
+    for key in ["torch_dtype", "dtype"] {
+        if let Some(kind) = config.get_mut(key) {
+            *kind = "float32".into();
+        }
+    }
+    // Names Python files that are not copied.
+    config.shift_remove("auto_map");
+    Value::Object(config)
+}
+
+/// `heads/config.json`: what the tensors beside it mean.
+pub(super) fn heads(specs: &[&HeadSpec], folders: &[String], pooling: Pooling, hidden: usize) -> Value {
+    let tasks: Vec<Value> = specs
+        .iter()
+        .zip(folders)
+        .map(|(spec, folder)| {
+            json!({
+                "name": spec.task,
+                "type": "single_label_classification",
+                "classes": spec.classes,
+                "weight": format!("heads.{}.weight", spec.task),
+                "bias": format!("heads.{}.bias", spec.task),
+                "folder": format!("tasks/{folder}"),
+            })
+        })
+        .collect();
+    json!({
+        "version": HEADS_VERSION,
+        "written_by": concat!("Frostline ", env!("CARGO_PKG_VERSION")),
+        "input": "the pooled embedding before it is scaled to length 1; logits = input @ weight.T + bias",
+        "pooling": pooling.name(),
+        "hidden_size": hidden,
+        "tasks": tasks,
+    })
+}
+
+/// `tasks/TASK/labels.json`: the classes in the order of the logits.
+pub(super) fn labels(spec: &HeadSpec) -> Value {
+    json!({"task": spec.task, "classes": spec.classes})
+}
+
+/// A folder's name for every task: what a disk allows, and no two alike even where case does not count.
+pub(super) fn task_folders(names: &[&str]) -> Vec<String> {
+    let mut taken: Vec<String> = Vec::with_capacity(names.len());
+    for name in names {
+        let plain = folder_name(name);
+        let mut candidates =
+            std::iter::once(plain.clone()).chain((2_u32..).map(|count| format!("{plain}-{count}")));
+        let free = |candidate: &String| !taken.iter().any(|t| t.to_lowercase() == candidate.to_lowercase());
+        let chosen = candidates.find(free).unwrap_or(plain);
+        taken.push(chosen);
+    }
+    taken
+}
+
+/// Longest name in characters; a disk allows 255 bytes, and a character can have four.
+const LONGEST: usize = 48;
+
+fn folder_name(task: &str) -> String {
+    let allowed = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ') { c } else { '_' };
+    let name: String = task.trim().chars().map(allowed).take(LONGEST).collect();
+    let name = name.trim_matches(['.', ' ']);
+    let stem = name.split('.').next().unwrap_or(name).to_ascii_lowercase();
+    let numbered = |device: &str| {
+        stem.strip_prefix(device).is_some_and(|n| n.len() == 1 && n.chars().all(|c| c.is_ascii_digit()))
+    };
+    if name.is_empty() {
+        "task".into()
+    } else if matches!(stem.as_str(), "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt") {
+        // Windows keeps these for devices.
+        format!("_{name}")
+    } else {
+        name.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_of_any_name_gets_a_folder_of_its_own() {
+        let names =
+            ["topic", "../../etc", "Topic", "a/b", "a\\b", "..", "", "NUL", "com1.x", "größe €", "comedy"];
+        assert_eq!(
+            task_folders(&names),
+            [
+                "topic",
+                "_.._etc",
+                "Topic-2",
+                "a_b",
+                "a_b-2",
+                "task",
+                "task-2",
+                "_NUL",
+                "_com1.x",
+                "größe _",
+                "comedy"
+            ]
+        );
+        assert_eq!(task_folders(&["x".repeat(400).as_str()])[0].len(), LONGEST);
+    }
+
+    #[test]
+    fn one_pooling_mode_is_on() {
+        for mode in [Pooling::Mean, Pooling::Cls, Pooling::Max, Pooling::MeanSqrtLen] {
+            let config = pooling(mode, 8);
+            let on: Vec<&String> = config
+                .as_object()
+                .unwrap()
+                .iter()
+                .filter(|(key, value)| key.starts_with("pooling_mode") && **value == true)
+                .map(|(key, _)| key)
+                .collect();
+            assert_eq!(on.len(), 1);
+            assert!(on[0].contains(mode.name()), "{on:?} for {mode:?}");
+        }
+    }
+
+    #[test]
+    fn the_configuration_says_what_the_weights_are() {
+        let base = json!({
+            "model_type": "bert",
+            "architectures": ["BertForMaskedLM"],
+            "torch_dtype": "float16",
+            "auto_map": {"AutoModel": "code.py"},
+            "hidden_size": 8,
+        });
+        let expected = json!({
+            "model_type": "bert", "architectures": ["BertModel"], "torch_dtype": "float32", "hidden_size": 8,
+        });
+        assert_eq!(config(&base, "BertModel"), expected);
+    }
+}

@@ -1,0 +1,74 @@
+//! Reading an exported folder again: the encoder, and the heads where there are any.
+
+use std::path::Path;
+
+use serde_json::Value;
+use tch::Device;
+
+use super::layout::HEADS_VERSION;
+use super::place::HEADS;
+use crate::model::folder::read_json;
+use crate::model::heads::{Head, HeadSpec};
+use crate::model::summary::TensorInfo;
+use crate::model::weights::read_params;
+use crate::model::{Model, ModelError};
+
+/// Loads an exported folder, or any model folder: one without `heads/` gives a model without heads.
+///
+/// # Errors
+/// Whatever is wrong with the folder, its encoder or its heads; see [`ModelError`].
+pub fn load_exported(dir: &Path, device: Device) -> Result<(Model, Vec<HeadSpec>), ModelError> {
+    let mut model = Model::load(dir, device)?;
+    let heads = dir.join(HEADS);
+    let config = heads.join("config.json");
+    if !config.is_file() {
+        return Ok((model, Vec::new()));
+    }
+    let bad = |reason: String| ModelError::BadJson { path: config.clone(), reason };
+    let specs = read_specs(&read_json(&config)?).map_err(bad)?;
+    if specs.is_empty() {
+        return Ok((model, specs));
+    }
+    let expected: Vec<TensorInfo> = specs
+        .iter()
+        .enumerate()
+        .flat_map(|(index, spec)| {
+            TensorInfo::of_head(index, &spec.task, model.summary.hidden, spec.classes.len())
+        })
+        .collect();
+    let params = read_params(&heads.join("model.safetensors"), "", &expected, device)?;
+    for param in params {
+        model.params.push(param);
+    }
+    for spec in &specs {
+        model.heads.push(Head::over(&model.params, spec.clone())?);
+    }
+    Ok((model, specs))
+}
+
+fn read_specs(config: &Value) -> Result<Vec<HeadSpec>, String> {
+    match config.get("version").and_then(Value::as_u64) {
+        Some(HEADS_VERSION) => {}
+        Some(newer) if newer > HEADS_VERSION => {
+            return Err(format!(
+                "it is of version {newer}, written by a newer Frostline; this one knows version {HEADS_VERSION}"
+            ));
+        }
+        _ => return Err(format!("expected \"version\": {HEADS_VERSION}")),
+    }
+    let tasks = config.get("tasks").and_then(Value::as_array).ok_or("expected a list of tasks")?;
+    let mut specs: Vec<HeadSpec> = Vec::with_capacity(tasks.len());
+    for entry in tasks {
+        let task = entry.get("name").and_then(Value::as_str).ok_or("a task has no name")?;
+        let classes = entry.get("classes").and_then(Value::as_array);
+        let classes: Option<Vec<String>> = classes
+            .and_then(|classes| classes.iter().map(|class| class.as_str().map(str::to_owned)).collect());
+        let classes = classes.filter(|classes| !classes.is_empty());
+        let classes = classes.ok_or_else(|| format!("task \"{task}\" has no list of classes"))?;
+        if specs.iter().any(|spec| spec.task == task) {
+            return Err(format!("task \"{task}\" is there twice"));
+        }
+        specs.push(HeadSpec { task: task.to_owned(), classes });
+    }
+    Ok(specs)
+}

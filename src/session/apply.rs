@@ -1,0 +1,105 @@
+//! News into the state.
+
+use std::sync::Arc;
+
+use super::Session;
+use super::news::{Answer, News};
+use super::state::{Loadable, RunOutcome, Severity};
+
+impl Session {
+    pub(super) fn apply(&mut self, news: News) {
+        let state = &mut self.state;
+        match news {
+            News::Busy(busy) => state.busy = busy,
+            News::Notice(severity, text) => self.notify(severity, text),
+            News::Devices { list, chosen, cuda_missing } => {
+                (state.devices, state.device, state.cuda_missing) = (list, chosen, cuda_missing);
+                self.preview_plan();
+            }
+            News::Data { generation, answer } => {
+                // An answer to an earlier question is of no use any more.
+                if generation == self.data_generation {
+                    state.data = loaded(answer);
+                    self.preview_plan();
+                }
+            }
+            News::Model { generation, answer } => {
+                if generation == self.model_generation {
+                    state.model = loaded(answer);
+                    self.preview_plan();
+                }
+            }
+            News::Run(run) => {
+                state.run = Some(*run);
+                state.similarity = Loadable::Empty;
+                state.map = Loadable::Empty;
+                state.neighbours = Loadable::Empty;
+                state.prediction = Loadable::Empty;
+            }
+            News::Phase(phase) => {
+                if let Some(run) = &mut state.run {
+                    run.phase = phase;
+                }
+            }
+            News::Note(note) => {
+                if let Some(run) = &mut state.run {
+                    run.note = note;
+                }
+            }
+            News::Steps { points, pace } => {
+                if let Some(run) = &mut state.run {
+                    run.steps.extend(points);
+                    run.note.clear();
+                    (run.rows_per_second, run.seconds_left) = (pace.rows_per_second, pace.seconds_left);
+                }
+            }
+            News::Epoch(point) => {
+                if let Some(run) = &mut state.run {
+                    if point.best {
+                        run.epochs.iter_mut().for_each(|epoch| epoch.best = false);
+                    }
+                    run.epochs.push(point);
+                }
+            }
+            News::RunEnded { outcome, report } => self.end_run(outcome, report),
+            News::Evaluation(answer) => state.evaluation = loaded(answer),
+            News::Similarity(answer) => state.similarity = loaded(answer),
+            News::Map(answer) => state.map = loaded(answer),
+            News::Neighbours(answer) => state.neighbours = loaded(answer),
+            News::Prediction(answer) => state.prediction = loaded(answer),
+            News::Tokenized(answer) => state.tokenized = loaded(answer),
+            News::Export(answer) => state.export = loaded(answer),
+            News::Done => {
+                if let Some(worker) = &mut self.worker
+                    && !worker.stops.is_empty()
+                {
+                    worker.stops.remove(0);
+                }
+            }
+        }
+    }
+
+    fn end_run(&mut self, outcome: RunOutcome, report: Option<Arc<super::state::RunReport>>) {
+        let Some(run) = &mut self.state.run else { return };
+        let name = run.plan.name.clone();
+        run.note.clear();
+        run.seconds_left = None;
+        run.outcome = Some(outcome.clone());
+        run.report = report;
+        self.list_runs();
+        match outcome {
+            RunOutcome::Finished => self.notify(Severity::Success, format!("Run {name} is finished.")),
+            RunOutcome::Stopped { at_step } => {
+                self.notify(Severity::Info, format!("Run {name} was stopped at step {at_step}."));
+            }
+            RunOutcome::Failed(reason) => self.notify(Severity::Error, format!("Run {name} failed: {reason}")),
+        }
+    }
+}
+
+fn loaded<T>(answer: Answer<T>) -> Loadable<Arc<T>> {
+    match answer {
+        Ok(value) => Loadable::Ready(value),
+        Err(reason) => Loadable::Failed(reason),
+    }
+}

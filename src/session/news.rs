@@ -1,0 +1,89 @@
+//! What goes between a session and its worker thread: jobs in, news out. Plain data, both ways.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::state::{
+    Busy, DataMap, DataView, DeviceInfo, Evaluation, Neighbours, Prediction, RunOutcome, RunReport, RunView, Severity,
+    Similarity, Tokenized,
+};
+use crate::data::dataset::Split;
+use crate::data::mapping::Mapping;
+use crate::data::split::SplitRule;
+use crate::export::ExportReport;
+use crate::model::summary::ModelSummary;
+use crate::project::DataFile;
+use crate::train::metrics::{EpochPoint, StepPoint};
+use crate::train::plan::RunPlan;
+
+/// What is needed to read a project's data.
+#[derive(Clone, Debug)]
+pub(super) struct DataRequest {
+    pub files: Vec<DataFile>,
+    pub mapping: Option<Mapping>,
+    pub skip_bad_rows: bool,
+    pub rule: SplitRule,
+}
+
+/// Work for the worker.
+#[derive(Debug)]
+pub(super) enum Work {
+    FindDevices,
+    NameCuda(PathBuf),
+    SelectDevice(String),
+    LoadData { generation: u64, request: DataRequest },
+    LoadModel { generation: u64, path: PathBuf },
+    Train { plan: RunPlan, project_dir: PathBuf },
+    ShowRun { project_dir: PathBuf, name: String },
+    ForgetRun,
+    Evaluate(Split),
+    Similarity(Vec<String>),
+    Map { limit: usize },
+    Neighbours { row: usize, k: usize },
+    Predict(String),
+    Tokenize { text: String, max_length: usize },
+    Export(PathBuf),
+}
+
+/// A piece of work and the switch that stops it.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub work: Work,
+    pub stop: Arc<AtomicBool>,
+}
+
+/// How fast a run goes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pace {
+    pub rows_per_second: f64,
+    pub seconds_left: Option<f64>,
+}
+
+/// What became of a request.
+pub(super) type Answer<T> = Result<Arc<T>, String>;
+
+/// News for the session.
+#[derive(Debug)]
+pub(super) enum News {
+    Busy(Option<Busy>),
+    Notice(Severity, String),
+    Devices { list: Vec<DeviceInfo>, chosen: String, cuda_missing: Option<String> },
+    Data { generation: u64, answer: Answer<DataView> },
+    Model { generation: u64, answer: Answer<ModelSummary> },
+    Run(Box<RunView>),
+    Phase(usize),
+    Note(String),
+    Steps { points: Vec<StepPoint>, pace: Pace },
+    Epoch(EpochPoint),
+    RunEnded { outcome: RunOutcome, report: Option<Arc<RunReport>> },
+    Evaluation(Answer<Evaluation>),
+    Similarity(Answer<Similarity>),
+    Map(Answer<DataMap>),
+    Neighbours(Answer<Neighbours>),
+    Prediction(Answer<Prediction>),
+    Tokenized(Answer<Tokenized>),
+    Export(Answer<ExportReport>),
+    /// A job is done, however it went.
+    Done,
+}

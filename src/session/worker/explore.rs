@@ -1,0 +1,264 @@
+//! Measuring the shown run and looking at embeddings, before and after fine-tuning.
+
+use std::sync::atomic::AtomicBool;
+
+use rand::seq::SliceRandom;
+use rand::SeedableRng;
+use tch::Tensor;
+
+use super::super::state::{DataMap, Evaluation, Mistake, Neighbours, Prediction, Similarity, Tokenized};
+use super::load::rows_of;
+use super::{Failure, Mapped, Tuned, Worker};
+use crate::data::dataset::Split;
+use crate::explore::neighbours::{Labelled, nearest_to, probe};
+use crate::explore::projection::{movers, pca, procrustes};
+use crate::explore::similarity::cosine_matrix;
+use crate::explore::Embeddings;
+use crate::model::sentence::to_vec;
+use crate::model::Model;
+use crate::text::tokenizer::Tokenizer;
+use crate::train::evaluate::{answers, argmax, metrics, probabilities};
+use crate::train::metrics::Probe;
+use crate::train::plan::PlannedTask;
+use crate::train::rows::Rows;
+
+/// Neighbours that a probe asks.
+const PROBE_K: usize = 10;
+/// Biggest movers that are listed.
+const MOVERS: usize = 50;
+/// Training rows that a probe compares with.
+const PROBE_ROWS: usize = 5000;
+/// Rows of a map that was not drawn but is needed for neighbours.
+const SILENT_MAP: usize = 2000;
+
+impl Worker {
+    fn tuned(&self) -> Result<&Tuned, Failure> {
+        self.tuned.as_ref().ok_or_else(|| "there is no trained model yet: train one on the Schedule page".to_owned())
+    }
+
+    pub(super) fn evaluate(&mut self, split: Split, stop: &AtomicBool) -> Result<Evaluation, Failure> {
+        let dataset = self.dataset()?;
+        let (tasks, max_length) = {
+            let plan = &self.tuned()?.plan;
+            (plan.tasks.clone(), plan.recipe.max_length)
+        };
+        let tokens = self.tokens(max_length, stop)?;
+        self.busy(&format!("measuring on the {} rows", split.name()), None);
+        let tuned = self.tuned()?;
+        let which = dataset.rows_of(split);
+        if which.is_empty() {
+            return Err(format!("there are no {} rows", split.name()));
+        }
+        let rows = rows_of(&dataset, &tokens, &which, &tasks);
+        let said = answers(&tuned.model, &rows, stop, &mut |_| {}).map_err(|error| error.to_string())?;
+        let said = said.ok_or("stopped")?;
+        let mistakes = tasks
+            .iter()
+            .enumerate()
+            .map(|(task, planned)| mistakes(&which, &rows, task, planned, said.probabilities.get(task)))
+            .collect();
+        let probes = if split == Split::Train {
+            Vec::new()
+        } else {
+            let train_rows: Vec<usize> = sample(dataset.rows_of(Split::Train), PROBE_ROWS);
+            let train = rows_of(&dataset, &tokens, &train_rows, &tasks);
+            match answers(&tuned.model, &train, stop, &mut |_| {}).map_err(|error| error.to_string())? {
+                Some(answered) => {
+                    let train_embeddings = to_embeddings(&tuned.model, &answered.pooled)?;
+                    let eval_embeddings = to_embeddings(&tuned.model, &said.pooled)?;
+                    probes(&tasks, (&train_embeddings, &train), (&eval_embeddings, &rows))
+                }
+                None => Vec::new(),
+            }
+        };
+        Ok(Evaluation {
+            run: tuned.plan.name.clone(),
+            split,
+            tasks: metrics(&tuned.model, &rows, &said.probabilities),
+            mistakes,
+            probes,
+        })
+    }
+
+    pub(super) fn similarity(&mut self, texts: Vec<String>) -> Result<Similarity, Failure> {
+        if texts.len() < 2 {
+            return Err("type at least two sentences, one per line".into());
+        }
+        let base = self.base()?;
+        let length = base.model.summary.max_seq_length;
+        let before = cosine_matrix(&embed_texts(&base.model, &base.tokenizer, &texts, length)?);
+        let after = match &self.tuned {
+            Some(tuned) => {
+                let length = tuned.plan.recipe.max_length;
+                Some(cosine_matrix(&embed_texts(&tuned.model, &tuned.tokenizer, &texts, length)?))
+            }
+            None => None,
+        };
+        Ok(Similarity { texts, before, after })
+    }
+
+    pub(super) fn map(&mut self, limit: usize, stop: &AtomicBool) -> Result<DataMap, Failure> {
+        self.embed_sample(limit, stop)?;
+        let mapped = self.map.as_ref().ok_or("stopped")?;
+        let first = pca(&mapped.before);
+        let mut map = DataMap {
+            rows: mapped.rows.clone(),
+            before: first.points,
+            after: None,
+            explained: (first.explained, None),
+            movers: Vec::new(),
+            predicted: Vec::new(),
+        };
+        if let (Some(after), Some(tuned)) = (&mapped.after, &self.tuned) {
+            let second = pca(after);
+            let mut points = second.points;
+            procrustes(&map.before, &mut points);
+            map.after = Some(points);
+            map.explained.1 = Some(second.explained);
+            map.movers = movers(&mapped.before, after, MOVERS);
+            map.predicted = self.predicted(tuned, &mapped.rows, stop)?;
+        }
+        Ok(map)
+    }
+
+    /// Predicted class per task and row.
+    fn predicted(&self, tuned: &Tuned, which: &[usize], stop: &AtomicBool) -> Result<Vec<Vec<u32>>, Failure> {
+        let (Some((_, tokens)), Some(dataset)) = (&self.tokens, &self.data) else { return Ok(Vec::new()) };
+        let rows = rows_of(dataset, tokens, which, &tuned.plan.tasks);
+        let said = answers(&tuned.model, &rows, stop, &mut |_| {}).map_err(|error| error.to_string())?;
+        let Some(said) = said else { return Err("stopped".into()) };
+        let of = |(planned, p): (&PlannedTask, &Vec<f32>)| {
+            p.chunks(planned.classes.len().max(1)).map(|row| argmax(row) as u32).collect()
+        };
+        Ok(tuned.plan.tasks.iter().zip(&said.probabilities).map(of).collect())
+    }
+
+    /// Embeds a seeded sample of the rows with both weights, and keeps them for neighbours.
+    fn embed_sample(&mut self, limit: usize, stop: &AtomicBool) -> Result<(), Failure> {
+        let dataset = self.dataset()?;
+        let base_length = self.base()?.model.summary.max_seq_length;
+        let max_length = self.tuned.as_ref().map_or(base_length, |tuned| tuned.plan.recipe.max_length);
+        let tokens = self.tokens(max_length, stop)?;
+        let which = sample((0..dataset.rows()).collect(), limit.max(3));
+        let rows = rows_of(&dataset, &tokens, &which, &[]);
+        self.busy("encoding rows for the map", None);
+        let embed = |model: &Model| -> Result<Embeddings, Failure> {
+            let pooled = crate::train::cache::pooled(model, &rows, stop, &mut |_| {}).map_err(|e| e.to_string())?;
+            to_embeddings(model, &pooled.ok_or("stopped")?)
+        };
+        let before = embed(&self.base()?.model)?;
+        let after = self.tuned.as_ref().map(|tuned| embed(&tuned.model)).transpose()?;
+        self.map = Some(Mapped { rows: which, before, after });
+        Ok(())
+    }
+
+    pub(super) fn neighbours(&mut self, row: usize, k: usize, stop: &AtomicBool) -> Result<Neighbours, Failure> {
+        if self.map.is_none() {
+            self.embed_sample(SILENT_MAP, stop)?;
+        }
+        let dataset = self.dataset()?;
+        let text = [dataset.text(row).to_owned()];
+        let mapped = self.map.as_ref().ok_or("stopped")?;
+        let near = |model: &Model, tokenizer: &Tokenizer, length, embeddings: &Embeddings| -> Result<_, Failure> {
+            let query = embed_texts(model, tokenizer, &text, length)?;
+            let found = nearest_to(embeddings, query.row(0), k + 1);
+            let named = found.into_iter().filter_map(|(at, cosine)| Some((*mapped.rows.get(at)?, cosine)));
+            Ok(named.filter(|(other, _)| *other != row).take(k).collect::<Vec<_>>())
+        };
+        let base = self.base()?;
+        let before = near(&base.model, &base.tokenizer, base.model.summary.max_seq_length, &mapped.before)?;
+        let after = match (&self.tuned, &mapped.after) {
+            (Some(tuned), Some(after)) => {
+                Some(near(&tuned.model, &tuned.tokenizer, tuned.plan.recipe.max_length, after)?)
+            }
+            _ => None,
+        };
+        Ok(Neighbours { row, before, after })
+    }
+
+    pub(super) fn predict(&mut self, text: String) -> Result<Prediction, Failure> {
+        let tuned = self.tuned()?;
+        let tokens = tuned
+            .tokenizer
+            .encode(std::slice::from_ref(&text), tuned.plan.recipe.max_length, &|_, _| true)
+            .map_err(|error| error.to_string())?;
+        let said = || -> Result<Vec<Vec<f32>>, crate::model::ModelError> {
+            let outputs = tuned.model.infer(&tuned.model.batch(&[tokens.ids(0)])?)?;
+            probabilities(&tuned.model, &outputs.pooled)
+        };
+        let said = said().map_err(|error| error.to_string())?;
+        let of = |(planned, p): (&PlannedTask, Vec<f32>)| {
+            let mut classes: Vec<(String, f32)> = planned.classes.iter().cloned().zip(p).collect();
+            classes.sort_by(|a, b| b.1.total_cmp(&a.1));
+            (planned.name.clone(), classes)
+        };
+        let tasks = tuned.plan.tasks.iter().zip(said).map(of).collect();
+        Ok(Prediction { text, tasks })
+    }
+
+    pub(super) fn tokenize(&mut self, text: String, max_length: usize) -> Result<Tokenized, Failure> {
+        let base = self.base()?;
+        let length = max_length.min(base.model.summary.max_positions);
+        let tokens = base.tokenizer.tokens(&text).map_err(|error| error.to_string())?;
+        let embeddings = embed_texts(&base.model, &base.tokenizer, std::slice::from_ref(&text), length)?;
+        let truncated = tokens.len() > length;
+        Ok(Tokenized { text, tokens, truncated, embedding: embeddings.row(0).to_vec() })
+    }
+}
+
+/// Sentence embeddings of texts, as they are exported.
+pub(in crate::session) fn embed_texts(
+    model: &Model,
+    tokenizer: &Tokenizer,
+    texts: &[String],
+    max_length: usize,
+) -> Result<Embeddings, Failure> {
+    let length = max_length.min(model.summary.max_positions);
+    let tokens = tokenizer.encode(texts, length, &|_, _| true).map_err(|error| error.to_string())?;
+    let rows = Rows { tokens, labels: Vec::new() };
+    let never = AtomicBool::new(false);
+    let pooled = crate::train::cache::pooled(model, &rows, &never, &mut |_| {}).map_err(|error| error.to_string())?;
+    to_embeddings(model, &pooled.ok_or("stopped")?)
+}
+
+/// Pooled vectors `[rows, hidden]` to the embeddings that are exported.
+pub(in crate::session) fn to_embeddings(model: &Model, pooled: &Tensor) -> Result<Embeddings, Failure> {
+    let values = model.finish(pooled).and_then(|finished| to_vec(&finished)).map_err(|error| error.to_string())?;
+    Ok(Embeddings { values, dim: model.summary.hidden })
+}
+
+/// Both probes of every task.
+pub(super) fn probes(tasks: &[PlannedTask], train: (&Embeddings, &Rows), eval: (&Embeddings, &Rows)) -> Vec<Probe> {
+    let of = |(index, task): (usize, &PlannedTask)| {
+        let train = Labelled { embeddings: train.0, labels: train.1.labels.get(index)? };
+        let eval = Labelled { embeddings: eval.0, labels: eval.1.labels.get(index)? };
+        probe(&task.name, train, eval, task.classes.len(), PROBE_K)
+    };
+    tasks.iter().enumerate().filter_map(of).collect()
+}
+
+fn mistakes(which: &[usize], rows: &Rows, task: usize, planned: &PlannedTask, p: Option<&Vec<f32>>) -> Vec<Mistake> {
+    let (Some(p), Some(labels)) = (p, rows.labels.get(task)) else { return Vec::new() };
+    let mut found = Vec::new();
+    for ((row, label), p) in which.iter().zip(labels).zip(p.chunks(planned.classes.len().max(1))) {
+        let Some(label) = label else { continue };
+        let predicted = argmax(p);
+        if predicted != *label as usize {
+            let confidence = p.get(predicted).copied().unwrap_or(0.0);
+            found.push(Mistake { row: *row, label: *label, predicted: predicted as u32, confidence });
+        }
+    }
+    found.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    found
+}
+
+/// At most `limit` of the rows, always the same ones, in order.
+fn sample(mut rows: Vec<usize>, limit: usize) -> Vec<usize> {
+    if rows.len() > limit {
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(0);
+        rows.shuffle(&mut rng);
+        rows.truncate(limit);
+        rows.sort_unstable();
+    }
+    rows
+}

@@ -1,0 +1,124 @@
+//! Files to a data set, a folder to a model, both to rows of ids.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::super::news::DataRequest;
+use super::super::state::{DataView, FilePreview};
+use super::{Base, Failure, Worker, stopped};
+use crate::data::assemble::assemble;
+use crate::data::card::DataCard;
+use crate::data::dataset::{Dataset, Split};
+use crate::data::read::{OnProblem, ReadOptions, read_table};
+use crate::data::table::Table;
+use crate::model::Model;
+use crate::model::summary::ModelSummary;
+use crate::text::token_set::TokenSet;
+use crate::text::tokenizer::Tokenizer;
+use crate::train::plan::PlannedTask;
+use crate::train::rows::Rows;
+
+/// Records of a file that the preview shows.
+const HEAD: usize = 100;
+
+impl Worker {
+    pub(super) fn load_data(&mut self, request: &DataRequest, stop: &AtomicBool) -> Result<DataView, Failure> {
+        (self.data, self.tokens, self.map) = (None, None, None);
+        let on_problem = if request.skip_bad_rows { OnProblem::Skip } else { OnProblem::Stop };
+        let options = ReadOptions { on_problem, ..ReadOptions::default() };
+        let mut tables: Vec<(Table, Option<Split>)> = Vec::new();
+        for file in &request.files {
+            let name = file.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            self.busy(&format!("reading {name}"), None);
+            let table = read_table(&file.path, &options, &|_, _| !stopped(stop)).map_err(|error| error.to_string())?;
+            tables.push((table, file.split));
+        }
+        self.busy("looking through the rows", None);
+        let assembled = assemble(&tables, request.mapping.as_ref(), &request.rule);
+        let (dataset, mapping, split_note) = assembled.map_err(|error| error.to_string())?;
+        let files = tables.iter().map(|(table, split)| preview(table, *split)).collect();
+        drop(tables);
+        let card = DataCard::of(&dataset);
+        let dataset = Arc::new(dataset);
+        self.data = Some(dataset.clone());
+        Ok(DataView { files, mapping, dataset, card, split_note })
+    }
+
+    pub(super) fn load_model(&mut self, path: PathBuf) -> Result<ModelSummary, Failure> {
+        (self.base, self.tokens, self.map) = (None, None, None);
+        self.busy("loading the model", None);
+        let (model, tokenizer) = self.open_model(&path)?;
+        let summary = model.summary.clone();
+        self.base = Some(Base { path, model, tokenizer });
+        Ok(summary)
+    }
+
+    /// A model and the tokeniser beside it, checked to fit each other.
+    pub(super) fn open_model(&self, path: &Path) -> Result<(Model, Tokenizer), Failure> {
+        let model = Model::load(path, self.device).map_err(|error| error.to_string())?;
+        let tokenizer = Tokenizer::load(path).map_err(|error| error.to_string())?;
+        tokenizer.check_fits(model.summary.vocab_size).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok((model, tokenizer))
+    }
+
+    pub(super) fn dataset(&self) -> Result<Arc<Dataset>, Failure> {
+        self.data.clone().ok_or_else(|| "there is no data yet: open labelled files on the Data page".to_owned())
+    }
+
+    pub(super) fn base(&self) -> Result<&Base, Failure> {
+        self.base.as_ref().ok_or_else(|| "there is no model yet: choose one on the Model page".to_owned())
+    }
+
+    /// Ids of all rows of the data, cut at `max_length`: made once.
+    pub(super) fn tokens(&mut self, max_length: usize, stop: &AtomicBool) -> Result<Arc<TokenSet>, Failure> {
+        if let Some((length, tokens)) = &self.tokens
+            && *length == max_length
+        {
+            return Ok(tokens.clone());
+        }
+        let dataset = self.dataset()?;
+        self.busy("cutting texts into tokens", None);
+        let texts: Vec<&str> = (0..dataset.rows()).map(|row| dataset.text(row)).collect();
+        let tokenizer = &self.base()?.tokenizer;
+        let tokens = tokenizer.encode(&texts, max_length, &|_, _| !stopped(stop)).map_err(|error| error.to_string())?;
+        let tokens = Arc::new(tokens);
+        self.tokens = Some((max_length, tokens.clone()));
+        Ok(tokens)
+    }
+}
+
+/// Rows of a data set as a model of these tasks reads them: labels by the plan's class names. A class that the
+/// plan does not know is no label.
+pub(super) fn rows_of(dataset: &Dataset, tokens: &TokenSet, which: &[usize], tasks: &[PlannedTask]) -> Rows {
+    let mut set = TokenSet::with_capacity(which.len());
+    for row in which {
+        let full = tokens.full_lengths().get(*row).map_or(0, |length| *length as usize);
+        set.push(tokens.ids(*row), full);
+    }
+    let labels = tasks.iter().map(|planned| {
+        let Some(task) = dataset.tasks.iter().find(|task| task.name == planned.name) else {
+            return vec![None; which.len()];
+        };
+        let index = |class: &String| planned.classes.iter().position(|known| known == class).map(|at| at as u32);
+        let known: Vec<Option<u32>> = task.classes.iter().map(index).collect();
+        let label = |row: &usize| {
+            let label = task.labels.get(*row).copied().flatten()?;
+            known.get(label as usize).copied().flatten()
+        };
+        which.iter().map(label).collect()
+    });
+    Rows { labels: labels.collect(), tokens: set }
+}
+
+fn preview(table: &Table, split: Option<Split>) -> FilePreview {
+    let cell = |row: usize| table.columns.iter().map(|column| column.cells.get(row).map(str::to_owned)).collect();
+    FilePreview {
+        facts: table.facts.clone(),
+        split: split.or_else(|| crate::data::split::split_of_name(&table.facts.path)),
+        rows: table.rows(),
+        columns: table.column_names(),
+        head: (0..table.rows().min(HEAD)).map(cell).collect(),
+        problems: table.problems.clone(),
+    }
+}

@@ -1,0 +1,245 @@
+//! The worker thread: it owns every tensor, takes jobs in order, and reports what comes of them.
+//!
+//! A job that panics becomes a notice (a run becomes failed), and the thread goes on with what it had.
+
+mod explore;
+mod load;
+mod train;
+
+pub(super) use explore::to_embeddings;
+pub(super) use train::open_run;
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use tch::Device;
+
+use super::news::{Job, News, Work};
+use super::outbox::{Outbox, Wake};
+use super::state::{Busy, DeviceInfo, RunOutcome, Severity};
+use crate::data::dataset::Dataset;
+use crate::explore::Embeddings;
+use crate::model::Model;
+use crate::model::device::{self, Devices};
+use crate::project::settings::Settings;
+use crate::text::token_set::TokenSet;
+use crate::text::tokenizer::Tokenizer;
+use crate::train::plan::RunPlan;
+use crate::train::report::RunReport;
+
+/// How often news that found no room is offered again while there is no job.
+const RETRY: Duration = Duration::from_millis(30);
+
+/// Starts the thread. It ends when the queue's sender is gone.
+pub(super) fn spawn(queue: Receiver<Job>, news: Sender<News>, wake: Wake) {
+    let run = move || Worker::new(Outbox::new(news, wake)).run(&queue);
+    let spawned = std::thread::Builder::new().name("frostline-worker".into()).spawn(run);
+    if let Err(error) = spawned {
+        // The session finds its queue closed and says so.
+        tracing::error!("the worker thread could not be started: {error}");
+    }
+}
+
+/// The pretrained model with its tokeniser.
+struct Base {
+    path: PathBuf,
+    model: Model,
+    tokenizer: Tokenizer,
+}
+
+/// The model of the shown run.
+struct Tuned {
+    plan: Arc<RunPlan>,
+    model: Model,
+    tokenizer: Tokenizer,
+    report: Arc<RunReport>,
+    outcome: RunOutcome,
+}
+
+/// Embeddings of the rows of the map.
+struct Mapped {
+    rows: Vec<usize>,
+    before: Embeddings,
+    after: Option<Embeddings>,
+}
+
+/// The thread's possessions.
+struct Worker {
+    outbox: Outbox,
+    devices: Devices,
+    device: Device,
+    data: Option<Arc<Dataset>>,
+    base: Option<Base>,
+    /// Ids of all rows of `data`, by the maximum length they were cut at.
+    tokens: Option<(usize, Arc<TokenSet>)>,
+    tuned: Option<Tuned>,
+    map: Option<Mapped>,
+}
+
+/// Why a job gave no answer: a sentence.
+type Failure = String;
+
+impl Worker {
+    fn new(outbox: Outbox) -> Self {
+        Self {
+            outbox,
+            devices: Devices { list: Vec::new(), cuda_missing: None },
+            device: Device::Cpu,
+            data: None,
+            base: None,
+            tokens: None,
+            tuned: None,
+            map: None,
+        }
+    }
+
+    fn run(mut self, queue: &Receiver<Job>) {
+        loop {
+            match queue.recv_timeout(RETRY) {
+                Ok(job) => self.carry_out(job),
+                Err(RecvTimeoutError::Timeout) => {
+                    if self.outbox.flush() {
+                        // Nothing waits: sleep until there is a job.
+                        match queue.recv() {
+                            Ok(job) => self.carry_out(job),
+                            Err(_) => return,
+                        }
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn carry_out(&mut self, job: Job) {
+        let trains = matches!(job.work, Work::Train { .. });
+        let done = catch_unwind(AssertUnwindSafe(|| self.work(job.work, &job.stop)));
+        if let Err(panic) = done {
+            let reason = format!("an unexpected fault in the program: {}", words(panic.as_ref()));
+            tracing::error!("a job panicked: {reason}");
+            if trains {
+                self.outbox.post(News::RunEnded { outcome: RunOutcome::Failed(reason), report: None });
+            } else {
+                self.outbox.post(News::Notice(Severity::Error, format!("That did not work: {reason}.")));
+            }
+        }
+        self.outbox.post(News::Busy(None));
+        self.outbox.post(News::Done);
+    }
+
+    fn work(&mut self, work: Work, stop: &AtomicBool) {
+        match work {
+            Work::FindDevices => self.find_devices(),
+            Work::NameCuda(folder) => self.name_cuda(folder),
+            Work::SelectDevice(key) => self.select_device(&key),
+            Work::LoadData { generation, request } => {
+                let answer = self.load_data(&request, stop).map(Arc::new);
+                self.outbox.post(News::Data { generation, answer });
+            }
+            Work::LoadModel { generation, path } => {
+                let answer = self.load_model(path).map(Arc::new);
+                self.outbox.post(News::Model { generation, answer });
+            }
+            Work::Train { plan, project_dir } => self.train(plan, project_dir, stop),
+            Work::ShowRun { project_dir, name } => {
+                if let Err(reason) = self.show_run(&project_dir, &name) {
+                    self.outbox.post(News::Notice(Severity::Error, reason));
+                }
+            }
+            Work::ForgetRun => (self.tuned, self.map) = (None, None),
+            Work::Evaluate(split) => {
+                let answer = self.evaluate(split, stop).map(Arc::new);
+                self.outbox.post(News::Evaluation(answer));
+            }
+            Work::Similarity(texts) => {
+                let answer = self.similarity(texts).map(Arc::new);
+                self.outbox.post(News::Similarity(answer));
+            }
+            Work::Map { limit } => {
+                let answer = self.map(limit, stop).map(Arc::new);
+                self.outbox.post(News::Map(answer));
+            }
+            Work::Neighbours { row, k } => {
+                let answer = self.neighbours(row, k, stop).map(Arc::new);
+                self.outbox.post(News::Neighbours(answer));
+            }
+            Work::Predict(text) => {
+                let answer = self.predict(text).map(Arc::new);
+                self.outbox.post(News::Prediction(answer));
+            }
+            Work::Tokenize { text, max_length } => {
+                let answer = self.tokenize(text, max_length).map(Arc::new);
+                self.outbox.post(News::Tokenized(answer));
+            }
+            Work::Export(to) => {
+                let answer = self.export(&to).map(Arc::new);
+                self.outbox.post(News::Export(answer));
+            }
+        }
+    }
+
+    fn busy(&mut self, what: &str, fraction: Option<f32>) {
+        self.outbox.post(News::Busy(Some(Busy { what: what.to_owned(), fraction })));
+    }
+
+    fn find_devices(&mut self) {
+        let settings = Settings::load().0;
+        self.devices = device::find(settings.cuda_dir.as_deref());
+        self.report_devices();
+    }
+
+    fn report_devices(&mut self) {
+        let info = |(key, name): &(String, String)| DeviceInfo { key: key.clone(), name: name.clone() };
+        let chosen = match self.device {
+            Device::Cuda(index) => format!("cuda:{index}"),
+            _ => "cpu".to_owned(),
+        };
+        let list = self.devices.list.iter().map(info).collect();
+        let cuda_missing = self.devices.cuda_missing.clone();
+        self.outbox.post(News::Devices { list, chosen, cuda_missing });
+    }
+
+    /// libtorch looks for CUDA once, at its first tensor; so the folder is written down for the next start.
+    fn name_cuda(&mut self, folder: PathBuf) {
+        let mut settings = Settings::load().0;
+        let text = format!("Start Frostline again to use CUDA from {}.", folder.display());
+        settings.cuda_dir = Some(folder);
+        let (severity, text) = match settings.save() {
+            Ok(()) => (Severity::Info, text),
+            Err(error) => (Severity::Error, error.to_string()),
+        };
+        self.outbox.post(News::Notice(severity, text));
+    }
+
+    fn select_device(&mut self, key: &str) {
+        match device::parse(key, &self.devices) {
+            Ok(device) => {
+                self.device = device;
+                (self.tuned, self.map) = (None, None);
+                if let Some(path) = self.base.take().map(|base| base.path)
+                    && let Err(reason) = self.load_model(path)
+                {
+                    self.outbox.post(News::Notice(Severity::Error, reason));
+                }
+            }
+            Err(reason) => self.outbox.post(News::Notice(Severity::Error, reason)),
+        }
+        self.report_devices();
+    }
+}
+
+/// True once the user asked to stop.
+fn stopped(stop: &AtomicBool) -> bool {
+    stop.load(Ordering::Relaxed)
+}
+
+/// What a panic said.
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no reason given".into())
+}

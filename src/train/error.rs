@@ -1,0 +1,39 @@
+//! Why training could not start or go on, in words for the user.
+
+use thiserror::Error;
+
+use crate::model::ModelError;
+use crate::train::plan::PlanError;
+
+/// Training could not start or go on.
+#[derive(Debug, Error)]
+pub enum TrainError {
+    /// The plan makes no sense.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The model or libtorch refused.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The loss is no longer a number.
+    #[error(
+        "the loss of task \"{task}\" became {value} at step {step}, so training stopped before the weights were spoilt. \
+         Lower the learning rate, or switch clipping on"
+    )]
+    NotFinite {
+        /// The task.
+        task: String,
+        /// What it was.
+        value: f64,
+        /// The step, from 1.
+        step: usize,
+    },
+    /// The data and the plan disagree.
+    #[error("{0}")]
+    Unfit(String),
+}
+
+impl From<tch::TchError> for TrainError {
+    fn from(error: tch::TchError) -> Self {
+        Self::Model(ModelError::Torch(error))
+    }
+}

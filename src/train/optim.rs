@@ -1,0 +1,206 @@
+//! Adam, `AdamW` and clipping by the global norm, equal to `torch.optim` step by step.
+//!
+//! The state of a parameter is made when its first gradient arrives and waits while it is frozen; a parameter
+//! without a gradient is skipped wholly, as PyTorch skips one whose gradient is `None`. On the CPU an update is
+//! one pass over parameter, gradient and both moments; elsewhere it is tensor operations.
+
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+use tch::{Device, Kind, Tensor};
+
+use super::preset::OptimizerKind;
+use crate::model::ModelError;
+
+const BETA1: f64 = 0.9;
+const BETA2: f64 = 0.999;
+/// Added after the square root of the bias-corrected second moment.
+const EPS: f64 = 1e-8;
+/// Added to the norm before dividing by it, as `torch.nn.utils.clip_grad_norm_` does.
+const CLIP_EPS: f64 = 1e-6;
+/// Values a thread takes at a time: small enough that a chunk of all four arrays stays in its cache.
+const CHUNK: usize = 1 << 15;
+/// First moments below this are 0: denormal numbers would slow every later step.
+const FLUSH: f32 = 1e-36;
+
+/// One parameter's part in a step.
+#[derive(Debug)]
+pub struct Update {
+    /// Index of the parameter: its state is kept by it.
+    pub index: usize,
+    /// The parameter.
+    pub param: Tensor,
+    /// Its gradient.
+    pub grad: Tensor,
+    /// Rate of this step.
+    pub lr: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+}
+
+/// Moments and step count of one parameter.
+#[derive(Debug)]
+struct State {
+    first: Tensor,
+    second: Tensor,
+    steps: i32,
+}
+
+/// The optimiser: a rule, and a state per parameter that ever had a gradient.
+#[derive(Debug)]
+pub struct Optimizer {
+    kind: OptimizerKind,
+    states: HashMap<usize, State>,
+}
+
+impl Optimizer {
+    /// Without any state yet.
+    #[must_use]
+    pub fn new(kind: OptimizerKind) -> Self {
+        Self { kind, states: HashMap::new() }
+    }
+
+    /// Updates every parameter, with gradients scaled by `scale` (see [`clip_factor`]).
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn step(&mut self, updates: &[Update], scale: f64) -> Result<(), ModelError> {
+        let _guard = tch::no_grad_guard();
+        for update in updates {
+            if !self.states.contains_key(&update.index) {
+                let (first, second) = (update.param.f_zeros_like()?, update.param.f_zeros_like()?);
+                self.states.insert(update.index, State { first, second, steps: 0 });
+            }
+            let Some(state) = self.states.get_mut(&update.index) else { continue };
+            state.steps += 1;
+            let decay = match self.kind {
+                OptimizerKind::Adam => 0.0,
+                OptimizerKind::AdamW => update.weight_decay,
+            };
+            let correction2 = (1.0 - BETA2.powi(state.steps)).sqrt();
+            let factors = Factors {
+                keep: 1.0 - update.lr * decay,
+                step: update.lr / (1.0 - BETA1.powi(state.steps)),
+                correction2,
+                scale,
+            };
+            match update.param.device() {
+                Device::Cpu => adam_on_cpu(update, state, &factors)?,
+                _ => adam_with_tensors(update, state, &factors)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Scalars of one parameter's update.
+struct Factors {
+    /// What decoupled decay leaves of a parameter.
+    keep: f64,
+    /// Rate over the first moment's bias correction.
+    step: f64,
+    /// Square root of the second moment's bias correction.
+    correction2: f64,
+    /// Clipping.
+    scale: f64,
+}
+
+fn adam_on_cpu(update: &Update, state: &mut State, factors: &Factors) -> Result<(), ModelError> {
+    let grad = update.grad.f_contiguous()?;
+    let (keep, step) = (factors.keep as f32, factors.step as f32);
+    let (correction, scale) = (factors.correction2 as f32, factors.scale as f32);
+    let (beta2, left1, left2) = (BETA2 as f32, (1.0 - BETA1) as f32, (1.0 - BETA2) as f32);
+    let eps = EPS as f32;
+    let mut param = update.param.shallow_clone();
+    let (p, g) = (values_mut(&mut param)?, values(&grad)?);
+    let (m, v) = (values_mut(&mut state.first)?, values_mut(&mut state.second)?);
+    if p.len() != g.len() {
+        return Err(ModelError::Unfit(format!("a gradient of {} values for {} parameters", g.len(), p.len())));
+    }
+    let chunk = |p: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32]| {
+        for (((p, g), m), v) in p.iter_mut().zip(g).zip(m).zip(v) {
+            let g = g * scale;
+            let first = *m + (g - *m) * left1;
+            *m = if first.abs() < FLUSH { 0.0 } else { first };
+            *v = *v * beta2 + g * g * left2;
+            *p = *p * keep - step * *m / (v.sqrt() / correction + eps);
+        }
+    };
+    if p.len() <= CHUNK {
+        chunk(p, g, m, v);
+    } else {
+        p.par_chunks_mut(CHUNK)
+            .zip(g.par_chunks(CHUNK))
+            .zip(m.par_chunks_mut(CHUNK))
+            .zip(v.par_chunks_mut(CHUNK))
+            .for_each(|(((p, g), m), v)| chunk(p, g, m, v));
+    }
+    Ok(())
+}
+
+fn adam_with_tensors(update: &Update, state: &mut State, factors: &Factors) -> Result<(), ModelError> {
+    let grad = update.grad.f_mul_scalar(factors.scale)?;
+    let mut param = update.param.shallow_clone();
+    if factors.keep < 1.0 {
+        let _ = param.f_mul_scalar_(factors.keep)?;
+    }
+    let _ = state.first.f_lerp_(&grad, 1.0 - BETA1)?;
+    let _ = state.second.f_mul_scalar_(BETA2)?.f_add_(&grad.f_square()?.f_mul_scalar_(1.0 - BETA2)?)?;
+    let denominator = state.second.f_sqrt()?.f_div_scalar_(factors.correction2)?.f_add_scalar_(EPS)?;
+    let _ = param.f_add_(&state.first.f_div(&denominator)?.f_mul_scalar_(-factors.step)?)?;
+    Ok(())
+}
+
+/// The 2-norm of all gradients together.
+///
+/// # Errors
+/// When libtorch refuses.
+pub fn global_norm(updates: &[Update]) -> Result<f64, ModelError> {
+    let _guard = tch::no_grad_guard();
+    let mut sum = 0.0;
+    for update in updates {
+        sum += match update.grad.device() {
+            Device::Cpu => {
+                let grad = update.grad.f_contiguous()?;
+                let squares = |chunk: &[f32]| chunk.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>();
+                // Collected in order before they are added, so that the sum does not depend on the threads.
+                let parts: Vec<f64> = values(&grad)?.par_chunks(CHUNK).map(squares).collect();
+                parts.iter().sum::<f64>()
+            }
+            _ => update.grad.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?,
+        };
+    }
+    Ok(sum.sqrt())
+}
+
+/// What gradients of this norm are multiplied by, so that they are not longer than `max_norm`.
+#[must_use]
+pub fn clip_factor(norm: f64, max_norm: Option<f64>) -> f64 {
+    max_norm.map_or(1.0, |max| (max / (norm + CLIP_EPS)).min(1.0))
+}
+
+/// Whether weight decay applies to a tensor: not to biases and not to the gains of norms.
+#[must_use]
+pub fn decays(name: &str, shape: &[i64]) -> bool {
+    shape.len() > 1 && !name.ends_with("bias")
+}
+
+fn check(tensor: &Tensor) -> Result<(), ModelError> {
+    let fits = tensor.f_kind()? == Kind::Float && tensor.is_contiguous() && tensor.device() == Device::Cpu;
+    if fits { Ok(()) } else { Err(ModelError::Unfit("a parameter is not contiguous float32 in memory".into())) }
+}
+
+#[expect(unsafe_code, reason = "a view of a tensor's own memory, checked to be contiguous float32 on the CPU")]
+fn values(tensor: &Tensor) -> Result<&[f32], ModelError> {
+    check(tensor)?;
+    // SAFETY: checked above; the tensor outlives the view, and nothing writes to it meanwhile.
+    Ok(unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast::<f32>(), tensor.numel()) })
+}
+
+#[expect(unsafe_code, reason = "a view of a tensor's own memory, checked to be contiguous float32 on the CPU")]
+fn values_mut(tensor: &mut Tensor) -> Result<&mut [f32], ModelError> {
+    check(tensor)?;
+    // SAFETY: checked above; parameter, gradient and moments never share memory, and the worker thread alone
+    // holds them while the view lives.
+    Ok(unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast::<f32>(), tensor.numel()) })
+}

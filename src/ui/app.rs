@@ -1,0 +1,413 @@
+//! The app: owns the session, the prefs and what each page remembers; draws a frame and carries out what was
+//! asked for in it. The only place of the window that sends commands.
+
+use std::path::{Path, PathBuf};
+
+use eframe::egui;
+use egui::{Context, Ui, ViewportCommand};
+
+use super::actions::{Action, Actions, Page};
+use super::dialogs::{self, Answer, Dialogs, Question};
+use super::modals::{self, Modal, Verdict};
+use super::panels::{self, Views};
+use super::prefs::Prefs;
+use super::{drops, shell, theme};
+use crate::session::Session;
+use crate::session::command::{Command, Edit};
+use crate::session::state::{Notice, Severity, State};
+
+/// What the app is told about the place where it runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// Folder of the model that comes with the app, when it is there.
+    pub default_model: Option<PathBuf>,
+    /// Folder of the demo project, when it is there.
+    pub demo: Option<PathBuf>,
+    /// Version and place of libtorch, for the diagnostics.
+    pub libtorch: String,
+}
+
+/// The window's content.
+pub struct App {
+    session: Session,
+    environment: Environment,
+    dialogs: Dialogs,
+    prefs: Prefs,
+    kept_prefs: Prefs,
+    keep_prefs: Box<dyn FnMut(&Prefs)>,
+    page: Page,
+    views: Views,
+    actions: Actions,
+    notices: Vec<Notice>,
+    notices_so_far: u64,
+    modal: Option<Modal>,
+    after_save: Option<Action>,
+    device_restored: bool,
+    may_close: bool,
+}
+
+/// Notices of the window itself are told from the session's by this bit.
+const OWN_NOTICE: u64 = 1 << 63;
+
+impl App {
+    /// An app on a context, which it gives its look.
+    #[must_use]
+    pub fn new(
+        ctx: &Context,
+        session: Session,
+        prefs: Prefs,
+        dialogs: Dialogs,
+        environment: Environment,
+    ) -> Self {
+        theme::apply(ctx);
+        ctx.set_theme(prefs.theme);
+        ctx.set_zoom_factor(prefs.zoom);
+        Self {
+            session,
+            environment,
+            dialogs,
+            kept_prefs: prefs.clone(),
+            prefs,
+            keep_prefs: Box::new(|_| {}),
+            page: Page::default(),
+            views: Views::default(),
+            actions: Actions::default(),
+            notices: Vec::new(),
+            notices_so_far: 0,
+            modal: None,
+            after_save: None,
+            device_restored: false,
+            may_close: false,
+        }
+    }
+
+    /// Where prefs go when they change.
+    #[must_use]
+    pub fn keeping_prefs(mut self, keep: impl FnMut(&Prefs) + 'static) -> Self {
+        self.keep_prefs = Box::new(keep);
+        self
+    }
+
+    /// Asks for something as if a button had been pressed.
+    pub fn ask(&mut self, action: impl Into<Action>) {
+        self.actions.send(action);
+    }
+
+    /// The page that is shown.
+    #[must_use]
+    pub const fn page(&self) -> Page {
+        self.page
+    }
+
+    /// What the session knows.
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        self.session.state()
+    }
+
+    /// What the window remembers.
+    #[must_use]
+    pub const fn prefs(&self) -> &Prefs {
+        &self.prefs
+    }
+
+    /// One frame: news in, drawing, wishes out.
+    pub fn frame_ui(&mut self, ui: &mut Ui) {
+        let ctx = ui.ctx().clone();
+        self.session.poll();
+        self.take_answer(&ctx);
+        self.follow_session();
+        self.shortcuts(&ctx);
+        drops::take(&ctx, self.session.state(), &mut self.actions);
+        self.close_request(&ctx);
+
+        let state = self.session.state();
+        let actions = &mut self.actions;
+        shell::top_bar_ui(ui, state, &self.prefs, actions);
+        shell::status_bar_ui(ui, state, actions);
+        shell::rail_ui(ui, state, self.page, actions);
+        shell::notices_ui(ui, state.notices.iter().chain(&self.notices), actions);
+        shell::page_frame(ui).show(ui, |ui| {
+            panels::page_ui(ui, self.page, state, &mut self.views, &self.prefs, &self.environment, actions);
+        });
+        drops::hint_ui(&ctx);
+        self.modal_ui(&ctx);
+
+        for action in self.actions.take() {
+            self.carry_out(action, &ctx);
+        }
+        self.keep_changed_prefs(&ctx);
+    }
+
+    /// What follows from news: the project is remembered, and what waited for it to be saved is done.
+    fn follow_session(&mut self) {
+        let state = self.session.state();
+        if let Some(dir) = &state.dir {
+            self.prefs.remember(dir);
+        }
+        if !state.dirty
+            && let Some(action) = self.after_save.take()
+        {
+            self.actions.send(action);
+        }
+        if !self.device_restored && !state.devices.is_empty() {
+            self.device_restored = true;
+            if let Some(device) = &self.prefs.device
+                && *device != state.device
+                && state.devices.iter().any(|known| known.key == *device)
+            {
+                self.actions.send(Command::SelectDevice(device.clone()));
+            }
+        }
+    }
+
+    fn shortcuts(&mut self, ctx: &Context) {
+        if self.modal.is_some() {
+            return;
+        }
+        let typing = ctx.text_edit_focused();
+        for action in Action::with_shortcut() {
+            // A text field has its own undo.
+            if typing && matches!(action, Action::Undo | Action::Redo) {
+                continue;
+            }
+            let Some(shortcut) = action.shortcut() else { continue };
+            if ctx.input_mut(|input| input.consume_shortcut(&shortcut)) {
+                self.actions.send(action);
+            }
+        }
+    }
+
+    fn close_request(&mut self, ctx: &Context) {
+        let asked = ctx.input(|input| input.viewport().close_requested());
+        let state = self.session.state();
+        if asked && !self.may_close && (state.dirty || state.is_training()) {
+            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+            self.actions.send(Action::Quit);
+        }
+    }
+
+    fn modal_ui(&mut self, ctx: &Context) {
+        let Some(modal) = &mut self.modal else { return };
+        let Some(verdict) = modals::modal_ui(ctx, modal, self.session.state(), &self.environment) else {
+            return;
+        };
+        let modal = self.modal.take();
+        match (modal, verdict) {
+            (Some(Modal::Leave(action)), Verdict::Save) => {
+                self.after_save = Some(action);
+                self.actions.send(Action::SaveProject);
+            }
+            (Some(Modal::Leave(action)), Verdict::Go) => self.leave(action, ctx),
+            (Some(Modal::TypePath { question, path }), Verdict::Go) => {
+                self.use_paths(question, vec![PathBuf::from(path.trim())]);
+            }
+            _ => {}
+        }
+    }
+
+    fn carry_out(&mut self, action: Action, ctx: &Context) {
+        if let Err(reason) = action.enabled(self.session.state()) {
+            let reason = reason.to_owned();
+            self.notify(Severity::Info, reason);
+            return;
+        }
+        match action {
+            Action::OpenData => self.dialogs.ask(Question::DataFiles, ctx),
+            Action::AddData => self.dialogs.ask(Question::MoreDataFiles, ctx),
+            Action::OpenModel => self.dialogs.ask(Question::ModelFolder, ctx),
+            Action::SaveProject if self.session.state().dir.is_some() => {
+                self.session.send(Command::SaveProject(None));
+            }
+            Action::SaveProject | Action::SaveProjectAs => self.dialogs.ask(Question::SaveFolder, ctx),
+            Action::Export => self.dialogs.ask(Question::ExportFolder, ctx),
+            Action::FindCuda => self.dialogs.ask(Question::CudaFolder, ctx),
+            Action::SaveFile { name, bytes } => self.dialogs.ask(Question::NewFile { name, bytes }, ctx),
+            Action::UseDefaultModel => match self.environment.default_model.clone() {
+                Some(folder) => self.session.send(Command::Edit(Edit::SetModel(folder))),
+                None => self.notify(
+                    Severity::Warning,
+                    "The default model is not installed: run `cargo xtask setup`, or open a model folder",
+                ),
+            },
+            Action::Undo => self.session.send(Command::Undo),
+            Action::Redo => self.session.send(Command::Redo),
+            Action::Train => {
+                self.page = Page::Train;
+                self.session.send(Command::Train { name: None });
+            }
+            Action::Stop => self.session.send(Command::Stop),
+            Action::Evaluate(split) => {
+                self.page = Page::Evaluate;
+                self.session.send(Command::Evaluate(split));
+            }
+            Action::GoTo(page) => self.page = page,
+            Action::ToggleTheme => {
+                let other =
+                    if ctx.theme() == egui::Theme::Dark { egui::Theme::Light } else { egui::Theme::Dark };
+                ctx.set_theme(other);
+            }
+            Action::SetTheme(preference) => ctx.set_theme(preference),
+            Action::SetZoom(factor) => ctx.set_zoom_factor(factor.clamp(0.5, 3.0)),
+            Action::ZoomIn => egui::gui_zoom::zoom_in(ctx),
+            Action::ZoomOut => egui::gui_zoom::zoom_out(ctx),
+            Action::ZoomReset => ctx.set_zoom_factor(1.0),
+            Action::About => self.modal = Some(Modal::About),
+            Action::ShowFolder(folder) => {
+                if let Err(error) = dialogs::show_folder(&folder) {
+                    self.notify(
+                        Severity::Warning,
+                        format!("No file manager opened ({error}): {}", folder.display()),
+                    );
+                }
+            }
+            Action::OpenProject
+            | Action::NewProject
+            | Action::OpenDemo
+            | Action::Quit
+            | Action::Session(Command::OpenProject(_) | Command::NewProject(_)) => {
+                self.leave_asking(action, ctx);
+            }
+            Action::Session(Command::Dismiss(id)) if id & OWN_NOTICE != 0 => {
+                self.notices.retain(|notice| notice.id != id);
+            }
+            Action::Session(command) => {
+                if let Command::SelectDevice(device) = &command {
+                    self.prefs.device = Some(device.clone());
+                }
+                self.session.send(command);
+            }
+        }
+    }
+
+    /// Leaves the project, after asking when that loses work.
+    fn leave_asking(&mut self, action: Action, ctx: &Context) {
+        let state = self.session.state();
+        if state.dirty || (action == Action::Quit && state.is_training()) {
+            self.modal = Some(Modal::Leave(action));
+        } else {
+            self.leave(action, ctx);
+        }
+    }
+
+    fn leave(&mut self, action: Action, ctx: &Context) {
+        match action {
+            Action::OpenProject => self.dialogs.ask(Question::ProjectFolder, ctx),
+            Action::NewProject => {
+                let mut project = crate::project::Project::default();
+                project.model.clone_from(&self.environment.default_model);
+                self.page = Page::Data;
+                self.session.send(Command::NewProject(Box::new(project)));
+            }
+            Action::OpenDemo => match self.environment.demo.clone() {
+                Some(demo) => {
+                    self.page = Page::Data;
+                    self.session.send(Command::OpenProject(demo));
+                }
+                None => self.notify(
+                    Severity::Warning,
+                    "The demo project is not installed with this copy of Frostline",
+                ),
+            },
+            Action::Quit => {
+                self.may_close = true;
+                self.keep_window_size(ctx);
+                ctx.send_viewport_cmd(ViewportCommand::Close);
+            }
+            Action::Session(command) => {
+                self.page = Page::Data;
+                self.session.send(command);
+            }
+            _ => {}
+        }
+    }
+
+    fn take_answer(&mut self, ctx: &Context) {
+        let Some((question, answer)) = self.dialogs.poll() else { return };
+        match answer {
+            Answer::Chosen(paths) => self.use_paths(question, paths),
+            Answer::Cancelled => self.after_save = None,
+            Answer::Unavailable => self.modal = Some(Modal::TypePath { question, path: String::new() }),
+        }
+        ctx.request_repaint();
+    }
+
+    fn use_paths(&mut self, question: Question, paths: Vec<PathBuf>) {
+        let Some(first) = paths.first().cloned() else { return };
+        match question {
+            Question::DataFiles => self.session.send(Command::Edit(Edit::SetFiles(paths))),
+            Question::MoreDataFiles => {
+                let files = drops::with_more(self.session.state(), paths);
+                self.session.send(Command::Edit(Edit::SetFiles(files)));
+            }
+            Question::ModelFolder => self.session.send(Command::Edit(Edit::SetModel(first))),
+            Question::ProjectFolder => self.session.send(Command::OpenProject(first)),
+            Question::SaveFolder => self.session.send(Command::SaveProject(Some(first))),
+            Question::ExportFolder => {
+                let name = self.session.state().run.as_ref().map_or("model", |run| run.plan.name.as_str());
+                let folder = export_folder(first, name);
+                self.session.send(Command::Export(folder));
+            }
+            Question::CudaFolder => self.session.send(Command::FindCuda(first)),
+            Question::NewFile { bytes, .. } => match std::fs::write(&first, &bytes) {
+                Ok(()) => self.notify(Severity::Success, format!("Wrote {}", first.display())),
+                Err(error) => {
+                    self.notify(Severity::Error, format!("Could not write ({error}): {}", first.display()));
+                }
+            },
+        }
+    }
+
+    fn notify(&mut self, severity: Severity, text: impl Into<String>) {
+        let text = text.into();
+        self.notices.retain(|notice| notice.text != text);
+        self.notices_so_far += 1;
+        self.notices.push(Notice { id: OWN_NOTICE | self.notices_so_far, severity, text });
+    }
+
+    fn keep_changed_prefs(&mut self, ctx: &Context) {
+        self.prefs.zoom = ctx.zoom_factor();
+        self.prefs.theme = ctx.options(|options| options.theme_preference);
+        if self.prefs != self.kept_prefs {
+            self.kept_prefs = self.prefs.clone();
+            (self.keep_prefs)(&self.prefs);
+        }
+    }
+
+    fn keep_window_size(&mut self, ctx: &Context) {
+        let size = ctx.input(|input| input.viewport().inner_rect).map(|rect| rect.size());
+        if let Some(size) = size {
+            self.prefs.window = Some([size.x, size.y]);
+        }
+    }
+}
+
+impl eframe::App for App {
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        if ui.ctx().input(|input| input.viewport().close_requested()) {
+            self.keep_window_size(&ui.ctx().clone());
+        }
+        self.frame_ui(ui);
+    }
+}
+
+/// An empty or new folder is filled; in any other a folder of the run's name is made, so that nothing is mixed up.
+fn export_folder(chosen: PathBuf, run: &str) -> PathBuf {
+    let is_empty =
+        |folder: &Path| std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
+    if is_empty(&chosen) { chosen } else { chosen.join(run) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_export_does_not_mix_with_what_is_there() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        assert_eq!(export_folder(dir.path().to_path_buf(), "run-1"), dir.path());
+        assert_eq!(export_folder(dir.path().join("new"), "run-1"), dir.path().join("new"));
+        std::fs::write(dir.path().join("notes.txt"), "x").expect("a file");
+        assert_eq!(export_folder(dir.path().to_path_buf(), "run-1"), dir.path().join("run-1"));
+    }
+}

@@ -1,0 +1,125 @@
+//! The few questions that the window asks in its own voice. Only what loses work is asked about.
+
+use eframe::egui;
+use egui::{Context, Id, Key, Ui};
+
+use super::actions::{Action, Page};
+use super::app::Environment;
+use super::dialogs::Question;
+use super::{diagnostics, theme, widgets};
+use crate::session::state::State;
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Modal {
+    /// The action leaves the project, and something would be lost.
+    Leave(Action),
+    /// What the app is.
+    About,
+    /// There is no file dialog: a path can be typed.
+    TypePath {
+        /// What it is wanted for.
+        question: Question,
+        /// What was typed so far.
+        path: String,
+    },
+}
+
+/// What was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Save first.
+    Save,
+    /// Go on.
+    Go,
+    /// Stay.
+    Stay,
+}
+
+/// Shows a question; the verdict when there is one.
+pub fn modal_ui(
+    ctx: &Context,
+    modal: &mut Modal,
+    state: &State,
+    environment: &Environment,
+) -> Option<Verdict> {
+    let style = ctx.global_style();
+    let frame = egui::Frame::popup(&style).inner_margin(style.spacing.window_margin);
+    let shown = egui::Modal::new(Id::unique("modal")).frame(frame).show(ctx, |ui| {
+        ui.set_width(match modal {
+            Modal::About => 480.0,
+            _ => 400.0,
+        });
+        match modal {
+            Modal::Leave(action) => leave_ui(ui, action, state),
+            Modal::About => about_ui(ui, state, environment),
+            Modal::TypePath { question, path } => type_path_ui(ui, question, path),
+        }
+    });
+    if shown.should_close() { shown.inner.or(Some(Verdict::Stay)) } else { shown.inner }
+}
+
+fn leave_ui(ui: &mut Ui, action: &Action, state: &State) -> Option<Verdict> {
+    let mut verdict = None;
+    if state.dirty {
+        ui.heading(format!("Save the changes of \u{201c}{}\u{201d}?", state.project.name));
+        ui.label("They are lost otherwise. Runs are kept in any case.");
+    } else {
+        ui.heading("Stop the run and quit?");
+        ui.label("What it learnt so far is kept in its folder.");
+    }
+    ui.add_space(theme::SECTION_GAP);
+    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+        if state.dirty && widgets::strong_button(ui, "Save").clicked() {
+            verdict = Some(Verdict::Save);
+        }
+        if ui.button("Cancel").clicked() {
+            verdict = Some(Verdict::Stay);
+        }
+        let go = match action {
+            Action::Quit if !state.dirty => "Stop and quit",
+            Action::Quit => "Quit without saving",
+            _ => "Go on without saving",
+        };
+        if ui.button(go).clicked() {
+            verdict = Some(Verdict::Go);
+        }
+    });
+    verdict
+}
+
+fn about_ui(ui: &mut Ui, state: &State, environment: &Environment) -> Option<Verdict> {
+    ui.label(egui::RichText::new("Frostline").text_style(theme::title_style()));
+    ui.label("Fine-tunes multi-task sentence encoders, on your own machine. No text leaves it.");
+    ui.add_space(theme::GAP);
+    diagnostics::diagnostics_ui(ui, state, environment);
+    ui.add_space(theme::GAP);
+    widgets::caption(
+        ui,
+        &format!("Licence: MIT or Apache-2.0. Settings are on the {} page.", Page::Settings.title()),
+    );
+    ui.button("Close").clicked().then_some(Verdict::Stay)
+}
+
+fn type_path_ui(ui: &mut Ui, question: &Question, path: &mut String) -> Option<Verdict> {
+    ui.heading(question.title());
+    ui.label("This system has no file dialog (zenity or xdg-desktop-portal), so type the path:");
+    let field = widgets::field(ui, path, "Path", ui.available_width());
+    if field.gained_focus() || path.is_empty() {
+        field.request_focus();
+    }
+    let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+    ui.add_space(theme::GAP);
+    let mut verdict = None;
+    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+        let there = !path.trim().is_empty();
+        let use_it = ui.add_enabled_ui(there, |ui| widgets::strong_button(ui, "Use")).inner;
+        if (use_it.clicked() || entered) && there {
+            verdict = Some(Verdict::Go);
+        }
+        if ui.button("Cancel").clicked() {
+            verdict = Some(Verdict::Stay);
+        }
+    });
+    verdict
+}

@@ -1,0 +1,119 @@
+//! The list of files: how each was understood, its split, and what was wrong in it.
+
+use eframe::egui;
+use egui::{ComboBox, Label, RichText, Role, Ui, WidgetInfo};
+
+use crate::data::dataset::Split;
+use crate::data::table::Format;
+use crate::session::command::Edit;
+use crate::session::state::{DataView, FilePreview, Severity, State};
+use crate::ui::actions::{Action, Actions};
+use crate::ui::theme::{self, Palette};
+use crate::ui::widgets::{self, icon::Icon, numbers};
+
+/// Most problems that are listed per file; the rest are counted.
+const PROBLEMS_SHOWN: usize = 50;
+
+/// Draws the card.
+pub(super) fn files_ui(ui: &mut Ui, state: &State, data: &DataView, actions: &mut Actions) {
+    widgets::card(ui, "", |ui| {
+        widgets::title_line(ui, "Files", |ui| {
+            widgets::action_button(ui, state, actions, Action::OpenData);
+            widgets::action_button(ui, state, actions, Action::AddData);
+        });
+        for (index, file) in data.files.iter().enumerate() {
+            if index > 0 {
+                ui.separator();
+            }
+            ui.push_id(index, |ui| file_ui(ui, state, file, data.files.len() > 1, actions));
+        }
+        if data.files.iter().any(|file| !file.problems.is_empty()) {
+            ui.separator();
+            skip_ui(ui, state, actions);
+        }
+    });
+}
+
+fn file_ui(ui: &mut Ui, state: &State, file: &FilePreview, can_remove: bool, actions: &mut Actions) {
+    let path = &file.facts.path;
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    ui.horizontal(|ui| {
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            if can_remove && widgets::icon_button(ui, Icon::Close, &format!("Remove {name}")).clicked() {
+                let others = state.project.files.iter().map(|other| other.path.clone());
+                actions.send(Edit::SetFiles(others.filter(|other| other != path).collect()));
+            }
+            split_choice_ui(ui, file, &name, actions);
+            ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                ui.add(Label::new(RichText::new(name.as_ref()).strong()).truncate())
+                    .on_hover_text(path.display().to_string());
+            });
+        });
+    });
+    widgets::caption(ui, &facts(file));
+    if !file.problems.is_empty() {
+        problems_ui(ui, file);
+    }
+}
+
+fn facts(file: &FilePreview) -> String {
+    let format = match file.facts.format {
+        Format::Delimited { delimiter, quoting } => {
+            let kind = match delimiter {
+                b',' => "CSV".to_owned(),
+                b'\t' => "TSV".to_owned(),
+                other => format!("separated by {}", char::from(other)),
+            };
+            if quoting { kind } else { format!("{kind}, quotes are literal") }
+        }
+        Format::JsonLines => "JSONL".to_owned(),
+    };
+    let header = if file.facts.has_header { "" } else { ", no header" };
+    let rows = numbers::counted(file.rows, "row", "rows");
+    format!("{format}{header}  \u{b7}  {}  \u{b7}  {rows}", file.facts.encoding)
+}
+
+fn split_choice_ui(ui: &mut Ui, file: &FilePreview, name: &str, actions: &mut Actions) {
+    const BY_RULE: &str = "by rule";
+    let chosen = file.split.map_or(BY_RULE, Split::name);
+    let combo = ComboBox::from_id_salt("split").selected_text(chosen).width(72.0).show_ui(ui, |ui| {
+        for split in [None, Some(Split::Train), Some(Split::Valid), Some(Split::Test)] {
+            let label = split.map_or(BY_RULE, Split::name);
+            if ui.selectable_label(split == file.split, label).clicked() && split != file.split {
+                actions.send(Edit::SetFileSplit(file.facts.path.clone(), split));
+            }
+        }
+    });
+    combo.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, format!("Split of {name}")));
+    combo.response.on_hover_text(
+        "Train rows teach, valid rows choose the best epoch, test rows are measured once at the end. \
+         By rule: the split column says so, or rows are drawn at random, each class in proportion.",
+    );
+}
+
+fn problems_ui(ui: &mut Ui, file: &FilePreview) {
+    let warn = Palette::of(ui).warn;
+    let title = numbers::counted(file.problems.len(), "row with a problem", "rows with problems");
+    egui::CollapsingHeader::new(RichText::new(title).color(warn)).id_salt("problems").show(ui, |ui| {
+        egui::ScrollArea::vertical().max_height(120.0).auto_shrink([false, true]).show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = theme::GRID;
+            for problem in file.problems.iter().take(PROBLEMS_SHOWN) {
+                ui.add(Label::new(format!("line {}: {}", problem.line, problem.reason)).wrap());
+            }
+            if file.problems.len() > PROBLEMS_SHOWN {
+                widgets::caption(ui, &format!("and {} more", file.problems.len() - PROBLEMS_SHOWN));
+            }
+        });
+    });
+}
+
+fn skip_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
+    let mut skip = state.project.skip_bad_rows;
+    let response = ui.checkbox(&mut skip, "Skip rows that cannot be read");
+    if response.on_hover_text("Nothing is left out unless you say so here").changed() {
+        actions.send(Edit::SkipBadRows(skip));
+    }
+    if !state.project.skip_bad_rows {
+        widgets::message(ui, Severity::Warning, "Until then, such rows stop the load.");
+    }
+}

@@ -1,0 +1,225 @@
+//! The mapping editor: which column is the text, which are tasks, which says the split.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use eframe::egui;
+use egui::{ComboBox, Label, RichText, Role, Ui, WidgetInfo, vec2};
+
+use crate::data::mapping::{Mapping, TaskColumn};
+use crate::session::command::Edit;
+use crate::session::state::{DataView, FilePreview};
+use crate::ui::actions::Actions;
+use crate::ui::theme::{self, Palette};
+use crate::ui::widgets::{self, icon, icon::Icon};
+
+/// Draws the card.
+pub(super) fn mapping_ui(
+    ui: &mut Ui,
+    data: &DataView,
+    names: &mut BTreeMap<String, String>,
+    actions: &mut Actions,
+) {
+    let columns = columns_of(&data.files);
+    let mapping = &data.mapping;
+    widgets::card(ui, "Columns", |ui| {
+        egui::Grid::new("roles").num_columns(2).spacing(vec2(theme::SECTION_GAP, theme::GAP)).show(
+            ui,
+            |ui| {
+                ui.label("Text");
+                let text = column_choice_ui(ui, "Text column", None, &columns, Some(&mapping.text));
+                if let Some(Some(column)) = text {
+                    actions.send(Edit::SetMapping(with_text(mapping, column)));
+                }
+                ui.end_row();
+                ui.label("Split");
+                let split = column_choice_ui(
+                    ui,
+                    "Split column",
+                    Some("no such column"),
+                    &columns,
+                    mapping.split.as_deref(),
+                );
+                if let Some(column) = split {
+                    actions.send(Edit::SetMapping(Mapping { split: column, ..mapping.clone() }));
+                }
+                ui.end_row();
+            },
+        );
+        ui.add_space(theme::GRID);
+        ui.label(RichText::new("Tasks").strong());
+        for column in &columns {
+            if *column != mapping.text && mapping.split.as_ref() != Some(column) {
+                ui.push_id(column, |ui| task_row_ui(ui, data, column, names, actions));
+            }
+        }
+        if mapping.tasks.is_empty() {
+            widgets::message(
+                ui,
+                crate::session::state::Severity::Warning,
+                "No task yet: tick at least one column of labels.",
+            );
+        }
+        widgets::explain(
+            ui,
+            "What is a task, and what if labels are missing?",
+            "Each ticked column is one classification task with a head of its own on the shared encoder. Missing \
+             labels are masked: a row trains the tasks it is labelled for, and says nothing about the others. So \
+             tasks may come from different files, too.",
+        );
+    });
+}
+
+/// A combo over columns; `Some` when another one was chosen, within it `None` for the entry that says "none".
+#[expect(clippy::option_option, reason = "nothing chosen, none chosen, a column chosen: three outcomes")]
+fn column_choice_ui(
+    ui: &mut Ui,
+    name: &str,
+    none: Option<&str>,
+    columns: &[String],
+    current: Option<&str>,
+) -> Option<Option<String>> {
+    let mut chosen = None;
+    let shown = current.or(none).unwrap_or_default();
+    let combo = ComboBox::from_id_salt(name).selected_text(shown).width(180.0).truncate().show_ui(ui, |ui| {
+        if let Some(none) = none
+            && ui.selectable_label(current.is_none(), none).clicked()
+            && current.is_some()
+        {
+            chosen = Some(None);
+        }
+        for column in columns {
+            let selected = current == Some(column.as_str());
+            if ui.selectable_label(selected, column).clicked() && !selected {
+                chosen = Some(Some(column.clone()));
+            }
+        }
+    });
+    combo.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, name));
+    chosen
+}
+
+fn task_row_ui(
+    ui: &mut Ui,
+    data: &DataView,
+    column: &str,
+    names: &mut BTreeMap<String, String>,
+    actions: &mut Actions,
+) {
+    let palette = Palette::of(ui);
+    let mapping = &data.mapping;
+    let position = mapping.tasks.iter().position(|task| task.column == column);
+    ui.horizontal(|ui| {
+        let mut is_task = position.is_some();
+        ui.scope(|ui| {
+            ui.set_width(136.0);
+            let tick = ui.checkbox(&mut is_task, "");
+            tick.widget_info(|| {
+                WidgetInfo::selected(Role::CheckBox, true, is_task, format!("{column} is a task"))
+            });
+            if tick.on_hover_text("Learn the labels in this column").changed() {
+                actions.send(Edit::SetMapping(with_task(mapping, column, is_task)));
+            }
+            ui.add(Label::new(column).truncate());
+        });
+        let Some(position) = position else {
+            let values = values_of(&data.files, column);
+            ui.add(Label::new(RichText::new(values).color(palette.muted)).truncate());
+            return;
+        };
+        icon::icon(ui, Icon::Dot, palette.task(position), 14.0);
+        let current = mapping.tasks.get(position).map(|task| task.task.clone()).unwrap_or_default();
+        let typed = names.entry(column.to_owned()).or_insert_with(|| current.clone());
+        let field = widgets::field(ui, typed, &format!("Name of the task in {column}"), 140.0);
+        let done = field.lost_focus();
+        if !field.has_focus() {
+            let name = names.remove(column).unwrap_or_default().trim().to_owned();
+            let taken = mapping.tasks.iter().any(|task| task.task == name && task.column != column);
+            if done && !name.is_empty() && !taken && name != current {
+                actions.send(Edit::SetMapping(with_name(mapping, column, &name)));
+            }
+        }
+        if let Some(task) = data.dataset.tasks.get(position) {
+            let labelled = task.labels.iter().flatten().count();
+            let text = format!("{} classes, {labelled} labelled", task.classes.len());
+            ui.add(Label::new(RichText::new(text).color(palette.muted)).truncate());
+        }
+    });
+}
+
+/// Every column of every file, once, in order.
+fn columns_of(files: &[FilePreview]) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let all = files.iter().flat_map(|file| &file.columns);
+    all.filter(|column| seen.insert(column.as_str())).cloned().collect()
+}
+
+/// Some values of a column, to recognise it by.
+fn values_of(files: &[FilePreview], column: &str) -> String {
+    let Some((file, index)) = files.iter().find_map(|file| {
+        let index = file.columns.iter().position(|name| name == column)?;
+        Some((file, index))
+    }) else {
+        return String::new();
+    };
+    let cells = file.head.iter().filter_map(|row| row.get(index)?.as_deref()).filter(|cell| !cell.is_empty());
+    let values: Vec<&str> = cells.collect::<BTreeSet<_>>().into_iter().take(4).collect();
+    format!("such as {}", values.join(", "))
+}
+
+fn with_text(mapping: &Mapping, column: String) -> Mapping {
+    let mut mapping = mapping.clone();
+    mapping.tasks.retain(|task| task.column != column);
+    if mapping.split.as_ref() == Some(&column) {
+        mapping.split = None;
+    }
+    mapping.text = column;
+    mapping
+}
+
+fn with_task(mapping: &Mapping, column: &str, is_task: bool) -> Mapping {
+    let mut mapping = mapping.clone();
+    mapping.tasks.retain(|task| task.column != column);
+    if is_task {
+        mapping.tasks.push(TaskColumn::named(column));
+    }
+    mapping
+}
+
+fn with_name(mapping: &Mapping, column: &str, name: &str) -> Mapping {
+    let mut mapping = mapping.clone();
+    for task in mapping.tasks.iter_mut().filter(|task| task.column == column) {
+        name.clone_into(&mut task.task);
+    }
+    mapping
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mapping() -> Mapping {
+        Mapping {
+            text: "text".into(),
+            tasks: vec![TaskColumn::named("topic"), TaskColumn::named("tone")],
+            split: Some("part".into()),
+        }
+    }
+
+    #[test]
+    fn a_column_has_one_role() {
+        let changed = with_text(&mapping(), "topic".into());
+        assert_eq!(changed.text, "topic");
+        assert_eq!(changed.tasks, [TaskColumn::named("tone")]);
+        assert_eq!(with_text(&mapping(), "part".into()).split, None);
+    }
+
+    #[test]
+    fn tasks_are_ticked_and_named() {
+        let without = with_task(&mapping(), "topic", false);
+        assert_eq!(without.tasks, [TaskColumn::named("tone")]);
+        let again = with_task(&without, "topic", true);
+        assert_eq!(again.tasks.len(), 2);
+        let named = with_name(&mapping(), "tone", "sentiment");
+        assert_eq!(named.tasks[1], TaskColumn { column: "tone".into(), task: "sentiment".into() });
+    }
+}

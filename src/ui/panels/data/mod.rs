@@ -1,0 +1,123 @@
+//! The Data page: files, mapping of columns, splits, label counts, findings, preview.
+
+mod card;
+mod files;
+mod mapping;
+mod preview;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use eframe::egui;
+use egui::{ScrollArea, Ui};
+
+use crate::session::command::Edit;
+use crate::session::state::{DataView, Loadable, Severity, State};
+use crate::ui::actions::{Action, Actions, Page};
+use crate::ui::theme;
+use crate::ui::widgets::{self, icon::Icon};
+
+/// What the page remembers between frames.
+#[derive(Default)]
+pub struct DataPageView {
+    /// File shown in the preview.
+    file: usize,
+    /// Task names while they are typed, by column.
+    names: BTreeMap<String, String>,
+    /// Classes with most rows first, instead of by name.
+    by_count: bool,
+}
+
+/// Draws the page.
+pub fn data_ui(ui: &mut Ui, state: &State, page: &mut DataPageView, actions: &mut Actions) {
+    ScrollArea::vertical().id_salt("data page").auto_shrink(false).show(ui, |ui| {
+        widgets::page_header(ui, Page::Data.title(), Page::Data.purpose());
+        match &state.data {
+            Loadable::Empty => empty_ui(ui, state, actions),
+            Loadable::Loading => {
+                widgets::card(ui, "", |ui| widgets::loading(ui, "Reading the files"));
+            }
+            Loadable::Failed(reason) => failed_ui(ui, state, reason, actions),
+            Loadable::Ready(data) => ready_ui(ui, state, data, page, actions),
+        }
+    });
+}
+
+fn empty_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
+    widgets::empty_state(
+        ui,
+        Icon::Table,
+        "Start with texts that carry labels",
+        "A table with a column of texts and one or more columns of labels, one row per text: CSV, TSV or JSONL. \
+         Every label column becomes a task, and all tasks share one encoder.",
+        |ui| {
+            ui.scope(|ui| {
+                ui.set_max_width(520.0);
+                widgets::code_block(
+                    ui,
+                    "text,topic,sentiment\n\
+                     \"The parcel never came.\",delivery,negative\n\
+                     \"Thanks, that was quick!\",support,positive\n\
+                     \"Where do I find my invoice?\",billing,",
+                );
+            });
+            widgets::caption(
+                ui,
+                "A label may be missing, as in the last row: a row trains the tasks it is labelled for.",
+            );
+            ui.add_space(theme::GAP);
+            widgets::primary_button(ui, state, actions, Action::OpenData);
+            widgets::action_button(ui, state, actions, Action::OpenDemo);
+            ui.add_space(theme::GAP);
+            widgets::caption(ui, "Or drop files here. Files named train, valid or test become those splits.");
+        },
+    );
+}
+
+fn failed_ui(ui: &mut Ui, state: &State, reason: &str, actions: &mut Actions) {
+    widgets::card(ui, "The files could not be used", |ui| {
+        widgets::message(ui, Severity::Error, reason);
+        for file in &state.project.files {
+            widgets::caption(ui, &file.path.display().to_string());
+        }
+        ui.add_space(theme::GAP);
+        ui.horizontal(|ui| {
+            widgets::primary_button(ui, state, actions, Action::OpenData);
+            if !state.project.skip_bad_rows {
+                let skip = ui.button("Skip rows that cannot be read");
+                if skip.on_hover_text("Reads the rest, and lists every row that was left out").clicked() {
+                    actions.send(Edit::SkipBadRows(true));
+                }
+            }
+            if state.project.mapping.is_some() {
+                let guess = ui.button("Guess the columns anew");
+                if guess.on_hover_text("Forgets which column was said to be what").clicked() {
+                    let files = state.project.files.iter().map(|file| file.path.clone()).collect();
+                    actions.send(Edit::SetFiles(files));
+                }
+            }
+        });
+    });
+}
+
+fn ready_ui(
+    ui: &mut Ui,
+    state: &State,
+    data: &Arc<DataView>,
+    page: &mut DataPageView,
+    actions: &mut Actions,
+) {
+    page.file = page.file.min(data.files.len().saturating_sub(1));
+    widgets::two_columns(ui, |left, right| {
+        files::files_ui(left, state, data, actions);
+        left.add_space(theme::GAP);
+        card::splits_ui(left, state, data);
+        mapping::mapping_ui(right, data, &mut page.names, actions);
+        right.add_space(theme::GAP);
+        card::findings_ui(right, data);
+    });
+    ui.add_space(theme::GAP);
+    card::counts_ui(ui, data, &mut page.by_count);
+    ui.add_space(theme::GAP);
+    preview::preview_ui(ui, data, &mut page.file);
+}

@@ -1,0 +1,210 @@
+//! The Evaluate page: how good the kept weights are on a split, class by class, and where they are wrong.
+//!
+//! It reads figures that were measured elsewhere. It must never know a probability that is not in them.
+
+mod classes;
+mod confusion;
+mod mistakes;
+mod reliability;
+
+use eframe::egui::{self, Button, RichText, ScrollArea, Ui};
+
+use crate::data::dataset::Split;
+use crate::session::state::{Evaluation, Loadable, RunView, Severity, State};
+use crate::train::metrics::TaskMetrics;
+use crate::ui::actions::{Action, Actions, Page};
+use crate::ui::explain::{self, Explanation};
+use crate::ui::panels::parts::{columns, figure};
+use crate::ui::panels::probes::probes_ui;
+use crate::ui::theme::{self, Palette};
+use crate::ui::widgets;
+use crate::ui::widgets::icon::{self, Icon};
+use crate::ui::widgets::numbers::{counted, percent, thousands};
+
+/// What the page remembers between frames.
+#[derive(Debug, Default)]
+pub struct EvaluateView {
+    /// Index of the task that is shown.
+    task: usize,
+    /// Cell of the confusion matrix that was clicked: label and prediction.
+    cell: Option<(usize, usize)>,
+    sort: classes::Sort,
+    /// Row of the data set whose neighbours are shown.
+    mistake: Option<usize>,
+}
+
+/// Draws the page.
+pub fn evaluate_ui(ui: &mut Ui, state: &State, view: &mut EvaluateView, actions: &mut Actions) {
+    ScrollArea::vertical().id_salt("evaluate page").auto_shrink(false).show(ui, |ui| {
+        widgets::page_header(ui, Page::Evaluate.title(), Page::Evaluate.purpose());
+        match &state.run {
+            None => empty_ui(ui, state, actions),
+            Some(run) => run_ui(ui, state, run, view, actions),
+        }
+    });
+}
+
+fn empty_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
+    let text = "After a run, its best weights are measured here on rows that were not trained on: per class, pair by \
+                pair of classes, and example by example.";
+    widgets::empty_state(ui, Icon::Matrix, "Nothing to evaluate yet", text, |ui| {
+        widgets::primary_button(ui, state, actions, Action::GoTo(Page::Train));
+    });
+}
+
+fn run_ui(ui: &mut Ui, state: &State, run: &RunView, view: &mut EvaluateView, actions: &mut Actions) {
+    split_ui(ui, state, run, actions);
+    ui.add_space(theme::GAP);
+    match &state.evaluation {
+        Loadable::Ready(evaluation) => evaluation_ui(ui, state, evaluation, view, actions),
+        Loadable::Loading => {
+            widgets::card(ui, "", |ui| widgets::loading(ui, "Measuring the run on every row of the split"));
+        }
+        Loadable::Failed(reason) => {
+            widgets::card(ui, "", |ui| widgets::message(ui, Severity::Error, reason));
+        }
+        Loadable::Empty => {
+            let text = "Choose the rows to measure on. Test rows took part in no decision, so their figures say what \
+                        to expect on new texts.";
+            widgets::empty_state(ui, Icon::Matrix, "Not measured yet", text, |ui| {
+                widgets::primary_button(ui, state, actions, Action::Evaluate(Split::Test));
+            });
+        }
+    }
+}
+
+/// The run, and the split it is measured on.
+fn split_ui(ui: &mut Ui, state: &State, run: &RunView, actions: &mut Actions) {
+    widgets::card(ui, "", |ui| {
+        ui.horizontal_wrapped(|ui| {
+            ui.heading(&run.plan.name);
+            ui.label(RichText::new("measured on").color(Palette::of(ui).muted));
+            let shown = state.evaluation.ready();
+            for split in Split::ALL {
+                let action = Action::Evaluate(split);
+                let enabled = action.enabled(state);
+                let rows = state.data.ready().map_or(0, |data| data.card.rows_of(split));
+                let selected = shown.is_some_and(|evaluation| evaluation.split == split);
+                let text = format!("{}: {}", split.name(), counted(rows, "row", "rows"));
+                let button = ui.add_enabled(enabled.is_ok(), Button::selectable(selected, text));
+                let button = match enabled {
+                    Ok(()) => button.on_hover_text(action.tooltip()),
+                    Err(reason) => button.on_disabled_hover_text(reason),
+                };
+                if button.clicked() {
+                    actions.send(action);
+                }
+            }
+            explain::explain_ui(ui, &explain::SPLITS);
+        });
+        if let Some(evaluation) = state.evaluation.ready().filter(|shown| shown.run != run.plan.name) {
+            let text = format!(
+                "The figures below are those of run {}. Choose a split to measure {}.",
+                evaluation.run, run.plan.name
+            );
+            widgets::message(ui, Severity::Info, &text);
+        }
+    });
+}
+
+fn evaluation_ui(
+    ui: &mut Ui,
+    state: &State,
+    evaluation: &Evaluation,
+    view: &mut EvaluateView,
+    actions: &mut Actions,
+) {
+    if evaluation.tasks.len() > 1 {
+        tabs_ui(ui, evaluation, view);
+    }
+    let index = view.task.min(evaluation.tasks.len().saturating_sub(1));
+    let Some(metrics) = evaluation.tasks.get(index) else {
+        widgets::card(ui, "", |ui| widgets::message(ui, Severity::Info, "No task was measured."));
+        return;
+    };
+    if metrics.rows == 0 {
+        let text = format!("No row of this split carries a label of {}.", metrics.task);
+        widgets::card(ui, "", |ui| widgets::message(ui, Severity::Info, &text));
+        return;
+    }
+    headline_ui(ui, metrics);
+    ui.add_space(theme::GAP);
+    columns(ui, theme::SECTION_GAP, |[left, right]| {
+        confusion::confusion_ui(left, metrics, &mut view.cell);
+        classes::classes_ui(right, metrics, &mut view.sort);
+    });
+    ui.add_space(theme::GAP);
+    mistakes::mistakes_ui(ui, state, evaluation, (index, metrics), view, actions);
+    ui.add_space(theme::GAP);
+    columns(ui, theme::SECTION_GAP, |[left, right]| {
+        reliability::reliability_ui(left, metrics, Palette::of(left).task(index));
+        let help = |ui: &mut Ui| explain::explain_ui(ui, &explain::PROBES);
+        widgets::card_with(right, "Embeddings without a head", help, |ui| {
+            if evaluation.probes.is_empty() {
+                widgets::caption(ui, "There are no probes of this split.");
+            } else {
+                widgets::caption(
+                    ui,
+                    "What the embeddings alone tell, beside always guessing the commonest class.",
+                );
+                probes_ui(ui, &evaluation.probes);
+            }
+        });
+    });
+}
+
+fn tabs_ui(ui: &mut Ui, evaluation: &Evaluation, view: &mut EvaluateView) {
+    ui.horizontal_wrapped(|ui| {
+        for (index, metrics) in evaluation.tasks.iter().enumerate() {
+            let colour = Palette::of(ui).task(index);
+            icon::icon(ui, Icon::Dot, colour, 14.0);
+            let selected = view.task == index;
+            if ui.add(Button::selectable(selected, &metrics.task)).clicked() && !selected {
+                *view = EvaluateView { task: index, sort: view.sort, ..EvaluateView::default() };
+            }
+        }
+    });
+}
+
+fn headline_ui(ui: &mut Ui, metrics: &TaskMetrics) {
+    let values: [(String, &str, &Explanation); 6] = [
+        (percent(metrics.accuracy), "accuracy", &explain::ACCURACY),
+        (percent(metrics.macro_f1), "macro-F1", &explain::MACRO_F1),
+        (percent(metrics.weighted_f1), "weighted F1", &explain::WEIGHTED_F1),
+        (format!("{:.3}", metrics.mcc), "MCC", &explain::MCC),
+        (format!("{:.3}", metrics.ece), "ECE", &explain::ECE),
+        (format!("{:.3}", metrics.loss), "loss", &explain::LOSS),
+    ];
+    widgets::card(ui, "", |ui| {
+        let layout = egui::Layout::left_to_right(egui::Align::TOP).with_main_wrap(true);
+        ui.with_layout(layout, |ui| {
+            for (value, caption, explanation) in values {
+                ui.spacing_mut().item_spacing.x = 0.0;
+                figure(ui, &value, caption).on_hover_text(explanation.answer);
+                ui.spacing_mut().item_spacing.x = theme::SECTION_GAP;
+                explain::explain_ui(ui, explanation);
+            }
+            figure(ui, &thousands(metrics.rows as u64), "labelled rows");
+            figure(ui, &metrics.classes.len().to_string(), "classes");
+        });
+        let commonest = metrics.classes.iter().map(|class| class.support).max().unwrap_or(0);
+        let majority = commonest as f64 / metrics.rows as f64;
+        if metrics.accuracy <= majority + 0.01 {
+            let text = format!(
+                "Always guessing the commonest class reaches {}: this model is hardly better.",
+                percent(majority)
+            );
+            widgets::message(ui, Severity::Warning, &text);
+        }
+    });
+}
+
+/// Name of a class; its number where the list is shorter than it should be.
+fn class_name(metrics: &TaskMetrics, class: usize) -> String {
+    metrics.classes.get(class).map_or_else(|| format!("class {class}"), |class| class.name.clone())
+}
+
+/// Text of a table's cell that opens something: focusable, cut at the column's edge.
+fn row_button(ui: &mut Ui, selected: bool, text: &str) -> egui::Response {
+    ui.add(Button::selectable(selected, text).truncate())
+}

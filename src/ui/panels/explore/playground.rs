@@ -1,0 +1,98 @@
+//! The playground: type a text, see what every task says of it.
+
+use eframe::egui::{Align, Key, Label, Layout, RichText, Role, TextEdit, Ui, WidgetInfo, vec2};
+
+use super::{ask_button, blocked};
+use crate::session::command::Command;
+use crate::session::state::{Loadable, Severity, State};
+use crate::ui::actions::Actions;
+use crate::ui::panels::parts::{digits, grid_number};
+use crate::ui::theme::{self, Palette};
+use crate::ui::widgets;
+use crate::ui::widgets::matrix::shorten;
+use crate::ui::widgets::numbers::percent;
+
+/// Classes shown per task; the rest share what little is left.
+const SHOWN: usize = 6;
+
+/// What the card remembers.
+#[derive(Debug)]
+pub(super) struct PlaygroundView {
+    text: String,
+}
+
+impl Default for PlaygroundView {
+    fn default() -> Self {
+        Self { text: "The parcel came early, lovely!".to_owned() }
+    }
+}
+
+/// Draws the card.
+pub(super) fn playground_ui(ui: &mut Ui, state: &State, view: &mut PlaygroundView, actions: &mut Actions) {
+    widgets::card(ui, "Playground", |ui| {
+        let no_run = state
+            .run
+            .is_none()
+            .then_some("Train first: without trained heads there is nothing to classify with");
+        let empty = view.text.trim().is_empty().then_some("Type a text");
+        let loading = matches!(state.prediction, Loadable::Loading).then_some("It is being classified");
+        let why_not = blocked(state).or(no_run).or(loading).or(empty);
+        let row = vec2(ui.available_width(), ui.spacing().interact_size.y);
+        ui.allocate_ui_with_layout(row, Layout::right_to_left(Align::Center), |ui| {
+            let button = ask_button(ui, "Classify", "Ask every task's head", why_not);
+            let edit = TextEdit::singleline(&mut view.text).desired_width(f32::INFINITY);
+            let edit = ui.add(edit.hint_text("a text to classify"));
+            edit.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "text to classify"));
+            let entered = edit.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+            if button.clicked() || (entered && why_not.is_none()) {
+                actions.send(Command::Predict(view.text.trim().to_owned()));
+            }
+        });
+        match (&state.prediction, no_run) {
+            (Loadable::Empty, Some(reason)) => {
+                widgets::caption(ui, reason);
+            }
+            (Loadable::Empty, None) => {
+                widgets::caption(ui, "Every task's most probable classes will be shown here.");
+            }
+            (Loadable::Loading, _) => widgets::loading(ui, "Classifying"),
+            (Loadable::Failed(reason), _) => {
+                widgets::message(ui, Severity::Error, reason);
+            }
+            (Loadable::Ready(prediction), _) => {
+                let muted = Palette::of(ui).muted;
+                ui.add(Label::new(RichText::new(format!("\"{}\"", prediction.text)).color(muted)).wrap());
+                ui.horizontal_wrapped(|ui| {
+                    ui.spacing_mut().item_spacing.x = 2.0 * theme::SECTION_GAP;
+                    for (task, (name, classes)) in prediction.tasks.iter().enumerate() {
+                        ui.vertical(|ui| task_ui(ui, task, name, classes));
+                    }
+                });
+            }
+        }
+    });
+}
+
+fn task_ui(ui: &mut Ui, task: usize, name: &str, classes: &[(String, f32)]) {
+    let palette = Palette::of(ui);
+    ui.spacing_mut().item_spacing = vec2(theme::GAP, theme::GRID);
+    ui.set_width(320.0);
+    widgets::swatch_label(ui, palette.task(task), name);
+    for (class, probability) in classes.iter().take(SHOWN) {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().interact_size.y = 18.0;
+            let (width, text) = (110.0, RichText::new(shorten(class, 16)));
+            ui.allocate_ui(vec2(width, 18.0), |ui| {
+                ui.set_width(width);
+                ui.add(Label::new(text).truncate()).on_hover_text(class);
+            });
+            widgets::bar(ui, 130.0, 10.0, &[(*probability, palette.task(task))]);
+            grid_number(ui, 56.0, digits(percent(f64::from(*probability))));
+        });
+    }
+    if let Some(more) = classes.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        let rest: f32 = classes.iter().skip(SHOWN).map(|(_, probability)| probability).sum();
+        let text = format!("{more} more classes share {}", percent(f64::from(rest)));
+        ui.label(RichText::new(text).small().color(palette.muted));
+    }
+}

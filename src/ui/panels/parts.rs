@@ -1,0 +1,89 @@
+//! Parts that several pages share: figures with captions, columns of text.
+
+use eframe::egui::{Align, Label, Layout, Response, RichText, TextStyle, Ui, UiBuilder, vec2};
+
+use crate::ui::theme::{self, Palette};
+
+/// `N` columns of equal width whose text is set ragged; their heights may differ.
+pub(crate) fn columns<const N: usize>(ui: &mut Ui, gap: f32, add: impl FnOnce(&mut [Ui; N])) {
+    let width = (ui.available_width() - gap * (N.saturating_sub(1)) as f32) / N as f32;
+    let top = ui.cursor().min;
+    let mut columns: [Ui; N] = std::array::from_fn(|index| {
+        let min = top + vec2((width + gap) * index as f32, 0.0);
+        let rect = eframe::egui::Rect::from_min_size(min, vec2(width, ui.available_height().max(1.0)));
+        let mut column = ui.new_child(
+            UiBuilder::new().id_salt(("column", index)).max_rect(rect).layout(Layout::top_down(Align::LEFT)),
+        );
+        column.set_width(width);
+        column
+    });
+    add(&mut columns);
+    let height = columns.iter().map(|column| column.min_size().y).fold(0.0, f32::max);
+    let total = vec2(width * N as f32 + gap * (N.saturating_sub(1)) as f32, height);
+    ui.advance_cursor_after_rect(eframe::egui::Rect::from_min_size(top, total));
+}
+
+/// A figure in large type over what it is.
+pub(crate) fn figure(ui: &mut Ui, value: &str, caption: &str) -> Response {
+    let palette = Palette::of(ui);
+    ui.vertical(|ui| {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        let value = RichText::new(value).text_style(TextStyle::Heading).color(palette.text);
+        ui.add(Label::new(value).extend());
+        ui.add(Label::new(RichText::new(caption).small().color(palette.muted)).extend())
+    })
+    .inner
+}
+
+/// Figures side by side, with room between them; they wrap where the page is narrow.
+pub(crate) fn figures(ui: &mut Ui, values: &[(String, &str)]) {
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = 2.0 * theme::SECTION_GAP;
+        for (value, caption) in values {
+            figure(ui, value, caption);
+        }
+    });
+}
+
+/// A number at the right end of a grid's column of this width.
+pub(crate) fn grid_number(ui: &mut Ui, width: f32, text: RichText) -> Response {
+    let size = vec2(width, ui.spacing().interact_size.y.min(20.0));
+    ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
+        ui.set_width(width);
+        ui.add(Label::new(text).extend())
+    })
+    .inner
+}
+
+/// A number as grids show it: every digit equally wide.
+pub(crate) fn digits(text: impl Into<String>) -> RichText {
+    RichText::new(text).text_style(TextStyle::Monospace)
+}
+
+/// Text of a grid's or table's head.
+pub(crate) fn head(ui: &Ui, text: impl Into<String>) -> RichText {
+    RichText::new(text).small().color(Palette::of(ui).muted)
+}
+
+/// A share with as many decimals as it needs not to read as nothing: `37.5 %`, `0.01 %`.
+pub(crate) fn share(part: f64) -> String {
+    match part * 100.0 {
+        p if p == 0.0 || p >= 0.95 => format!("{p:.1} %"),
+        p if p < 0.005 => "under 0.01 %".to_owned(),
+        p => format!("{p:.2} %"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_shares_do_not_read_as_nothing() {
+        assert_eq!(share(0.375), "37.5 %");
+        assert_eq!(share(0.000_102), "0.01 %");
+        assert_eq!(share(0.000_01), "under 0.01 %");
+        assert_eq!(share(0.0), "0.0 %");
+        assert_eq!(share(1.0), "100.0 %");
+    }
+}

@@ -1,0 +1,76 @@
+//! What a preset would mean for this very project: rows, steps, parameters.
+
+use crate::model::summary::{Group, ModelSummary, TensorInfo};
+use crate::session::state::State;
+use crate::train::plan::Phase;
+use crate::train::preset::{Preset, Recipe};
+use crate::ui::panels::parts::share;
+use crate::ui::widgets::numbers::{short_count, thousands};
+
+/// The sizes of the project that a preset's numbers are made from.
+pub(super) struct Facts<'a> {
+    model: &'a ModelSummary,
+    /// Name and parameters of each task's head.
+    heads: Vec<(&'a str, u64)>,
+    train_rows: usize,
+}
+
+impl<'a> Facts<'a> {
+    /// The facts of a project with data and model; `None` before.
+    pub(super) fn of(state: &'a State) -> Option<Self> {
+        let (data, model) = (state.data.ready()?, state.model.ready()?);
+        let head = |task: &'a crate::data::dataset::TaskLabels| {
+            let tensors = TensorInfo::of_head(0, &task.name, model.hidden, task.classes.len());
+            (task.name.as_str(), tensors.iter().map(TensorInfo::elements).sum())
+        };
+        let heads = data.dataset.tasks.iter().map(head).collect();
+        Some(Self { model, heads, train_rows: data.card.rows[0] })
+    }
+
+    /// Names of the tasks, in order.
+    pub(super) fn tasks(&self) -> impl Iterator<Item = &'a str> {
+        self.heads.iter().map(|(name, _)| *name)
+    }
+
+    fn total(&self) -> u64 {
+        self.model.parameters() + self.heads.iter().map(|(_, count)| count).sum::<u64>()
+    }
+
+    /// Parameters that train in at least one phase.
+    fn trained(&self, phases: &[Phase]) -> u64 {
+        let trains = |group: Group| phases.iter().any(|phase| phase.thaw(group).lr().is_some());
+        let encoder = [Group::Embeddings].into_iter().chain((0..self.model.layers).map(Group::Layer));
+        let encoder: u64 =
+            encoder.filter(|group| trains(*group)).map(|group| self.model.parameters_of(group)).sum();
+        let heads = self.heads.iter().enumerate().filter(|(index, _)| trains(Group::Head(*index)));
+        encoder + heads.map(|(_, (_, count))| count).sum::<u64>()
+    }
+
+    /// The preset's numbers, each with what it is. `recipe` is the one in force; another preset brings its own
+    /// settings.
+    pub(super) fn figures(&self, preset: Preset, recipe: &Recipe) -> Vec<(String, &'static str)> {
+        let mut recipe = recipe.clone();
+        if recipe.preset != preset {
+            recipe.choose(preset);
+        }
+        let names: Vec<&str> = self.tasks().collect();
+        let Ok(phases) = recipe.phases(self.model.layers, &names) else { return Vec::new() };
+        let (trained, total) = (self.trained(&phases), self.total());
+        let parameters = format!("{} of {}", short_count(trained), short_count(total));
+        let mut figures = vec![
+            (thousands(self.train_rows as u64), "training rows"),
+            (parameters, "parameters train"),
+            (share(trained as f64 / total.max(1) as f64), "of all parameters"),
+        ];
+        if trained > 0 {
+            let steps_per_epoch = self.train_rows.div_ceil(recipe.batch_size.max(1));
+            let epochs: u32 = phases.iter().map(|phase| phase.epochs).sum();
+            let steps = steps_per_epoch * epochs as usize;
+            let per_row = trained as f64 / self.train_rows.max(1) as f64;
+            figures.push((short_count(per_row.round() as u64), "trained parameters per row"));
+            figures.push((format!("{} x {}", epochs, thousands(steps_per_epoch as u64)), "epochs x steps"));
+            figures.push((thousands(steps as u64), "steps in all"));
+        }
+        figures
+    }
+}

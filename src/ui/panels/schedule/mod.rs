@@ -1,0 +1,119 @@
+//! The Schedule page: what stays frozen, what trains, when, and how fast; drawn, explained and listed.
+//!
+//! It reads the draft's recipe and plan and sends edits. It must never know how a plan is carried out.
+
+mod facts;
+mod preset_cards;
+mod preview;
+mod settings;
+
+use eframe::egui::{self, ScrollArea, Ui};
+
+use super::parts::columns;
+use super::rate::rate_factor;
+use crate::session::command::Edit;
+use crate::session::state::{Loadable, Severity, State};
+use crate::train::plan::RunPlan;
+use crate::train::preset::Recipe;
+use crate::ui::actions::{Action, Actions, Page};
+use crate::ui::explain;
+use crate::ui::theme::{self, Palette};
+use crate::ui::widgets::stack::stack_ui;
+use crate::ui::widgets::{self, numbers, swatch_label};
+
+/// What the page remembers between frames.
+#[derive(Debug, Default)]
+pub struct ScheduleView {
+    /// The recipe while a value is dragged or typed; the session hears of it once that is done.
+    draft: Option<Recipe>,
+}
+
+/// Draws the page.
+pub fn schedule_ui(ui: &mut Ui, state: &State, view: &mut ScheduleView, actions: &mut Actions) {
+    ScrollArea::vertical().id_salt("schedule page").auto_shrink(false).show(ui, |ui| {
+        widgets::page_header(ui, Page::Schedule.title(), Page::Schedule.purpose());
+        page_ui(ui, state, view, actions);
+    });
+}
+
+fn page_ui(ui: &mut Ui, state: &State, view: &mut ScheduleView, actions: &mut Actions) {
+    let recipe = &state.project.recipe;
+    preset_cards::preset_cards_ui(ui, state, actions);
+    ui.add_space(theme::GAP);
+    plan_ui(ui, state, actions);
+    ui.add_space(theme::GAP);
+
+    let mut draft = view.draft.take().unwrap_or_else(|| recipe.clone());
+    let mut editing = false;
+    columns(ui, theme::SECTION_GAP, |[left, right]| {
+        editing = settings::settings_ui(left, &mut draft);
+        preview::preview_ui(right, state);
+    });
+    if editing {
+        view.draft = Some(draft);
+    } else if draft != *recipe {
+        actions.send(Edit::SetRecipe(draft));
+    }
+}
+
+/// The plan as a picture, or the sentence that says why there is none.
+fn plan_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
+    let right = |ui: &mut Ui| {
+        widgets::primary_button(ui, state, actions, Action::Train);
+        if let Some(Ok(plan)) = &state.plan {
+            ui.label(egui::RichText::new(size_of(plan)).color(Palette::of(ui).muted));
+        }
+    };
+    widgets::card_with(ui, "The plan", right, |ui| match &state.plan {
+        Some(Ok(plan)) => picture_ui(ui, plan),
+        Some(Err(reason)) => {
+            widgets::message(ui, Severity::Error, reason);
+        }
+        None => missing_ui(ui, state),
+    });
+}
+
+/// `4 phases, 5 epochs, 75 steps`.
+fn size_of(plan: &RunPlan) -> String {
+    if plan.epochs() == 0 {
+        return "no training: the embeddings are measured".to_owned();
+    }
+    let phases = numbers::counted(plan.phases.len(), "phase", "phases");
+    let epochs = numbers::counted(plan.epochs() as usize, "epoch", "epochs");
+    let steps = numbers::counted(plan.total_steps(), "step", "steps");
+    format!("{phases}, {epochs}, {steps}")
+}
+
+fn picture_ui(ui: &mut Ui, plan: &RunPlan) {
+    let palette = Palette::of(ui);
+    ui.horizontal(|ui| {
+        swatch_label(ui, palette.frozen, "frozen");
+        swatch_label(ui, palette.warm, "trains, with its peak learning rate");
+        swatch_label(ui, palette.accent, "frost line");
+        explain::explain_ui(ui, &explain::FROST_LINE);
+    });
+    let (recipe, total) = (&plan.recipe, plan.total_steps().max(1));
+    let factor = |part: f64| rate_factor(part * total as f64, total, recipe.warmup, recipe.decay);
+    stack_ui(ui, plan, &factor);
+    explain::explain_list_ui(
+        ui,
+        "Why so?",
+        &[explain::WHY_EVAL_MODE, explain::WHY_SUMMED_LOSSES, explain::WHY_LINEAR_HEADS, explain::WHY_RATES],
+    );
+}
+
+fn missing_ui(ui: &mut Ui, state: &State) {
+    match (&state.data, &state.model) {
+        (Loadable::Loading, _) => widgets::loading(ui, "The data are being read"),
+        (_, Loadable::Loading) => widgets::loading(ui, "The model is being loaded"),
+        (Loadable::Ready(_), Loadable::Ready(_)) => widgets::loading(ui, "The plan is being made"),
+        (Loadable::Ready(_), _) => {
+            widgets::message(ui, Severity::Info, "A plan needs a model: choose one on the Model page.");
+        }
+        _ => {
+            let text = "A plan needs labelled texts: open some on the Data page. The presets and settings \
+                        can be read and changed before.";
+            widgets::message(ui, Severity::Info, text);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The Train page: the run as it goes, its curves, and what it proved once it ended.
+//!
+//! It reads the shown run and the list of runs. It must never know how a step is computed.
+
+mod curves;
+mod header;
+mod marks;
+mod report;
+mod tables;
+
+use eframe::egui::{ScrollArea, Ui};
+
+use crate::session::state::{Loadable, RunView, State};
+use crate::ui::actions::{Action, Actions, Page};
+use crate::ui::explain;
+use crate::ui::theme;
+use crate::ui::widgets;
+use crate::ui::widgets::icon::Icon;
+
+/// What the page remembers between frames.
+#[derive(Debug, Default)]
+pub struct TrainView {
+    curves: curves::CurvesView,
+}
+
+/// Draws the page.
+pub fn train_ui(ui: &mut Ui, state: &State, view: &mut TrainView, actions: &mut Actions) {
+    ScrollArea::vertical().id_salt("train page").auto_shrink(false).show(ui, |ui| {
+        widgets::page_header(ui, Page::Train.title(), Page::Train.purpose());
+        page_ui(ui, state, view, actions);
+    });
+}
+
+fn page_ui(ui: &mut Ui, state: &State, view: &mut TrainView, actions: &mut Actions) {
+    match &state.run {
+        None => empty_ui(ui, state, actions),
+        Some(run) => {
+            header::header_ui(ui, state, run, actions);
+            ui.add_space(theme::GAP);
+            run_ui(ui, run, view);
+        }
+    }
+    if !state.runs.is_empty() {
+        ui.add_space(theme::GAP);
+        tables::runs_ui(ui, state, actions);
+    }
+}
+
+fn empty_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
+    let text = "Loss and accuracy of every task will be drawn here while the model learns: on the rows it trains on \
+                and on rows it never sees. A run can be stopped at any time; its best weights are kept.";
+    widgets::empty_state(ui, Icon::Curve, "Nothing has been trained yet", text, |ui| {
+        let next = match (&state.data, &state.model) {
+            (Loadable::Empty | Loadable::Failed(_), _) => Action::GoTo(Page::Data),
+            (_, Loadable::Empty | Loadable::Failed(_)) => Action::GoTo(Page::Model),
+            _ => Action::Train,
+        };
+        if next != Action::Train {
+            widgets::action_button(ui, state, actions, next);
+        }
+        widgets::primary_button(ui, state, actions, Action::Train);
+        if let Err(reason) = Action::Train.enabled(state) {
+            ui.weak(reason);
+        }
+    });
+}
+
+fn run_ui(ui: &mut Ui, run: &RunView, view: &mut TrainView) {
+    if run.plan.epochs() > 0 {
+        widgets::card(ui, "Curves", |ui| {
+            curves::curves_ui(ui, run, &mut view.curves);
+            explain::explain_list_ui(
+                ui,
+                "What do the curves say?",
+                &[explain::LOSS, explain::ACCURACY, explain::OVERFITTING, explain::BEST_EPOCH],
+            );
+        });
+        ui.add_space(theme::GAP);
+    }
+    if let Some(report) = &run.report {
+        report::report_ui(ui, run, report);
+        ui.add_space(theme::GAP);
+    }
+    if run.plan.epochs() > 0 {
+        tables::epochs_ui(ui, run);
+    }
+}

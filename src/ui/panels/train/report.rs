@@ -1,0 +1,189 @@
+//! What a run proved: figures of the kept weights, tensors that changed, heads that drifted, texts that were cut.
+
+use eframe::egui::{self, RichText, Ui};
+
+use crate::data::dataset::Split;
+use crate::session::state::{RunReport, RunView, Severity, TensorChange};
+use crate::ui::explain;
+use crate::ui::panels::parts::{columns, digits, grid_number, head};
+use crate::ui::panels::probes::probes_ui;
+use crate::ui::theme::{self, Palette};
+use crate::ui::widgets;
+use crate::ui::widgets::numbers::{counted, percent, thousands};
+use crate::ui::widgets::swatch_label;
+
+/// The report in two columns: figures left, proof right.
+pub(super) fn report_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
+    columns(ui, theme::SECTION_GAP, |[left, right]| {
+        figures_ui(left, run, report);
+        proof_ui(right, report);
+    });
+}
+
+fn figures_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
+    let help = |ui: &mut Ui| explain::explain_ui(ui, &explain::MACRO_F1);
+    widgets::card_with(ui, "Figures of the kept weights", help, |ui| {
+        let palette = Palette::of(ui);
+        egui::Grid::new("figures").num_columns(5).striped(true).spacing([20.0, 4.0]).show(ui, |ui| {
+            ui.label(head(ui, "task"));
+            ui.label(head(ui, "split"));
+            for text in ["accuracy", "macro-F1", "rows"] {
+                grid_number(ui, 72.0, head(ui, text));
+            }
+            ui.end_row();
+            for (index, task) in run.plan.tasks.iter().enumerate() {
+                for split in Split::ALL {
+                    let of_split = report.metrics.iter().find(|(measured, _)| *measured == split);
+                    let metrics = of_split.and_then(|(_, tasks)| tasks.iter().find(|m| m.task == task.name));
+                    let Some(metrics) = metrics.filter(|metrics| metrics.rows > 0) else { continue };
+                    swatch_label(ui, palette.task(index), &task.name);
+                    ui.label(split.name());
+                    grid_number(ui, 72.0, digits(percent(metrics.accuracy)));
+                    grid_number(ui, 72.0, digits(percent(metrics.macro_f1)));
+                    grid_number(ui, 72.0, digits(thousands(metrics.rows as u64)));
+                    ui.end_row();
+                }
+            }
+        });
+        if run.plan.epochs() == 0 && !report.probes.is_empty() {
+            probes_ui(ui, &report.probes);
+        }
+    });
+}
+
+fn proof_ui(ui: &mut Ui, report: &RunReport) {
+    let help = |ui: &mut Ui| explain::explain_ui(ui, &explain::PROOF);
+    widgets::card_with(ui, "Proof of freezing", help, |ui| {
+        let proof = Proof::of(&report.changes);
+        let severity = if proof.surprises.is_empty() { Severity::Success } else { Severity::Warning };
+        widgets::message(ui, severity, &proof.sentence());
+        for (name, what) in &proof.surprises {
+            ui.label(RichText::new(format!("{name}: {what}")).monospace().small());
+        }
+        for drift in &report.drifts {
+            let direction = if drift.after < drift.before { "fell" } else { "rose" };
+            let text = format!(
+                "The frozen head of {} drifted: its weights are the same, but the encoder below it moved, and its \
+                 validation accuracy {direction} from {} to {}.",
+                drift.task,
+                percent(drift.before),
+                percent(drift.after)
+            );
+            let severity = if drift.after < drift.before { Severity::Warning } else { Severity::Info };
+            widgets::message(ui, severity, &text);
+        }
+        if report.truncated_rows > 0 {
+            let rows = counted(report.truncated_rows, "text was", "texts were");
+            let text = format!(
+                "{rows} longer than the maximum length and cut. It is a setting on the Schedule page."
+            );
+            widgets::message(ui, Severity::Info, &text);
+        }
+        if !report.changes.is_empty() {
+            tensors_ui(ui, &report.changes);
+        }
+    });
+}
+
+/// What the comparison of all tensors before and after the run says.
+struct Proof<'a> {
+    planned: usize,
+    planned_and_changed: usize,
+    frozen: usize,
+    frozen_and_changed: usize,
+    /// Tensors that did not do what the plan said, and what they did.
+    surprises: Vec<(&'a str, &'static str)>,
+}
+
+impl<'a> Proof<'a> {
+    fn of(changes: &'a [TensorChange]) -> Self {
+        let count = |planned: bool, changed: Option<bool>| {
+            let matches = |c: &&TensorChange| {
+                c.planned == planned && changed.is_none_or(|changed| c.changed == changed)
+            };
+            changes.iter().filter(matches).count()
+        };
+        let surprise = |change: &'a TensorChange| match (change.planned, change.changed) {
+            (true, false) => Some((change.name.as_str(), "was to train and did not change")),
+            (false, true) => Some((change.name.as_str(), "was frozen and changed")),
+            _ => None,
+        };
+        Self {
+            planned: count(true, None),
+            planned_and_changed: count(true, Some(true)),
+            frozen: count(false, None),
+            frozen_and_changed: count(false, Some(true)),
+            surprises: changes.iter().filter_map(surprise).collect(),
+        }
+    }
+
+    fn sentence(&self) -> String {
+        let trained = match self.planned {
+            0 => "No tensor was to train".to_owned(),
+            planned => {
+                format!("{} of {planned} tensors that were to train changed", self.planned_and_changed)
+            }
+        };
+        let frozen = match self.frozen {
+            0 => "none was frozen throughout".to_owned(),
+            frozen => format!("{} of {frozen} frozen ones changed", self.frozen_and_changed),
+        };
+        format!("{trained}; {frozen}.")
+    }
+}
+
+fn tensors_ui(ui: &mut Ui, changes: &[TensorChange]) {
+    egui::CollapsingHeader::new(format!("All {} tensors", changes.len())).show(ui, |ui| {
+        let height = 18.0;
+        egui::ScrollArea::vertical().id_salt("tensors").max_height(220.0).show_rows(
+            ui,
+            height,
+            changes.len(),
+            |ui, rows| {
+                let palette = Palette::of(ui);
+                for change in changes.get(rows).unwrap_or_default() {
+                    let (word, colour) =
+                        if change.changed { ("changed", palette.warm) } else { ("same", palette.frozen) };
+                    ui.horizontal(|ui| {
+                        ui.label(RichText::new(format!("{word:8}")).monospace().small().color(colour));
+                        ui.add(egui::Label::new(RichText::new(&change.name).monospace().small()).truncate());
+                    });
+                }
+            },
+        );
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(name: &str, planned: bool, changed: bool) -> TensorChange {
+        TensorChange { name: name.into(), changed, planned }
+    }
+
+    #[test]
+    fn a_clean_proof_counts_both_sides() {
+        let changes = [change("a", true, true), change("b", true, true), change("c", false, false)];
+        let proof = Proof::of(&changes);
+        assert!(proof.surprises.is_empty());
+        assert_eq!(
+            proof.sentence(),
+            "2 of 2 tensors that were to train changed; 0 of 1 frozen ones changed."
+        );
+    }
+
+    #[test]
+    fn surprises_are_named() {
+        let changes = [change("a", true, false), change("b", false, true)];
+        let proof = Proof::of(&changes);
+        assert_eq!(
+            proof.surprises,
+            [("a", "was to train and did not change"), ("b", "was frozen and changed")]
+        );
+        assert_eq!(
+            proof.sentence(),
+            "0 of 1 tensors that were to train changed; 1 of 1 frozen ones changed."
+        );
+    }
+}

@@ -1,0 +1,168 @@
+//! The run in numbers, epoch by epoch, and the project's earlier runs.
+
+use eframe::egui::{self, RichText, Ui};
+use egui_extras::{Column, TableBuilder, TableRow};
+
+use crate::session::command::Command;
+use crate::session::state::{RunView, State};
+use crate::train::metrics::{EpochPoint, Score};
+use crate::train::preset::Preset;
+use crate::ui::actions::Actions;
+use crate::ui::panels::parts::{digits, grid_number, head};
+use crate::ui::theme::{self, Palette};
+use crate::ui::widgets;
+use crate::ui::widgets::icon::{Icon, icon};
+use crate::ui::widgets::matrix::shorten;
+use crate::ui::widgets::numbers::percent;
+
+/// One row per epoch.
+pub(super) fn epochs_ui(ui: &mut Ui, run: &RunView) {
+    widgets::card(ui, "Epochs", |ui| {
+        if run.epochs.is_empty() {
+            widgets::caption(ui, "The first row comes with the first measurement, before the first step.");
+            return;
+        }
+        egui::ScrollArea::horizontal().id_salt("epochs").show(ui, |ui| {
+            let kept = run.epochs.iter().rposition(|epoch| epoch.best);
+            let per_task = run.plan.tasks.len() * 4;
+            ui.spacing_mut().item_spacing = egui::vec2(theme::GRID, 2.0);
+            TableBuilder::new(ui)
+                .id_salt("epochs")
+                .striped(true)
+                .vscroll(run.epochs.len() > 16)
+                .max_scroll_height(16.0 * theme::ROW_HEIGHT)
+                .auto_shrink([false, true])
+                .cell_layout(egui::Layout::left_to_right(egui::Align::Center))
+                .column(Column::exact(40.0))
+                .column(Column::exact(124.0).clip(true))
+                .column(Column::exact(62.0))
+                .columns(Column::exact(76.0), per_task)
+                .column(Column::exact(58.0))
+                .column(Column::exact(60.0))
+                .header(40.0, |mut row| header(&mut row, run))
+                .body(|body| {
+                    body.rows(theme::ROW_HEIGHT, run.epochs.len(), |mut row| {
+                        let index = row.index();
+                        if let Some(epoch) = run.epochs.get(index) {
+                            epoch_row(&mut row, run, epoch, kept == Some(index));
+                        }
+                    });
+                });
+        });
+    });
+}
+
+fn header(row: &mut TableRow<'_, '_>, run: &RunView) {
+    let title = |row: &mut TableRow<'_, '_>, text: &str, layout: egui::Layout| {
+        row.col(|ui| {
+            ui.with_layout(layout, |ui| {
+                ui.add_space(theme::GRID);
+                ui.label(head(ui, text));
+            });
+        });
+    };
+    let left = egui::Layout::left_to_right(egui::Align::BOTTOM);
+    let right = egui::Layout::right_to_left(egui::Align::BOTTOM);
+    title(row, "epoch", right);
+    title(row, "phase", left);
+    title(row, "sum loss", right);
+    for (index, task) in run.plan.tasks.iter().enumerate() {
+        for part in ["train loss", "valid loss", "train acc.", "valid acc."] {
+            row.col(|ui| {
+                let palette = Palette::of(ui);
+                ui.with_layout(egui::Layout::bottom_up(egui::Align::RIGHT), |ui| {
+                    ui.spacing_mut().item_spacing.y = 0.0;
+                    ui.label(RichText::new(part).small().color(palette.muted));
+                    ui.label(RichText::new(shorten(&task.name, 12)).small().color(palette.task(index)))
+                        .on_hover_text(&task.name);
+                });
+            });
+        }
+    }
+    title(row, "seconds", right);
+    title(row, "kept", left);
+}
+
+fn epoch_row(row: &mut TableRow<'_, '_>, run: &RunView, epoch: &EpochPoint, kept: bool) {
+    let number = |row: &mut TableRow<'_, '_>, text: String| {
+        row.col(|ui| {
+            widgets::number(ui, text);
+        });
+    };
+    number(row, epoch.epoch.to_string());
+    let phase = run.plan.phases.get(epoch.phase).map_or("", |phase| phase.name.as_str());
+    let phase = if epoch.epoch == 0 { "before training" } else { phase };
+    row.col(|ui| {
+        ui.add_space(theme::GRID);
+        ui.add(egui::Label::new(phase).truncate());
+    });
+    let value = |score: Option<&Score>, show: fn(&Score) -> String| {
+        score.filter(|score| score.rows > 0).map_or_else(|| "-".to_owned(), show)
+    };
+    let loss = |score: &Score| format!("{:.4}", score.loss);
+    let accuracy = |score: &Score| percent(score.accuracy);
+    // Nothing was trained on before the first step.
+    number(row, if epoch.epoch == 0 { "-".to_owned() } else { format!("{:.4}", epoch.loss) });
+    for task in 0..run.plan.tasks.len() {
+        number(row, value(epoch.train.get(task), loss));
+        number(row, value(epoch.valid.get(task), loss));
+        number(row, value(epoch.train.get(task), accuracy));
+        number(row, value(epoch.valid.get(task), accuracy));
+    }
+    number(row, format!("{:.1}", epoch.seconds));
+    row.col(|ui| {
+        if kept {
+            ui.add_space(theme::GRID);
+            let ok = Palette::of(ui).ok;
+            icon(ui, Icon::Check, ok, 14.0);
+            ui.label(RichText::new("best").small().color(ok));
+        }
+    });
+}
+
+/// The runs in the project's folder; a click shows one again.
+pub(super) fn runs_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
+    widgets::card(ui, "Runs of this project", |ui| {
+        widgets::caption(
+            ui,
+            "A click shows a run again, with its curves and figures. Accuracies are on validation rows.",
+        );
+        let mut tasks: Vec<&str> = Vec::new();
+        for (task, _) in state.runs.iter().flat_map(|run| &run.accuracy) {
+            if !tasks.contains(&task.as_str()) {
+                tasks.push(task);
+            }
+        }
+        let shown = state.run.as_ref().map(|run| run.plan.name.as_str());
+        egui::ScrollArea::horizontal().id_salt("runs").show(ui, |ui| {
+            egui::Grid::new("runs").num_columns(3 + tasks.len()).striped(true).spacing([24.0, 4.0]).show(
+                ui,
+                |ui| {
+                    for text in ["run", "preset", "outcome"] {
+                        ui.label(head(ui, text));
+                    }
+                    for task in &tasks {
+                        grid_number(ui, 80.0, head(ui, shorten(task, 12))).on_hover_text(*task);
+                    }
+                    ui.end_row();
+                    for run in state.runs.iter().rev() {
+                        let button = ui.selectable_label(shown == Some(run.name.as_str()), &run.name);
+                        if button.on_hover_text("Show this run").clicked() {
+                            actions.send(Command::ShowRun(run.name.clone()));
+                        }
+                        let preset = Preset::from_key(&run.preset)
+                            .map_or(run.preset.as_str(), |preset| preset.title());
+                        ui.label(preset);
+                        ui.add(egui::Label::new(shorten(&run.outcome, 48))).on_hover_text(&run.outcome);
+                        for task in &tasks {
+                            let accuracy = run.accuracy.iter().find(|(name, _)| name == task);
+                            let text = accuracy.map_or_else(|| "-".into(), |(_, value)| percent(*value));
+                            grid_number(ui, 80.0, digits(text));
+                        }
+                        ui.end_row();
+                    }
+                },
+            );
+        });
+    });
+}

@@ -1,0 +1,3 @@
+//! What tests of the window share.
+
+pub(crate) mod fake_state;

@@ -1,0 +1,160 @@
+//! Pictures of every page, from a real window, to be looked at by people: not a check, hence ignored.
+//!
+//! `xvfb-run -s '-screen 0 1280x800x24' cargo test --release --test looks -- --ignored` writes them to
+//! `target/looks`, or to the folder that `FROSTLINE_LOOKS` names.
+#![cfg(all(feature = "window", target_os = "linux"))]
+#![expect(clippy::expect_used, reason = "what cannot be drawn or written should stop the tour")]
+
+mod states;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use eframe::egui;
+use egui::{ColorImage, ScreenshotCallback, ThemePreference, ViewportCommand};
+use frostline::session::Session;
+use frostline::session::state::State;
+use frostline::ui::actions::{Action, Page};
+use frostline::ui::app::{App, Environment};
+use frostline::ui::dialogs::Dialogs;
+use frostline::ui::prefs::Prefs;
+
+struct Shot {
+    name: &'static str,
+    state: State,
+    page: Page,
+    then: Option<Action>,
+}
+
+fn shots() -> Vec<Shot> {
+    let shot = |name, state, page| Shot { name, state, page, then: None };
+    vec![
+        shot("data-empty", states::empty(), Page::Data),
+        shot("data-loading", states::loading(), Page::Data),
+        shot("data-failed", states::failed(), Page::Data),
+        shot("data", states::loaded(), Page::Data),
+        shot("data-many-classes", states::many_classes(), Page::Data),
+        shot("model-empty", states::empty(), Page::Model),
+        shot("model-failed", states::failed(), Page::Model),
+        shot("model", states::training(), Page::Model),
+        shot("export-empty", states::loaded(), Page::Export),
+        shot("export-ready", states::trained(), Page::Export),
+        shot("export", states::exported(), Page::Export),
+        shot("settings", states::loaded(), Page::Settings),
+        Shot { name: "about", state: states::loaded(), page: Page::Data, then: Some(Action::About) },
+        shot("schedule", states::loaded(), Page::Schedule),
+        shot("train", states::training(), Page::Train),
+        shot("train-done", states::trained(), Page::Train),
+        shot("evaluate-empty", states::trained(), Page::Evaluate),
+        shot("explore-empty", states::trained(), Page::Explore),
+        Shot {
+            name: "zoomed",
+            state: states::training(),
+            page: Page::Data,
+            then: Some(Action::SetZoom(2.0)),
+        },
+        Shot { name: "leave", state: states::training(), page: Page::Data, then: Some(Action::Quit) },
+    ]
+}
+
+/// Shows one shot after another, in both looks, and takes a picture of each once it has settled.
+struct Tour {
+    shots: Vec<(Shot, ThemePreference)>,
+    app: Option<App>,
+    frames: u32,
+    picture: Arc<Mutex<Option<Arc<ColorImage>>>>,
+    folder: PathBuf,
+}
+
+/// Frames until fonts, tables and animations have settled.
+const SETTLED: u32 = 12;
+
+impl eframe::App for Tour {
+    /// The pointer rests somewhere on the screen; without it no tooltip covers the page.
+    fn raw_input_hook(&mut self, _ctx: &egui::Context, input: &mut egui::RawInput) {
+        input
+            .events
+            .retain(|event| !matches!(event, egui::Event::PointerMoved(_) | egui::Event::MouseMoved(_)));
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        let ctx = ui.ctx().clone();
+        ctx.request_repaint();
+        let (Some((shot, theme)), Some(app)) = (self.shots.last(), &mut self.app) else {
+            ctx.send_viewport_cmd(ViewportCommand::Close);
+            return;
+        };
+        app.frame_ui(ui);
+        self.frames += 1;
+        if self.frames == SETTLED {
+            let picture = Arc::clone(&self.picture);
+            let keep = ScreenshotCallback::new(move |image| *picture.lock().expect("a lock") = Some(image));
+            ctx.send_viewport_cmd(ViewportCommand::Screenshot(keep));
+        }
+        let picture = self.picture.lock().expect("a lock").take();
+        if let Some(image) = picture {
+            let light = if *theme == ThemePreference::Light { "light" } else { "dark" };
+            let file = self.folder.join(format!("{}-{light}.png", shot.name));
+            let [width, height] = image.size;
+            let bytes: Vec<u8> = image.pixels.iter().flat_map(egui::Color32::to_array).collect();
+            image::save_buffer(&file, &bytes, width as u32, height as u32, image::ColorType::Rgba8)
+                .expect("a picture");
+            self.shots.pop();
+            self.next(&ctx);
+        }
+    }
+}
+
+impl Tour {
+    /// Sets up the next app, after a frame or before the first: styles and fonts hold from the next frame on.
+    fn next(&mut self, ctx: &egui::Context) {
+        self.frames = 0;
+        self.app = self.shots.last().map(|(shot, theme)| {
+            ctx.memory_mut(|memory| *memory = egui::Memory::default());
+            let environment =
+                Environment { libtorch: "2.11.0, .libtorch/lib".into(), ..Environment::default() };
+            let prefs =
+                Prefs { theme: *theme, recent: vec!["/home/kim/messages".into()], ..Prefs::default() };
+            let session = Session::with_state(shot.state.clone());
+            let mut app = App::new(ctx, session, prefs, Dialogs::scripted([]), environment);
+            app.ask(Action::GoTo(shot.page));
+            if let Some(action) = shot.then.clone() {
+                app.ask(action);
+            }
+            app
+        });
+    }
+}
+
+#[test]
+#[ignore = "needs a display; writes pictures for people to look at"]
+fn pictures_of_every_page() {
+    let folder =
+        std::env::var_os("FROSTLINE_LOOKS").map_or_else(|| PathBuf::from("target/looks"), PathBuf::from);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let wanted = std::env::var("FROSTLINE_LOOK").unwrap_or_default();
+    let mut both = Vec::new();
+    for shot in shots().into_iter().filter(|shot| shot.name.starts_with(&wanted)) {
+        let Shot { name, state, page, then } = shot;
+        let light = Shot { name, state: state.clone(), page, then: then.clone() };
+        both.push((light, ThemePreference::Light));
+        both.push((Shot { name, state, page, then }, ThemePreference::Dark));
+    }
+    // Taller pictures show what a page holds further down.
+    let height =
+        std::env::var("FROSTLINE_LOOKS_HEIGHT").ok().and_then(|text| text.parse().ok()).unwrap_or(800.0);
+    let options = eframe::NativeOptions {
+        viewport: egui::ViewportBuilder::default().with_inner_size([1280.0, height]).with_decorations(false),
+        event_loop_builder: Some(Box::new(|builder| {
+            use winit::platform::x11::EventLoopBuilderExtX11 as _;
+            builder.with_any_thread(true);
+        })),
+        ..Default::default()
+    };
+    let mut tour = Tour { shots: both, app: None, frames: 0, picture: Arc::default(), folder };
+    let create = Box::new(|creation: &eframe::CreationContext<'_>| {
+        tour.next(&creation.egui_ctx);
+        Ok(Box::new(tour) as Box<dyn eframe::App>)
+    });
+    eframe::run_native("Frostline looks", options, create).expect("a window");
+}
