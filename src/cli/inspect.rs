@@ -59,10 +59,13 @@ fn data(path: &Path) -> anyhow::Result<Found> {
     let mut lines = facts_lines(&table);
     let (problems, all_in_one) = (table.problems.clone(), SplitRule { valid: 0.0, test: 0.0, seed: 0 });
     let mapping = mapping::guess(std::slice::from_ref(&table));
-    let (mut tasks, mut findings) = (Vec::new(), Vec::new());
+    let (mut tasks, mut findings, mut labelled_rows) = (Vec::new(), Vec::new(), 0);
     // A file without a text is described as far as it goes.
     if let Ok((dataset, mapping, _)) = assemble(&[(table, Some(Split::Train))], Some(&mapping), &all_in_one) {
         let card = DataCard::of(&dataset);
+        let is_labelled =
+            |row: &usize| dataset.tasks.iter().any(|task| matches!(task.labels.get(*row), Some(Some(_))));
+        labelled_rows = (0..dataset.rows()).filter(is_labelled).count();
         lines.push(format!("text: column \"{}\" (guessed), {}", mapping.text, count(dataset.rows(), "row")));
         for (column, counts) in mapping.tasks.iter().zip(&card.tasks) {
             let usable: usize = counts.classes.iter().flat_map(|(_, rows)| rows).sum();
@@ -90,6 +93,8 @@ fn data(path: &Path) -> anyhow::Result<Found> {
         let column = |name: &str| if name.is_empty() { Value::Null } else { json!(name) };
         fields.insert("text".into(), column(&mapping.text));
         fields.insert("split_column".into(), json!(mapping.split));
+        // Rows with a text and at least one label.
+        fields.insert("usable_rows".into(), json!(labelled_rows));
         fields.insert("tasks".into(), tasks.into());
         fields.insert("findings".into(), findings.into());
     }
@@ -114,7 +119,8 @@ fn facts_json(table: &Table) -> Value {
         "quoting": quoting,
         "has_header": table.facts.has_header,
         "columns": table.column_names(),
-        "records": table.rows(),
+        "records": table.rows() + table.problems.len(),
+        "rows": table.rows(),
         "problems": problems.collect::<Vec<_>>(),
     })
 }
@@ -134,12 +140,12 @@ fn facts_lines(table: &Table) -> Vec<String> {
     };
     let left_out = match table.problems.len() {
         0 => String::new(),
-        bad => format!(", and {} that cannot be read as they should:", thousands(bad as u64)),
+        bad => format!(", {} of which cannot be read as they should", thousands(bad as u64)),
     };
     vec![
         format!("{}: {format}, {}", table.facts.path.display(), table.facts.encoding),
         format!("columns: {}", table.column_names().join(", ")),
-        format!("{}{}", count(table.rows(), "record"), left_out.trim_end_matches(':')),
+        format!("{}{}", count(table.rows(), "record"), left_out),
     ]
 }
 

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 
 use super::args::InputArgs;
 use super::console::{count, tell};
 use super::progress::Progress;
 use crate::data::column::StrColumn;
+use crate::data::error::DataError;
 use crate::data::mapping;
 use crate::data::read::{OnProblem, ReadOptions, read_table};
 use crate::data::table::{Format, Table};
@@ -27,7 +28,10 @@ fn read_as(path: &Path, skip_bad_rows: bool, format: Option<Format>) -> anyhow::
     let on_problem = if skip_bad_rows { OnProblem::Skip } else { OnProblem::Stop };
     // Lines of a text file have no header; of everything else it is found out.
     let options = ReadOptions { on_problem, format, has_header: format.map(|_| false) };
-    let table = read_table(path, &options, &|_, _| true)?;
+    let table = read_table(path, &options, &|_, _| true).map_err(|error| match error {
+        DataError::BadRows { .. } => anyhow!("{error} with --skip-bad-rows"),
+        error => error.into(),
+    })?;
     for problem in table.problems.iter().take(SHOWN_PROBLEMS) {
         tell(&format!("warning: {}, line {} {}: left out", path.display(), problem.line, problem.reason));
     }

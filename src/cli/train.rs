@@ -12,7 +12,7 @@ use super::figures::{epoch_json, epoch_line, metrics_json, metrics_table, probe_
 use super::interrupt;
 use super::progress::Progress;
 use super::session::Driver;
-use crate::project::runs;
+use crate::project::runs::{self, RunFolder};
 use crate::session::command::Command;
 use crate::session::state::{RunOutcome, RunReport, RunView};
 use crate::train::metrics::EpochPoint;
@@ -58,8 +58,11 @@ pub(super) fn train(
         Some(Err(reason)) => bail!("{reason}"),
         None => bail!("there is no plan to run: the project needs data and a model"),
     }
-    // Named here, so that the run is told from one of the history that the session shows.
+    // Named here, and free, so that the run is told from those of the history, which the session shows too.
     let name = match name {
+        Some(name) if RunFolder::open(project_dir, &name).is_ok() => {
+            bail!("there is already a run \"{name}\" in {}: choose another name", project_dir.display())
+        }
         Some(name) => name,
         None => runs::next_name(project_dir, driver.state().project.recipe.preset.key())?,
     };
