@@ -2,6 +2,7 @@
 //! nothing away that is not an earlier export.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
+#![expect(clippy::print_stdout, reason = "the figures are what a reader of the test's output wants")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
