@@ -70,7 +70,7 @@ impl Copy {
 
 fn refused(dir: &Path, told: &[&str]) -> String {
     let started = Instant::now();
-    let text = Model::load(dir, Device::Cpu).err().expect("the folder should be refused").to_string();
+    let text = Model::load(dir, Device::Cpu).err().unwrap().to_string();
     assert!(started.elapsed() < QUICK, "{:?} for: {text}", started.elapsed());
     assert!(
         !text.contains('\n') && !text.contains("panicked") && text.len() < 1500,
@@ -247,7 +247,7 @@ fn weights_that_are_not_numbers() {
         copy.change_weights(|tensors| {
             let (spoiled, tensor) = &mut tensors[5];
             name.clone_from(spoiled);
-            let _ = tensor.view([-1]).get(0).fill_(value);
+            let _spoiled = tensor.view([-1]).get(0).fill_(value);
         });
         copy.refused(&["model.safetensors", &name, "not finite"]);
     }

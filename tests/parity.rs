@@ -1,4 +1,4 @@
-//! The encoder computes what PyTorch with transformers computed, to 2e-5 in any value.
+//! The encoder computes what `PyTorch` with transformers computed, to 2e-5 in any value.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 

@@ -167,7 +167,7 @@ fn tokenizer_files(base: &Path) -> Result<Vec<PathBuf>, ExportError> {
 }
 
 fn all_finite(model: &Model) -> Result<(), ExportError> {
-    for param in model.params.iter() {
+    for param in &model.params {
         if !weights::finite(&param.tensor)? {
             return Err(ExportError::NotFinite(param.name.clone()));
         }
