@@ -124,15 +124,10 @@ impl Fit<'_> {
                     if self.stop.load(Ordering::Relaxed) {
                         return self.finish(stopped(step, index + 1), best, unused);
                     }
-                    tch::manual_seed(step_seed(&self.plan.recipe, step));
                     let factor = rate_factor(step, total_steps, warmup, self.plan.recipe.decay);
-                    let losses = self.losses(phase, &train_prefix, &rows)?;
-                    let updates = self.gradients(phase, &losses.total, factor)?;
-                    let norm = global_norm(&updates)?;
-                    optimizer.step(&updates, clip_factor(norm, self.plan.recipe.clip_norm))?;
+                    let point = self.step(&mut optimizer, phase, &train_prefix, &rows, step, factor)?;
                     *unused *= self.decay_of_unused(phase, factor);
                     step += 1;
-                    let point = losses.point(self.plan, step, factor, norm)?;
                     sums.add(&point);
                     (self.report)(FitEvent::Step(point))?;
                 }
@@ -157,6 +152,29 @@ impl Fit<'_> {
         let fitted =
             Fitted { outcome: RunOutcome::Finished, kept_epoch, phases_reached: reached, valid: Vec::new() };
         self.finish(fitted, best, unused)
+    }
+
+    /// One optimiser step, the `step`-th from 0, on some rows of the training split: forward, losses, backward,
+    /// clipping, update. `factor` multiplies the peak rates of the phase.
+    ///
+    /// # Errors
+    /// A loss that is not a number, or a refusal of libtorch.
+    pub fn step(
+        &self,
+        optimizer: &mut Optimizer,
+        phase: &Phase,
+        prefix: &Prefix,
+        rows: &[u32],
+        step: usize,
+        factor: f64,
+    ) -> Result<StepPoint, TrainError> {
+        tch::manual_seed(step_seed(&self.plan.recipe, step));
+        let losses = self.losses(phase, prefix, rows)?;
+        let updates = self.gradients(phase, &losses.total, factor)?;
+        let norm = global_norm(&updates)?;
+        let point = losses.point(self.plan, step + 1, factor, norm)?;
+        optimizer.step(&updates, clip_factor(norm, self.plan.recipe.clip_norm))?;
+        Ok(point)
     }
 
     /// Puts the best weights back and says which they are.
@@ -193,7 +211,7 @@ impl Fit<'_> {
     }
 
     /// Says of every parameter whether it takes part in the backward pass of a phase.
-    fn thaw(&self, phase: &Phase) {
+    pub fn thaw(&self, phase: &Phase) {
         for param in self.model.params.iter() {
             drop(param.tensor.set_requires_grad(phase.thaw(param.group) != Thaw::Frozen));
         }
