@@ -173,6 +173,13 @@ impl Fit<'_> {
         let updates = self.gradients(phase, &losses.total, factor)?;
         let norm = global_norm(&updates)?;
         let point = losses.point(self.plan, step + 1, factor, norm)?;
+        if !norm.is_finite() {
+            return Err(TrainError::NotFinite {
+                task: "all (its gradient)".into(),
+                value: norm,
+                step: step + 1,
+            });
+        }
         optimizer.step(&updates, clip_factor(norm, self.plan.recipe.clip_norm))?;
         Ok(point)
     }

@@ -12,7 +12,7 @@ use super::super::outbox::Outbox;
 use super::super::state::{RunOutcome, RunView, Severity};
 use super::explore::{probes, to_embeddings};
 use super::load::rows_of;
-use super::{Failure, Tuned, Worker};
+use super::{Failure, Tuned, Worker, stopped};
 use crate::data::dataset::Split;
 use crate::export::ExportReport;
 use crate::export::card::{CardInputs, known_base_model, model_card};
@@ -61,6 +61,10 @@ impl Worker {
         let ended = self.train_in(&plan, &mut folder, started, stop);
         let (mut outcome, report) = match ended {
             Ok((outcome, report)) => (outcome, Some(report)),
+            // Stopped before the first step: while texts were cut into tokens, say.
+            Err(_) if stopped(stop) && folder.read().is_ok_and(|history| history.steps.is_empty()) => {
+                (RunOutcome::Stopped { at_step: 0 }, None)
+            }
             Err(reason) => (RunOutcome::Failed(reason), None),
         };
         if let Err(error) = folder.set_outcome(&outcome)

@@ -1,0 +1,290 @@
+//! Runs through the session, on a tiny model: what is frozen stays bit-identical, what thaws moves, a run repeats
+//! to the byte, stops within a batch, and what goes wrong is said.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use frostline::data::dataset::Split;
+use frostline::project::{DataFile, Project};
+use frostline::session::Session;
+use frostline::session::command::{Command, Edit};
+use frostline::session::state::{Loadable, RunOutcome, RunReport, RunView, Severity};
+use frostline::train::preset::{Preset, Recipe};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn tiny_model(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models").join(name)
+}
+
+/// Rows whose labels can be learnt from words; the second task lacks a third of its labels.
+fn csv(rows: usize) -> String {
+    let openings = ["the train", "a card", "my account", "this recipe", "our test", "the bank"];
+    let feelings = [("was cancelled", "bad"), ("starts tomorrow", "plain"), ("was wonderful", "good")];
+    let mut text = String::from("text,topic,mood\n");
+    for row in 0..rows {
+        let topic = row % openings.len();
+        let (words, mood) = feelings[(row / openings.len()) % feelings.len()];
+        let mood = if row % 3 == 2 { "" } else { mood };
+        text.push_str(&format!(
+            "{} {words} number {row},{},{mood}\n",
+            openings[topic],
+            ["go", "pay", "eat"][topic % 3]
+        ));
+    }
+    text
+}
+
+/// libtorch has one random generator per process, and the program one worker: the tests take turns.
+static TURN: Mutex<()> = Mutex::new(());
+
+struct Place {
+    _turn: MutexGuard<'static, ()>,
+    dir: tempfile::TempDir,
+    session: Session,
+}
+
+/// A saved project on the tiny model, loaded and ready.
+fn place(model: &str, recipe: Recipe) -> Place {
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let dir = tempfile::tempdir().expect("a folder");
+    let data = dir.path().join("data.csv");
+    std::fs::write(&data, csv(90)).expect("rows");
+    let project = Project {
+        name: "tiny".into(),
+        files: vec![DataFile { path: data, split: None }],
+        model: Some(tiny_model(model)),
+        recipe,
+        ..Project::default()
+    };
+    let home = dir.path().join("project");
+    std::fs::create_dir(&home).expect("a project folder");
+    project.save(&home).expect("the project file");
+    let mut session = Session::start(|| {});
+    session.send(Command::OpenProject(home));
+    let mut place = Place { _turn: turn, dir, session };
+    place.settle();
+    place
+}
+
+impl Place {
+    /// Waits until nothing is queued or running.
+    fn settle(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.session.is_idle() {
+            assert!(Instant::now() < deadline, "still at work: {:?}", self.session.state().busy);
+            self.session.wait(Duration::from_millis(50));
+        }
+    }
+
+    fn home(&self) -> PathBuf {
+        self.dir.path().join("project")
+    }
+
+    fn train(&mut self) -> RunView {
+        self.session.send(Command::Train { name: None });
+        self.settle();
+        self.session
+            .state()
+            .run
+            .clone()
+            .unwrap_or_else(|| panic!("no run: {:?}", self.session.state().notices))
+    }
+
+    fn errors(&self) -> Vec<String> {
+        let notices = self.session.state().notices.iter();
+        notices
+            .filter(|notice| notice.severity == Severity::Error)
+            .map(|notice| notice.text.clone())
+            .collect()
+    }
+}
+
+fn recipe(preset: Preset) -> Recipe {
+    let mut recipe = Recipe { batch_size: 16, max_length: 32, ..Recipe::default() };
+    recipe.choose(preset);
+    recipe.epochs = recipe.epochs.min(4);
+    recipe
+}
+
+fn report(run: &RunView) -> Arc<RunReport> {
+    assert_eq!(run.outcome, Some(RunOutcome::Finished));
+    run.report.clone().expect("a report")
+}
+
+#[test]
+fn every_preset_moves_exactly_what_it_says() {
+    for model in ["bert", "distilbert"] {
+        for preset in Preset::ALL {
+            let mut place = place(model, recipe(preset));
+            let run = place.train();
+            let report = report(&run);
+            assert!(!report.changes.is_empty());
+            for change in &report.changes {
+                assert_eq!(change.changed, change.planned, "{model}, {preset:?}: {}", change.name);
+            }
+            let moved = report.changes.iter().filter(|change| change.changed).count();
+            let expected = match preset {
+                Preset::FreezeAll => 0,
+                Preset::FreezeBackbone => 4,
+                Preset::FreezeHead => {
+                    report.changes.iter().filter(|c| !c.name.starts_with("pooler")).count() - 2
+                }
+                Preset::Gradual | Preset::Full => {
+                    report.changes.iter().filter(|c| !c.name.starts_with("pooler")).count()
+                }
+            };
+            assert_eq!(moved, expected, "{model}, {preset:?}");
+            assert_eq!(report.probes.len(), 2, "{preset:?}: both tasks are probed");
+            assert_eq!(report.drifts.len(), usize::from(preset == Preset::FreezeHead), "{preset:?}");
+            let epochs: Vec<u32> = run.epochs.iter().map(|epoch| epoch.epoch).collect();
+            assert_eq!(epochs, (0..=run.plan.epochs()).collect::<Vec<_>>());
+            assert_eq!(run.steps.len(), run.plan.total_steps(), "{preset:?}: no step is lost");
+        }
+    }
+}
+
+#[test]
+fn heads_learn_on_vectors_computed_once() {
+    let mut recipe = recipe(Preset::FreezeBackbone);
+    recipe.epochs = 30;
+    recipe.lr_heads = 0.05;
+    let mut place = place("bert", recipe);
+    let run = place.train();
+    let (first, last) = (run.steps.first().expect("a step").loss, run.steps.last().expect("a step").loss);
+    assert!(last < 0.7 * first, "the loss went from {first} to {last}");
+}
+
+#[test]
+fn a_run_repeats_to_the_byte() {
+    let kept = || {
+        let mut place = place("bert", recipe(Preset::Gradual));
+        let run = place.train();
+        std::fs::read(run.dir.join("checkpoints/best.safetensors")).expect("the kept weights")
+    };
+    assert!(kept() == kept(), "the same plan, data and seed gave other weights");
+}
+
+#[test]
+fn stop_in_the_first_batch_leaves_a_run_that_says_so() {
+    let mut place = place("bert", Recipe { epochs: 10_000, ..recipe(Preset::Full) });
+    place.session.send(Command::Train { name: Some("stopped".into()) });
+    place.session.send(Command::Stop);
+    place.settle();
+    let run = place.session.state().run.clone().expect("a run");
+    assert!(matches!(run.outcome, Some(RunOutcome::Stopped { at_step: 0 })), "{:?}", run.outcome);
+    // The app still stands: the next run goes through.
+    place.session.send(Command::Edit(Edit::SetRecipe(recipe(Preset::FreezeBackbone))));
+    let run = place.train();
+    assert_eq!(run.outcome, Some(RunOutcome::Finished));
+    let outcomes: Vec<&str> = place.session.state().runs.iter().map(|run| run.outcome.as_str()).collect();
+    assert_eq!(outcomes, ["stopped at step 0", "finished"]);
+}
+
+#[test]
+fn stop_is_honoured_within_a_batch() {
+    let mut place = place("bert", Recipe { epochs: 100_000, ..recipe(Preset::Full) });
+    place.session.send(Command::Train { name: None });
+    let deadline = Instant::now() + PATIENCE;
+    while place.session.state().run.as_ref().is_none_or(|run| run.steps.is_empty()) {
+        assert!(Instant::now() < deadline, "no step was reported");
+        place.session.wait(Duration::from_millis(20));
+    }
+    place.session.send(Command::Stop);
+    place.settle();
+    let run = place.session.state().run.clone().expect("a run");
+    let Some(RunOutcome::Stopped { at_step }) = run.outcome else { panic!("{:?}", run.outcome) };
+    assert_eq!(run.steps.len(), at_step, "every step up to the stop is there");
+    assert!(run.report.is_some() && run.dir.join("report.json").is_file());
+}
+
+#[test]
+fn a_shown_run_measures_as_it_did_when_it_ended() {
+    let mut place = place("distilbert", recipe(Preset::Full));
+    let first = report(&place.train());
+    let home = place.home();
+    drop(place.session);
+    place.session = Session::start(|| {});
+    place.session.send(Command::OpenProject(home));
+    place.settle();
+    place.session.send(Command::Evaluate(Split::Test));
+    place.settle();
+    let Loadable::Ready(evaluation) = &place.session.state().evaluation else {
+        panic!("{:?}", place.errors())
+    };
+    let (_, recorded) = first.metrics.iter().find(|(split, _)| *split == Split::Test).expect("test figures");
+    for (now, then) in evaluation.tasks.iter().zip(recorded) {
+        assert_eq!(now.confusion, then.confusion);
+        assert!((now.loss - then.loss).abs() < 1e-5, "{} is not {}", now.loss, then.loss);
+    }
+    place.session.send(Command::Map { limit: 50 });
+    place.session.send(Command::Neighbours { row: 3, k: 5 });
+    place.session.send(Command::Similarity(vec!["the train was late".into(), "a card".into()]));
+    place.session.send(Command::Predict("the bank was cancelled".into()));
+    place.session.send(Command::Export(place.dir.path().join("exported")));
+    place.settle();
+    let state = place.session.state();
+    let map = state.map.ready().expect("a map");
+    assert_eq!((map.rows.len(), map.after.as_ref().map(Vec::len)), (50, Some(50)));
+    let neighbours = state.neighbours.ready().expect("neighbours");
+    assert!(neighbours.before.len() == 5 && neighbours.before.iter().all(|(row, _)| *row != 3));
+    assert!(state.similarity.ready().is_some_and(|similarity| similarity.after.is_some()));
+    assert_eq!(state.prediction.ready().map(|prediction| prediction.tasks.len()), Some(2));
+    assert_eq!(state.export.ready().map(|export| export.max_difference), Some(0.0));
+}
+
+#[test]
+fn wrong_input_is_said_and_survived() {
+    let mut place = place("bert", recipe(Preset::FreezeBackbone));
+    let write = |name: &str, text: &str| {
+        let path = place.dir.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        path
+    };
+    let empty = write("empty.csv", "");
+    let one_class = write("one.csv", "text,label\nfirst thing,same\nsecond thing,same\nthird thing,same\n");
+    let sound = place.session.state().project.files[0].path.clone();
+
+    place.session.send(Command::Edit(Edit::SetFiles(vec![empty])));
+    place.settle();
+    assert!(matches!(&place.session.state().data, Loadable::Failed(reason) if reason.contains("empty")));
+
+    place.session.send(Command::Edit(Edit::SetFiles(vec![one_class])));
+    place.settle();
+    let plan = place.session.state().plan.clone().expect("a verdict on the plan");
+    assert!(plan.is_err_and(|reason| reason.contains("at least two")));
+
+    place.session.send(Command::Edit(Edit::SetFiles(vec![sound])));
+    place.settle();
+    let mut mapping = place.session.state().data.ready().expect("data").mapping.clone();
+    mapping.text = "message".into();
+    place.session.send(Command::Edit(Edit::SetMapping(mapping)));
+    place.settle();
+    assert!(matches!(&place.session.state().data, Loadable::Failed(reason) if reason.contains("message")));
+    place.session.send(Command::Undo);
+    place.settle();
+    assert!(place.session.state().data.ready().is_some());
+
+    let nowhere = place.dir.path().to_owned();
+    place.session.send(Command::Edit(Edit::SetModel(nowhere)));
+    place.settle();
+    assert!(
+        matches!(&place.session.state().model, Loadable::Failed(reason) if reason.contains("config.json"))
+    );
+    place.session.send(Command::Undo);
+    place.settle();
+    assert_eq!(place.train().outcome, Some(RunOutcome::Finished));
+}
+
+#[test]
+fn a_project_folder_that_vanished_is_said() {
+    let mut place = place("bert", recipe(Preset::FreezeBackbone));
+    std::fs::remove_dir_all(place.home()).expect("it was there");
+    // A file in its place: nobody, not even root, can write a run below it.
+    std::fs::write(place.home(), "not a folder").expect("a file");
+    place.session.send(Command::Train { name: Some("lost".into()) });
+    place.settle();
+    assert!(place.session.state().run.is_none());
+    assert!(place.errors().iter().any(|error| error.contains("cannot write")), "{:?}", place.errors());
+}
