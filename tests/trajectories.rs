@@ -1,4 +1,6 @@
-//! Training is equal to PyTorch: recorded runs of 20 steps, repeated step by step by the real loop's own step.
+//! Training is equal to `PyTorch`: recorded runs of 20 steps, repeated step by step by the real loop's own step.
+
+#![expect(clippy::expect_used, reason = "a test ends where its ground is missing")]
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -74,14 +76,12 @@ fn phase(freeze: &str, step: usize, lr: f64) -> Phase {
         Phase { name: freeze.into(), embeddings: on, layers: vec![on; 3], heads: vec![on; 2], epochs: 1 };
     let backbone = Phase { embeddings: Thaw::Frozen, layers: vec![Thaw::Frozen; 3], ..all.clone() };
     match freeze {
-        "none" => all,
         "backbone" => backbone,
         "head_b" => Phase { heads: vec![on, Thaw::Frozen], ..all },
         "gradual" if step < 5 => backbone,
         "gradual" if step < 10 => Phase { layers: vec![Thaw::Frozen, Thaw::Frozen, on], ..backbone },
-        "gradual" => all,
         "refreeze" if (7..14).contains(&step) => backbone,
-        "refreeze" => all,
+        "none" | "gradual" | "refreeze" => all,
         other => panic!("no such freeze plan: {other}"),
     }
 }

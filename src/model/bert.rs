@@ -1,4 +1,4 @@
-//! BERT (Devlin et al. 2019), and with it MiniLM, E5, BGE, GTE and others that kept its architecture.
+//! BERT (Devlin et al. 2019), and with it `MiniLM`, E5, BGE, GTE and others that kept its architecture.
 
 use serde::Deserialize;
 use serde_json::Value;

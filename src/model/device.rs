@@ -14,7 +14,7 @@ pub struct Devices {
     pub cuda_missing: Option<String>,
 }
 
-/// Looks for devices. `named` is a folder the user pointed to: a libtorch, or a Python environment with PyTorch.
+/// Looks for devices. `named` is a folder the user pointed to: a libtorch, or a Python environment with `PyTorch`.
 ///
 /// Call it before the first tensor, from the thread that will own them.
 #[must_use]

@@ -76,7 +76,7 @@ pub struct Family {
     pub model_type: &'static str,
     /// What its tensors' names start with in checkpoints that were saved with a head.
     pub prefix: &'static str,
-    /// Whether exported tensors carry the prefix: some readers of DistilBERT want it.
+    /// Whether exported tensors carry the prefix: some readers of `DistilBERT` want it.
     pub prefix_on_export: bool,
     /// `architectures` of an exported config.json.
     pub architecture: &'static str,

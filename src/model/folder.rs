@@ -124,10 +124,10 @@ fn read_pooling(path: &Path) -> Result<Pooling, ModelError> {
         ("pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len_tokens", Pooling::MeanSqrtLen),
     ];
     // The newest layout names the mode; the older one has a switch for each.
-    if let Some(mode) = config.get("pooling_mode").and_then(Value::as_str) {
-        if let Some((_, _, pooling)) = known.iter().find(|(_, name, _)| *name == mode) {
-            return Ok(*pooling);
-        }
+    if let Some(mode) = config.get("pooling_mode").and_then(Value::as_str)
+        && let Some((_, _, pooling)) = known.iter().find(|(_, name, _)| *name == mode)
+    {
+        return Ok(*pooling);
     }
     let on = |key: &str| config.get(key).and_then(Value::as_bool).unwrap_or(false);
     let chosen: Vec<_> = known.iter().filter(|(key, _, _)| on(key)).collect();

@@ -123,7 +123,7 @@ impl Model {
     pub fn fill(&self, values: &[(String, Tensor)], file: &Path) -> Result<(), ModelError> {
         let _guard = tch::no_grad_guard();
         let mut problems = Vec::new();
-        for param in self.params.iter() {
+        for param in &self.params {
             let Some((_, value)) = values.iter().find(|(name, _)| *name == param.name) else {
                 problems.push(format!("tensor {} is missing", param.name));
                 continue;

@@ -68,9 +68,9 @@ impl Model {
         let words = self.params.get(self.family.words)?.f_detach()?;
         let mut full = cut.full;
         if unused < 1.0 {
-            let _ = full.f_mul_scalar_(unused)?;
+            drop(full.f_mul_scalar_(unused)?);
         }
-        let _ = full.f_index_copy_(0, &cut.used, &words)?;
+        drop(full.f_index_copy_(0, &cut.used, &words)?);
         self.vocabulary = None;
         self.replace_words(full)
     }

@@ -93,7 +93,7 @@ impl Session {
                 self.notify(Severity::Info, format!("Run {name} was stopped at step {at_step}."));
             }
             RunOutcome::Failed(reason) => {
-                self.notify(Severity::Error, format!("Run {name} failed: {reason}"))
+                self.notify(Severity::Error, format!("Run {name} failed: {reason}"));
             }
         }
     }

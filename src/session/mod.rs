@@ -379,7 +379,7 @@ impl Session {
         };
         match self.build_plan(&name) {
             Some(Ok(plan)) => {
-                if self.queue(Work::Train { plan, project_dir: dir }) {
+                if self.queue(Work::Train { plan: Box::new(plan), project_dir: dir }) {
                     self.state.evaluation = Loadable::Empty;
                     self.state.export = Loadable::Empty;
                 }
@@ -400,7 +400,7 @@ impl Session {
         };
         let plain = |c: char| if c.is_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
         let stem: String = self.state.project.name.chars().map(plain).collect();
-        let free = (1..).map(|n| base.join(format!("{stem}-{n:02}"))).find(|dir| !dir.exists());
+        let free = (1..10_000).map(|n| base.join(format!("{stem}-{n:02}"))).find(|dir| !dir.exists());
         let Some(dir) = free else { return false };
         let saved = self.save(Some(dir.clone()));
         if saved {

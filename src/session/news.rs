@@ -34,7 +34,7 @@ pub(super) enum Work {
     SelectDevice(String),
     LoadData { generation: u64, request: DataRequest },
     LoadModel { generation: u64, path: PathBuf },
-    Train { plan: RunPlan, project_dir: PathBuf },
+    Train { plan: Box<RunPlan>, project_dir: PathBuf },
     ShowRun { project_dir: PathBuf, name: String },
     ForgetRun,
     Evaluate(Split),

@@ -85,7 +85,7 @@ pub fn pooled(
         }
         let batch = model.batch(&rows.ids(&batch_rows))?;
         let vectors = model.pool(&model.last_hidden_state(&batch)?, &batch)?;
-        let _ = all.f_index_copy_(0, &places(&batch_rows, model)?, &vectors)?;
+        drop(all.f_index_copy_(0, &places(&batch_rows, model)?, &vectors)?);
         done += batch_rows.len();
         progress(done);
     }

@@ -52,6 +52,9 @@ pub struct Fitted {
     pub valid: Vec<Score>,
 }
 
+/// Takes every parameter under its name.
+pub type Keep<'a> = dyn FnMut(&[(String, Tensor)]) -> Result<(), TrainError> + 'a;
+
 /// What the loop works with.
 pub struct Fit<'a> {
     /// What to do.
@@ -65,7 +68,7 @@ pub struct Fit<'a> {
     /// Set from outside to stop within a batch.
     pub stop: &'a AtomicBool,
     /// Called with all parameters by name whenever they are the best so far on the validation rows.
-    pub keep: &'a mut dyn FnMut(&[(String, Tensor)]) -> Result<(), TrainError>,
+    pub keep: &'a mut Keep<'a>,
     /// Takes the news.
     pub report: &'a mut dyn FnMut(FitEvent) -> Result<(), TrainError>,
 }
@@ -219,14 +222,14 @@ impl Fit<'_> {
 
     /// Says of every parameter whether it takes part in the backward pass of a phase.
     pub fn thaw(&self, phase: &Phase) {
-        for param in self.model.params.iter() {
+        for param in &self.model.params {
             drop(param.tensor.set_requires_grad(phase.thaw(param.group) != Thaw::Frozen));
         }
     }
 
     /// After the run nothing asks for gradients any more.
     fn freeze(&self) {
-        for param in self.model.params.iter() {
+        for param in &self.model.params {
             drop(param.tensor.set_requires_grad(false));
         }
     }

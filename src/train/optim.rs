@@ -1,10 +1,11 @@
 //! Adam, `AdamW` and clipping by the global norm, equal to `torch.optim` step by step.
 //!
 //! The state of a parameter is made when its first gradient arrives and waits while it is frozen; a parameter
-//! without a gradient is skipped wholly, as PyTorch skips one whose gradient is `None`. On the CPU an update is
+//! without a gradient is skipped wholly, as `PyTorch` skips one whose gradient is `None`. On the CPU an update is
 //! one pass over parameter, gradient and both moments; elsewhere it is tensor operations.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use rayon::prelude::*;
 use tch::{Device, Kind, Tensor};
@@ -67,11 +68,13 @@ impl Optimizer {
     pub fn step(&mut self, updates: &[Update], scale: f64) -> Result<(), ModelError> {
         let _guard = tch::no_grad_guard();
         for update in updates {
-            if !self.states.contains_key(&update.index) {
-                let (first, second) = (update.param.f_zeros_like()?, update.param.f_zeros_like()?);
-                self.states.insert(update.index, State { first, second, steps: 0 });
-            }
-            let Some(state) = self.states.get_mut(&update.index) else { continue };
+            let state = match self.states.entry(update.index) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let (first, second) = (update.param.f_zeros_like()?, update.param.f_zeros_like()?);
+                    new.insert(State { first, second, steps: 0 })
+                }
+            };
             state.steps += 1;
             let decay = match self.kind {
                 OptimizerKind::Adam => 0.0,
@@ -146,12 +149,12 @@ fn adam_with_tensors(update: &Update, state: &mut State, factors: &Factors) -> R
     let grad = update.grad.f_mul_scalar(factors.scale)?;
     let mut param = update.param.shallow_clone();
     if factors.keep < 1.0 {
-        let _ = param.f_mul_scalar_(factors.keep)?;
+        drop(param.f_mul_scalar_(factors.keep)?);
     }
-    let _ = state.first.f_lerp_(&grad, 1.0 - BETA1)?;
-    let _ = state.second.f_mul_scalar_(BETA2)?.f_add_(&grad.f_square()?.f_mul_scalar_(1.0 - BETA2)?)?;
+    drop(state.first.f_lerp_(&grad, 1.0 - BETA1)?);
+    drop(state.second.f_mul_scalar_(BETA2)?.f_add_(&grad.f_square()?.f_mul_scalar_(1.0 - BETA2)?)?);
     let denominator = state.second.f_sqrt()?.f_div_scalar_(factors.correction2)?.f_add_scalar_(EPS)?;
-    let _ = param.f_add_(&state.first.f_div(&denominator)?.f_mul_scalar_(-factors.step)?)?;
+    drop(param.f_add_(&state.first.f_div(&denominator)?.f_mul_scalar_(-factors.step)?)?);
     Ok(())
 }
 

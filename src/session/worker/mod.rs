@@ -145,7 +145,7 @@ impl Worker {
                 let answer = self.load_model(path).map(Arc::new);
                 self.outbox.post(News::Model { generation, answer });
             }
-            Work::Train { plan, project_dir } => self.train(plan, project_dir, stop),
+            Work::Train { plan, project_dir } => self.train(*plan, &project_dir, stop),
             Work::ShowRun { project_dir, name } => {
                 if let Err(reason) = self.show_run(&project_dir, &name) {
                     self.outbox.post(News::Notice(Severity::Error, reason));

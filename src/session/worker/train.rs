@@ -1,6 +1,6 @@
 //! A run from its plan to its report, with everything written to its folder.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -36,11 +36,11 @@ const BEST: &str = "best.safetensors";
 const SEND_EVERY: Duration = Duration::from_millis(100);
 
 impl Worker {
-    pub(super) fn train(&mut self, plan: RunPlan, project_dir: PathBuf, stop: &AtomicBool) {
+    pub(super) fn train(&mut self, plan: RunPlan, project_dir: &Path, stop: &AtomicBool) {
         self.tuned = None;
         self.map = None;
         let started = Instant::now();
-        let mut folder = match RunFolder::create(&project_dir, &plan.name) {
+        let mut folder = match RunFolder::create(project_dir, &plan.name) {
             Ok(folder) => folder,
             Err(error) => return self.outbox.post(News::Notice(Severity::Error, error.to_string())),
         };
@@ -108,7 +108,7 @@ impl Worker {
         save(&kept, &folder.checkpoint_dir().join(BEST)).map_err(|error| error.to_string())?;
         let mut report = RunReport {
             changes: changes(plan, &model, &before, fitted.phases_reached)?,
-            drifts: self.drifts(plan, &model, &before, &fitted, valid, stop)?,
+            drifts: Self::drifts(plan, &model, &before, &fitted, valid, stop)?,
             truncated_rows: train.tokens.truncated_rows() + valid.tokens.truncated_rows(),
             ..RunReport::default()
         };
@@ -184,7 +184,6 @@ impl Worker {
 
     /// Frozen heads over an encoder that moved: their accuracy at the start and now.
     fn drifts(
-        &mut self,
         plan: &RunPlan,
         model: &Model,
         before: &[Tensor],
