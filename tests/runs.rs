@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "a test ends where its ground is missing")]
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

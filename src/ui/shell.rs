@@ -301,20 +301,18 @@ pub fn status_bar_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
         ui.horizontal(|ui| {
             ui.set_min_height(20.0);
             let small = |text: String| RichText::new(text).small().color(palette.muted);
-            if let Some(busy) = &state.busy {
+            if let Some(run) = state.run.as_ref().filter(|run| run.outcome.is_none()) {
+                icon::icon(ui, Icon::Half, palette.warm, 14.0);
+                let phase = run.plan.phases.get(run.phase).map_or("training", |phase| phase.name.as_str());
+                let note = if run.note.is_empty() { String::new() } else { format!(": {}", run.note) };
+                ui.label(small(format!("{phase}{note}")));
+            } else if let Some(busy) = &state.busy {
                 icon::icon(ui, Icon::Half, palette.warm, 14.0);
                 ui.label(small(busy.what.clone()));
                 if let Some(fraction) = busy.fraction {
                     ui.add(ProgressBar::new(fraction).desired_width(120.0).desired_height(8.0));
                 }
-                if !state.is_training() {
-                    stop_small_ui(ui, actions);
-                }
-            } else if let Some(run) = state.run.as_ref().filter(|run| run.outcome.is_none()) {
-                icon::icon(ui, Icon::Half, palette.warm, 14.0);
-                let phase = run.plan.phases.get(run.phase).map_or("training", |phase| phase.name.as_str());
-                let note = if run.note.is_empty() { String::new() } else { format!(": {}", run.note) };
-                ui.label(small(format!("{phase}{note}")));
+                stop_small_ui(ui, actions);
             } else {
                 ui.label(small(next_step(state).to_owned()));
             }

@@ -8,6 +8,7 @@ use egui::{Label, RichText, ScrollArea, Ui};
 use crate::export::ExportReport;
 use crate::session::state::{Loadable, RunView, Severity, State};
 use crate::ui::actions::{Action, Actions, Page};
+use crate::ui::panels::parts::train_first_ui;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets::{self, icon::Icon, numbers};
 
@@ -33,8 +34,7 @@ fn empty_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
         "Train first. Then this page writes the tuned encoder and its heads to a folder, reads them back, and shows \
          that they give the same embeddings.",
         |ui| {
-            widgets::primary_button(ui, state, actions, Action::Export);
-            widgets::action_button(ui, state, actions, Action::GoTo(Page::Train));
+            train_first_ui(ui, state, actions);
         },
     );
     ui.add_space(theme::GAP);

@@ -1,8 +1,11 @@
-//! Parts that several pages share: figures with captions, columns of text.
+//! Parts that several pages share: figures with captions, columns of text, what is offered before the first run.
 
 use eframe::egui::{Align, Label, Layout, Response, RichText, TextStyle, Ui, UiBuilder, vec2};
 
+use crate::session::state::{Loadable, State};
+use crate::ui::actions::{Action, Actions, Page};
 use crate::ui::theme::{self, Palette};
+use crate::ui::widgets;
 
 /// `N` columns of equal width whose text is set ragged; their heights may differ.
 pub(crate) fn columns<const N: usize>(ui: &mut Ui, gap: f32, add: impl FnOnce(&mut [Ui; N])) {
@@ -85,5 +88,22 @@ mod tests {
         assert_eq!(share(0.000_01), "under 0.01 %");
         assert_eq!(share(0.0), "0.0 %");
         assert_eq!(share(1.0), "100.0 %");
+    }
+}
+
+/// What a page without a run offers: to start one, or the page on which something is missing for that.
+pub(super) fn train_first_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
+    let next = match (&state.data, &state.model) {
+        (Loadable::Empty | Loadable::Failed(_), _) => Action::GoTo(Page::Data),
+        (_, Loadable::Empty | Loadable::Failed(_)) => Action::GoTo(Page::Model),
+        _ if matches!(state.plan, Some(Err(_))) => Action::GoTo(Page::Schedule),
+        _ => Action::Train,
+    };
+    if next != Action::Train {
+        widgets::action_button(ui, state, actions, next);
+    }
+    widgets::primary_button(ui, state, actions, Action::Train);
+    if let Err(reason) = Action::Train.enabled(state) {
+        widgets::caption(ui, reason);
     }
 }

@@ -70,7 +70,7 @@ fn facts(file: &FilePreview) -> String {
     };
     let header = if file.facts.has_header { "" } else { ", no header" };
     let rows = numbers::counted(file.rows, "row", "rows");
-    format!("{format}{header}  \u{b7}  {}  \u{b7}  {rows}", file.facts.encoding)
+    format!("{format}{header}  \u{b7}  {}  \u{b7}  {rows}", file.facts.encoding.to_uppercase())
 }
 
 fn split_choice_ui(ui: &mut Ui, file: &FilePreview, name: &str, actions: &mut Actions) {

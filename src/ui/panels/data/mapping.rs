@@ -10,7 +10,7 @@ use crate::session::command::Edit;
 use crate::session::state::{DataView, FilePreview};
 use crate::ui::actions::Actions;
 use crate::ui::theme::{self, Palette};
-use crate::ui::widgets::{self, icon, icon::Icon};
+use crate::ui::widgets::{self, icon, icon::Icon, numbers};
 
 /// Draws the card.
 pub(super) fn mapping_ui(
@@ -140,7 +140,8 @@ fn task_row_ui(
         }
         if let Some(task) = data.dataset.tasks.get(position) {
             let labelled = task.labels.iter().flatten().count();
-            let text = format!("{} classes, {labelled} labelled", task.classes.len());
+            let classes = numbers::counted(task.classes.len(), "class", "classes");
+            let text = format!("{classes}, {} labelled", numbers::thousands(labelled as u64));
             ui.add(Label::new(RichText::new(text).color(palette.muted)).truncate());
         }
     });

@@ -14,7 +14,7 @@ use crate::session::state::{Evaluation, Loadable, RunView, Severity, State};
 use crate::train::metrics::TaskMetrics;
 use crate::ui::actions::{Action, Actions, Page};
 use crate::ui::explain::{self, Explanation};
-use crate::ui::panels::parts::{columns, figure};
+use crate::ui::panels::parts::{columns, figure, train_first_ui};
 use crate::ui::panels::probes::probes_ui;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;
@@ -48,7 +48,7 @@ fn empty_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
     let text = "After a run, its best weights are measured here on rows that were not trained on: per class, pair by \
                 pair of classes, and example by example.";
     widgets::empty_state(ui, Icon::Matrix, "Nothing to evaluate yet", text, |ui| {
-        widgets::primary_button(ui, state, actions, Action::GoTo(Page::Train));
+        train_first_ui(ui, state, actions);
     });
 }
 

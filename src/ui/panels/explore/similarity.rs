@@ -120,11 +120,17 @@ fn matrix_ui(ui: &mut Ui, title: &str, similarity: &Similarity, values: &[Vec<f3
         name: &format!("similarities {}", title.to_lowercase()),
         names: &names,
         fill: &|i, j| Some(cosine_fill(palette, value(i, j))),
-        text: &|i, j| format!("{:.2}", value(i, j)),
+        text: &|i, j| hundredths(value(i, j)),
         sentence: &|i, j| format!("{:.3} {title}: \"{}\" and \"{}\"", value(i, j), text(i), text(j)),
         selected: None,
     };
     matrix.show(ui, vec2(ui.available_width(), 300.0));
+}
+
+/// Two decimals, and no minus sign before a zero.
+fn hundredths(cosine: f32) -> String {
+    let text = format!("{cosine:.2}");
+    if text == "-0.00" { "0.00".to_owned() } else { text }
 }
 
 /// The colours of the scale from -1 to 1.
@@ -186,6 +192,13 @@ fn changes_ui(ui: &mut Ui, similarity: &Similarity) {
     if changes.is_empty() {
         return;
     }
+    if changes.iter().all(|change| change.by() == 0.0) {
+        widgets::caption(
+            ui,
+            "No pair changed: the encoder of this run was frozen, and only its heads learnt.",
+        );
+        return;
+    }
     ui.strong("Largest changes");
     let width = (ui.available_width() - 230.0).max(100.0);
     Grid::new("changes").num_columns(4).spacing([12.0, 2.0]).show(ui, |ui| {
@@ -196,8 +209,8 @@ fn changes_ui(ui: &mut Ui, similarity: &Similarity) {
         ui.end_row();
         let palette = Palette::of(ui);
         for change in changes {
-            grid_number(ui, 54.0, digits(format!("{:.2}", change.before)));
-            grid_number(ui, 54.0, digits(format!("{:.2}", change.after)));
+            grid_number(ui, 54.0, digits(hundredths(change.before)));
+            grid_number(ui, 54.0, digits(hundredths(change.after)));
             let colour = if change.by() < 0.0 { palette.error } else { palette.accent };
             grid_number(ui, 54.0, digits(format!("{:+.2}", change.by())).color(colour));
             let (i, j) = change.pair;

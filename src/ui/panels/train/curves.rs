@@ -147,7 +147,10 @@ pub(super) fn curves_ui(ui: &mut Ui, run: &RunView, view: &mut CurvesView) {
     let mut cursor = None;
     columns(ui, theme::SECTION_GAP, |[left, right]| {
         for (ui, measure) in [(left, Measure::Loss), (right, Measure::Accuracy)] {
-            ui.strong(measure.title());
+            ui.horizontal(|ui| {
+                ui.strong(measure.title());
+                ui.label(RichText::new("by epoch").small().color(Palette::of(ui).muted));
+            });
             let (response, transform) = plot_ui(ui, run, view, measure);
             if let Some(at) = response.hover_pos() {
                 let epoch = transform.value_from_position(at).x;
@@ -272,7 +275,8 @@ fn plot_ui(ui: &mut Ui, run: &RunView, view: &mut CurvesView, measure: Measure) 
         .grid_fade(0.0)
         .y_axis_min_width(34.0)
         .label_formatter(|_| None);
-    if measure == Measure::Accuracy {
+    // Before the first measurement, too, the axis is one that the curves will fit in.
+    if measure == Measure::Accuracy || run.epochs.is_empty() {
         plot = plot.include_y(1.0);
     }
     let shown = plot.show(ui, |plot| {

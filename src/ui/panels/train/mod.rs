@@ -10,9 +10,10 @@ mod tables;
 
 use eframe::egui::{ScrollArea, Ui};
 
-use crate::session::state::{Loadable, RunView, State};
-use crate::ui::actions::{Action, Actions, Page};
+use crate::session::state::{RunView, State};
+use crate::ui::actions::{Actions, Page};
 use crate::ui::explain;
+use crate::ui::panels::parts::train_first_ui;
 use crate::ui::theme;
 use crate::ui::widgets;
 use crate::ui::widgets::icon::Icon;
@@ -25,7 +26,9 @@ pub struct TrainView {
 
 /// Draws the page.
 pub fn train_ui(ui: &mut Ui, state: &State, view: &mut TrainView, actions: &mut Actions) {
-    ScrollArea::vertical().id_salt("train page").auto_shrink(false).show(ui, |ui| {
+    // A new run is shown from its top.
+    let run = state.run.as_ref().map(|run| &run.plan.name);
+    ScrollArea::vertical().id_salt(("train page", run)).auto_shrink(false).show(ui, |ui| {
         widgets::page_header(ui, Page::Train.title(), Page::Train.purpose());
         page_ui(ui, state, view, actions);
     });
@@ -50,18 +53,7 @@ fn empty_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
     let text = "Loss and accuracy of every task will be drawn here while the model learns: on the rows it trains on \
                 and on rows it never sees. A run can be stopped at any time; its best weights are kept.";
     widgets::empty_state(ui, Icon::Curve, "Nothing has been trained yet", text, |ui| {
-        let next = match (&state.data, &state.model) {
-            (Loadable::Empty | Loadable::Failed(_), _) => Action::GoTo(Page::Data),
-            (_, Loadable::Empty | Loadable::Failed(_)) => Action::GoTo(Page::Model),
-            _ => Action::Train,
-        };
-        if next != Action::Train {
-            widgets::action_button(ui, state, actions, next);
-        }
-        widgets::primary_button(ui, state, actions, Action::Train);
-        if let Err(reason) = Action::Train.enabled(state) {
-            ui.weak(reason);
-        }
+        train_first_ui(ui, state, actions);
     });
 }
 
