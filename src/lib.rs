@@ -1,4 +1,62 @@
-//! Frostline
+//! Frostline fine-tunes multi-task sentence encoders: one pretrained transformer, pooled into a sentence
+//! embedding, read by a head for each task. This crate is the whole program, with or without its window.
+//!
+//! # Codemap
+//!
+//! From the bottom up. A module may name those above it in this list, never one below.
+//!
+//! - [`data`]: files to data sets: reading, column mapping, splits, and the card that says what is in them.
+//! - [`text`]: texts to token ids, and ids to batches; integers only.
+//! - [`model`]: encoder families, pooling, heads, devices, weights in and out.
+//! - [`train`]: recipe, plan, schedule, optimiser, prefix cache, metrics, and the loop.
+//! - [`explore`]: similarity, neighbours, probes and projections of embeddings, as rows of `f32`.
+//! - [`export`]: the folder that the Python ecosystem loads, its model card, and the proof that it loads.
+//! - [`project`]: `frostline.toml`, run folders, settings: versioned mirrors of the live types.
+//! - [`session`]: commands in, state and news out; the worker thread that owns every tensor.
+//! - [`ui`]: the window: pages that read the state and send actions.
+//! - [`cli`]: the same work without a window.
+//!
+//! `explore` and `export` stand beside each other, and so do `ui` and `cli`: neither names the other, but for
+//! the command line's opening of the window when it is given no command.
+//!
+//! Two roads lead through it. A *run*: [`session::Session`] freezes a [`train::plan::RunPlan`] from the
+//! project's recipe, the worker carries it out in [`train::fit`], news of it arrives at the session's owner,
+//! and [`project::runs`] keeps it on disk. A *page*: `ui::app` hands [`session::state::State`] to a panel, the
+//! panel returns actions, and those that change the project become a [`session::command::Command`].
+//!
+//! # Invariants
+//!
+//! What a test or a lint holds is written here with its name; what only good will holds is not.
+//!
+//! - **Invariant: dependencies run one way**, in the order of the codemap.
+//!   `tests/architecture.rs`, `modules_name_only_what_is_below_them`.
+//! - **Invariant: a page never touches a tensor**, and neither do `data`, `text`, `explore`, `project` and `cli`;
+//!   the crates of the window are named in `ui` alone.
+//!   `tests/architecture.rs`, `tensors_stay_below_the_session_and_widgets_in_the_window`; and
+//!   `cargo check --no-default-features --lib`, a step of `cargo xtask test`, builds everything else without a
+//!   window.
+//! - **Invariant: the worker never waits for the window, and no training step is lost on the way.**
+//!   `session/outbox.rs`, `a_full_channel_loses_no_step_and_blocks_nobody`.
+//! - **Invariant: Stop is honoured within one batch.**
+//!   `tests/runs.rs`, `stop_is_honoured_within_a_batch`, `stop_in_the_first_batch_leaves_a_run_that_says_so`.
+//! - **Invariant: what a plan freezes keeps its bytes, and what it trains moves.**
+//!   `tests/runs.rs`, `every_preset_moves_exactly_what_it_says`.
+//! - **Invariant: the same plan, data, seed and machine give the same bytes.**
+//!   `tests/runs.rs`, `a_run_repeats_to_the_byte`.
+//! - **Invariant: the encoder computes what `PyTorch` with transformers computes, and training what
+//!   `torch.optim` does.** `tests/parity.rs` and `tests/trajectories.rs`.
+//! - **Invariant: an export is read back before it is put in its place, and a failed one leaves the earlier.**
+//!   `tests/export.rs`, `what_is_read_back_is_the_same_to_the_bit`, `an_export_that_fails_leaves_the_earlier_one`.
+//! - **Invariant: every version of a file ever written can be read.** `tests/project_files.rs`,
+//!   `tests/project_runs.rs` and `project/settings.rs`, each on a fixture in `tests/fixtures`.
+//! - **Invariant: nothing that a file or a person supplies makes the program panic.** The lints `unwrap_used`
+//!   and `expect_used` outside tests; `any_bytes_are_read_or_refused_but_never_a_panic`,
+//!   `a_history_of_any_bytes_never_panics` and `tests/damaged_models.rs`.
+//! - **Invariant: `unsafe` is written only where a reason stands beside it.** The lints `unsafe_code` and
+//!   `allow_attributes_without_reason`.
+//! - **Invariant: every file says what it holds, and none of `src` and `packaging` is above 500 lines.**
+//!   `tests/architecture.rs`, `every_source_file_says_what_it_holds`,
+//!   `no_source_file_is_too_long_to_hold_in_the_head`.
 
 pub mod cli;
 pub mod data;

@@ -1,4 +1,7 @@
 //! Writing what leaves the app: the folder that the Python ecosystem loads, and the proof that it loads.
+//!
+//! [`folder`] writes it aside, [`load`] reads it back, and only what computes the same is put in its place.
+//! [`card`] is its README. It must never know a project, a session or a window.
 
 pub mod card;
 pub mod error;

@@ -1,6 +1,6 @@
 //! The project: what the user decided, as a folder with `frostline.toml` and `runs/`; and the user's settings.
 //!
-//! The live types are here; what is written to disk are versioned mirrors of them: [`file`], [`runs`],
+//! The live types are here; what is written to disk are versioned mirrors of them: [`mod@file`], [`runs`],
 //! [`settings`]. It must never know a tensor, a session or a window.
 
 pub mod demo;

@@ -1,4 +1,7 @@
 //! Training: the plan, the loop and what they rest on. It must never know a file format or a window.
+//!
+//! The road: [`preset`] turns a recipe into phases, [`plan`] freezes them, [`rows`] and [`mod@cache`] hold what the
+//! heads and the thawed layers read, [`fit`] is the loop, and [`report`] says what came of it.
 
 pub mod cache;
 pub mod error;

@@ -1,4 +1,6 @@
 //! The Data page: files, mapping of columns, splits, label counts, findings, preview.
+//!
+//! It draws the tables and the card that the session read. It must never open a file.
 
 mod card;
 mod files;
