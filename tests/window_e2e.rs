@@ -147,7 +147,7 @@ impl Screen {
         }
     }
 
-    /// Keeps a picture of the screen for whoever looks at the build, where ImageMagick is installed.
+    /// Keeps a picture of the screen for whoever looks at the build, where `ImageMagick` is installed.
     fn picture(&self, name: &str) {
         let to = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/e2e");
         if !is_installed("import") || fs::create_dir_all(&to).is_err() {
