@@ -91,6 +91,27 @@ impl Screen {
         found.lines().next_back().map(str::to_owned)
     }
 
+    /// The file dialog, if one is shown. Its title is zenity's own.
+    fn dialog(&self) -> Option<String> {
+        let found = self.xdotool(&["search", "--onlyvisible", "--class", "zenity"])?;
+        found.lines().next().map(str::to_owned)
+    }
+
+    /// Presses keys until a file dialog is there: those that come before the window first draws are lost.
+    fn open_dialog(&self, window: &str, keys: &str) -> String {
+        until(&format!("{keys} opens a dialog"), || {
+            self.press(window, keys);
+            let deadline = Instant::now() + Duration::from_secs(5);
+            while Instant::now() < deadline {
+                if let Some(dialog) = self.dialog() {
+                    return Some(dialog);
+                }
+                std::thread::sleep(PAUSE);
+            }
+            None
+        })
+    }
+
     /// There is no window manager: what should have the keyboard has to be told.
     fn focus(&self, window: &str) {
         until("the window has the keyboard", || {
@@ -104,28 +125,29 @@ impl Screen {
         self.xdotool(&["key", "--clearmodifiers", keys]).expect("a key");
     }
 
-    /// Waits for a file dialog, types a path into it, and waits until it is gone.
-    fn answer(&self, title: &str, path: &Path) {
-        let dialog = until("the file dialog is there", || self.window(title));
+    /// Types a path into a file dialog, and waits until it is gone.
+    fn answer(&self, dialog: &str, path: &Path) {
         let path = path.to_str().expect("a path in UTF-8");
-        // A dialog that has just been mapped may not listen yet: typed again until it is content.
         let deadline = Instant::now() + PATIENCE;
-        while self.window(title).is_some() {
-            assert!(Instant::now() < deadline, "the dialog \"{title}\" stays");
-            self.focus(&dialog);
+        // A dialog that has just been mapped may not listen yet: typed again until it is content.
+        while self.dialog().is_some() {
+            assert!(Instant::now() < deadline, "the file dialog stays");
+            self.focus(dialog);
+            // A slash shows the field for a path, and takes a moment in which further keys would be lost.
+            self.xdotool(&["key", "slash"]);
             std::thread::sleep(5 * PAUSE);
-            // A path that begins with a slash opens the dialog's field for typing.
             self.xdotool(&["key", "ctrl+a"]);
-            self.xdotool(&["type", "--delay", "15", path]);
+            self.xdotool(&["type", "--delay", "20", path]);
+            std::thread::sleep(3 * PAUSE);
             self.xdotool(&["key", "Return"]);
             let patience = Instant::now() + Duration::from_secs(3);
-            while self.window(title).is_some() && Instant::now() < patience {
+            while self.dialog().is_some() && Instant::now() < patience {
                 std::thread::sleep(PAUSE);
             }
         }
     }
 
-    /// Keeps a picture of the screen for whoever looks at the build, where ImageMagick is installed.
+    /// Keeps a picture of the screen for whoever looks at the build, where `ImageMagick` is installed.
     fn picture(&self, name: &str) {
         let to = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/e2e");
         if !is_installed("import") || fs::create_dir_all(&to).is_err() {
@@ -200,19 +222,9 @@ fn a_run_by_keyboard_in_a_real_window() {
         screen.window("Frostline$")
     });
 
-    // Keys that are pressed before the window draws are lost: pressed again until the dialog is there.
-    until("Ctrl+O opens a dialog", || {
-        screen.press(&window, "ctrl+o");
-        let patience = Instant::now() + Duration::from_secs(4);
-        while Instant::now() < patience {
-            if screen.window("Open labelled texts").is_some() {
-                return Some(());
-            }
-            std::thread::sleep(PAUSE);
-        }
-        None
-    });
-    screen.answer("Open labelled texts", &data);
+    let dialog = screen.open_dialog(&window, "ctrl+o");
+    screen.picture("dialog.png");
+    screen.answer(&dialog, &data);
     until("a run is started with Ctrl+Enter", || {
         screen.press(&window, "ctrl+Return");
         std::thread::sleep(5 * PAUSE);
@@ -222,18 +234,8 @@ fn a_run_by_keyboard_in_a_real_window() {
     screen.picture("trained.png");
     assert!(report.to_string().contains("topic"), "{report}");
 
-    until("Ctrl+E opens a dialog", || {
-        screen.press(&window, "ctrl+e");
-        let patience = Instant::now() + Duration::from_secs(4);
-        while Instant::now() < patience {
-            if screen.window("Export to a folder").is_some() {
-                return Some(());
-            }
-            std::thread::sleep(PAUSE);
-        }
-        None
-    });
-    screen.answer("Export to a folder", &exported);
+    let dialog = screen.open_dialog(&window, "ctrl+e");
+    screen.answer(&dialog, &exported);
     until("the model is exported", || exported.join("model.safetensors").is_file().then_some(()));
     screen.press(&window, "ctrl+7");
     std::thread::sleep(5 * PAUSE);

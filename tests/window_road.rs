@@ -27,7 +27,7 @@ use frostline::ui::prefs::Prefs;
 /// Tall, so that nothing has to be scrolled into sight.
 const SIZE: Vec2 = Vec2::new(1280.0, 2600.0);
 /// For any single piece of work on the tiny model, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// Set in the process in which a test's body runs; names the folder that is its home.
 const HOME: &str = "FROSTLINE_TEST_HOME";
 

@@ -361,7 +361,8 @@ fn pace(run: &RunView) -> String {
     if run.rows_per_second > 0.0 {
         parts.push(format!("{:.0} rows/s", run.rows_per_second));
     }
-    if let Some(seconds) = run.seconds_left {
+    // What is measured after the last step is not in the estimate.
+    if let Some(seconds) = run.seconds_left.filter(|seconds| *seconds >= 1.0) {
         parts.push(format!("about {} left", numbers::duration(seconds)));
     }
     parts.join(DOT)

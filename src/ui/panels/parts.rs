@@ -77,20 +77,6 @@ pub(crate) fn share(part: f64) -> String {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn small_shares_do_not_read_as_nothing() {
-        assert_eq!(share(0.375), "37.5 %");
-        assert_eq!(share(0.000_102), "0.01 %");
-        assert_eq!(share(0.000_01), "under 0.01 %");
-        assert_eq!(share(0.0), "0.0 %");
-        assert_eq!(share(1.0), "100.0 %");
-    }
-}
-
 /// What a page without a run offers: to start one, or the page on which something is missing for that.
 pub(super) fn train_first_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
     let next = match (&state.data, &state.model) {
@@ -105,5 +91,19 @@ pub(super) fn train_first_ui(ui: &mut Ui, state: &State, actions: &mut Actions) 
     widgets::primary_button(ui, state, actions, Action::Train);
     if let Err(reason) = Action::Train.enabled(state) {
         widgets::caption(ui, reason);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_shares_do_not_read_as_nothing() {
+        assert_eq!(share(0.375), "37.5 %");
+        assert_eq!(share(0.000_102), "0.01 %");
+        assert_eq!(share(0.000_01), "under 0.01 %");
+        assert_eq!(share(0.0), "0.0 %");
+        assert_eq!(share(1.0), "100.0 %");
     }
 }

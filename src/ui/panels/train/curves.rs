@@ -264,7 +264,7 @@ fn plot_ui(ui: &mut Ui, run: &RunView, view: &mut CurvesView, measure: Measure) 
         .show_x(false)
         .show_y(false)
         .show_grid(Vec2b::new(false, true))
-        .set_margin_fraction(vec2(0.01, 0.06))
+        .set_margin_fraction(vec2(0.02, 0.06))
         .link_axis(Id::unique(("epochs of", &run.plan.name)), Vec2b::new(true, false))
         .x_axis_formatter(
             |mark, _| if mark.value.fract() == 0.0 { format!("{}", mark.value) } else { String::new() },
