@@ -113,9 +113,7 @@ impl Session {
                 let stale = self.drafts.redo(&mut self.state.project);
                 self.refresh(stale);
             }
-            Command::SelectDevice(key) => {
-                self.queue(Work::SelectDevice(key));
-            }
+            Command::SelectDevice(key) => self.select_device(key),
             Command::FindCuda(folder) => {
                 self.queue(Work::NameCuda(folder));
             }
@@ -354,6 +352,17 @@ impl Session {
             RunPlan::build(name, recipe, model, tasks, rows, &self.state.device)
                 .map_err(|error| error.to_string()),
         )
+    }
+
+    fn select_device(&mut self, key: String) {
+        if key == self.state.device || self.refuse_while_training("changing the device") {
+            return;
+        }
+        self.queue(Work::SelectDevice(key));
+        // The shown run is opened again there.
+        if let Some(name) = self.state.run.as_ref().map(|run| run.plan.name.clone()) {
+            self.show_run(name);
+        }
     }
 
     fn refuse_while_training(&mut self, what: &str) -> bool {

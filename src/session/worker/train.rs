@@ -32,6 +32,8 @@ use crate::train::rows::Rows;
 
 /// Weights of the best epoch, in the run's `checkpoints` folder.
 const BEST: &str = "best.safetensors";
+/// The pace is measured over so long, or up to twice as long: steady to read, quick to follow a change.
+const PACE_WINDOW: Duration = Duration::from_secs(5);
 /// How often steps are sent on: often enough to look live, seldom enough to cost nothing.
 const SEND_EVERY: Duration = Duration::from_millis(100);
 
@@ -358,8 +360,9 @@ struct Reporter<'a> {
     plan: &'a RunPlan,
     steps: Vec<StepPoint>,
     sent: Instant,
-    /// When steps were last counted for the pace, and how many there were.
-    mark: (Instant, usize),
+    /// When steps were counted for the pace, and how many there were: from the first mark on, which the second
+    /// replaces after a while, so that the window moves but never shrinks to nothing.
+    marks: [(Instant, usize); 2],
     pace: Pace,
     step: usize,
 }
@@ -368,7 +371,7 @@ impl<'a> Reporter<'a> {
     fn new(outbox: &'a mut Outbox, folder: &'a mut RunFolder, plan: &'a RunPlan) -> Self {
         let now = Instant::now();
         let (steps, pace) = (Vec::new(), Pace::default());
-        Self { outbox, folder, plan, steps, sent: now, mark: (now, 0), pace, step: 0 }
+        Self { outbox, folder, plan, steps, sent: now, marks: [(now, 0); 2], pace, step: 0 }
     }
 
     fn take(&mut self, event: FitEvent) -> Result<(), TrainError> {
@@ -380,7 +383,7 @@ impl<'a> Reporter<'a> {
             FitEvent::Phase(phase) => {
                 self.send_steps();
                 self.outbox.post(News::Phase(phase));
-                self.mark = (Instant::now(), self.step);
+                self.marks = [(Instant::now(), self.step); 2];
                 let name = self.plan.phases.get(phase).map(|phase| phase.name.clone()).unwrap_or_default();
                 HistoryLine::Event(RunEvent::PhaseStarted { phase, name, step: self.step })
             }
@@ -406,7 +409,7 @@ impl<'a> Reporter<'a> {
     }
 
     fn measure_pace(&mut self) {
-        let (since, at) = self.mark;
+        let [(since, at), (newer, _)] = self.marks;
         let (seconds, steps) = (since.elapsed().as_secs_f64(), self.step.saturating_sub(at));
         if steps == 0 || seconds <= 0.0 {
             return;
@@ -415,9 +418,8 @@ impl<'a> Reporter<'a> {
         let rows = self.plan.train_rows as f64 / self.plan.steps_per_epoch.max(1) as f64;
         let left = self.plan.total_steps().saturating_sub(self.step);
         self.pace = Pace { rows_per_second: per_second * rows, seconds_left: Some(left as f64 / per_second) };
-        // A window of some seconds: steady to read, quick to follow a change.
-        if seconds > 5.0 {
-            self.mark = (Instant::now(), self.step);
+        if newer.elapsed() > PACE_WINDOW {
+            self.marks = [self.marks[1], (Instant::now(), self.step)];
         }
     }
 
