@@ -8,6 +8,7 @@ mod apply;
 mod draft;
 mod news;
 mod outbox;
+mod start;
 mod worker;
 
 pub mod command;
@@ -25,13 +26,10 @@ use self::command::Command;
 use self::draft::{Drafts, Stale};
 use self::news::{DataRequest, Job, News, Work};
 use self::state::{Loadable, Notice, Severity, State};
-use crate::data::dataset::Split;
 use crate::data::split::SplitRule;
 use crate::project::Project;
 use crate::project::demo::default_model_dir;
 use crate::project::runs;
-use crate::project::user_dirs::data_dir;
-use crate::train::plan::{PlannedTask, RunPlan};
 
 /// Pieces of news that may lie unread; the worker keeps what comes beyond them.
 const CHANNEL: usize = 256;
@@ -320,40 +318,6 @@ impl Session {
         self.queue(Work::LoadModel { generation: self.model_generation, path });
     }
 
-    /// What the draft would do, from the data and the model as they are now.
-    fn preview_plan(&mut self) {
-        self.state.plan = self.build_plan("preview").map(|plan| plan.map(Arc::new));
-    }
-
-    fn build_plan(&self, name: &str) -> Option<Result<RunPlan, String>> {
-        let (data, model) = (self.state.data.ready()?, self.state.model.ready()?);
-        let dataset = &data.dataset;
-        let planned = |task: &crate::data::dataset::TaskLabels| {
-            let counts = dataset.labelled(task);
-            PlannedTask {
-                name: task.name.clone(),
-                classes: task.classes.clone(),
-                labelled_train: counts.get(&Split::Train).copied().unwrap_or(0),
-                labelled_valid: counts.get(&Split::Valid).copied().unwrap_or(0),
-            }
-        };
-        let tasks: Vec<PlannedTask> = dataset.tasks.iter().map(planned).collect();
-        let labelled =
-            |row: &usize| dataset.tasks.iter().any(|task| task.labels.get(*row).is_some_and(Option::is_some));
-        let rows = dataset.rows_of(Split::Train).iter().filter(|row| labelled(row)).count();
-        let recipe = &self.state.project.recipe;
-        if recipe.max_length > model.max_positions {
-            return Some(Err(format!(
-                "the maximum length is {} tokens, but {} has {} positions. Lower it on the Schedule page",
-                recipe.max_length, model.name, model.max_positions
-            )));
-        }
-        Some(
-            RunPlan::build(name, recipe, model, tasks, rows, &self.state.device)
-                .map_err(|error| error.to_string()),
-        )
-    }
-
     fn select_device(&mut self, key: String) {
         if key == self.state.device || self.refuse_while_training("changing the device") {
             return;
@@ -371,66 +335,6 @@ impl Session {
             self.notify(Severity::Warning, format!("A run is going on. Stop it before {what}."));
         }
         training
-    }
-
-    fn train(&mut self, name: Option<String>) {
-        if self.refuse_while_training("starting another") {
-            return;
-        }
-        if self.state.dir.is_none() && !self.find_a_place() {
-            return;
-        }
-        let Some(dir) = self.state.dir.clone() else { return };
-        let base = self.state.project.recipe.preset.key();
-        let name = match name.map_or_else(|| runs::next_name(&dir, base), Ok) {
-            Ok(name) => name,
-            Err(error) => return self.notify(Severity::Error, error.to_string()),
-        };
-        match self.build_plan(&name) {
-            Some(Ok(plan)) => {
-                if self.queue(Work::Train { plan: Box::new(plan), project_dir: dir }) {
-                    self.state.evaluation = Loadable::Empty;
-                    self.state.export = Loadable::Empty;
-                }
-            }
-            Some(Err(reason)) => self.notify(Severity::Error, format!("This plan cannot be run: {reason}.")),
-            None => self.notify(Severity::Error, self.what_is_missing()),
-        }
-    }
-
-    /// A draft that was never saved gets a folder among the user's own projects, so that its runs have a place.
-    fn find_a_place(&mut self) -> bool {
-        let base = match data_dir() {
-            Ok(dir) => dir.join("projects"),
-            Err(error) => {
-                self.notify(Severity::Error, error.to_string());
-                return false;
-            }
-        };
-        let plain = |c: char| if c.is_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-        let stem: String = self.state.project.name.chars().map(plain).collect();
-        let free = (1..10_000).map(|n| base.join(format!("{stem}-{n:02}"))).find(|dir| !dir.exists());
-        let Some(dir) = free else { return false };
-        let saved = self.save(Some(dir.clone()));
-        if saved {
-            self.notify(
-                Severity::Info,
-                format!("The project was saved in {}, so that its runs have a place.", dir.display()),
-            );
-        }
-        saved
-    }
-
-    fn what_is_missing(&self) -> String {
-        match (&self.state.data, &self.state.model) {
-            (Loadable::Failed(reason), _) => format!("There is no data to train on: {reason}"),
-            (_, Loadable::Failed(reason)) => format!("There is no model to train: {reason}"),
-            (Loadable::Empty, _) => {
-                "There is no data to train on yet: open labelled files on the Data page.".into()
-            }
-            (_, Loadable::Empty) => "There is no model yet: choose one on the Model page.".into(),
-            _ => "Data or model are still being loaded; try again in a moment.".into(),
-        }
     }
 
     fn show_run(&mut self, name: String) {

@@ -8,6 +8,7 @@ use tch::{Kind, Reduction, Tensor};
 use super::cache::{self, Prefix};
 use super::error::TrainError;
 use super::evaluate::{answers, probabilities, scores};
+use super::loss::{Losses, Sums, TaskLoss};
 use super::metrics::{EpochPoint, Score, StepPoint};
 use super::optim::{Optimizer, Update, clip_factor, decays, global_norm};
 use super::plan::{Phase, RunPlan, Thaw};
@@ -15,11 +16,11 @@ use super::preset::{OptimizerKind, Recipe};
 use super::report::RunOutcome;
 use super::rows::{NO_LABEL, Rows};
 use super::schedule::{rate_factor, warmup_steps};
+use crate::model::Model;
 use crate::model::batch::TokenBatch;
 use crate::model::layers::Dropout;
 use crate::model::summary::Group;
 use crate::model::vocabulary::CutVocabulary;
-use crate::model::{Model, ModelError};
 use crate::text::batches::epoch_batches;
 
 /// Bytes that states kept at the frost line may take.
@@ -410,74 +411,4 @@ fn step_seed(recipe: &Recipe, step: usize) -> i64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     (z ^ (z >> 31)) as i64
-}
-
-/// One task's share of a batch.
-struct TaskLoss {
-    loss: Tensor,
-    right: Tensor,
-    labelled: usize,
-}
-
-/// The losses of a batch; `None` for a task without a label in it.
-struct Losses {
-    total: Tensor,
-    tasks: Vec<Option<TaskLoss>>,
-}
-
-impl Losses {
-    fn point(&self, plan: &RunPlan, step: usize, factor: f64, norm: f64) -> Result<StepPoint, TrainError> {
-        let read = |tensor: &Tensor| tensor.f_double_value(&[]).map_err(ModelError::from);
-        let mut tasks = Vec::with_capacity(self.tasks.len());
-        for (planned, task) in plan.tasks.iter().zip(&self.tasks) {
-            let Some(task) = task else {
-                tasks.push(Score::default());
-                continue;
-            };
-            let loss = read(&task.loss)?;
-            if !loss.is_finite() {
-                return Err(TrainError::NotFinite { task: planned.name.clone(), value: loss, step });
-            }
-            let accuracy = read(&task.right)? / task.labelled as f64;
-            tasks.push(Score { loss, accuracy, rows: task.labelled });
-        }
-        let epoch = step as f64 / plan.steps_per_epoch.max(1) as f64;
-        let loss = read(&self.total.f_detach()?)?;
-        Ok(StepPoint { step, epoch, loss, tasks, rate_factor: factor, grad_norm: norm })
-    }
-}
-
-/// Running sums over an epoch.
-struct Sums {
-    loss: f64,
-    steps: usize,
-    tasks: Vec<Score>,
-}
-
-impl Sums {
-    fn new(tasks: usize) -> Self {
-        Self { loss: 0.0, steps: 0, tasks: vec![Score::default(); tasks] }
-    }
-
-    fn add(&mut self, point: &StepPoint) {
-        self.loss += point.loss;
-        self.steps += 1;
-        for (sum, score) in self.tasks.iter_mut().zip(&point.tasks) {
-            sum.loss += score.loss * score.rows as f64;
-            sum.accuracy += score.accuracy * score.rows as f64;
-            sum.rows += score.rows;
-        }
-    }
-
-    fn loss(&self) -> f64 {
-        self.loss / self.steps.max(1) as f64
-    }
-
-    fn tasks(&self) -> Vec<Score> {
-        let mean = |sum: &Score| {
-            let n = sum.rows.max(1) as f64;
-            Score { loss: sum.loss / n, accuracy: sum.accuracy / n, rows: sum.rows }
-        };
-        self.tasks.iter().map(mean).collect()
-    }
 }

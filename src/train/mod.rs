@@ -7,6 +7,7 @@ pub mod cache;
 pub mod error;
 pub mod evaluate;
 pub mod fit;
+mod loss;
 pub mod metrics;
 pub mod optim;
 pub mod plan;
