@@ -31,8 +31,7 @@ impl TokenBatch {
             ids.extend(row.iter().map(|id| i64::from(*id)));
             ids.resize(ids.len() + longest - row.len(), 0);
         }
-        let ids =
-            Tensor::f_from_slice(&ids)?.f_view([rows.len() as i64, longest as i64])?.f_to_device(device)?;
+        let ids = Tensor::f_from_slice(&ids)?.f_view([rows.len() as i64, longest as i64])?.f_to_device(device)?;
         Self::with_lengths(ids, rows.iter().map(|row| row.len()).collect(), device)
     }
 

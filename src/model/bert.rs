@@ -5,9 +5,9 @@ use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 use super::batch::TokenBatch;
-use super::encoder::{Blueprint, Encoder, Family, Shape, check_sizes};
+use super::encoder::{check_sizes, Blueprint, Encoder, Family, Shape};
 use super::error::ModelError;
-use super::layers::{Activation, Dropout, LayerNorm, PostNormLayer, PostNormNames, dropout};
+use super::layers::{dropout, Activation, Dropout, LayerNorm, PostNormLayer, PostNormNames};
 use super::params::Params;
 use super::summary::{Group, TensorInfo};
 
@@ -72,24 +72,14 @@ fn read(config: &Value) -> Result<Blueprint, String> {
         attention_heads: config.num_attention_heads,
         vocab_size: config.vocab_size,
         max_positions: config.max_position_embeddings,
-        dropout: Dropout {
-            hidden: config.hidden_dropout_prob,
-            attention: config.attention_probs_dropout_prob,
-        },
+        dropout: Dropout { hidden: config.hidden_dropout_prob, attention: config.attention_probs_dropout_prob },
     };
     check_sizes(&shape, config.intermediate_size)?;
     let (tensors, optional) = tensors(&config);
     let build = move |params: &Params| -> Result<Box<dyn Encoder>, ModelError> {
         let layer = |i| {
             let prefix = format!("encoder.layer.{i}");
-            PostNormLayer::new(
-                params,
-                &prefix,
-                &NAMES,
-                shape.attention_heads,
-                config.layer_norm_eps,
-                activation,
-            )
+            PostNormLayer::new(params, &prefix, &NAMES, shape.attention_heads, config.layer_norm_eps, activation)
         };
         Ok(Box::new(Bert {
             words: params.get("embeddings.word_embeddings.weight")?,
@@ -142,13 +132,7 @@ impl Encoder for Bert {
         dropout(self.norm.forward(&sum)?, p.hidden)
     }
 
-    fn layer(
-        &self,
-        index: usize,
-        hidden: &Tensor,
-        batch: &TokenBatch,
-        p: Dropout,
-    ) -> Result<Tensor, ModelError> {
+    fn layer(&self, index: usize, hidden: &Tensor, batch: &TokenBatch, p: Dropout) -> Result<Tensor, ModelError> {
         let layer = self.layers.get(index).ok_or_else(|| ModelError::Unfit(format!("no layer {index}")))?;
         layer.forward(hidden, batch, p)
     }
@@ -161,7 +145,6 @@ pub(super) fn learned_positions(table: &Tensor, batch: &TokenBatch) -> Result<Te
         return Err(ModelError::TooLong { tokens: batch.longest, positions: rows });
     }
     // Gathered rather than sliced, so that in the backward pass only these rows are touched.
-    let places =
-        Tensor::f_arange(batch.longest as i64, (Kind::Int64, Device::Cpu))?.f_to_device(table.device())?;
+    let places = Tensor::f_arange(batch.longest as i64, (Kind::Int64, Device::Cpu))?.f_to_device(table.device())?;
     Ok(Tensor::f_embedding(table, &places, -1, false, false)?)
 }

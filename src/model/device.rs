@@ -91,17 +91,13 @@ fn candidates(named: Option<&Path>) -> Vec<PathBuf> {
     folders.into_iter().map(|folder| folder.join(CUDA_LIBRARY)).collect()
 }
 
-#[expect(
-    unsafe_code,
-    reason = "opening a shared library runs its initialisers; it is libtorch's own CUDA part"
-)]
+#[expect(unsafe_code, reason = "opening a shared library runs its initialisers; it is libtorch's own CUDA part")]
 fn open(library: &Path) -> Result<(), String> {
     #[cfg(unix)]
     {
         use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
         // SAFETY: the library belongs to the libtorch this program is linked to; it is kept open for ever.
-        let library =
-            unsafe { Library::open(Some(library), RTLD_NOW | RTLD_GLOBAL) }.map_err(|e| e.to_string())?;
+        let library = unsafe { Library::open(Some(library), RTLD_NOW | RTLD_GLOBAL) }.map_err(|e| e.to_string())?;
         std::mem::forget(library);
     }
     #[cfg(not(unix))]

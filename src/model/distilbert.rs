@@ -6,9 +6,9 @@ use tch::Tensor;
 
 use super::batch::TokenBatch;
 use super::bert::learned_positions;
-use super::encoder::{Blueprint, Encoder, Family, Shape, check_sizes};
+use super::encoder::{check_sizes, Blueprint, Encoder, Family, Shape};
 use super::error::ModelError;
-use super::layers::{Activation, Dropout, LayerNorm, PostNormLayer, PostNormNames, dropout};
+use super::layers::{dropout, Activation, Dropout, LayerNorm, PostNormLayer, PostNormNames};
 use super::params::Params;
 use super::summary::{Group, TensorInfo};
 
@@ -89,11 +89,7 @@ fn read(config: &Value) -> Result<Blueprint, String> {
 
 fn tensors(config: &Config) -> Vec<TensorInfo> {
     let (hidden, inner) = (config.dim as i64, config.hidden_dim as i64);
-    let info = |name: &str, shape| TensorInfo {
-        name: format!("embeddings.{name}"),
-        shape,
-        group: Group::Embeddings,
-    };
+    let info = |name: &str, shape| TensorInfo { name: format!("embeddings.{name}"), shape, group: Group::Embeddings };
     let mut tensors = vec![
         info("word_embeddings.weight", vec![config.vocab_size as i64, hidden]),
         info("position_embeddings.weight", vec![config.max_position_embeddings as i64, hidden]),
@@ -120,13 +116,7 @@ impl Encoder for DistilBert {
         dropout(self.norm.forward(&words.f_add(&positions)?)?, p.hidden)
     }
 
-    fn layer(
-        &self,
-        index: usize,
-        hidden: &Tensor,
-        batch: &TokenBatch,
-        p: Dropout,
-    ) -> Result<Tensor, ModelError> {
+    fn layer(&self, index: usize, hidden: &Tensor, batch: &TokenBatch, p: Dropout) -> Result<Tensor, ModelError> {
         let layer = self.layers.get(index).ok_or_else(|| ModelError::Unfit(format!("no layer {index}")))?;
         layer.forward(hidden, batch, p)
     }

@@ -18,13 +18,7 @@ pub trait Encoder: Send {
     fn embed(&self, batch: &TokenBatch, dropout: Dropout) -> Result<Tensor, ModelError>;
 
     /// One layer, `[batch, seq, hidden]` in and out.
-    fn layer(
-        &self,
-        index: usize,
-        hidden: &Tensor,
-        batch: &TokenBatch,
-        dropout: Dropout,
-    ) -> Result<Tensor, ModelError>;
+    fn layer(&self, index: usize, hidden: &Tensor, batch: &TokenBatch, dropout: Dropout) -> Result<Tensor, ModelError>;
 
     /// Layers `range` in order; `dropout` says of each layer what is dropped in it.
     fn layers(
@@ -117,10 +111,7 @@ pub(super) fn check_sizes(shape: &Shape, intermediate: usize) -> Result<(), Stri
         }
     }
     if !shape.hidden.is_multiple_of(shape.attention_heads) {
-        return Err(format!(
-            "{} attention heads do not divide the hidden size {}",
-            shape.attention_heads, shape.hidden
-        ));
+        return Err(format!("{} attention heads do not divide the hidden size {}", shape.attention_heads, shape.hidden));
     }
     Ok(())
 }

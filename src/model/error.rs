@@ -8,14 +8,10 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum ModelError {
     /// The path is not a folder.
-    #[error(
-        "{0} is not a folder. A model is a folder with config.json, model.safetensors and tokenizer.json"
-    )]
+    #[error("{0} is not a folder. A model is a folder with config.json, model.safetensors and tokenizer.json")]
     NotAFolder(PathBuf),
     /// No config.json.
-    #[error(
-        "{0} has no config.json, so it is not a model folder. Choose the folder that holds config.json, model.safetensors and tokenizer.json"
-    )]
+    #[error("{0} has no config.json, so it is not a model folder. Choose the folder that holds config.json, model.safetensors and tokenizer.json")]
     NoConfig(PathBuf),
     /// A JSON file that cannot be understood.
     #[error("{path}: {reason}. Download the file again, or compare it with the original model")]
@@ -36,9 +32,7 @@ pub enum ModelError {
         known: String,
     },
     /// No weights file.
-    #[error(
-        "{0} has no model.safetensors. Save the model with save_pretrained(..., safe_serialization=True), or copy the file from the hub"
-    )]
+    #[error("{0} has no model.safetensors. Save the model with save_pretrained(..., safe_serialization=True), or copy the file from the hub")]
     NoWeights(PathBuf),
     /// A weights file that cannot be understood.
     #[error("{path} is damaged or not a safetensors file: {reason}. Copy or download it again")]
@@ -57,9 +51,7 @@ pub enum ModelError {
         problems: Vec<String>,
     },
     /// Weights with NaN or infinite values.
-    #[error(
-        "{path}: tensor {tensor} holds values that are not finite numbers, so nothing computed from it means anything. Use another copy of the model"
-    )]
+    #[error("{path}: tensor {tensor} holds values that are not finite numbers, so nothing computed from it means anything. Use another copy of the model")]
     NotFinite {
         /// The weights file.
         path: PathBuf,
@@ -67,9 +59,7 @@ pub enum ModelError {
         tensor: String,
     },
     /// More tokens than positions.
-    #[error(
-        "a text of {tokens} tokens does not fit a model with {positions} positions. Lower the maximum length to {positions}"
-    )]
+    #[error("a text of {tokens} tokens does not fit a model with {positions} positions. Lower the maximum length to {positions}")]
     TooLong {
         /// Tokens of the text.
         tokens: usize,

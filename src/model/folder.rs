@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::encoder::{Blueprint, Family, family, known_types};
+use super::encoder::{family, known_types, Blueprint, Family};
 use super::error::ModelError;
 use super::summary::Pooling;
 
@@ -96,8 +96,7 @@ impl Modules {
         let list = read_json(&modules)?;
         let bad = |reason: &str| ModelError::BadJson { path: modules.clone(), reason: reason.to_owned() };
         for module in list.as_array().ok_or_else(|| bad("expected a list of modules"))? {
-            let kind =
-                module.get("type").and_then(Value::as_str).ok_or_else(|| bad("a module has no type"))?;
+            let kind = module.get("type").and_then(Value::as_str).ok_or_else(|| bad("a module has no type"))?;
             let sub = module.get("path").and_then(Value::as_str).unwrap_or_default();
             match kind.rsplit('.').next().unwrap_or(kind) {
                 "Transformer" => {}
@@ -106,9 +105,7 @@ impl Modules {
                     let file = path.join(sub).join("config.json");
                     found.pooling = (read_pooling(&file)?, format!("from {sub}/config.json"));
                 }
-                other => {
-                    return Err(bad(&format!("it has a module of type {other}, which is not supported yet")));
-                }
+                other => return Err(bad(&format!("it has a module of type {other}, which is not supported yet"))),
             }
         }
         Ok(found)

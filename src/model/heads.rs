@@ -44,13 +44,7 @@ impl Head {
 
 /// New head parameters, uniform in +-1/sqrt(hidden) as `torch.nn.Linear` starts them. Each head draws from a
 /// stream of its own, so that adding a task does not change how another starts.
-pub fn initial(
-    index: usize,
-    spec: &HeadSpec,
-    hidden: usize,
-    seed: u64,
-    device: Device,
-) -> Result<[Param; 2], ModelError> {
+pub fn initial(index: usize, spec: &HeadSpec, hidden: usize, seed: u64, device: Device) -> Result<[Param; 2], ModelError> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(1 + index as u64);
     let bound = 1.0 / (hidden.max(1) as f32).sqrt();

@@ -36,10 +36,7 @@ pub struct Linear {
 impl Linear {
     /// From `NAME.weight` `[out, in]` and `NAME.bias` `[out]`.
     pub fn new(params: &Params, name: &str) -> Result<Self, ModelError> {
-        Ok(Self {
-            weight: params.get(&format!("{name}.weight"))?,
-            bias: params.get(&format!("{name}.bias"))?,
-        })
+        Ok(Self { weight: params.get(&format!("{name}.weight"))?, bias: params.get(&format!("{name}.bias"))? })
     }
 
     /// `[..., in]` to `[..., out]`.
@@ -195,8 +192,7 @@ impl PostNormLayer {
         };
         let [q, k, v] = &self.qkv;
         let (q, k, v) = (split(q)?, split(k)?, split(v)?);
-        let mixed =
-            Tensor::f_scaled_dot_product_attention(&q, &k, &v, batch.bias.as_ref(), p, false, None, false)?;
+        let mixed = Tensor::f_scaled_dot_product_attention(&q, &k, &v, batch.bias.as_ref(), p, false, None, false)?;
         self.out.forward(&mixed.f_transpose(1, 2)?.f_reshape([rows, seq, dim])?)
     }
 }

@@ -8,7 +8,7 @@ use super::batch::TokenBatch;
 use super::encoder::{Encoder, Family};
 use super::error::ModelError;
 use super::folder::Folder;
-use super::heads::{Head, HeadSpec, initial};
+use super::heads::{initial, Head, HeadSpec};
 use super::layers::Dropout;
 use super::params::Params;
 use super::pooling::{normalize, pool};
@@ -64,8 +64,7 @@ impl Model {
         let encoder = (blueprint.build)(&params)?;
         let shape = blueprint.shape;
         let file_bytes = std::fs::metadata(&weights).map_err(ModelError::io(&weights))?.len();
-        let name =
-            path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+        let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
         let summary = ModelSummary {
             path: path.to_owned(),
             name,
@@ -134,11 +133,7 @@ impl Model {
                 ));
             }
         }
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(ModelError::Mismatch { path: file.to_owned(), problems })
-        }
+        if problems.is_empty() { Ok(()) } else { Err(ModelError::Mismatch { path: file.to_owned(), problems }) }
     }
 
     /// Rows of token ids as a batch on the model's device.

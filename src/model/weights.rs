@@ -3,12 +3,12 @@
 use std::fs::File;
 use std::path::Path;
 
-use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
+use safetensors::SafeTensors;
 use tch::{Device, Kind, Tensor};
 
 use super::error::ModelError;
-use super::params::{Param, Params, tensor_bytes};
+use super::params::{tensor_bytes, Param, Params};
 use super::summary::TensorInfo;
 
 /// Gives a tensor's name in the file its canonical form: the family's prefix and the names of old checkpoints
@@ -30,12 +30,7 @@ pub fn canonical_name(name: &str, prefix: &str) -> String {
 ///
 /// # Errors
 /// A damaged file; every tensor that is missing or of another shape; values that are not finite.
-pub fn read_params(
-    path: &Path,
-    prefix: &str,
-    expected: &[TensorInfo],
-    device: Device,
-) -> Result<Params, ModelError> {
+pub fn read_params(path: &Path, prefix: &str, expected: &[TensorInfo], device: Device) -> Result<Params, ModelError> {
     with_safetensors(path, |file| {
         let mut found = std::collections::HashMap::new();
         for name in file.names() {
@@ -54,11 +49,7 @@ pub fn read_params(
                 continue;
             }
             let Some(tensor) = to_float(&view)? else {
-                problems.push(format!(
-                    "tensor {} holds {:?}, expected floating-point numbers",
-                    info.name,
-                    view.dtype()
-                ));
+                problems.push(format!("tensor {} holds {:?}, expected floating-point numbers", info.name, view.dtype()));
                 continue;
             };
             if !finite(&tensor)? {
@@ -172,8 +163,10 @@ fn with_safetensors<T>(
     read: impl FnOnce(&SafeTensors<'_>) -> Result<T, ModelError>,
 ) -> Result<T, ModelError> {
     let map = map(path)?;
-    let file = SafeTensors::deserialize(&map)
-        .map_err(|error| ModelError::BadWeights { path: path.to_owned(), reason: error.to_string() })?;
+    let file = SafeTensors::deserialize(&map).map_err(|error| ModelError::BadWeights {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })?;
     read(&file)
 }
 

@@ -92,9 +92,7 @@ impl Session {
             RunOutcome::Stopped { at_step } => {
                 self.notify(Severity::Info, format!("Run {name} was stopped at step {at_step}."));
             }
-            RunOutcome::Failed(reason) => {
-                self.notify(Severity::Error, format!("Run {name} failed: {reason}"))
-            }
+            RunOutcome::Failed(reason) => self.notify(Severity::Error, format!("Run {name} failed: {reason}")),
         }
     }
 }

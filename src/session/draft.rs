@@ -79,10 +79,8 @@ fn apply(project: &mut Project, edit: Edit) {
     match edit {
         Edit::SetFiles(paths) => {
             // A file that stays keeps what the user said of its split.
-            let split =
-                |path| project.files.iter().find(|file| file.path == path).and_then(|file| file.split);
-            project.files =
-                paths.into_iter().map(|path| DataFile { split: split(path.clone()), path }).collect();
+            let split = |path| project.files.iter().find(|file| file.path == path).and_then(|file| file.split);
+            project.files = paths.into_iter().map(|path| DataFile { split: split(path.clone()), path }).collect();
             project.mapping = None;
         }
         Edit::SetMapping(mapping) => project.mapping = Some(mapping),

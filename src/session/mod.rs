@@ -71,14 +71,7 @@ impl Session {
     /// A session without a worker that shows a given state: for tests of the window.
     #[must_use]
     pub fn with_state(state: State) -> Self {
-        Self {
-            state,
-            drafts: Drafts::default(),
-            worker: None,
-            data_generation: 0,
-            model_generation: 0,
-            notices: 0,
-        }
+        Self { state, drafts: Drafts::default(), worker: None, data_generation: 0, model_generation: 0, notices: 0 }
     }
 
     /// What to show.
@@ -195,10 +188,7 @@ impl Session {
         if sent {
             worker.stops.push(stop);
         } else {
-            self.notify(
-                Severity::Error,
-                "The worker has ended. Save the project and start Frostline again.".into(),
-            );
+            self.notify(Severity::Error, "The worker has ended. Save the project and start Frostline again.".into());
         }
         sent
     }
@@ -340,8 +330,7 @@ impl Session {
             }
         };
         let tasks: Vec<PlannedTask> = dataset.tasks.iter().map(planned).collect();
-        let labelled =
-            |row: &usize| dataset.tasks.iter().any(|task| task.labels.get(*row).is_some_and(Option::is_some));
+        let labelled = |row: &usize| dataset.tasks.iter().any(|task| task.labels.get(*row).is_some_and(Option::is_some));
         let rows = dataset.rows_of(Split::Train).iter().filter(|row| labelled(row)).count();
         let recipe = &self.state.project.recipe;
         if recipe.max_length > model.max_positions {
@@ -350,10 +339,7 @@ impl Session {
                 recipe.max_length, model.name, model.max_positions
             )));
         }
-        Some(
-            RunPlan::build(name, recipe, model, tasks, rows, &self.state.device)
-                .map_err(|error| error.to_string()),
-        )
+        Some(RunPlan::build(name, recipe, model, tasks, rows, &self.state.device).map_err(|error| error.to_string()))
     }
 
     fn refuse_while_training(&mut self, what: &str) -> bool {
@@ -404,10 +390,7 @@ impl Session {
         let Some(dir) = free else { return false };
         let saved = self.save(Some(dir.clone()));
         if saved {
-            self.notify(
-                Severity::Info,
-                format!("The project was saved in {}, so that its runs have a place.", dir.display()),
-            );
+            self.notify(Severity::Info, format!("The project was saved in {}, so that its runs have a place.", dir.display()));
         }
         saved
     }
@@ -416,9 +399,7 @@ impl Session {
         match (&self.state.data, &self.state.model) {
             (Loadable::Failed(reason), _) => format!("There is no data to train on: {reason}"),
             (_, Loadable::Failed(reason)) => format!("There is no model to train: {reason}"),
-            (Loadable::Empty, _) => {
-                "There is no data to train on yet: open labelled files on the Data page.".into()
-            }
+            (Loadable::Empty, _) => "There is no data to train on yet: open labelled files on the Data page.".into(),
             (_, Loadable::Empty) => "There is no model yet: choose one on the Model page.".into(),
             _ => "Data or model are still being loaded; try again in a moment.".into(),
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::state::{
-    Busy, DataMap, DataView, DeviceInfo, Evaluation, Neighbours, Prediction, RunOutcome, RunReport, RunView,
-    Severity, Similarity, Tokenized,
+    Busy, DataMap, DataView, DeviceInfo, Evaluation, Neighbours, Prediction, RunOutcome, RunReport, RunView, Severity,
+    Similarity, Tokenized,
 };
 use crate::data::dataset::Split;
 use crate::data::mapping::Mapping;
@@ -68,31 +68,15 @@ pub(super) type Answer<T> = Result<Arc<T>, String>;
 pub(super) enum News {
     Busy(Option<Busy>),
     Notice(Severity, String),
-    Devices {
-        list: Vec<DeviceInfo>,
-        chosen: String,
-        cuda_missing: Option<String>,
-    },
-    Data {
-        generation: u64,
-        answer: Answer<DataView>,
-    },
-    Model {
-        generation: u64,
-        answer: Answer<ModelSummary>,
-    },
+    Devices { list: Vec<DeviceInfo>, chosen: String, cuda_missing: Option<String> },
+    Data { generation: u64, answer: Answer<DataView> },
+    Model { generation: u64, answer: Answer<ModelSummary> },
     Run(Box<RunView>),
     Phase(usize),
     Note(String),
-    Steps {
-        points: Vec<StepPoint>,
-        pace: Pace,
-    },
+    Steps { points: Vec<StepPoint>, pace: Pace },
     Epoch(EpochPoint),
-    RunEnded {
-        outcome: RunOutcome,
-        report: Option<Arc<RunReport>>,
-    },
+    RunEnded { outcome: RunOutcome, report: Option<Arc<RunReport>> },
     Evaluation(Answer<Evaluation>),
     Similarity(Answer<Similarity>),
     Map(Answer<DataMap>),

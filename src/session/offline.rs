@@ -34,9 +34,7 @@ impl Offline {
         let device = find(device)?;
         let (model, _) = load_exported(model_dir, device).map_err(|error| error.to_string())?;
         let tokenizer = Tokenizer::load(model_dir).map_err(|error| error.to_string())?;
-        tokenizer
-            .check_fits(model.summary.vocab_size)
-            .map_err(|error| format!("{}: {error}", model_dir.display()))?;
+        tokenizer.check_fits(model.summary.vocab_size).map_err(|error| format!("{}: {error}", model_dir.display()))?;
         let max_length = model.summary.max_seq_length;
         Ok(Self { model, tokenizer, max_length })
     }
@@ -94,13 +92,8 @@ impl Offline {
     ///
     /// # Errors
     /// A sentence.
-    pub fn predict(
-        &mut self,
-        texts: &[&str],
-        progress: &mut dyn FnMut(usize),
-    ) -> Result<Vec<Vec<Vec<f32>>>, String> {
-        let classes: Vec<usize> =
-            self.model.heads.iter().map(|head| head.spec.classes.len().max(1)).collect();
+    pub fn predict(&mut self, texts: &[&str], progress: &mut dyn FnMut(usize)) -> Result<Vec<Vec<Vec<f32>>>, String> {
+        let classes: Vec<usize> = self.model.heads.iter().map(|head| head.spec.classes.len().max(1)).collect();
         let mut all = vec![Vec::with_capacity(texts.len()); classes.len()];
         self.each_chunk(texts, progress, |model, pooled| {
             let said = probabilities(model, pooled).map_err(|error| error.to_string())?;
@@ -121,10 +114,8 @@ impl Offline {
         let never = AtomicBool::new(false);
         let mut done = 0;
         for chunk in texts.chunks(CHUNK) {
-            let tokens = self
-                .tokenizer
-                .encode(chunk, self.max_length, &|_, _| true)
-                .map_err(|error| error.to_string())?;
+            let tokens =
+                self.tokenizer.encode(chunk, self.max_length, &|_, _| true).map_err(|error| error.to_string())?;
             let rows = Rows { tokens, labels: Vec::new() };
             let pooled = cache::pooled(&self.model, &rows, &never, &mut |rows| progress(done + rows));
             let pooled = pooled.map_err(|error| error.to_string())?.ok_or("stopped")?;

@@ -51,11 +51,7 @@ impl States {
         }
         let places = Tensor::f_from_slice(&places)?.f_to_device(self.packed.device())?;
         let hidden = self.packed.size().get(1).copied().unwrap_or(0);
-        Ok(self.packed.f_index_select(0, &places)?.f_view([
-            rows.len() as i64,
-            batch.longest as i64,
-            hidden,
-        ])?)
+        Ok(self.packed.f_index_select(0, &places)?.f_view([rows.len() as i64, batch.longest as i64, hidden])?)
     }
 }
 

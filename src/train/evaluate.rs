@@ -40,8 +40,7 @@ pub fn answers(
 /// When libtorch refuses the shape.
 pub fn probabilities(model: &Model, pooled: &Tensor) -> Result<Vec<Vec<f32>>, ModelError> {
     let _guard = tch::no_grad_guard();
-    let head =
-        |head: &crate::model::heads::Head| to_vec(&head.forward(pooled, 0.0)?.f_softmax(-1, Kind::Float)?);
+    let head = |head: &crate::model::heads::Head| to_vec(&head.forward(pooled, 0.0)?.f_softmax(-1, Kind::Float)?);
     model.heads.iter().map(head).collect()
 }
 

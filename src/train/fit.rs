@@ -9,11 +9,11 @@ use super::cache::{self, Prefix};
 use super::error::TrainError;
 use super::evaluate::{answers, probabilities, scores};
 use super::metrics::{EpochPoint, Score, StepPoint};
-use super::optim::{Optimizer, Update, clip_factor, decays, global_norm};
+use super::optim::{clip_factor, decays, global_norm, Optimizer, Update};
 use super::plan::{Phase, RunPlan, Thaw};
 use super::preset::Recipe;
 use super::report::RunOutcome;
-use super::rows::{NO_LABEL, Rows};
+use super::rows::{Rows, NO_LABEL};
 use super::schedule::{rate_factor, warmup_steps};
 use crate::model::batch::TokenBatch;
 use crate::model::layers::Dropout;
@@ -132,12 +132,7 @@ impl Fit<'_> {
             }
         }
         let reached = self.plan.phases.len();
-        let fitted = Fitted {
-            outcome: RunOutcome::Finished,
-            kept_epoch: None,
-            phases_reached: reached,
-            valid: Vec::new(),
-        };
+        let fitted = Fitted { outcome: RunOutcome::Finished, kept_epoch: None, phases_reached: reached, valid: Vec::new() };
         self.finish(fitted, best)
     }
 
@@ -193,8 +188,7 @@ impl Fit<'_> {
             if told.elapsed().as_millis() > 200 || before + done == total {
                 told = Instant::now();
                 // A full channel loses no training; the next note says more anyway.
-                report(FitEvent::Note(format!("computing {what} once: {} of {total}", before + done)))
-                    .unwrap_or(());
+                report(FitEvent::Note(format!("computing {what} once: {} of {total}", before + done))).unwrap_or(());
             }
         };
         if !whole {
@@ -264,8 +258,7 @@ impl Fit<'_> {
         let mut updates = Vec::new();
         for (index, param) in self.model.params.iter().enumerate() {
             let Some(lr) = phase.thaw(param.group).lr() else { continue };
-            let decay =
-                if decays(&param.name, &param.tensor.size()) { self.plan.recipe.weight_decay } else { 0.0 };
+            let decay = if decays(&param.name, &param.tensor.size()) { self.plan.recipe.weight_decay } else { 0.0 };
             let param = param.tensor.shallow_clone();
             updates.push(Update { index, param, grad: Tensor::new(), lr: lr * factor, weight_decay: decay });
         }
@@ -299,14 +292,9 @@ impl Fit<'_> {
     /// What chooses the kept weights: mean validation accuracy of the tasks whose heads ever train (of all, when
     /// none does), then the smaller mean loss.
     fn quality(&self, valid: &[Score]) -> (f64, f64) {
-        let trains =
-            |task: usize| self.plan.phases.iter().any(|phase| phase.thaw(Group::Head(task)) != Thaw::Frozen);
-        let learning: Vec<&Score> = valid
-            .iter()
-            .enumerate()
-            .filter(|(task, score)| trains(*task) && score.rows > 0)
-            .map(|(_, s)| s)
-            .collect();
+        let trains = |task: usize| self.plan.phases.iter().any(|phase| phase.thaw(Group::Head(task)) != Thaw::Frozen);
+        let learning: Vec<&Score> =
+            valid.iter().enumerate().filter(|(task, score)| trains(*task) && score.rows > 0).map(|(_, s)| s).collect();
         let of = if learning.is_empty() { valid.iter().collect() } else { learning };
         let n = of.len().max(1) as f64;
         (of.iter().map(|s| s.accuracy).sum::<f64>() / n, -of.iter().map(|s| s.loss).sum::<f64>() / n)

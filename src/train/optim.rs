@@ -115,11 +115,7 @@ fn adam_on_cpu(update: &Update, state: &mut State, factors: &Factors) -> Result<
     let (p, g) = (values_mut(&mut param)?, values(&grad)?);
     let (m, v) = (values_mut(&mut state.first)?, values_mut(&mut state.second)?);
     if p.len() != g.len() {
-        return Err(ModelError::Unfit(format!(
-            "a gradient of {} values for {} parameters",
-            g.len(),
-            p.len()
-        )));
+        return Err(ModelError::Unfit(format!("a gradient of {} values for {} parameters", g.len(), p.len())));
     }
     let chunk = |p: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32]| {
         for (((p, g), m), v) in p.iter_mut().zip(g).zip(m).zip(v) {
@@ -166,8 +162,7 @@ pub fn global_norm(updates: &[Update]) -> Result<f64, ModelError> {
         sum += match update.grad.device() {
             Device::Cpu => {
                 let grad = update.grad.f_contiguous()?;
-                let squares =
-                    |chunk: &[f32]| chunk.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>();
+                let squares = |chunk: &[f32]| chunk.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>();
                 // Collected in order before they are added, so that the sum does not depend on the threads.
                 let parts: Vec<f64> = values(&grad)?.par_chunks(CHUNK).map(squares).collect();
                 parts.iter().sum::<f64>()
@@ -192,27 +187,17 @@ pub fn decays(name: &str, shape: &[i64]) -> bool {
 
 fn check(tensor: &Tensor) -> Result<(), ModelError> {
     let fits = tensor.f_kind()? == Kind::Float && tensor.is_contiguous() && tensor.device() == Device::Cpu;
-    if fits {
-        Ok(())
-    } else {
-        Err(ModelError::Unfit("a parameter is not contiguous float32 in memory".into()))
-    }
+    if fits { Ok(()) } else { Err(ModelError::Unfit("a parameter is not contiguous float32 in memory".into())) }
 }
 
-#[expect(
-    unsafe_code,
-    reason = "a view of a tensor's own memory, checked to be contiguous float32 on the CPU"
-)]
+#[expect(unsafe_code, reason = "a view of a tensor's own memory, checked to be contiguous float32 on the CPU")]
 fn values(tensor: &Tensor) -> Result<&[f32], ModelError> {
     check(tensor)?;
     // SAFETY: checked above; the tensor outlives the view, and nothing writes to it meanwhile.
     Ok(unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast::<f32>(), tensor.numel()) })
 }
 
-#[expect(
-    unsafe_code,
-    reason = "a view of a tensor's own memory, checked to be contiguous float32 on the CPU"
-)]
+#[expect(unsafe_code, reason = "a view of a tensor's own memory, checked to be contiguous float32 on the CPU")]
 fn values_mut(tensor: &mut Tensor) -> Result<&mut [f32], ModelError> {
     check(tensor)?;
     // SAFETY: checked above; parameter, gradient and moments never share memory, and the worker thread alone

@@ -2,20 +2,20 @@
 
 use std::sync::atomic::AtomicBool;
 
-use rand::SeedableRng;
 use rand::seq::SliceRandom;
+use rand::SeedableRng;
 use tch::Tensor;
 
 use super::super::state::{DataMap, Evaluation, Mistake, Neighbours, Prediction, Similarity, Tokenized};
 use super::load::rows_of;
 use super::{Failure, Mapped, Tuned, Worker};
 use crate::data::dataset::Split;
-use crate::explore::Embeddings;
 use crate::explore::neighbours::{Labelled, nearest_to, probe};
 use crate::explore::projection::{movers, pca, procrustes};
 use crate::explore::similarity::cosine_matrix;
-use crate::model::Model;
+use crate::explore::Embeddings;
 use crate::model::sentence::to_vec;
+use crate::model::Model;
 use crate::text::tokenizer::Tokenizer;
 use crate::train::evaluate::{answers, argmax, metrics, probabilities};
 use crate::train::metrics::Probe;
@@ -33,9 +33,7 @@ const SILENT_MAP: usize = 2000;
 
 impl Worker {
     fn tuned(&self) -> Result<&Tuned, Failure> {
-        self.tuned
-            .as_ref()
-            .ok_or_else(|| "there is no trained model yet: train one on the Schedule page".to_owned())
+        self.tuned.as_ref().ok_or_else(|| "there is no trained model yet: train one on the Schedule page".to_owned())
     }
 
     pub(super) fn evaluate(&mut self, split: Split, stop: &AtomicBool) -> Result<Evaluation, Failure> {
@@ -145,8 +143,7 @@ impl Worker {
         let rows = rows_of(&dataset, &tokens, &which, &[]);
         self.busy("encoding rows for the map", None);
         let embed = |model: &Model| -> Result<Embeddings, Failure> {
-            let pooled =
-                crate::train::cache::pooled(model, &rows, stop, &mut |_| {}).map_err(|e| e.to_string())?;
+            let pooled = crate::train::cache::pooled(model, &rows, stop, &mut |_| {}).map_err(|e| e.to_string())?;
             to_embeddings(model, &pooled.ok_or("stopped")?)
         };
         let before = embed(&self.base()?.model)?;
@@ -155,26 +152,19 @@ impl Worker {
         Ok(())
     }
 
-    pub(super) fn neighbours(
-        &mut self,
-        row: usize,
-        k: usize,
-        stop: &AtomicBool,
-    ) -> Result<Neighbours, Failure> {
+    pub(super) fn neighbours(&mut self, row: usize, k: usize, stop: &AtomicBool) -> Result<Neighbours, Failure> {
         if self.map.is_none() {
             self.embed_sample(SILENT_MAP, stop)?;
         }
         let dataset = self.dataset()?;
         let text = [dataset.text(row).to_owned()];
         let mapped = self.map.as_ref().ok_or("stopped")?;
-        let near =
-            |model: &Model, tokenizer: &Tokenizer, length, embeddings: &Embeddings| -> Result<_, Failure> {
-                let query = embed_texts(model, tokenizer, &text, length)?;
-                let found = nearest_to(embeddings, query.row(0), k + 1);
-                let named =
-                    found.into_iter().filter_map(|(at, cosine)| Some((*mapped.rows.get(at)?, cosine)));
-                Ok(named.filter(|(other, _)| *other != row).take(k).collect::<Vec<_>>())
-            };
+        let near = |model: &Model, tokenizer: &Tokenizer, length, embeddings: &Embeddings| -> Result<_, Failure> {
+            let query = embed_texts(model, tokenizer, &text, length)?;
+            let found = nearest_to(embeddings, query.row(0), k + 1);
+            let named = found.into_iter().filter_map(|(at, cosine)| Some((*mapped.rows.get(at)?, cosine)));
+            Ok(named.filter(|(other, _)| *other != row).take(k).collect::<Vec<_>>())
+        };
         let base = self.base()?;
         let before = near(&base.model, &base.tokenizer, base.model.summary.max_seq_length, &mapped.before)?;
         let after = match (&self.tuned, &mapped.after) {
@@ -227,24 +217,18 @@ pub(in crate::session) fn embed_texts(
     let tokens = tokenizer.encode(texts, length, &|_, _| true).map_err(|error| error.to_string())?;
     let rows = Rows { tokens, labels: Vec::new() };
     let never = AtomicBool::new(false);
-    let pooled =
-        crate::train::cache::pooled(model, &rows, &never, &mut |_| {}).map_err(|error| error.to_string())?;
+    let pooled = crate::train::cache::pooled(model, &rows, &never, &mut |_| {}).map_err(|error| error.to_string())?;
     to_embeddings(model, &pooled.ok_or("stopped")?)
 }
 
 /// Pooled vectors `[rows, hidden]` to the embeddings that are exported.
 pub(in crate::session) fn to_embeddings(model: &Model, pooled: &Tensor) -> Result<Embeddings, Failure> {
-    let values =
-        model.finish(pooled).and_then(|finished| to_vec(&finished)).map_err(|error| error.to_string())?;
+    let values = model.finish(pooled).and_then(|finished| to_vec(&finished)).map_err(|error| error.to_string())?;
     Ok(Embeddings { values, dim: model.summary.hidden })
 }
 
 /// Both probes of every task.
-pub(super) fn probes(
-    tasks: &[PlannedTask],
-    train: (&Embeddings, &Rows),
-    eval: (&Embeddings, &Rows),
-) -> Vec<Probe> {
+pub(super) fn probes(tasks: &[PlannedTask], train: (&Embeddings, &Rows), eval: (&Embeddings, &Rows)) -> Vec<Probe> {
     let of = |(index, task): (usize, &PlannedTask)| {
         let train = Labelled { embeddings: train.0, labels: train.1.labels.get(index)? };
         let eval = Labelled { embeddings: eval.0, labels: eval.1.labels.get(index)? };
@@ -253,13 +237,7 @@ pub(super) fn probes(
     tasks.iter().enumerate().filter_map(of).collect()
 }
 
-fn mistakes(
-    which: &[usize],
-    rows: &Rows,
-    task: usize,
-    planned: &PlannedTask,
-    p: Option<&Vec<f32>>,
-) -> Vec<Mistake> {
+fn mistakes(which: &[usize], rows: &Rows, task: usize, planned: &PlannedTask, p: Option<&Vec<f32>>) -> Vec<Mistake> {
     let (Some(p), Some(labels)) = (p, rows.labels.get(task)) else { return Vec::new() };
     let mut found = Vec::new();
     for ((row, label), p) in which.iter().zip(labels).zip(p.chunks(planned.classes.len().max(1))) {

@@ -23,11 +23,7 @@ use crate::train::rows::Rows;
 const HEAD: usize = 100;
 
 impl Worker {
-    pub(super) fn load_data(
-        &mut self,
-        request: &DataRequest,
-        stop: &AtomicBool,
-    ) -> Result<DataView, Failure> {
+    pub(super) fn load_data(&mut self, request: &DataRequest, stop: &AtomicBool) -> Result<DataView, Failure> {
         (self.data, self.tokens, self.map) = (None, None, None);
         let on_problem = if request.skip_bad_rows { OnProblem::Skip } else { OnProblem::Stop };
         let options = ReadOptions { on_problem, ..ReadOptions::default() };
@@ -35,8 +31,7 @@ impl Worker {
         for file in &request.files {
             let name = file.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             self.busy(&format!("reading {name}"), None);
-            let table = read_table(&file.path, &options, &|_, _| !stopped(stop))
-                .map_err(|error| error.to_string())?;
+            let table = read_table(&file.path, &options, &|_, _| !stopped(stop)).map_err(|error| error.to_string())?;
             tables.push((table, file.split));
         }
         self.busy("looking through the rows", None);
@@ -63,16 +58,12 @@ impl Worker {
     pub(super) fn open_model(&self, path: &Path) -> Result<(Model, Tokenizer), Failure> {
         let model = Model::load(path, self.device).map_err(|error| error.to_string())?;
         let tokenizer = Tokenizer::load(path).map_err(|error| error.to_string())?;
-        tokenizer
-            .check_fits(model.summary.vocab_size)
-            .map_err(|error| format!("{}: {error}", path.display()))?;
+        tokenizer.check_fits(model.summary.vocab_size).map_err(|error| format!("{}: {error}", path.display()))?;
         Ok((model, tokenizer))
     }
 
     pub(super) fn dataset(&self) -> Result<Arc<Dataset>, Failure> {
-        self.data
-            .clone()
-            .ok_or_else(|| "there is no data yet: open labelled files on the Data page".to_owned())
+        self.data.clone().ok_or_else(|| "there is no data yet: open labelled files on the Data page".to_owned())
     }
 
     pub(super) fn base(&self) -> Result<&Base, Failure> {
@@ -90,9 +81,7 @@ impl Worker {
         self.busy("cutting texts into tokens", None);
         let texts: Vec<&str> = (0..dataset.rows()).map(|row| dataset.text(row)).collect();
         let tokenizer = &self.base()?.tokenizer;
-        let tokens = tokenizer
-            .encode(&texts, max_length, &|_, _| !stopped(stop))
-            .map_err(|error| error.to_string())?;
+        let tokens = tokenizer.encode(&texts, max_length, &|_, _| !stopped(stop)).map_err(|error| error.to_string())?;
         let tokens = Arc::new(tokens);
         self.tokens = Some((max_length, tokens.clone()));
         Ok(tokens)
@@ -111,8 +100,7 @@ pub(super) fn rows_of(dataset: &Dataset, tokens: &TokenSet, which: &[usize], tas
         let Some(task) = dataset.tasks.iter().find(|task| task.name == planned.name) else {
             return vec![None; which.len()];
         };
-        let index =
-            |class: &String| planned.classes.iter().position(|known| known == class).map(|at| at as u32);
+        let index = |class: &String| planned.classes.iter().position(|known| known == class).map(|at| at as u32);
         let known: Vec<Option<u32>> = task.classes.iter().map(index).collect();
         let label = |row: &usize| {
             let label = task.labels.get(*row).copied().flatten()?;
@@ -124,8 +112,7 @@ pub(super) fn rows_of(dataset: &Dataset, tokens: &TokenSet, which: &[usize], tas
 }
 
 fn preview(table: &Table, split: Option<Split>) -> FilePreview {
-    let cell =
-        |row: usize| table.columns.iter().map(|column| column.cells.get(row).map(str::to_owned)).collect();
+    let cell = |row: usize| table.columns.iter().map(|column| column.cells.get(row).map(str::to_owned)).collect();
     FilePreview {
         facts: table.facts.clone(),
         split: split.or_else(|| crate::data::split::split_of_name(&table.facts.path)),

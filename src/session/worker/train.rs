@@ -14,9 +14,9 @@ use super::explore::{probes, to_embeddings};
 use super::load::rows_of;
 use super::{Failure, Tuned, Worker};
 use crate::data::dataset::Split;
-use crate::export::ExportReport;
 use crate::export::card::{CardInputs, known_base_model, model_card};
 use crate::export::folder::{ExportRequest, write_folder};
+use crate::export::ExportReport;
 use crate::model::heads::HeadSpec;
 use crate::model::summary::Group;
 use crate::model::{Model, weights};
@@ -82,9 +82,7 @@ impl Worker {
         let dataset = self.dataset()?;
         let tokens = self.tokens(plan.recipe.max_length, stop)?;
         let split_rows = |split: Split| {
-            let labelled = |row: &usize| {
-                dataset.tasks.iter().any(|task| task.labels.get(*row).is_some_and(Option::is_some))
-            };
+            let labelled = |row: &usize| dataset.tasks.iter().any(|task| task.labels.get(*row).is_some_and(Option::is_some));
             let which: Vec<usize> = dataset.rows_of(split).into_iter().filter(|row| labelled(row)).collect();
             rows_of(&dataset, &tokens, &which, &plan.tasks)
         };
@@ -114,8 +112,7 @@ impl Worker {
         let mut embedded = Vec::new();
         for split in measured {
             let Some(rows) = rows(*split).filter(|rows| !rows.is_empty()) else { continue };
-            let Some(said) = answers(&model, rows, &never, &mut |_| {}).map_err(|error| error.to_string())?
-            else {
+            let Some(said) = answers(&model, rows, &never, &mut |_| {}).map_err(|error| error.to_string())? else {
                 continue;
             };
             report.metrics.push((*split, metrics(&model, rows, &said.probabilities)));
@@ -221,12 +218,9 @@ impl Worker {
 
     pub(super) fn export(&mut self, to: &Path) -> Result<ExportReport, Failure> {
         self.busy("writing the model and reading it back", None);
-        let rows =
-            self.data.as_ref().map_or([0; 3], |dataset| Split::ALL.map(|split| dataset.rows_of(split).len()));
+        let rows = self.data.as_ref().map_or([0; 3], |dataset| Split::ALL.map(|split| dataset.rows_of(split).len()));
         let tuned = self.tuned.as_ref().ok_or("there is no trained model yet: train one first")?;
-        let title = to
-            .file_name()
-            .map_or_else(|| tuned.plan.name.clone(), |name| name.to_string_lossy().into_owned());
+        let title = to.file_name().map_or_else(|| tuned.plan.name.clone(), |name| name.to_string_lossy().into_owned());
         let card = model_card(&CardInputs {
             title: &title,
             base_model: known_base_model(&tuned.plan.model_sha256),
@@ -263,18 +257,12 @@ impl OpenRun {
 }
 
 /// Reads a run back from its folder.
-pub(in crate::session) fn open_run(
-    project_dir: &Path,
-    name: &str,
-    device: tch::Device,
-) -> Result<OpenRun, Failure> {
+pub(in crate::session) fn open_run(project_dir: &Path, name: &str, device: tch::Device) -> Result<OpenRun, Failure> {
     let folder = RunFolder::open(project_dir, name).map_err(|error| error.to_string())?;
     let plan = Arc::new(folder.read_plan().map_err(|error| error.to_string())?);
     let history = folder.read().map_err(|error| error.to_string())?;
     let report = folder.read_report().map_err(|error| error.to_string())?.map(Arc::new);
-    let outcome = history.outcome.unwrap_or_else(|| {
-        RunOutcome::Failed("it was interrupted: the program ended before the run did".into())
-    });
+    let outcome = history.outcome.unwrap_or_else(|| RunOutcome::Failed("it was interrupted: the program ended before the run did".into()));
     let view = RunView {
         plan: plan.clone(),
         dir: folder.dir().to_owned(),
@@ -301,10 +289,7 @@ pub(in crate::session) fn open_run(
 }
 
 fn specs(plan: &RunPlan) -> Vec<HeadSpec> {
-    plan.tasks
-        .iter()
-        .map(|task| HeadSpec { task: task.name.clone(), classes: task.classes.clone() })
-        .collect()
+    plan.tasks.iter().map(|task| HeadSpec { task: task.name.clone(), classes: task.classes.clone() }).collect()
 }
 
 fn save(model: &Model, path: &Path) -> Result<(), TrainError> {
@@ -314,17 +299,11 @@ fn save(model: &Model, path: &Path) -> Result<(), TrainError> {
 }
 
 /// The proof of freezing: every tensor's bytes compared with those at the start.
-fn changes(
-    plan: &RunPlan,
-    model: &Model,
-    before: &[Tensor],
-    reached: usize,
-) -> Result<Vec<TensorChange>, Failure> {
+fn changes(plan: &RunPlan, model: &Model, before: &[Tensor], reached: usize) -> Result<Vec<TensorChange>, Failure> {
     let mut changes = Vec::new();
     for (param, before) in model.params.iter().zip(before) {
         let same = param.tensor.f_equal(before).map_err(|error| error.to_string())?;
-        let trains =
-            |phase: &crate::train::plan::Phase| phase.epochs > 0 && phase.thaw(param.group) != Thaw::Frozen;
+        let trains = |phase: &crate::train::plan::Phase| phase.epochs > 0 && phase.thaw(param.group) != Thaw::Frozen;
         let planned = plan.phases.iter().take(reached).any(trains);
         changes.push(TensorChange { name: param.name.clone(), changed: !same, planned });
     }
