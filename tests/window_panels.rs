@@ -321,7 +321,10 @@ fn the_export_page_proves_what_it_wrote() {
     sees(&window, "9.50e-7");
     sees(&window, "model.safetensors");
     let window = self::window(states::loaded(), Page::Export);
-    assert!(window.get_by_role_and_label(Role::Button, "Export\u{2026}").accesskit_node().is_disabled());
+    sees(&window, "Nothing to export yet");
+    assert!(window.query_by_role_and_label(Role::Button, "Export\u{2026}").is_none());
+    let train = window.get_all_by_role_and_label(Role::Button, "Train");
+    assert_eq!(train.filter(|button| !button.accesskit_node().is_disabled()).count(), 2, "here and above");
 }
 
 #[test]

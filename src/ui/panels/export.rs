@@ -131,7 +131,10 @@ fn proof_ui(ui: &mut Ui, state: &State, report: &ExportReport, actions: &mut Act
             widgets::fact(ui, "Folder", report.dir.display().to_string());
             let probes = numbers::counted(report.probes, "sentence", "sentences");
             widgets::fact(ui, "Encoded again", probes);
-            let number = |value: f64| RichText::new(format!("{value:.2e}")).monospace();
+            let number = |value: f64| {
+                let text = if value == 0.0 { "0".to_owned() } else { format!("{value:.2e}") };
+                RichText::new(text).monospace()
+            };
             widgets::fact(ui, "Largest difference, embeddings", number(report.max_difference));
             widgets::fact(ui, "Largest difference, logits", number(report.max_logit_difference));
         });

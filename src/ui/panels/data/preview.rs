@@ -10,6 +10,8 @@ use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;
 
 const HEIGHT: f32 = 280.0;
+/// Width of a column that is not the text; the text has what is left.
+const OTHER_WIDTH: f32 = 128.0;
 
 /// Draws the card.
 pub(super) fn preview_ui(ui: &mut Ui, data: &DataView, shown: &mut usize) {
@@ -45,6 +47,9 @@ fn role(mapping: &Mapping, column: &str) -> Option<String> {
 fn table_ui(ui: &mut Ui, file: &FilePreview, mapping: &Mapping) {
     let palette = Palette::of(ui);
     ScrollArea::horizontal().auto_shrink([false, true]).show(ui, |ui| {
+        let others =
+            file.columns.len().saturating_sub(1) as f32 * (OTHER_WIDTH + ui.spacing().item_spacing.x);
+        let text_width = (ui.available_width() - others - 80.0).max(440.0);
         let mut table = TableBuilder::new(ui)
             .striped(true)
             .resizable(true)
@@ -54,7 +59,7 @@ fn table_ui(ui: &mut Ui, file: &FilePreview, mapping: &Mapping) {
             .cell_layout(egui::Layout::left_to_right(egui::Align::Center))
             .column(Column::exact(40.0));
         for column in &file.columns {
-            let width = if *column == mapping.text { 440.0 } else { 128.0 };
+            let width = if *column == mapping.text { text_width } else { OTHER_WIDTH };
             table = table.column(Column::initial(width).at_least(48.0).clip(true));
         }
         table
