@@ -27,6 +27,7 @@ impl Session {
                 if generation == self.model_generation {
                     state.model = loaded(answer);
                     self.preview_plan();
+                    self.tell_of_cut();
                 }
             }
             News::Run(run) => {

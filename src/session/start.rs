@@ -11,6 +11,19 @@ use crate::project::user_dirs::data_dir;
 use crate::train::plan::{PlannedTask, RunPlan};
 
 impl Session {
+    /// A model with fewer positions than the draft's maximum length cuts texts earlier: that is said.
+    pub(super) fn tell_of_cut(&mut self) {
+        let wanted = self.state.project.recipe.max_length;
+        let Some(model) = self.state.model.ready().filter(|model| model.max_positions < wanted) else {
+            return;
+        };
+        let (name, positions) = (&model.name, model.max_positions);
+        let text = format!(
+            "{name} has {positions} positions: texts are cut at {positions} tokens, not at {wanted}."
+        );
+        self.notify(Severity::Info, text);
+    }
+
     /// What the draft would do, from the data and the model as they are now.
     pub(super) fn preview_plan(&mut self) {
         self.state.plan = self.build_plan("preview").map(|plan| plan.map(Arc::new));
@@ -32,15 +45,11 @@ impl Session {
         let labelled =
             |row: &usize| dataset.tasks.iter().any(|task| task.labels.get(*row).is_some_and(Option::is_some));
         let rows = dataset.rows_of(Split::Train).iter().filter(|row| labelled(row)).count();
-        let recipe = &self.state.project.recipe;
-        if recipe.max_length > model.max_positions {
-            return Some(Err(format!(
-                "the maximum length is {} tokens, but {} has {} positions. Lower it on the Schedule page",
-                recipe.max_length, model.name, model.max_positions
-            )));
-        }
+        // A text can have no more tokens than the model has positions; see the notice when a model is loaded.
+        let mut recipe = self.state.project.recipe.clone();
+        recipe.max_length = recipe.max_length.min(model.max_positions);
         Some(
-            RunPlan::build(name, recipe, model, tasks, rows, &self.state.device)
+            RunPlan::build(name, &recipe, model, tasks, rows, &self.state.device)
                 .map_err(|error| error.to_string()),
         )
     }

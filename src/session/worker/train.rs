@@ -100,6 +100,7 @@ impl Worker {
             return Err("the data has no training rows".into());
         };
 
+        self.outbox.post(News::Busy(None));
         let (mut model, tokenizer) = self.start_model(plan)?;
         let before = model.params.snapshot().map_err(|error| error.to_string())?;
         let fitted = self.fit(plan, &mut model, train, valid, folder, stop)?;
@@ -170,6 +171,7 @@ impl Worker {
     ) -> Result<Fitted, Failure> {
         let best = folder.checkpoint_dir().join(BEST);
         let mut reporter = Reporter::new(&mut self.outbox, folder, plan);
+        reporter.outbox.post(News::Note("measuring before the first step".into()));
         let fitted = Fit {
             plan,
             model,
