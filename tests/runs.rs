@@ -288,3 +288,58 @@ fn a_project_folder_that_vanished_is_said() {
     assert!(place.session.state().run.is_none());
     assert!(place.errors().iter().any(|error| error.contains("cannot write")), "{:?}", place.errors());
 }
+
+#[test]
+fn stop_does_not_mean_what_waits_to_be_loaded() {
+    let mut place = place("bert", Recipe { epochs: 100_000, ..recipe(Preset::Full) });
+    let data = place.session.state().project.files[0].path.clone();
+    place.session.send(Command::Train { name: None });
+    place.session.send(Command::Train { name: None });
+    place.session.send(Command::Edit(Edit::SetFiles(vec![data.clone(), data])));
+    place.session.send(Command::Stop);
+    place.settle();
+    assert!(place.session.state().data.ready().is_some(), "{:?}", place.session.state().data);
+    assert_eq!(
+        place.session.state().runs.len(),
+        1,
+        "the second Train was asked for while the first was coming"
+    );
+}
+
+#[test]
+fn data_of_one_project_never_lands_in_another() {
+    let mut place = place("bert", recipe(Preset::Full));
+    let home = place.home();
+    place.session.send(Command::OpenProject(home));
+    place.session.send(Command::NewProject(Box::default()));
+    place.settle();
+    assert_eq!(place.session.state().data, Loadable::Empty);
+    assert!(place.session.state().project.files.is_empty() && place.session.state().run.is_none());
+}
+
+#[test]
+fn a_run_without_its_pretrained_model_is_still_shown_and_stands_in_nobodys_way() {
+    let mut place = place("bert", recipe(Preset::FreezeBackbone));
+    let moved = place.dir.path().join("moved");
+    std::fs::create_dir(&moved).expect("a folder");
+    for file in ["config.json", "model.safetensors", "tokenizer.json"] {
+        std::fs::copy(tiny_model("bert").join(file), moved.join(file)).expect("a copy");
+    }
+    place.session.send(Command::Edit(Edit::SetModel(moved.clone())));
+    place.settle();
+    assert_eq!(place.train().outcome, Some(RunOutcome::Finished));
+    std::fs::remove_dir_all(moved).expect("it was there");
+
+    let home = place.home();
+    place.session.send(Command::OpenProject(home));
+    place.settle();
+    let state = place.session.state();
+    assert!(state.run.as_ref().is_some_and(|run| !run.epochs.is_empty() && run.report.is_some()));
+    assert!(
+        state.notices.iter().any(|notice| notice.text.contains("without its model")),
+        "{:?}",
+        state.notices
+    );
+    assert!(place.errors().is_empty(), "{:?}", place.errors());
+    assert_eq!(place.train().outcome, Some(RunOutcome::Finished));
+}

@@ -11,7 +11,7 @@ use crate::data::assemble::assemble;
 use crate::data::card::{DataCard, Weight};
 use crate::data::dataset::{Dataset, Split};
 use crate::data::mapping::Mapping;
-use crate::data::split::SplitRule;
+use crate::data::split::{SPLIT_SEED, SplitRule};
 use crate::data::table::Table;
 use crate::project::{DataFile, Project, demo, file};
 use crate::train::preset::Preset;
@@ -23,8 +23,7 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<()> {
     }
     let tables = tables::read_all(&args.data, args.bad_rows.skip_bad_rows)?;
     let mut project = Project { skip_bad_rows: args.bad_rows.skip_bad_rows, ..Project::default() };
-    let rule =
-        SplitRule { valid: project.valid_fraction, test: project.test_fraction, seed: project.recipe.seed };
+    let rule = SplitRule { valid: project.valid_fraction, test: project.test_fraction, seed: SPLIT_SEED };
     let tables: Vec<(Table, Option<Split>)> = tables.into_iter().map(|table| (table, None)).collect();
     let (dataset, mapping, split_note) = assemble(&tables, None, &rule)?;
 

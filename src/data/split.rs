@@ -7,6 +7,9 @@ use sha2::{Digest, Sha256};
 
 use super::dataset::Split;
 
+/// The seed of the split. It is not the run's: runs of several seeds must be measured on the same rows.
+pub const SPLIT_SEED: u64 = 1;
+
 /// Parts that are taken for validation and test where nothing says which rows these are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SplitRule {

@@ -20,17 +20,22 @@ impl Session {
                 // An answer to an earlier question is of no use any more.
                 if generation == self.data_generation {
                     state.data = loaded(answer);
+                    // Answers that were on their way spoke of the rows before.
+                    self.forget_rows();
                     self.preview_plan();
                 }
             }
             News::Model { generation, answer } => {
                 if generation == self.model_generation {
                     state.model = loaded(answer);
+                    (state.map, state.neighbours) = (Loadable::Empty, Loadable::Empty);
+                    (state.similarity, state.tokenized) = (Loadable::Empty, Loadable::Empty);
                     self.preview_plan();
                     self.tell_of_cut();
                 }
             }
             News::Run(run) => {
+                state.starting = false;
                 state.run = Some(*run);
                 state.similarity = Loadable::Empty;
                 state.map = Loadable::Empty;
@@ -63,7 +68,11 @@ impl Session {
                 }
             }
             News::RunEnded { outcome, report } => self.end_run(outcome, report),
-            News::Evaluation(answer) => state.evaluation = loaded(answer),
+            News::Evaluation(answer) => {
+                let shown = state.run.as_ref().map(|run| run.plan.name.as_str());
+                let other = answer.as_ref().is_ok_and(|answer| Some(answer.run.as_str()) != shown);
+                state.evaluation = if other { Loadable::Empty } else { loaded(answer) };
+            }
             News::Similarity(answer) => state.similarity = loaded(answer),
             News::Map(answer) => state.map = loaded(answer),
             News::Neighbours(answer) => state.neighbours = loaded(answer),
@@ -72,9 +81,11 @@ impl Session {
             News::Export(answer) => state.export = loaded(answer),
             News::Done => {
                 if let Some(worker) = &mut self.worker
-                    && !worker.stops.is_empty()
+                    && !worker.pending.is_empty()
                 {
-                    worker.stops.remove(0);
+                    let done = worker.pending.remove(0);
+                    // Also where the run could not even begin.
+                    state.starting &= !done.trains;
                 }
             }
         }

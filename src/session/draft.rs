@@ -103,8 +103,7 @@ fn difference(a: &Project, b: &Project) -> Stale {
         || a.mapping != b.mapping
         || a.skip_bad_rows != b.skip_bad_rows
         || a.valid_fraction != b.valid_fraction
-        || a.test_fraction != b.test_fraction
-        || (a.recipe.seed != b.recipe.seed);
+        || a.test_fraction != b.test_fraction;
     Stale { data, model: a.model != b.model, plan: a.recipe != b.recipe }
 }
 

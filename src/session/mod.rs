@@ -18,6 +18,7 @@ pub mod state;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
@@ -26,13 +27,16 @@ use self::command::Command;
 use self::draft::{Drafts, Stale};
 use self::news::{DataRequest, Job, News, Work};
 use self::state::{Loadable, Notice, Severity, State};
-use crate::data::split::SplitRule;
+use crate::data::split::{SPLIT_SEED, SplitRule};
 use crate::project::Project;
 use crate::project::demo::default_model_dir;
 use crate::project::runs;
 
 /// Pieces of news that may lie unread; the worker keeps what comes beyond them.
 const CHANNEL: usize = 256;
+
+/// How long the end of the program waits for the worker's.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// The session as its owner (window or command line) holds it. The worker thread behind it does the work.
 pub struct Session {
@@ -48,8 +52,20 @@ pub struct Session {
 struct Worker {
     jobs: Sender<Job>,
     news: Receiver<News>,
-    /// Switches of the jobs that are queued or running, oldest first.
-    stops: Vec<Arc<AtomicBool>>,
+    /// The jobs that are queued or running, oldest first.
+    pending: Vec<Pending>,
+    /// Ends when `jobs` is gone and the last job is done.
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A job that is queued or running.
+struct Pending {
+    /// Its switch.
+    stop: Arc<AtomicBool>,
+    /// It reads data or a model: Stop does not mean it while it waits.
+    loads: bool,
+    /// It is a run.
+    trains: bool,
 }
 
 impl Session {
@@ -58,9 +74,9 @@ impl Session {
     pub fn start(wake: impl Fn() + Send + Sync + 'static) -> Self {
         let (jobs, queue) = crossbeam_channel::unbounded();
         let (sender, news) = crossbeam_channel::bounded(CHANNEL);
-        worker::spawn(queue, sender, Arc::new(wake));
+        let thread = worker::spawn(queue, sender, Arc::new(wake));
         let mut session = Self::with_state(State::default());
-        session.worker = Some(Worker { jobs, news, stops: Vec::new() });
+        session.worker = Some(Worker { jobs, news, pending: Vec::new(), thread });
         session.state.device = "cpu".into();
         session.queue(Work::FindDevices);
         session
@@ -88,7 +104,7 @@ impl Session {
     /// True when no job is queued or running.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.worker.as_ref().is_none_or(|worker| worker.stops.is_empty())
+        self.worker.as_ref().is_none_or(|worker| worker.pending.is_empty())
     }
 
     /// Asks for something. Edits take effect before this returns; work is queued for the worker. Never blocks.
@@ -187,9 +203,12 @@ impl Session {
     fn queue(&mut self, work: Work) -> bool {
         let Some(worker) = &mut self.worker else { return false };
         let stop = Arc::new(AtomicBool::new(false));
+        let loads = matches!(work, Work::LoadData { .. } | Work::LoadModel { .. } | Work::ShowRun { .. });
+        let trains = matches!(work, Work::Train { .. });
         let sent = worker.jobs.send(Job { work, stop: stop.clone() }).is_ok();
         if sent {
-            worker.stops.push(stop);
+            worker.pending.push(Pending { stop, loads, trains });
+            self.state.starting |= trains;
         } else {
             self.notify(
                 Severity::Error,
@@ -200,8 +219,11 @@ impl Session {
     }
 
     fn stop(&mut self) {
-        for stop in self.worker.iter().flat_map(|worker| &worker.stops) {
-            stop.store(true, Ordering::Relaxed);
+        let pending = self.worker.iter().flat_map(|worker| &worker.pending);
+        for (place, job) in pending.enumerate() {
+            if place == 0 || !job.loads {
+                job.stop.store(true, Ordering::Relaxed);
+            }
         }
     }
 
@@ -243,7 +265,10 @@ impl Session {
         self.queue(Work::ForgetRun);
         self.list_runs();
         self.refresh(Stale { data: true, model: true, plan: true });
-        let newest = self.state.runs.iter().rev().find(|run| !run.outcome.starts_with("failed"));
+        let newest = self.state.runs.iter().rev().find(|run| {
+            let unusable = ["failed", "unreadable"];
+            !unusable.iter().any(|how| run.outcome.starts_with(how))
+        });
         if let Some(name) = newest.map(|run| run.name.clone()) {
             self.show_run(name);
         }
@@ -286,34 +311,37 @@ impl Session {
     }
 
     fn load_data(&mut self) {
-        self.state.map = Loadable::Empty;
-        self.state.neighbours = Loadable::Empty;
+        self.forget_rows();
+        self.data_generation += 1;
         if self.state.project.files.is_empty() {
             self.state.data = Loadable::Empty;
+            self.queue(Work::ForgetData);
             return;
         }
-        self.data_generation += 1;
         let project = &self.state.project;
         let request = DataRequest {
             files: project.files.clone(),
             mapping: project.mapping.clone(),
             skip_bad_rows: project.skip_bad_rows,
-            rule: SplitRule {
-                valid: project.valid_fraction,
-                test: project.test_fraction,
-                seed: project.recipe.seed,
-            },
+            rule: SplitRule { valid: project.valid_fraction, test: project.test_fraction, seed: SPLIT_SEED },
         };
         self.state.data = Loadable::Loading;
         self.queue(Work::LoadData { generation: self.data_generation, request });
     }
 
+    /// What speaks of rows by their numbers means nothing once the rows are others.
+    fn forget_rows(&mut self) {
+        self.state.evaluation = Loadable::Empty;
+        self.state.map = Loadable::Empty;
+        self.state.neighbours = Loadable::Empty;
+    }
+
     fn load_model(&mut self) {
+        self.model_generation += 1;
         let Some(path) = self.state.project.model.clone().or_else(default_model_dir) else {
             self.state.model = Loadable::Empty;
             return;
         };
-        self.model_generation += 1;
         self.state.model = Loadable::Loading;
         self.queue(Work::LoadModel { generation: self.model_generation, path });
     }
@@ -358,8 +386,16 @@ impl Session {
 }
 
 impl Drop for Session {
-    /// What is running is asked to stop; the worker ends when the queue is gone.
+    /// What is running is asked to stop, and given some time to write down that it did.
     fn drop(&mut self) {
-        self.stop();
+        let Some(Worker { jobs, news, pending, thread }) = self.worker.take() else { return };
+        drop(jobs);
+        let deadline = Instant::now() + LAST_WORDS;
+        while thread.as_ref().is_some_and(|thread| !thread.is_finished()) && Instant::now() < deadline {
+            for job in &pending {
+                job.stop.store(true, Ordering::Relaxed);
+            }
+            drop(news.recv_timeout(Duration::from_millis(10)));
+        }
     }
 }

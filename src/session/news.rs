@@ -37,6 +37,7 @@ pub(super) enum Work {
     Train { plan: Box<RunPlan>, project_dir: PathBuf },
     ShowRun { project_dir: PathBuf, name: String },
     ForgetRun,
+    ForgetData,
     Evaluate(Split),
     Similarity(Vec<String>),
     Map { limit: usize },

@@ -52,7 +52,7 @@ impl Offline {
         let (Some(project), Some(name)) = (project, name) else {
             return Err(format!("{} is not a run folder (PROJECT/runs/NAME)", run_dir.display()));
         };
-        let parts = open_run(project, &name, device)?.into_parts();
+        let parts = open_run(project, &name, device)?.into_parts()?;
         let (model, tokenizer, plan) = parts.ok_or_else(|| {
             format!("run {name} kept no weights: it ended before its first epoch did. Train again")
         })?;

@@ -229,6 +229,7 @@ pub struct Notice {
 }
 
 /// Everything that is shown.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state machine")]
 #[derive(Clone, Debug, Default)]
 pub struct State {
     /// The draft.
@@ -247,6 +248,8 @@ pub struct State {
     pub model: Loadable<Arc<ModelSummary>>,
     /// What the draft would do, or why it cannot; `None` without data or model.
     pub plan: Option<Result<Arc<RunPlan>, String>>,
+    /// A run was asked for and has not begun yet.
+    pub starting: bool,
     /// The run that is shown: the live one while there is one.
     pub run: Option<RunView>,
     /// All runs in the project's folder, oldest first.
@@ -281,6 +284,6 @@ impl State {
     /// True from the start of a run to its end.
     #[must_use]
     pub fn is_training(&self) -> bool {
-        self.run.as_ref().is_some_and(|run| run.outcome.is_none())
+        self.starting || self.run.as_ref().is_some_and(|run| run.outcome.is_none())
     }
 }

@@ -1,7 +1,7 @@
 //! THE loop: phase, batch, forward, losses, backward, step, report, stop check.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tch::{Kind, Reduction, Tensor};
 
@@ -26,6 +26,9 @@ use crate::text::batches::epoch_batches;
 /// Bytes that states kept at the frost line may take.
 const CACHE_BUDGET: u64 = 2 << 30;
 
+/// How often weights are kept while nothing says which are best.
+const KEEP_EVERY: Duration = Duration::from_secs(30);
+
 /// News from the loop.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FitEvent {
@@ -47,8 +50,8 @@ pub struct Fitted {
     pub outcome: RunOutcome,
     /// Epoch whose weights are kept; `None` when it was stopped before the first ended.
     pub kept_epoch: Option<u32>,
-    /// Phases that were reached.
-    pub phases_reached: usize,
+    /// Phases that had a part in the kept weights: a step of theirs moved something before these were kept.
+    pub kept_phases: usize,
     /// Scores of the kept weights on the validation rows.
     pub valid: Vec<Score>,
 }
@@ -81,6 +84,7 @@ struct Best {
     epoch: u32,
     valid: Vec<Score>,
     unused: f64,
+    phases: usize,
 }
 
 impl Fit<'_> {
@@ -109,7 +113,8 @@ impl Fit<'_> {
         let warmup = warmup_steps(&self.plan.recipe, total_steps);
         let mut optimizer = Optimizer::new(self.plan.recipe.optimizer);
         let mut best: Option<Best> = None;
-        let (mut step, mut epoch) = (0, 0);
+        let (mut step, mut epoch, mut moved) = (0, 0, 0);
+        let mut kept = Instant::now();
 
         let started = Instant::now();
         let Some(valid) = self.measure(&Prefix::None)? else { return Ok(stopped(0, 0)) };
@@ -119,42 +124,54 @@ impl Fit<'_> {
             (self.report)(FitEvent::Phase(index))?;
             self.thaw(phase);
             let Some((train_prefix, valid_prefix)) = self.prefixes(phase)? else {
-                return self.finish(stopped(step, index + 1), best, unused);
+                return self.finish(stopped(step, moved), best, unused);
             };
             for _ in 0..phase.epochs {
                 let started = Instant::now();
                 let mut sums = Sums::new(self.plan.tasks.len());
                 for rows in self.batches(epoch) {
                     if self.stop.load(Ordering::Relaxed) {
-                        return self.finish(stopped(step, index + 1), best, unused);
+                        return self.finish(stopped(step, moved), best, unused);
                     }
                     let factor = rate_factor(step, total_steps, warmup, self.plan.recipe.decay);
                     let point = self.step(&mut optimizer, phase, &train_prefix, &rows, step, factor)?;
                     *unused *= self.decay_of_unused(phase, factor);
                     step += 1;
+                    // The first step of a warm-up has rate 0 and moves nothing.
+                    moved = if factor > 0.0 { index + 1 } else { moved };
                     sums.add(&point);
                     (self.report)(FitEvent::Step(point))?;
                 }
                 epoch += 1;
                 let Some(valid) = self.measure(&valid_prefix)? else {
-                    return self.finish(stopped(step, index + 1), best, unused);
+                    return self.finish(stopped(step, moved), best, unused);
                 };
                 let quality = self.quality(&valid);
                 // Without validation rows nothing says which epoch is best: the last one is kept.
                 let better = !valid.is_empty() && best.as_ref().is_none_or(|best| quality > best.quality);
                 if better {
                     let snapshot = self.model.params.snapshot()?;
-                    best = Some(Best { snapshot, quality, epoch, valid: valid.clone(), unused: *unused });
+                    best = Some(Best {
+                        snapshot,
+                        quality,
+                        epoch,
+                        valid: valid.clone(),
+                        unused: *unused,
+                        phases: moved,
+                    });
+                }
+                // Without validation rows, what there is is kept now and then, should the program be ended.
+                if better || (valid.is_empty() && kept.elapsed() > KEEP_EVERY) {
+                    kept = Instant::now();
                     let named = self.named(cut, *unused)?;
                     (self.keep)(&named)?;
                 }
                 self.report_epoch(epoch, step, index, sums.loss(), sums.tasks(), valid, started, better)?;
             }
         }
-        let reached = self.plan.phases.len();
         let kept_epoch = Some(epoch);
         let fitted =
-            Fitted { outcome: RunOutcome::Finished, kept_epoch, phases_reached: reached, valid: Vec::new() };
+            Fitted { outcome: RunOutcome::Finished, kept_epoch, kept_phases: moved, valid: Vec::new() };
         self.finish(fitted, best, unused)
     }
 
@@ -194,6 +211,7 @@ impl Fit<'_> {
             self.model.params.restore(&best.snapshot)?;
             fitted.kept_epoch = Some(best.epoch);
             fitted.valid = best.valid;
+            fitted.kept_phases = best.phases;
             *unused = best.unused;
         }
         self.freeze();
@@ -399,8 +417,8 @@ impl Fit<'_> {
     }
 }
 
-fn stopped(at_step: usize, phases_reached: usize) -> Fitted {
-    Fitted { outcome: RunOutcome::Stopped { at_step }, kept_epoch: None, phases_reached, valid: Vec::new() }
+fn stopped(at_step: usize, kept_phases: usize) -> Fitted {
+    Fitted { outcome: RunOutcome::Stopped { at_step }, kept_epoch: None, kept_phases, valid: Vec::new() }
 }
 
 /// Dropout of a step depends on the run's seed and the step alone, so that a run that is taken up again draws

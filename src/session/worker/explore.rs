@@ -6,6 +6,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use tch::Tensor;
 
+use super::super::command::Weights;
 use super::super::state::{DataMap, Evaluation, Mistake, Neighbours, Prediction, Similarity, Tokenized};
 use super::load::rows_of;
 use super::{Failure, Mapped, Tuned, Worker};
@@ -27,12 +28,12 @@ const PROBE_K: usize = 10;
 /// Biggest movers that are listed.
 const MOVERS: usize = 50;
 /// Training rows that a probe compares with.
-const PROBE_ROWS: usize = 5000;
+pub(super) const PROBE_ROWS: usize = 5000;
 /// Rows of a map that was not drawn but is needed for neighbours.
 const SILENT_MAP: usize = 2000;
 
 impl Worker {
-    fn tuned(&self) -> Result<&Tuned, Failure> {
+    pub(super) fn tuned(&self) -> Result<&Tuned, Failure> {
         self.tuned
             .as_ref()
             .ok_or_else(|| "there is no trained model yet: train one on the Schedule page".to_owned())
@@ -44,7 +45,7 @@ impl Worker {
             let plan = &self.tuned()?.plan;
             (plan.tasks.clone(), plan.recipe.max_length)
         };
-        let tokens = self.tokens(max_length, stop)?;
+        let tokens = self.tokens(Weights::Tuned, max_length, stop)?;
         self.busy(&format!("measuring on the {} rows", split.name()), None);
         let tuned = self.tuned()?;
         let which = dataset.rows_of(split);
@@ -111,22 +112,22 @@ impl Worker {
             movers: Vec::new(),
             predicted: Vec::new(),
         };
-        if let (Some(after), Some(tuned)) = (&mapped.after, &self.tuned) {
+        if let Some(after) = &mapped.after {
             let second = pca(after);
             let mut points = second.points;
             procrustes(&map.before, &mut points);
             map.after = Some(points);
             map.explained.1 = Some(second.explained);
             map.movers = movers(&mapped.before, after, MOVERS);
-            map.predicted = self.predicted(tuned, &mapped.rows, stop)?;
+            map.predicted = self.predicted(&map.rows, stop)?;
         }
         Ok(map)
     }
 
     /// Predicted class per task and row.
-    fn predicted(&self, tuned: &Tuned, which: &[usize], stop: &AtomicBool) -> Result<Vec<Vec<u32>>, Failure> {
-        let (Some((_, tokens)), Some(dataset)) = (&self.tokens, &self.data) else { return Ok(Vec::new()) };
-        let rows = rows_of(dataset, tokens, which, &tuned.plan.tasks);
+    fn predicted(&mut self, which: &[usize], stop: &AtomicBool) -> Result<Vec<Vec<u32>>, Failure> {
+        let rows = self.tuned_rows(which, stop)?;
+        let tuned = self.tuned()?;
         let said = answers(&tuned.model, &rows, stop, &mut |_| {}).map_err(|error| error.to_string())?;
         let Some(said) = said else { return Err("stopped".into()) };
         let of = |(planned, p): (&PlannedTask, &Vec<f32>)| {
@@ -135,22 +136,38 @@ impl Worker {
         Ok(tuned.plan.tasks.iter().zip(&said.probabilities).map(of).collect())
     }
 
-    /// Embeds a seeded sample of the rows with both weights, and keeps them for neighbours.
+    /// Rows as the shown run's own tokeniser cuts them.
+    fn tuned_rows(&mut self, which: &[usize], stop: &AtomicBool) -> Result<Rows, Failure> {
+        let (tasks, length) = {
+            let plan = &self.tuned()?.plan;
+            (plan.tasks.clone(), plan.recipe.max_length)
+        };
+        let tokens = self.tokens(Weights::Tuned, length, stop)?;
+        Ok(rows_of(self.dataset()?.as_ref(), &tokens, which, &tasks))
+    }
+
+    /// Embeds a seeded sample of the rows with both weights, each with its own tokeniser, and keeps them for
+    /// neighbours.
     fn embed_sample(&mut self, limit: usize, stop: &AtomicBool) -> Result<(), Failure> {
         let dataset = self.dataset()?;
         let base_length = self.base()?.model.summary.max_seq_length;
-        let max_length = self.tuned.as_ref().map_or(base_length, |tuned| tuned.plan.recipe.max_length);
-        let tokens = self.tokens(max_length, stop)?;
+        let length = self.tuned.as_ref().map_or(base_length, |tuned| tuned.plan.recipe.max_length);
+        let length = length.min(self.base()?.model.summary.max_positions);
+        let tokens = self.tokens(Weights::Base, length, stop)?;
         let which = sample((0..dataset.rows()).collect(), limit.max(3));
-        let rows = rows_of(&dataset, &tokens, &which, &[]);
+        let base_rows = rows_of(&dataset, &tokens, &which, &[]);
+        let tuned_rows = if self.tuned.is_some() { Some(self.tuned_rows(&which, stop)?) } else { None };
         self.busy("encoding rows for the map", None);
-        let embed = |model: &Model| -> Result<Embeddings, Failure> {
+        let embed = |model: &Model, rows: &Rows| -> Result<Embeddings, Failure> {
             let pooled =
-                crate::train::cache::pooled(model, &rows, stop, &mut |_| {}).map_err(|e| e.to_string())?;
+                crate::train::cache::pooled(model, rows, stop, &mut |_| {}).map_err(|e| e.to_string())?;
             to_embeddings(model, &pooled.ok_or("stopped")?)
         };
-        let before = embed(&self.base()?.model)?;
-        let after = self.tuned.as_ref().map(|tuned| embed(&tuned.model)).transpose()?;
+        let before = embed(&self.base()?.model, &base_rows)?;
+        let after = match (&self.tuned, &tuned_rows) {
+            (Some(tuned), Some(rows)) => Some(embed(&tuned.model, rows)?),
+            _ => None,
+        };
         self.map = Some(Mapped { rows: which, before, after });
         Ok(())
     }
@@ -275,7 +292,7 @@ fn mistakes(
 }
 
 /// At most `limit` of the rows, always the same ones, in order.
-fn sample(mut rows: Vec<usize>, limit: usize) -> Vec<usize> {
+pub(super) fn sample(mut rows: Vec<usize>, limit: usize) -> Vec<usize> {
     if rows.len() > limit {
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(0);
         rows.shuffle(&mut rng);

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use super::super::command::Weights;
 use super::super::news::DataRequest;
 use super::super::state::{DataView, FilePreview};
 use super::{Base, Failure, Worker, stopped};
@@ -28,7 +29,8 @@ impl Worker {
         request: &DataRequest,
         stop: &AtomicBool,
     ) -> Result<DataView, Failure> {
-        (self.data, self.tokens, self.map) = (None, None, None);
+        (self.data, self.map) = (None, None);
+        self.tokens.clear();
         let on_problem = if request.skip_bad_rows { OnProblem::Skip } else { OnProblem::Stop };
         let options = ReadOptions { on_problem, ..ReadOptions::default() };
         let mut tables: Vec<(Table, Option<Split>)> = Vec::new();
@@ -51,7 +53,8 @@ impl Worker {
     }
 
     pub(super) fn load_model(&mut self, path: PathBuf) -> Result<ModelSummary, Failure> {
-        (self.base, self.tokens, self.map) = (None, None, None);
+        (self.base, self.map) = (None, None);
+        self.tokens.clear();
         self.busy("loading the model", None);
         let (model, tokenizer) = self.open_model(&path)?;
         let summary = model.summary.clone();
@@ -79,22 +82,33 @@ impl Worker {
         self.base.as_ref().ok_or_else(|| "there is no model yet: choose one on the Model page".to_owned())
     }
 
-    /// Ids of all rows of the data, cut at `max_length`: made once.
-    pub(super) fn tokens(&mut self, max_length: usize, stop: &AtomicBool) -> Result<Arc<TokenSet>, Failure> {
-        if let Some((length, tokens)) = &self.tokens
-            && *length == max_length
-        {
+    /// Ids of all rows of the data as a model's own tokeniser cuts them, at most `max_length`: made once.
+    pub(super) fn tokens(
+        &mut self,
+        weights: Weights,
+        max_length: usize,
+        stop: &AtomicBool,
+    ) -> Result<Arc<TokenSet>, Failure> {
+        let path = match weights {
+            Weights::Base => self.base()?.path.clone(),
+            Weights::Tuned => self.tuned()?.plan.model_path.clone(),
+        };
+        let known = self.tokens.iter().find(|(known, length, _)| *known == path && *length == max_length);
+        if let Some((_, _, tokens)) = known {
             return Ok(tokens.clone());
         }
         let dataset = self.dataset()?;
         self.busy("cutting texts into tokens", None);
         let texts: Vec<&str> = (0..dataset.rows()).map(|row| dataset.text(row)).collect();
-        let tokenizer = &self.base()?.tokenizer;
-        let tokens = tokenizer
-            .encode(&texts, max_length, &|_, _| !stopped(stop))
-            .map_err(|error| error.to_string())?;
-        let tokens = Arc::new(tokens);
-        self.tokens = Some((max_length, tokens.clone()));
+        let tokenizer = match weights {
+            Weights::Base => &self.base()?.tokenizer,
+            Weights::Tuned => &self.tuned()?.tokenizer,
+        };
+        let tokens = tokenizer.encode(&texts, max_length, &|_, _| !stopped(stop));
+        let tokens = Arc::new(tokens.map_err(|error| error.to_string())?);
+        // Two are enough: the pretrained model's and the shown run's.
+        self.tokens.truncate(1);
+        self.tokens.insert(0, (path, max_length, tokens.clone()));
         Ok(tokens)
     }
 }

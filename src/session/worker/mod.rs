@@ -14,6 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
@@ -36,13 +37,11 @@ use crate::train::report::RunReport;
 const RETRY: Duration = Duration::from_millis(30);
 
 /// Starts the thread. It ends when the queue's sender is gone.
-pub(super) fn spawn(queue: Receiver<Job>, news: Sender<News>, wake: Wake) {
+pub(super) fn spawn(queue: Receiver<Job>, news: Sender<News>, wake: Wake) -> Option<JoinHandle<()>> {
     let run = move || Worker::new(Outbox::new(news, wake)).run(&queue);
     let spawned = std::thread::Builder::new().name("frostline-worker".into()).spawn(run);
-    if let Err(error) = spawned {
-        // The session finds its queue closed and says so.
-        tracing::error!("the worker thread could not be started: {error}");
-    }
+    // Where it could not be started, the session finds its queue closed and says so.
+    spawned.inspect_err(|error| tracing::error!("the worker thread could not be started: {error}")).ok()
 }
 
 /// The pretrained model with its tokeniser.
@@ -75,8 +74,8 @@ struct Worker {
     device: Device,
     data: Option<Arc<Dataset>>,
     base: Option<Base>,
-    /// Ids of all rows of `data`, by the maximum length they were cut at.
-    tokens: Option<(usize, Arc<TokenSet>)>,
+    /// Ids of all rows of `data`, by the tokeniser's folder and the maximum length they were cut at.
+    tokens: Vec<(PathBuf, usize, Arc<TokenSet>)>,
     tuned: Option<Tuned>,
     map: Option<Mapped>,
 }
@@ -92,7 +91,7 @@ impl Worker {
             device: Device::Cpu,
             data: None,
             base: None,
-            tokens: None,
+            tokens: Vec::new(),
             tuned: None,
             map: None,
         }
@@ -117,16 +116,12 @@ impl Worker {
     }
 
     fn carry_out(&mut self, job: Job) {
-        let trains = matches!(job.work, Work::Train { .. });
+        let failed = failure_of(&job.work);
         let done = catch_unwind(AssertUnwindSafe(|| self.work(job.work, &job.stop)));
         if let Err(panic) = done {
             let reason = format!("an unexpected fault in the program: {}", words(panic.as_ref()));
             tracing::error!("a job panicked: {reason}");
-            if trains {
-                self.outbox.post(News::RunEnded { outcome: RunOutcome::Failed(reason), report: None });
-            } else {
-                self.outbox.post(News::Notice(Severity::Error, format!("That did not work: {reason}.")));
-            }
+            self.outbox.post(failed(reason));
         }
         self.outbox.post(News::Busy(None));
         self.outbox.post(News::Done);
@@ -152,6 +147,10 @@ impl Worker {
                 }
             }
             Work::ForgetRun => (self.tuned, self.map) = (None, None),
+            Work::ForgetData => {
+                (self.data, self.map) = (None, None);
+                self.tokens.clear();
+            }
             Work::Evaluate(split) => {
                 let answer = self.evaluate(split, stop).map(Arc::new);
                 self.outbox.post(News::Evaluation(answer));
@@ -230,6 +229,31 @@ impl Worker {
             Err(reason) => self.outbox.post(News::Notice(Severity::Error, reason)),
         }
         self.report_devices();
+    }
+}
+
+/// The news that a job failed, so that nobody waits for its answer for ever.
+fn failure_of(work: &Work) -> Box<dyn Fn(String) -> News> {
+    match work {
+        Work::LoadData { generation, .. } => {
+            let generation = *generation;
+            Box::new(move |reason| News::Data { generation, answer: Err(reason) })
+        }
+        Work::LoadModel { generation, .. } => {
+            let generation = *generation;
+            Box::new(move |reason| News::Model { generation, answer: Err(reason) })
+        }
+        Work::Train { .. } => {
+            Box::new(|reason| News::RunEnded { outcome: RunOutcome::Failed(reason), report: None })
+        }
+        Work::Evaluate(_) => Box::new(|reason| News::Evaluation(Err(reason))),
+        Work::Similarity(_) => Box::new(|reason| News::Similarity(Err(reason))),
+        Work::Map { .. } => Box::new(|reason| News::Map(Err(reason))),
+        Work::Neighbours { .. } => Box::new(|reason| News::Neighbours(Err(reason))),
+        Work::Predict(_) => Box::new(|reason| News::Prediction(Err(reason))),
+        Work::Tokenize { .. } => Box::new(|reason| News::Tokenized(Err(reason))),
+        Work::Export(_) => Box::new(|reason| News::Export(Err(reason))),
+        _ => Box::new(|reason| News::Notice(Severity::Error, format!("That did not work: {reason}."))),
     }
 }
 

@@ -2,18 +2,20 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tch::Tensor;
 
+use super::super::command::Weights;
 use super::super::news::{News, Pace};
 use super::super::outbox::Outbox;
 use super::super::state::{RunOutcome, RunView, Severity};
-use super::explore::{probes, to_embeddings};
+use super::explore::{PROBE_ROWS, probes, sample, to_embeddings};
 use super::load::rows_of;
 use super::{Failure, Tuned, Worker, stopped};
 use crate::data::dataset::Split;
+use crate::explore::Embeddings;
 use crate::export::ExportReport;
 use crate::export::card::{CardInputs, known_base_model, model_card};
 use crate::export::folder::{ExportRequest, write_folder};
@@ -39,13 +41,12 @@ const SEND_EVERY: Duration = Duration::from_millis(100);
 
 impl Worker {
     pub(super) fn train(&mut self, plan: RunPlan, project_dir: &Path, stop: &AtomicBool) {
-        self.tuned = None;
-        self.map = None;
         let started = Instant::now();
         let mut folder = match RunFolder::create(project_dir, &plan.name) {
             Ok(folder) => folder,
             Err(error) => return self.outbox.post(News::Notice(Severity::Error, error.to_string())),
         };
+        (self.tuned, self.map) = (None, None);
         let plan = Arc::new(plan);
         let view = RunView {
             plan: plan.clone(),
@@ -86,7 +87,7 @@ impl Worker {
     ) -> Result<(RunOutcome, Arc<RunReport>), Failure> {
         folder.write_plan(plan).map_err(|error| error.to_string())?;
         let dataset = self.dataset()?;
-        let tokens = self.tokens(plan.recipe.max_length, stop)?;
+        let tokens = self.tokens(Weights::Base, plan.recipe.max_length, stop)?;
         let split_rows = |split: Split| {
             let labelled = |row: &usize| {
                 dataset.tasks.iter().any(|task| task.labels.get(*row).is_some_and(Option::is_some))
@@ -110,20 +111,24 @@ impl Worker {
             model.params.iter().map(|param| (param.name.clone(), param.tensor.shallow_clone())).collect();
         save(&kept, &folder.checkpoint_dir().join(BEST)).map_err(|error| error.to_string())?;
         let mut report = RunReport {
-            changes: changes(plan, &model, &before, fitted.phases_reached)?,
+            changes: changes(plan, &model, &before, fitted.kept_phases)?,
             drifts: Self::drifts(plan, &model, &before, &fitted, valid, stop)?,
             truncated_rows: train.tokens.truncated_rows() + valid.tokens.truncated_rows(),
             ..RunReport::default()
         };
         drop(before);
-        // A stopped run is measured too, but the user is not kept waiting for the training rows.
-        let measured = [Split::Valid, Split::Test, Split::Train];
-        let measured = if fitted.outcome == RunOutcome::Finished { &measured[..] } else { &measured[..2] };
-        let never = AtomicBool::new(false);
+        // A stopped run is measured too, but the user is not kept waiting for the training rows; a second Stop
+        // ends the measuring. One without a whole epoch has nothing worth measuring.
+        let measured = match (&fitted.outcome, fitted.kept_epoch) {
+            (RunOutcome::Finished, _) => &[Split::Valid, Split::Test, Split::Train][..],
+            (_, Some(_)) => &[Split::Valid, Split::Test][..],
+            (_, None) => &[],
+        };
+        stop.store(false, Ordering::Relaxed);
         let mut embedded = Vec::new();
         for split in measured {
             let Some(rows) = rows(*split).filter(|rows| !rows.is_empty()) else { continue };
-            let Some(said) = answers(&model, rows, &never, &mut |_| {}).map_err(|error| error.to_string())?
+            let Some(said) = answers(&model, rows, stop, &mut |_| {}).map_err(|error| error.to_string())?
             else {
                 continue;
             };
@@ -195,7 +200,7 @@ impl Worker {
         valid: &Rows,
         stop: &AtomicBool,
     ) -> Result<Vec<HeadDrift>, Failure> {
-        let reached = plan.phases.iter().take(fitted.phases_reached);
+        let reached = plan.phases.iter().take(fitted.kept_phases);
         let frozen: Vec<usize> = (0..plan.tasks.len())
             .filter(|task| reached.clone().all(|phase| phase.thaw(Group::Head(*task)) == Thaw::Frozen))
             .collect();
@@ -219,12 +224,16 @@ impl Worker {
 
     /// Reads a run back from its folder and shows it.
     pub(super) fn show_run(&mut self, project_dir: &Path, name: &str) -> Result<(), Failure> {
-        self.tuned = None;
-        self.map = None;
         self.busy("opening the run", None);
         let run = open_run(project_dir, name, self.device)?;
+        self.map = None;
         self.outbox.post(News::Run(Box::new(run.view)));
-        self.tuned = run.tuned;
+        // The curves and the report are worth showing without the weights too.
+        self.tuned = run.tuned.unwrap_or_else(|reason| {
+            let text = format!("Run {name} is shown without its model: {reason}");
+            self.outbox.post(News::Notice(Severity::Warning, text));
+            None
+        });
         Ok(())
     }
 
@@ -261,13 +270,14 @@ impl Worker {
 /// A run read back: what is shown, and its model where it kept one.
 pub(in crate::session) struct OpenRun {
     pub(super) view: RunView,
-    pub(super) tuned: Option<Tuned>,
+    /// `None` when it kept no weights; a sentence when they cannot be read.
+    pub(super) tuned: Result<Option<Tuned>, Failure>,
 }
 
 impl OpenRun {
     /// The model, its tokeniser and its plan.
-    pub(in crate::session) fn into_parts(self) -> Option<(Model, Tokenizer, Arc<RunPlan>)> {
-        self.tuned.map(|tuned| (tuned.model, tuned.tokenizer, tuned.plan))
+    pub(in crate::session) fn into_parts(self) -> Result<Option<(Model, Tokenizer, Arc<RunPlan>)>, Failure> {
+        Ok(self.tuned?.map(|tuned| (tuned.model, tuned.tokenizer, tuned.plan)))
     }
 }
 
@@ -297,16 +307,28 @@ pub(in crate::session) fn open_run(
         report: report.clone(),
     };
     let best = folder.checkpoint_dir().join(BEST);
-    if !best.is_file() {
-        return Ok(OpenRun { view, tuned: None });
-    }
+    let tuned = if best.is_file() {
+        open_tuned(plan, &best, report.unwrap_or_default(), outcome, device).map(Some)
+    } else {
+        Ok(None)
+    };
+    Ok(OpenRun { view, tuned })
+}
+
+/// The kept weights of a run, over its pretrained model.
+fn open_tuned(
+    plan: Arc<RunPlan>,
+    best: &Path,
+    report: Arc<RunReport>,
+    outcome: RunOutcome,
+    device: tch::Device,
+) -> Result<Tuned, Failure> {
     let text = |error: crate::model::ModelError| error.to_string();
     let mut model = Model::load(&plan.model_path, device).map_err(text)?;
     let tokenizer = Tokenizer::load(&plan.model_path).map_err(|error| error.to_string())?;
     model.start_heads(&specs(&plan), plan.recipe.seed).map_err(text)?;
-    model.fill(&weights::read_all(&best).map_err(text)?, &best).map_err(text)?;
-    let report = report.unwrap_or_default();
-    Ok(OpenRun { view, tuned: Some(Tuned { plan, model, tokenizer, report, outcome }) })
+    model.fill(&weights::read_all(best).map_err(text)?, best).map_err(text)?;
+    Ok(Tuned { plan, model, tokenizer, report, outcome })
 }
 
 fn specs(plan: &RunPlan) -> Vec<HeadSpec> {
@@ -343,16 +365,23 @@ fn changes(
 fn run_probes(
     plan: &RunPlan,
     splits: &[(Split, Rows)],
-    embedded: &[(Split, crate::explore::Embeddings)],
+    embedded: &[(Split, Embeddings)],
 ) -> Vec<crate::train::metrics::Probe> {
     let of = |split: Split| {
         let embeddings = embedded.iter().find(|(s, _)| *s == split).map(|(_, e)| e)?;
         let rows = splits.iter().find(|(s, _)| *s == split).map(|(_, rows)| rows)?;
         Some((embeddings, rows))
     };
-    let Some(train) = of(Split::Train) else { return Vec::new() };
+    let Some((embeddings, rows)) = of(Split::Train) else { return Vec::new() };
+    // As many as the Evaluate page compares with, so that the figures are the same.
+    let kept = sample((0..rows.len()).collect(), PROBE_ROWS);
+    let values = kept.iter().flat_map(|row| embeddings.row(*row).iter().copied()).collect();
+    let embeddings = Embeddings { values, dim: embeddings.dim };
+    let label =
+        |labels: &Vec<Option<u32>>| kept.iter().map(|row| labels.get(*row).copied().flatten()).collect();
+    let rows = Rows { labels: rows.labels.iter().map(label).collect(), ..Rows::default() };
     let Some(eval) = of(Split::Valid).or_else(|| of(Split::Test)) else { return Vec::new() };
-    probes(&plan.tasks, train, eval)
+    probes(&plan.tasks, (&embeddings, &rows), eval)
 }
 
 /// Sends the loop's news on and writes them down.

@@ -1,5 +1,7 @@
 //! Loss and accuracy against epochs: per task, on training and on validation rows, side by side on one axis.
 
+use std::path::PathBuf;
+
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
@@ -68,7 +70,7 @@ impl CurvesView {
 /// The smoothed curve of every step, per measure and task; fed with news only.
 #[derive(Debug, Default)]
 struct StepCurves {
-    run: String,
+    run: PathBuf,
     strength: f64,
     steps: usize,
     curves: [Vec<StepCurve>; 2],
@@ -100,10 +102,10 @@ impl StepCurve {
 
 impl StepCurves {
     fn update(&mut self, run: &RunView, strength: f64) {
-        let same = self.run == run.plan.name && self.strength == strength && self.steps <= run.steps.len();
+        let same = self.run == run.dir && self.strength == strength && self.steps <= run.steps.len();
         if !same {
             let curves = || vec![StepCurve::new(strength); run.plan.tasks.len()];
-            *self = Self { run: run.plan.name.clone(), strength, steps: 0, curves: [curves(), curves()] };
+            *self = Self { run: run.dir.clone(), strength, steps: 0, curves: [curves(), curves()] };
         }
         for step in run.steps.iter().skip(self.steps) {
             for (measure, curves) in Measure::BOTH.into_iter().zip(&mut self.curves) {
