@@ -35,6 +35,8 @@ use crate::project::runs;
 /// Pieces of news that may lie unread; the worker keeps what comes beyond them.
 const CHANNEL: usize = 256;
 
+/// How often steps are told: often enough to look live, seldom enough to cost nothing.
+const STEPS_EVERY: Duration = Duration::from_millis(500);
 /// How long the end of the program waits for the worker's.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
@@ -72,9 +74,16 @@ impl Session {
     /// Starts the worker. `wake` is called from the worker's thread whenever there is news to [`poll`](Self::poll).
     #[must_use]
     pub fn start(wake: impl Fn() + Send + Sync + 'static) -> Self {
+        Self::start_with(STEPS_EVERY, wake)
+    }
+
+    /// The same for an owner to whom news costs much (a window without a graphics processor): the steps of a run
+    /// are told at most once in `steps_every`, all of them together; everything else is told at once.
+    #[must_use]
+    pub fn start_with(steps_every: Duration, wake: impl Fn() + Send + Sync + 'static) -> Self {
         let (jobs, queue) = crossbeam_channel::unbounded();
         let (sender, news) = crossbeam_channel::bounded(CHANNEL);
-        let thread = worker::spawn(queue, sender, Arc::new(wake));
+        let thread = worker::spawn(queue, sender, Arc::new(wake), steps_every);
         let mut session = Self::with_state(State::default());
         session.worker = Some(Worker { jobs, news, pending: Vec::new(), thread });
         session.state.device = "cpu".into();

@@ -278,7 +278,7 @@ impl Fit<'_> {
         let report = &mut self.report;
         let mut told = Instant::now();
         let mut progress = |before: usize, done: usize| {
-            if told.elapsed().as_millis() > 200 || before + done == total {
+            if told.elapsed().as_millis() > 500 || before + done == total {
                 told = Instant::now();
                 // A full channel loses no training; the next note says more anyway.
                 report(FitEvent::Note(format!("computing {what} once: {} of {total}", before + done)))

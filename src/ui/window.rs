@@ -1,5 +1,7 @@
 //! The native window around the app.
 
+use std::time::Duration;
+
 use eframe::egui;
 use egui::{IconData, ViewportBuilder};
 
@@ -25,6 +27,10 @@ pub struct WindowArgs {
 const FIRST_SIZE: [f32; 2] = [1280.0, 800.0];
 const SMALLEST_SIZE: [f32; 2] = [880.0, 560.0];
 
+/// How often the steps of a run are drawn; input is answered at once in any case.
+const STEPS_EVERY: Duration = Duration::from_millis(250);
+const STEPS_EVERY_IN_SOFTWARE: Duration = Duration::from_millis(2500);
+
 /// Opens the window and stays until it is closed.
 ///
 /// # Errors
@@ -45,7 +51,13 @@ pub fn open_window(args: WindowArgs) -> eframe::Result {
         options,
         Box::new(move |creation| {
             let ctx = creation.egui_ctx.clone();
-            let session = Session::start(move || ctx.request_repaint());
+            // Without a graphics processor a frame costs as much as a training step: it is drawn less often.
+            let software = creation
+                .wgpu_render_state
+                .as_ref()
+                .is_some_and(|state| state.adapter.get_info().device_type == eframe::wgpu::DeviceType::Cpu);
+            let steps_every = if software { STEPS_EVERY_IN_SOFTWARE } else { STEPS_EVERY };
+            let session = Session::start_with(steps_every, move || ctx.request_repaint());
             let dialogs = Dialogs::native();
             let mut app =
                 App::new(&creation.egui_ctx, session, prefs, dialogs, environment).keeping_prefs(keep_prefs);

@@ -37,8 +37,13 @@ use crate::train::report::RunReport;
 const RETRY: Duration = Duration::from_millis(30);
 
 /// Starts the thread. It ends when the queue's sender is gone.
-pub(super) fn spawn(queue: Receiver<Job>, news: Sender<News>, wake: Wake) -> Option<JoinHandle<()>> {
-    let run = move || Worker::new(Outbox::new(news, wake)).run(&queue);
+pub(super) fn spawn(
+    queue: Receiver<Job>,
+    news: Sender<News>,
+    wake: Wake,
+    steps_every: Duration,
+) -> Option<JoinHandle<()>> {
+    let run = move || Worker::new(Outbox::new(news, wake), steps_every).run(&queue);
     let spawned = std::thread::Builder::new().name("frostline-worker".into()).spawn(run);
     // Where it could not be started, the session finds its queue closed and says so.
     spawned.inspect_err(|error| tracing::error!("the worker thread could not be started: {error}")).ok()
@@ -70,6 +75,8 @@ struct Mapped {
 /// The thread's possessions.
 struct Worker {
     outbox: Outbox,
+    /// How often the steps of a run are told.
+    steps_every: Duration,
     devices: Devices,
     device: Device,
     data: Option<Arc<Dataset>>,
@@ -84,9 +91,10 @@ struct Worker {
 type Failure = String;
 
 impl Worker {
-    fn new(outbox: Outbox) -> Self {
+    fn new(outbox: Outbox, steps_every: Duration) -> Self {
         Self {
             outbox,
+            steps_every,
             devices: Devices { list: Vec::new(), cuda_missing: None },
             device: Device::Cpu,
             data: None,

@@ -36,8 +36,6 @@ use crate::train::rows::Rows;
 const BEST: &str = "best.safetensors";
 /// The pace is measured over so long, or up to twice as long: steady to read, quick to follow a change.
 const PACE_WINDOW: Duration = Duration::from_secs(5);
-/// How often steps are sent on: often enough to look live, seldom enough to cost nothing.
-const SEND_EVERY: Duration = Duration::from_millis(100);
 
 impl Worker {
     pub(super) fn train(&mut self, plan: RunPlan, project_dir: &Path, stop: &AtomicBool) {
@@ -175,7 +173,7 @@ impl Worker {
         stop: &AtomicBool,
     ) -> Result<Fitted, Failure> {
         let best = folder.checkpoint_dir().join(BEST);
-        let mut reporter = Reporter::new(&mut self.outbox, folder, plan);
+        let mut reporter = Reporter::new(&mut self.outbox, self.steps_every, folder, plan);
         reporter.outbox.post(News::Note("measuring before the first step".into()));
         let fitted = Fit {
             plan,
@@ -387,6 +385,8 @@ fn run_probes(
 /// Sends the loop's news on and writes them down.
 struct Reporter<'a> {
     outbox: &'a mut Outbox,
+    /// How often steps are sent on.
+    every: Duration,
     folder: &'a mut RunFolder,
     plan: &'a RunPlan,
     steps: Vec<StepPoint>,
@@ -399,10 +399,10 @@ struct Reporter<'a> {
 }
 
 impl<'a> Reporter<'a> {
-    fn new(outbox: &'a mut Outbox, folder: &'a mut RunFolder, plan: &'a RunPlan) -> Self {
+    fn new(outbox: &'a mut Outbox, every: Duration, folder: &'a mut RunFolder, plan: &'a RunPlan) -> Self {
         let now = Instant::now();
         let (steps, pace) = (Vec::new(), Pace::default());
-        Self { outbox, folder, plan, steps, sent: now, marks: [(now, 0); 2], pace, step: 0 }
+        Self { outbox, every, folder, plan, steps, sent: now, marks: [(now, 0); 2], pace, step: 0 }
     }
 
     fn take(&mut self, event: FitEvent) -> Result<(), TrainError> {
@@ -421,7 +421,7 @@ impl<'a> Reporter<'a> {
             FitEvent::Step(point) => {
                 self.step = point.step;
                 self.steps.push(point.clone());
-                if self.sent.elapsed() >= SEND_EVERY {
+                if self.sent.elapsed() >= self.every {
                     self.measure_pace();
                     self.send_steps();
                 }
