@@ -31,6 +31,7 @@ fn specs() -> Vec<HeadSpec> {
     let spec = |task: &str, classes: &[&str]| HeadSpec {
         task: task.into(),
         classes: classes.iter().map(|&class| class.to_owned()).collect(),
+        ..HeadSpec::default()
     };
     vec![spec("topic", &["billing", "delivery", "größer"]), spec("mood/tone", &["calm", "upset"])]
 }
@@ -54,6 +55,7 @@ fn card(model: &Model) -> String {
         classes: spec.classes,
         labelled_train: 8,
         labelled_valid: 4,
+        ..PlannedTask::default()
     });
     let plan =
         RunPlan::build("run-01", &Recipe::default(), &model.summary, tasks.collect(), 8, "cpu").unwrap();

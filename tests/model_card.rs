@@ -54,6 +54,7 @@ fn plan(recipe: &Recipe, model: &ModelSummary) -> RunPlan {
         classes: classes.iter().map(|class| (*class).to_owned()).collect(),
         labelled_train,
         labelled_valid,
+        ..PlannedTask::default()
     };
     let tasks = vec![
         task("topic", &["billing", "delivery", "say \"other\""], 1200, 150),

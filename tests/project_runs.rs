@@ -30,6 +30,7 @@ fn plan(name: &str, project_dir: &Path) -> RunPlan {
         classes: classes.iter().map(|class| (*class).to_owned()).collect(),
         labelled_train,
         labelled_valid,
+        ..PlannedTask::default()
     };
     RunPlan {
         name: name.into(),

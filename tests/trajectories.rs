@@ -15,7 +15,7 @@ use frostline::train::fit::Fit;
 use frostline::train::optim::Optimizer;
 use frostline::train::plan::{Phase, PlannedTask, RunPlan, Thaw};
 use frostline::train::preset::{Decay, OptimizerKind, Preset, Recipe};
-use frostline::train::rows::Rows;
+use frostline::train::rows::{Rows, Targets};
 use frostline::train::schedule::rate_factor;
 use tch::{Device, Tensor};
 
@@ -30,8 +30,11 @@ fn fixtures() -> PathBuf {
 /// The recorded start: backbone and both heads.
 fn model() -> Model {
     let mut model = Model::load(&fixtures().join("backbone"), Device::Cpu).expect("the backbone");
-    let specs =
-        TASKS.map(|task| HeadSpec { task: task.into(), classes: ["a", "b", "c"].map(str::to_owned).into() });
+    let specs = TASKS.map(|task| HeadSpec {
+        task: task.into(),
+        classes: ["a", "b", "c"].map(str::to_owned).into(),
+        ..HeadSpec::default()
+    });
     model.start_heads(&specs, 0).expect("heads");
     let path = fixtures().join("initial.safetensors");
     model.fill(&own_names(read_all(&path).expect("the start")), &path).expect("the recorded start fits");
@@ -66,7 +69,7 @@ fn rows() -> Rows {
             labels.extend(get(format!("step{step:02}.{task}")).0.into_iter().map(|label| Some(label as u32)));
         }
     }
-    Rows { tokens, labels }
+    Rows { tokens, targets: labels.into_iter().map(Targets::Class).collect(), ..Rows::default() }
 }
 
 /// What a recorded freeze plan trains at a step.
@@ -129,6 +132,7 @@ fn repeat(variant: &str) {
         classes: ["a", "b", "c"].map(str::to_owned).into(),
         labelled_train: rows.len(),
         labelled_valid: 0,
+        ..PlannedTask::default()
     };
     let tasks = TASKS.iter().map(planned).collect();
     let plan = RunPlan::build(variant, &recipe, &model.summary, tasks, rows.len(), "cpu").expect("a plan");

@@ -144,8 +144,13 @@ mod tests {
 
     #[test]
     fn what_was_not_measured_is_null_and_not_a_number() {
-        let tasks =
-            [PlannedTask { name: "topic".into(), classes: vec![], labelled_train: 0, labelled_valid: 2 }];
+        let tasks = [PlannedTask {
+            name: "topic".into(),
+            classes: vec![],
+            labelled_train: 0,
+            labelled_valid: 2,
+            ..PlannedTask::default()
+        }];
         let point = EpochPoint {
             epoch: 0,
             step: 0,

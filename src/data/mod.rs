@@ -20,3 +20,4 @@ pub mod read;
 mod sniff;
 pub mod split;
 pub mod table;
+pub mod task;

@@ -68,7 +68,7 @@ fn read_specs(config: &Value) -> Result<Vec<HeadSpec>, String> {
         if specs.iter().any(|spec| spec.task == task) {
             return Err(format!("task \"{task}\" is there twice"));
         }
-        specs.push(HeadSpec { task: task.to_owned(), classes });
+        specs.push(HeadSpec { task: task.to_owned(), classes, ..HeadSpec::default() });
     }
     Ok(specs)
 }

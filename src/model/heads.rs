@@ -8,14 +8,19 @@ use super::error::ModelError;
 use super::layers::dropout;
 use super::params::{Param, Params};
 use super::summary::TensorInfo;
+use crate::data::task::{Scale, TaskKind};
 
-/// A task and its classes, in the order of the logits.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A task as its head knows it.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HeadSpec {
     /// The task.
     pub task: String,
-    /// The classes.
+    /// What it predicts.
+    pub kind: TaskKind,
+    /// The classes in the order of the logits; none where the kind has no classes.
     pub classes: Vec<String>,
+    /// How numbers are told to the model; for kinds that predict one.
+    pub scale: Scale,
 }
 
 /// A linear classifier on the pooled embedding: `logits = embedding W^T + b`.

@@ -107,6 +107,7 @@ pub(super) fn read(text: &str, path: &Path, project_dir: &Path) -> Result<RunPla
         classes: task.classes,
         labelled_train: task.labelled_train,
         labelled_valid: task.labelled_valid,
+        ..PlannedTask::default()
     };
     Ok(RunPlan {
         name: file.name,

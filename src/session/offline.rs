@@ -125,7 +125,7 @@ impl Offline {
                 .tokenizer
                 .encode(chunk, self.max_length, &|_, _| true)
                 .map_err(|error| error.to_string())?;
-            let rows = Rows { tokens, labels: Vec::new() };
+            let rows = Rows { tokens, ..Rows::default() };
             let pooled = cache::pooled(&self.model, &rows, &never, &mut |rows| progress(done + rows));
             let pooled = pooled.map_err(|error| error.to_string())?.ok_or("stopped")?;
             take(&self.model, &pooled)?;

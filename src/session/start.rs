@@ -39,6 +39,7 @@ impl Session {
                 classes: task.classes.clone(),
                 labelled_train: counts.get(&Split::Train).copied().unwrap_or(0),
                 labelled_valid: counts.get(&Split::Valid).copied().unwrap_or(0),
+                ..PlannedTask::default()
             }
         };
         let tasks: Vec<PlannedTask> = dataset.tasks.iter().map(planned).collect();

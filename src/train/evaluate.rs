@@ -6,7 +6,7 @@ use tch::{Kind, Tensor};
 
 use super::cache;
 use super::metrics::{Score, TaskMetrics};
-use super::rows::Rows;
+use super::rows::{Rows, Targets};
 use crate::model::sentence::to_vec;
 use crate::model::{Model, ModelError};
 
@@ -48,7 +48,8 @@ pub fn probabilities(model: &Model, pooled: &Tensor) -> Result<Vec<Vec<f32>>, Mo
 /// Loss and accuracy per task, for the curve.
 #[must_use]
 pub fn scores(rows: &Rows, probabilities: &[Vec<f32>]) -> Vec<Score> {
-    let score = |(labels, probabilities): (&Vec<Option<u32>>, &Vec<f32>)| {
+    let score = |(targets, probabilities): (&Targets, &Vec<f32>)| {
+        let labels = targets.classes();
         let classes = probabilities.len().checked_div(labels.len()).unwrap_or(0).max(1);
         let (mut loss, mut right, mut count) = (0.0, 0usize, 0usize);
         for (label, row) in labels.iter().zip(probabilities.chunks(classes)) {
@@ -61,18 +62,18 @@ pub fn scores(rows: &Rows, probabilities: &[Vec<f32>]) -> Vec<Score> {
         let n = count.max(1) as f64;
         Score { loss: loss / n, accuracy: right as f64 / n, rows: count }
     };
-    rows.labels.iter().zip(probabilities).map(score).collect()
+    rows.targets.iter().zip(probabilities).map(score).collect()
 }
 
 /// All figures per task over the labelled rows.
 #[must_use]
 pub fn metrics(model: &Model, rows: &Rows, probabilities: &[Vec<f32>]) -> Vec<TaskMetrics> {
     let mut all = Vec::new();
-    for ((head, labels), probabilities) in model.heads.iter().zip(&rows.labels).zip(probabilities) {
+    for ((head, targets), probabilities) in model.heads.iter().zip(&rows.targets).zip(probabilities) {
         let classes = head.spec.classes.len().max(1);
         let mut kept = Vec::new();
         let mut truth = Vec::new();
-        for (label, row) in labels.iter().zip(probabilities.chunks(classes)) {
+        for (label, row) in targets.classes().iter().zip(probabilities.chunks(classes)) {
             if let Some(label) = label {
                 truth.push(*label);
                 kept.extend_from_slice(row);

@@ -325,7 +325,7 @@ impl Fit<'_> {
         let mut total: Option<Tensor> = None;
         let mut tasks = Vec::with_capacity(self.model.heads.len());
         for (task, head) in self.model.heads.iter().enumerate() {
-            let (targets, labelled) = self.train.targets(task, rows, self.model.device)?;
+            let (targets, labelled) = self.train.class_targets(task, rows, self.model.device)?;
             if labelled == 0 {
                 // Cross-entropy over no rows is 0/0; the task simply has no part in this batch.
                 tasks.push(None);

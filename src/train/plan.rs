@@ -6,6 +6,7 @@
 use thiserror::Error;
 
 use super::preset::{Preset, Recipe};
+use crate::data::task::{Scale, TaskKind};
 use crate::model::summary::{Group, ModelSummary, TensorInfo};
 
 /// What a group of parameters does during a phase.
@@ -76,10 +77,14 @@ impl Phase {
 }
 
 /// A task as the plan fixes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlannedTask {
     /// Name, also of its head.
     pub name: String,
+    /// What it predicts.
+    pub kind: TaskKind,
+    /// How numbers are told to the model; for kinds that predict one.
+    pub scale: Scale,
     /// Classes in the order of the logits.
     pub classes: Vec<String>,
     /// Training rows that carry a label for it.

@@ -1,4 +1,4 @@
-//! Rows as the loop reads them: token ids, and per task a label or none.
+//! Rows as the loop reads them: token ids, and per task what it is told of each.
 
 use tch::{Device, Tensor};
 
@@ -8,13 +8,72 @@ use crate::text::token_set::TokenSet;
 /// The class index that `cross_entropy` leaves out.
 pub const NO_LABEL: i64 = -100;
 
+/// A token that carries no tag: a special token, or the second and later pieces of a word.
+pub const NO_TAG: u32 = u32::MAX;
+
+/// What a task is told of every row; `None` where a row is not annotated for it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Targets {
+    /// Single-label: the class.
+    Class(Vec<Option<u32>>),
+    /// Multi-label: the classes, sorted; none of them is an annotation too.
+    Classes(Vec<Option<Vec<u32>>>),
+    /// Score and similarity: the number, as the data holds it.
+    Number(Vec<Option<f32>>),
+    /// Token labels: a class, or [`NO_TAG`], for every token of the row as cut.
+    Tags(Vec<Option<Vec<u32>>>),
+    /// Ranking: whether the row's two texts belong together.
+    Pair(Vec<bool>),
+}
+
+impl Default for Targets {
+    fn default() -> Self {
+        Self::Class(Vec::new())
+    }
+}
+
+impl Targets {
+    /// True where a row is annotated.
+    #[must_use]
+    pub fn is_labelled(&self, row: usize) -> bool {
+        match self {
+            Self::Class(labels) => labels.get(row).is_some_and(Option::is_some),
+            Self::Classes(labels) | Self::Tags(labels) => labels.get(row).is_some_and(Option::is_some),
+            Self::Number(labels) => labels.get(row).is_some_and(Option::is_some),
+            Self::Pair(labels) => labels.get(row).copied().unwrap_or(false),
+        }
+    }
+
+    /// The single class of a row.
+    #[must_use]
+    pub fn class(&self, row: usize) -> Option<u32> {
+        match self {
+            Self::Class(labels) => labels.get(row).copied().flatten(),
+            _ => None,
+        }
+    }
+
+    /// The classes of a single-label task; nothing for other kinds.
+    #[must_use]
+    pub fn classes(&self) -> &[Option<u32>] {
+        match self {
+            Self::Class(labels) => labels,
+            _ => &[],
+        }
+    }
+}
+
 /// The rows of one split.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rows {
-    /// Token ids, as cut.
+    /// Token ids of the (first) text of every row, as cut.
     pub tokens: TokenSet,
-    /// `labels[task][row]`.
-    pub labels: Vec<Vec<Option<u32>>>,
+    /// Token ids of the second text of every row; no rows at all where no task takes pairs.
+    pub second: TokenSet,
+    /// Per task what it is told.
+    pub targets: Vec<Targets>,
+    /// Per row the file it came from, for sampling over files; empty when all are of one.
+    pub sources: Vec<u32>,
 }
 
 impl Rows {
@@ -30,7 +89,7 @@ impl Rows {
         self.len() == 0
     }
 
-    /// Token ids of some rows.
+    /// Token ids of the first texts of some rows.
     #[must_use]
     pub fn ids(&self, rows: &[u32]) -> Vec<&[u32]> {
         rows.iter().map(|row| self.tokens.ids(*row as usize)).collect()
@@ -40,8 +99,13 @@ impl Rows {
     ///
     /// # Errors
     /// When libtorch cannot allocate.
-    pub fn targets(&self, task: usize, rows: &[u32], device: Device) -> Result<(Tensor, usize), ModelError> {
-        let labels = self.labels.get(task).map(Vec::as_slice).unwrap_or_default();
+    pub fn class_targets(
+        &self,
+        task: usize,
+        rows: &[u32],
+        device: Device,
+    ) -> Result<(Tensor, usize), ModelError> {
+        let labels = self.targets.get(task).map(Targets::classes).unwrap_or_default();
         let label = |row: &u32| labels.get(*row as usize).copied().flatten().map_or(NO_LABEL, i64::from);
         let targets: Vec<i64> = rows.iter().map(label).collect();
         let labelled = targets.iter().filter(|target| **target != NO_LABEL).count();

@@ -136,6 +136,7 @@ fn planned_tasks() -> Vec<PlannedTask> {
         classes,
         labelled_train: 240,
         labelled_valid: 60,
+        ..PlannedTask::default()
     };
     tasks().into_iter().map(planned).collect()
 }

@@ -258,6 +258,7 @@ fn plan() -> RunPlan {
         classes: classes.iter().map(|class| (*class).to_owned()).collect(),
         labelled_train: labelled,
         labelled_valid: 96,
+        ..PlannedTask::default()
     };
     let tasks = vec![
         task("topic", &["app", "billing", "delivery", "product", "returns", "support"], 768),

@@ -21,7 +21,7 @@ use crate::text::tokenizer::Tokenizer;
 use crate::train::evaluate::{answers, argmax, metrics, probabilities};
 use crate::train::metrics::Probe;
 use crate::train::plan::PlannedTask;
-use crate::train::rows::Rows;
+use crate::train::rows::{Rows, Targets};
 
 /// Neighbours that a probe asks.
 const PROBE_K: usize = 10;
@@ -242,7 +242,7 @@ pub(in crate::session) fn embed_texts(
 ) -> Result<Embeddings, Failure> {
     let length = max_length.min(model.summary.max_positions);
     let tokens = tokenizer.encode(texts, length, &|_, _| true).map_err(|error| error.to_string())?;
-    let rows = Rows { tokens, labels: Vec::new() };
+    let rows = Rows { tokens, ..Rows::default() };
     let never = AtomicBool::new(false);
     let pooled =
         crate::train::cache::pooled(model, &rows, &never, &mut |_| {}).map_err(|error| error.to_string())?;
@@ -263,8 +263,8 @@ pub(super) fn probes(
     eval: (&Embeddings, &Rows),
 ) -> Vec<Probe> {
     let of = |(index, task): (usize, &PlannedTask)| {
-        let train = Labelled { embeddings: train.0, labels: train.1.labels.get(index)? };
-        let eval = Labelled { embeddings: eval.0, labels: eval.1.labels.get(index)? };
+        let train = Labelled { embeddings: train.0, labels: train.1.targets.get(index)?.classes() };
+        let eval = Labelled { embeddings: eval.0, labels: eval.1.targets.get(index)?.classes() };
         probe(&task.name, train, eval, task.classes.len(), PROBE_K)
     };
     tasks.iter().enumerate().filter_map(of).collect()
@@ -277,7 +277,9 @@ fn mistakes(
     planned: &PlannedTask,
     p: Option<&Vec<f32>>,
 ) -> Vec<Mistake> {
-    let (Some(p), Some(labels)) = (p, rows.labels.get(task)) else { return Vec::new() };
+    let (Some(p), Some(labels)) = (p, rows.targets.get(task).map(Targets::classes)) else {
+        return Vec::new();
+    };
     let mut found = Vec::new();
     for ((row, label), p) in which.iter().zip(labels).zip(p.chunks(planned.classes.len().max(1))) {
         let Some(label) = label else { continue };

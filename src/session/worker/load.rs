@@ -18,7 +18,7 @@ use crate::model::summary::ModelSummary;
 use crate::text::token_set::TokenSet;
 use crate::text::tokenizer::Tokenizer;
 use crate::train::plan::PlannedTask;
-use crate::train::rows::Rows;
+use crate::train::rows::{Rows, Targets};
 
 /// Records of a file that the preview shows.
 const HEAD: usize = 100;
@@ -134,7 +134,7 @@ pub(super) fn rows_of(dataset: &Dataset, tokens: &TokenSet, which: &[usize], tas
         };
         which.iter().map(label).collect()
     });
-    Rows { labels: labels.collect(), tokens: set }
+    Rows { targets: labels.map(Targets::Class).collect(), tokens: set, ..Rows::default() }
 }
 
 fn preview(table: &Table, split: Option<Split>) -> FilePreview {

@@ -30,7 +30,7 @@ use crate::train::fit::{Fit, FitEvent, Fitted};
 use crate::train::metrics::{EpochPoint, StepPoint};
 use crate::train::plan::{RunPlan, Thaw};
 use crate::train::report::{HeadDrift, RunReport, TensorChange};
-use crate::train::rows::Rows;
+use crate::train::rows::{Rows, Targets};
 
 /// Weights of the best epoch, in the run's `checkpoints` folder.
 const BEST: &str = "best.safetensors";
@@ -332,7 +332,12 @@ fn open_tuned(
 fn specs(plan: &RunPlan) -> Vec<HeadSpec> {
     plan.tasks
         .iter()
-        .map(|task| HeadSpec { task: task.name.clone(), classes: task.classes.clone() })
+        .map(|task| HeadSpec {
+            task: task.name.clone(),
+            kind: task.kind,
+            classes: task.classes.clone(),
+            scale: task.scale,
+        })
         .collect()
 }
 
@@ -375,9 +380,8 @@ fn run_probes(
     let kept = sample((0..rows.len()).collect(), PROBE_ROWS);
     let values = kept.iter().flat_map(|row| embeddings.row(*row).iter().copied()).collect();
     let embeddings = Embeddings { values, dim: embeddings.dim };
-    let label =
-        |labels: &Vec<Option<u32>>| kept.iter().map(|row| labels.get(*row).copied().flatten()).collect();
-    let rows = Rows { labels: rows.labels.iter().map(label).collect(), ..Rows::default() };
+    let label = |targets: &Targets| Targets::Class(kept.iter().map(|row| targets.class(*row)).collect());
+    let rows = Rows { targets: rows.targets.iter().map(label).collect(), ..Rows::default() };
     let Some(eval) = of(Split::Valid).or_else(|| of(Split::Test)) else { return Vec::new() };
     probes(&plan.tasks, (&embeddings, &rows), eval)
 }

@@ -230,6 +230,7 @@ mod tests {
             classes: vec!["a".into(), "b".into()],
             labelled_train: 10,
             labelled_valid: 5,
+            ..PlannedTask::default()
         });
         let mut recipe = Recipe::default();
         recipe.choose(preset);
