@@ -71,8 +71,8 @@ fn plan(name: &str, project_dir: &Path) -> RunPlan {
     }
 }
 
-fn score(loss: f64, accuracy: f64, rows: usize) -> Score {
-    Score { loss, accuracy, rows }
+fn score(loss: f64, figure: f64, rows: usize) -> Score {
+    Score { loss, figure, rows }
 }
 
 fn step(step: usize) -> HistoryLine {
@@ -388,10 +388,10 @@ proptest! {
     }
 
     #[test]
-    fn figures_come_back_to_the_last_digit_or_nearly(loss in any::<f64>(), accuracy in 0.0_f64..1.0) {
+    fn figures_come_back_to_the_last_digit_or_nearly(loss in any::<f64>(), figure in 0.0_f64..1.0) {
         let project = tempfile::tempdir().unwrap();
         let mut run = new_run(project.path(), "figures");
-        let point = StepPoint { loss, tasks: vec![score(loss, accuracy, 1)], ..step_point(1) };
+        let point = StepPoint { loss, tasks: vec![score(loss, figure, 1)], ..step_point(1) };
         run.append(&HistoryLine::Step(point)).unwrap();
         run.flush().unwrap();
         let found = &run.read_history().unwrap().0[0];
@@ -401,6 +401,6 @@ proptest! {
         } else {
             prop_assert!(found.loss.is_nan());
         }
-        prop_assert!((found.tasks[0].accuracy - accuracy).abs() < 1e-15);
+        prop_assert!((found.tasks[0].figure - figure).abs() < 1e-15);
     }
 }

@@ -44,7 +44,7 @@ fn six_sentences_are_learnt_by_heart() {
     assert!(loss(10) < 1.0, "epoch 10: {}", loss(10));
     assert!(loss(20) < 0.3, "epoch 20: {}", loss(20));
     for epoch in &epochs[10..] {
-        let right = epoch.train.iter().all(|score| score.accuracy == 1.0);
+        let right = epoch.train.iter().all(|score| score.figure == 1.0);
         assert!(right, "epoch {}: {:?}", epoch.epoch, epoch.train);
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::console::{count, table};
-use crate::train::metrics::{EpochPoint, Probe, Score, TaskMetrics};
+use crate::train::metrics::{EpochPoint, Probe, Score, TaskMetrics, figure_key};
 use crate::train::plan::{PlannedTask, RunPlan};
 
 /// `epoch 2/4  loss 0.8123  topic: train 0.912, valid 0.880  ...`; epoch 0 is the measurement before training.
@@ -15,14 +15,14 @@ pub(super) fn epoch_line(plan: &RunPlan, point: &EpochPoint) -> String {
         format!("epoch {}/{epochs}  average loss {:.4}", point.epoch, point.loss)
     }];
     for (index, task) in plan.tasks.iter().enumerate() {
-        let accuracy = |name: &str, scores: &[Score]| {
+        let figure = |name: &str, scores: &[Score]| {
             let score = scores.get(index).filter(|score| score.rows > 0)?;
-            Some(format!("{name} {:.3}", score.accuracy))
+            Some(format!("{name} {:.3}", score.figure))
         };
-        let both = [accuracy("train", &point.train), accuracy("valid", &point.valid)];
+        let both = [figure("train", &point.train), figure("valid", &point.valid)];
         let both = both.into_iter().flatten().collect::<Vec<_>>().join(", ");
         if !both.is_empty() {
-            parts.push(format!("{} accuracy: {both}", task.name));
+            parts.push(format!("{} {}: {both}", task.name, task.kind.figure()));
         }
     }
     if point.epoch > 0 {
@@ -37,10 +37,11 @@ pub(super) fn epoch_json(tasks: &[PlannedTask], point: &EpochPoint) -> Value {
         let scores = tasks.iter().zip(scores).map(|(task, score)| {
             let measured = score.rows > 0;
             let figure = |value: f64| if measured { json!(value) } else { Value::Null };
-            (
-                task.name.clone(),
-                json!({"loss": figure(score.loss), "accuracy": figure(score.accuracy), "rows": score.rows}),
-            )
+            let mut object = json!({"loss": figure(score.loss), "rows": score.rows});
+            if let Some(fields) = object.as_object_mut() {
+                fields.insert(json_key(figure_key(task.kind)), figure(score.figure));
+            }
+            (task.name.clone(), object)
         });
         Value::Object(scores.collect())
     };
@@ -55,6 +56,11 @@ pub(super) fn epoch_json(tasks: &[PlannedTask], point: &EpochPoint) -> Value {
         "seconds": point.seconds,
         "best": point.best,
     })
+}
+
+/// A figure's key as programs read it: `macro_f1`.
+fn json_key(key: &str) -> String {
+    key.replace(['-', '@'], "_")
 }
 
 /// A row per task.
@@ -157,7 +163,7 @@ mod tests {
             phase: 0,
             loss: 0.0,
             train: vec![Score::default()],
-            valid: vec![Score { loss: 0.5, accuracy: 0.75, rows: 2 }],
+            valid: vec![Score { loss: 0.5, figure: 0.75, rows: 2 }],
             seconds: 0.1,
             best: true,
         };

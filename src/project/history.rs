@@ -199,8 +199,9 @@ enum LineFile {
 struct ScoreFile {
     #[serde(with = "json_float")]
     loss: f64,
-    #[serde(with = "json_float")]
-    accuracy: f64,
+    /// Called `accuracy` while all tasks were of the kind whose figure that is.
+    #[serde(with = "json_float", alias = "accuracy")]
+    figure: f64,
     rows: usize,
 }
 
@@ -249,11 +250,11 @@ enum OutcomeFile {
 }
 
 fn scores_to_file(scores: &[Score]) -> Vec<ScoreFile> {
-    scores.iter().map(|s| ScoreFile { loss: s.loss, accuracy: s.accuracy, rows: s.rows }).collect()
+    scores.iter().map(|s| ScoreFile { loss: s.loss, figure: s.figure, rows: s.rows }).collect()
 }
 
 fn scores_from_file(scores: Vec<ScoreFile>) -> Vec<Score> {
-    scores.into_iter().map(|s| Score { loss: s.loss, accuracy: s.accuracy, rows: s.rows }).collect()
+    scores.into_iter().map(|s| Score { loss: s.loss, figure: s.figure, rows: s.rows }).collect()
 }
 
 impl From<&HistoryLine> for LineFile {

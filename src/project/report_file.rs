@@ -7,10 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::error::ProjectError;
 use super::file::SplitKey;
 use super::numbers::json_float;
-use crate::train::metrics::{CalibrationBin, ClassMetrics, Probe, TaskMetrics};
+use crate::data::task::TaskKind;
+use crate::train::metrics::{
+    CalibrationBin, ClassMetrics, NumberFigures, Probe, RankFigures, SetFigures, SpanFigures, TaskMetrics,
+};
 use crate::train::report::{HeadDrift, RunReport, TensorChange};
 
-const VERSION: u32 = 1;
+/// Since 2 a task's figures say of which kind it is; those of 1 are single-label.
+const VERSION: u32 = 2;
 
 #[derive(Debug, Deserialize, Serialize)]
 struct ReportFile {
@@ -63,12 +67,17 @@ macro_rules! mirror {
 
 mirror!(ClassFile of ClassMetrics { precision, recall, f1, ; name: String, support: usize, });
 mirror!(BinFile of CalibrationBin { confidence, accuracy, ; count: usize, });
+mirror!(SetsFile of SetFigures { micro_precision, micro_recall, micro_f1, hamming_loss, ; });
+mirror!(NumbersFile of NumberFigures { pearson, spearman, mae, rmse, ; });
+mirror!(SpansFile of SpanFigures { precision, recall, f1, ; words: usize, entities: usize, });
+mirror!(RanksFile of RankFigures { mrr, ; pool: usize, });
 mirror!(DriftFile of HeadDrift { before, after, ; task: String, });
 mirror!(ProbeFile of Probe { nearest_centroid, nearest_neighbours, majority, ; task: String, rows: usize, k: usize, });
 
 #[derive(Debug, Deserialize, Serialize)]
 struct TaskFile {
     task: String,
+    kind: Option<String>,
     rows: usize,
     #[serde(with = "json_float")]
     loss: f64,
@@ -85,12 +94,21 @@ struct TaskFile {
     classes: Vec<ClassFile>,
     confusion: Vec<Vec<u32>>,
     calibration: Vec<BinFile>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    multi: Option<SetsFile>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    numbers: Option<NumbersFile>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spans: Option<SpansFile>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ranking: Option<RanksFile>,
 }
 
 impl From<&TaskMetrics> for TaskFile {
     fn from(live: &TaskMetrics) -> Self {
         Self {
             task: live.task.clone(),
+            kind: Some(live.kind.key().to_owned()),
             rows: live.rows,
             loss: live.loss,
             accuracy: live.accuracy,
@@ -101,14 +119,24 @@ impl From<&TaskMetrics> for TaskFile {
             classes: live.classes.iter().cloned().map(Into::into).collect(),
             confusion: live.confusion.clone(),
             calibration: live.calibration.iter().copied().map(Into::into).collect(),
+            multi: live.multi.map(Into::into),
+            numbers: live.numbers.map(Into::into),
+            spans: live.spans.map(Into::into),
+            ranking: live.ranking.map(Into::into),
         }
     }
 }
 
-impl From<TaskFile> for TaskMetrics {
-    fn from(file: TaskFile) -> Self {
-        Self {
+impl TaskFile {
+    fn into_live(self) -> Result<TaskMetrics, String> {
+        let file = self;
+        let kind = file.kind.as_deref().unwrap_or(TaskKind::SingleLabel.key());
+        let Some(kind) = TaskKind::from_key(kind) else {
+            return Err(format!("task \"{}\" is of the kind \"{kind}\", which is not known", file.task));
+        };
+        Ok(TaskMetrics {
             task: file.task,
+            kind,
             rows: file.rows,
             loss: file.loss,
             accuracy: file.accuracy,
@@ -119,7 +147,11 @@ impl From<TaskFile> for TaskMetrics {
             classes: file.classes.into_iter().map(Into::into).collect(),
             confusion: file.confusion,
             calibration: file.calibration.into_iter().map(Into::into).collect(),
-        }
+            multi: file.multi.map(Into::into),
+            numbers: file.numbers.map(Into::into),
+            spans: file.spans.map(Into::into),
+            ranking: file.ranking.map(Into::into),
+        })
     }
 }
 
@@ -166,10 +198,12 @@ pub(super) fn read(text: &str, path: &Path) -> Result<RunReport, ProjectError> {
     }
     let file: ReportFile = serde_json::from_str(text).map_err(|error| malformed(&error))?;
     let split = |figures: SplitFigures| {
-        (figures.split.into(), figures.tasks.into_iter().map(Into::into).collect::<Vec<_>>())
+        let tasks: Result<Vec<_>, _> = figures.tasks.into_iter().map(TaskFile::into_live).collect();
+        Ok((figures.split.into(), tasks?))
     };
+    let metrics: Result<_, String> = file.metrics.into_iter().map(split).collect();
     Ok(RunReport {
-        metrics: file.metrics.into_iter().map(split).collect(),
+        metrics: metrics.map_err(|reason| ProjectError::malformed(path, None, reason))?,
         probes: file.probes.into_iter().map(Into::into).collect(),
         changes: file
             .changes

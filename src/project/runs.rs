@@ -177,7 +177,15 @@ impl RunFolder {
         let outcome = self.read_outcome()?.map_or_else(|| "unfinished".to_owned(), |o| o.to_string());
         let measured = self.read_report()?.and_then(|report| {
             let (_, tasks) = report.metrics.into_iter().find(|(split, _)| *split == Split::Valid)?;
-            Some(tasks.into_iter().map(|figures| (figures.task, figures.accuracy)).collect())
+            Some(
+                tasks
+                    .into_iter()
+                    .map(|figures| {
+                        let figure = figures.figure();
+                        (figures.task, figure)
+                    })
+                    .collect(),
+            )
         });
         let accuracy = match measured {
             Some(accuracy) => accuracy,
@@ -192,7 +200,7 @@ impl RunFolder {
         let epochs = self.read()?.epochs;
         let Some(best) = epochs.iter().rev().find(|epoch| epoch.best) else { return Ok(Vec::new()) };
         let scored = plan.tasks.iter().zip(&best.valid).filter(|(_, score)| score.rows > 0);
-        Ok(scored.map(|(task, score)| (task.name.clone(), score.accuracy)).collect())
+        Ok(scored.map(|(task, score)| (task.name.clone(), score.figure)).collect())
     }
 }
 

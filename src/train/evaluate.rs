@@ -60,7 +60,7 @@ pub fn scores(rows: &Rows, probabilities: &[Vec<f32>]) -> Vec<Score> {
             count += 1;
         }
         let n = count.max(1) as f64;
-        Score { loss: loss / n, accuracy: right as f64 / n, rows: count }
+        Score { loss: loss / n, figure: right as f64 / n, rows: count }
     };
     rows.targets.iter().zip(probabilities).map(score).collect()
 }

@@ -397,7 +397,7 @@ impl Fit<'_> {
             .collect();
         let of = if learning.is_empty() { valid.iter().collect() } else { learning };
         let n = of.len().max(1) as f64;
-        (of.iter().map(|s| s.accuracy).sum::<f64>() / n, -of.iter().map(|s| s.loss).sum::<f64>() / n)
+        (of.iter().map(|s| s.figure).sum::<f64>() / n, -of.iter().map(|s| s.loss).sum::<f64>() / n)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the fields of the point, gathered in one place")]

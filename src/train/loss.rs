@@ -39,8 +39,8 @@ impl Losses {
             if !loss.is_finite() {
                 return Err(TrainError::NotFinite { task: planned.name.clone(), value: loss, step });
             }
-            let accuracy = read(&task.right)? / task.labelled as f64;
-            tasks.push(Score { loss, accuracy, rows: task.labelled });
+            let figure = read(&task.right)? / task.labelled as f64;
+            tasks.push(Score { loss, figure, rows: task.labelled });
         }
         let epoch = step as f64 / plan.steps_per_epoch.max(1) as f64;
         let loss = read(&self.total.f_detach()?)?;
@@ -65,7 +65,7 @@ impl Sums {
         self.steps += 1;
         for (sum, score) in self.tasks.iter_mut().zip(&point.tasks) {
             sum.loss += score.loss * score.rows as f64;
-            sum.accuracy += score.accuracy * score.rows as f64;
+            sum.figure += score.figure * score.rows as f64;
             sum.rows += score.rows;
         }
     }
@@ -77,7 +77,7 @@ impl Sums {
     pub(super) fn tasks(&self) -> Vec<Score> {
         let mean = |sum: &Score| {
             let n = sum.rows.max(1) as f64;
-            Score { loss: sum.loss / n, accuracy: sum.accuracy / n, rows: sum.rows }
+            Score { loss: sum.loss / n, figure: sum.figure / n, rows: sum.rows }
         };
         self.tasks.iter().map(mean).collect()
     }

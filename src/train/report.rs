@@ -35,7 +35,7 @@ pub struct TensorChange {
 pub struct HeadDrift {
     /// The task.
     pub task: String,
-    /// Validation accuracy before the first step.
+    /// Its headline figure on validation rows before the first step.
     pub before: f64,
     /// And with the kept weights.
     pub after: f64,

@@ -210,8 +210,8 @@ pub(crate) fn refused() -> State {
 fn score(progress: f64, task: usize, wobble: f64, rows: usize) -> Score {
     let floor = [0.12, 0.3][task];
     let loss = floor + (1.1 - floor) * (-3.0 * progress).exp() + 0.08 * wobble;
-    let accuracy = (0.34 + ([0.62, 0.5][task]) * (1.0 - (-3.5 * progress).exp()) + 0.02 * wobble).min(1.0);
-    Score { loss, accuracy, rows }
+    let figure = (0.34 + ([0.62, 0.5][task]) * (1.0 - (-3.5 * progress).exp()) + 0.02 * wobble).min(1.0);
+    Score { loss, figure, rows }
 }
 
 fn history(plan: &RunPlan, done: f64, steps_per_epoch: usize) -> (Vec<StepPoint>, Vec<EpochPoint>) {
@@ -442,6 +442,7 @@ pub(crate) fn metrics(task: &str, classes: &[String], rows: usize, seed: usize) 
         classes,
         confusion,
         calibration: (0..15).map(bin).collect(),
+        ..TaskMetrics::default()
     }
 }
 

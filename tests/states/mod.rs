@@ -269,7 +269,7 @@ fn plan() -> RunPlan {
 
 fn run(steps: usize, epochs: u32, outcome: Option<RunOutcome>) -> RunView {
     let plan = Arc::new(plan());
-    let score = |step: usize| Score { loss: 1.7 / (1.0 + step as f64 / 20.0), accuracy: 0.9, rows: 16 };
+    let score = |step: usize| Score { loss: 1.7 / (1.0 + step as f64 / 20.0), figure: 0.9, rows: 16 };
     let ended = outcome.is_some();
     RunView {
         dir: "/home/kim/messages/runs/run-1".into(),

@@ -214,7 +214,7 @@ impl Worker {
         let Some(said) = said else { return Ok(Vec::new()) };
         let start = crate::train::evaluate::scores(valid, &said.probabilities);
         let drift = |task: &usize| {
-            let (before, after) = (start.get(*task)?.accuracy, fitted.valid.get(*task)?.accuracy);
+            let (before, after) = (start.get(*task)?.figure, fitted.valid.get(*task)?.figure);
             Some(HeadDrift { task: plan.tasks.get(*task)?.name.clone(), before, after })
         };
         Ok(frozen.iter().filter_map(drift).collect())

@@ -137,7 +137,7 @@ impl Measure {
     pub(super) const fn of(self, score: &Score) -> f64 {
         match self {
             Self::Loss => score.loss,
-            Self::Accuracy => score.accuracy,
+            Self::Accuracy => score.figure,
         }
     }
 }
@@ -373,7 +373,7 @@ fn values_ui(ui: &mut Ui, run: &RunView, view: &CurvesView, measure: Measure, ep
     let number = |score: Option<&Score>| match (score.filter(|score| score.rows > 0), measure) {
         (None, _) => "-".to_owned(),
         (Some(score), Measure::Loss) => format!("{:.4}", score.loss),
-        (Some(score), Measure::Accuracy) => format!("{:.1} %", 100.0 * score.accuracy),
+        (Some(score), Measure::Accuracy) => format!("{:.1} %", 100.0 * score.figure),
     };
     ui.spacing_mut().interact_size.y = 16.0;
     egui::Grid::new("values of the epoch").num_columns(3).spacing([16.0, 2.0]).show(ui, |ui| {

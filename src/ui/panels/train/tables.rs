@@ -100,7 +100,7 @@ fn epoch_row(row: &mut TableRow<'_, '_>, run: &RunView, epoch: &EpochPoint, kept
         score.filter(|score| score.rows > 0).map_or_else(|| "-".to_owned(), show)
     };
     let loss = |score: &Score| format!("{:.4}", score.loss);
-    let accuracy = |score: &Score| percent(score.accuracy);
+    let accuracy = |score: &Score| percent(score.figure);
     // Nothing was trained on before the first step.
     number(row, if epoch.epoch == 0 { "-".to_owned() } else { format!("{:.4}", epoch.loss) });
     for task in 0..run.plan.tasks.len() {

@@ -1,130 +1,10 @@
-//! Figures of a classifier from its probabilities: plain numbers. It must never know a tensor or a file.
+//! Figures of a task with one class per row, from the probabilities of its classes.
 
-/// Precision, recall and F1 of one class.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ClassMetrics {
-    /// Class name.
-    pub name: String,
-    /// Right among those predicted as this class; 0 when none was.
-    pub precision: f64,
-    /// Right among those labelled as this class; 0 when none is.
-    pub recall: f64,
-    /// Harmonic mean of the two.
-    pub f1: f64,
-    /// Rows labelled as this class.
-    pub support: usize,
-}
-
-/// One bin of a reliability diagram.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct CalibrationBin {
-    /// Mean confidence of the rows in the bin.
-    pub confidence: f64,
-    /// Share of them that are right.
-    pub accuracy: f64,
-    /// How many.
-    pub count: usize,
-}
-
-/// Figures of one task on one split.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct TaskMetrics {
-    /// The task.
-    pub task: String,
-    /// Labelled rows that were measured.
-    pub rows: usize,
-    /// Mean cross-entropy, in nats.
-    pub loss: f64,
-    /// Share of rows whose most probable class is the label.
-    pub accuracy: f64,
-    /// Mean F1 over the classes that occur as label or prediction.
-    pub macro_f1: f64,
-    /// Mean F1 over the classes, weighted by support.
-    pub weighted_f1: f64,
-    /// Matthews correlation coefficient, multi-class form (Gorodkin 2004).
-    pub mcc: f64,
-    /// Expected calibration error, 15 equal bins of confidence (Guo et al. 2017).
-    pub ece: f64,
-    /// Per class, in class order.
-    pub classes: Vec<ClassMetrics>,
-    /// `confusion[label][predicted]`: rows.
-    pub confusion: Vec<Vec<u32>>,
-    /// The bins behind `ece`.
-    pub calibration: Vec<CalibrationBin>,
-}
-
-/// Loss and accuracy of one task over some rows, as the training curve shows them.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Score {
-    /// Mean loss over the labelled rows.
-    pub loss: f64,
-    /// Share of them that are right.
-    pub accuracy: f64,
-    /// Labelled rows; 0 when there was none, and the other two mean nothing.
-    pub rows: usize,
-}
-
-/// One optimiser step.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StepPoint {
-    /// Steps done, from 1.
-    pub step: usize,
-    /// Fractional epoch reached.
-    pub epoch: f64,
-    /// Weighted sum of the task losses.
-    pub loss: f64,
-    /// Per task over the batch's labelled rows.
-    pub tasks: Vec<Score>,
-    /// Factor of the schedule at this step, 0 to 1.
-    pub rate_factor: f64,
-    /// Global gradient norm before clipping.
-    pub grad_norm: f64,
-}
-
-/// One epoch.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EpochPoint {
-    /// Epochs done, from 1; 0 for the measurement before the first step.
-    pub epoch: u32,
-    /// Steps done.
-    pub step: usize,
-    /// Index of the phase it belongs to.
-    pub phase: usize,
-    /// Mean over the epoch of the weighted sum of the task losses.
-    pub loss: f64,
-    /// Per task over the epoch's training batches, as they were met; rows 0 for epoch 0.
-    pub train: Vec<Score>,
-    /// Per task on the validation split; empty without one.
-    pub valid: Vec<Score>,
-    /// Seconds it took, validation included.
-    pub seconds: f64,
-    /// Whether these are the weights kept so far.
-    pub best: bool,
-}
-
-/// A frozen encoder measured without training a head, by what its embeddings alone tell.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Probe {
-    /// The task.
-    pub task: String,
-    /// Rows measured.
-    pub rows: usize,
-    /// Share of rows nearest to the mean embedding of their own class.
-    pub nearest_centroid: f64,
-    /// Share of rows whose k nearest training rows mostly carry their label.
-    pub nearest_neighbours: f64,
-    /// The k of the above.
-    pub k: usize,
-    /// Share of the commonest class: what guessing it always would reach.
-    pub majority: f64,
-}
+use super::{CalibrationBin, ClassMetrics, Count, SMALLEST_PROBABILITY, TaskMetrics, weighted_f1};
+use crate::data::task::TaskKind;
 
 /// Bins of the calibration error.
 const CALIBRATION_BINS: usize = 15;
-
-/// Smallest probability whose logarithm is taken: below it, `f32` holds no normal number, and 0 would make the
-/// mean infinite. A row can thus cost 87.3 nats at most.
-const SMALLEST_PROBABILITY: f64 = f32::MIN_POSITIVE as f64;
 
 impl TaskMetrics {
     /// Figures of a task from the probabilities of its labelled rows.
@@ -193,41 +73,32 @@ impl Tally {
         let classes: Vec<ClassMetrics> = names
             .iter()
             .zip(right.iter().zip(labelled.iter().zip(&predicted)))
-            .map(|(name, (right, (labelled, predicted)))| ClassMetrics {
-                name: name.clone(),
-                precision: ratio(*right, *predicted),
-                recall: ratio(*right, *labelled),
-                f1: ratio(2 * right, labelled + predicted),
-                support: *labelled as usize,
+            .map(|(name, (right, (labelled, predicted)))| {
+                Count { right: *right, predicted: *predicted, labelled: *labelled }.of_class(name)
             })
             .collect();
 
         let rows = self.rows as f64;
         let mean = |sum: f64| if self.rows == 0 { 0.0 } else { sum / rows };
-        let occurring: Vec<f64> = classes
+        let occurring = classes
             .iter()
             .zip(&predicted)
             .filter(|(class, predicted)| class.support > 0 || **predicted > 0)
-            .map(|(class, _)| class.f1)
-            .collect();
+            .map(|(class, _)| class.f1);
         let calibration: Vec<CalibrationBin> = self.bins.iter().map(|bin| bin_figures(*bin)).collect();
         let gap = |bin: &CalibrationBin| bin.count as f64 * (bin.accuracy - bin.confidence).abs();
         TaskMetrics {
-            task: task.to_owned(),
             rows: self.rows,
             loss: mean(self.loss),
             accuracy: mean(right.iter().sum::<u64>() as f64),
-            macro_f1: if occurring.is_empty() {
-                0.0
-            } else {
-                occurring.iter().sum::<f64>() / occurring.len() as f64
-            },
-            weighted_f1: mean(classes.iter().map(|class| class.f1 * class.support as f64).sum()),
+            macro_f1: super::mean(occurring),
+            weighted_f1: weighted_f1(&classes),
             mcc: matthews(&right, &labelled, &predicted),
             ece: mean(calibration.iter().map(gap).sum()),
             classes,
             confusion: self.confusion,
             calibration,
+            ..TaskMetrics::none(task, TaskKind::SingleLabel)
         }
     }
 }
@@ -256,10 +127,6 @@ fn bin_figures((sum, right, count): (f64, usize, usize)) -> CalibrationBin {
     CalibrationBin { confidence: sum / count as f64, accuracy: right as f64 / count as f64, count }
 }
 
-fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
-}
-
 /// The multi-class correlation (Gorodkin 2004); 0 where it is not defined, as when one class is always guessed.
 fn matthews(right: &[u64], labelled: &[u64], predicted: &[u64]) -> f64 {
     let sum = |counts: &[u64]| counts.iter().map(|n| *n as f64).sum::<f64>();
@@ -282,7 +149,7 @@ mod tests {
 
     #[test]
     fn equals_scikit_learn_on_the_recorded_cases() {
-        let text = include_str!("../../tests/fixtures/metrics/sklearn.json");
+        let text = include_str!("../../../tests/fixtures/metrics/sklearn.json");
         let file: serde_json::Value = serde_json::from_str(text).unwrap();
         let cases = file["cases"].as_array().unwrap();
         assert!(cases.len() >= 8);

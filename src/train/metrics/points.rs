@@ -1,0 +1,67 @@
+//! What a run is told by while it goes: a point per step and per epoch, and probes of embeddings.
+
+/// Loss and headline figure of one task over some rows, as the training curve shows them.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Score {
+    /// Mean loss over the labelled rows.
+    pub loss: f64,
+    /// What [`TaskKind::figure`](crate::data::task::TaskKind::figure) names: accuracy, micro F1, Spearman ...
+    pub figure: f64,
+    /// Labelled rows; 0 when there was none, and the other two mean nothing.
+    pub rows: usize,
+}
+
+/// One optimiser step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepPoint {
+    /// Steps done, from 1.
+    pub step: usize,
+    /// Fractional epoch reached.
+    pub epoch: f64,
+    /// Weighted sum of the task losses.
+    pub loss: f64,
+    /// Per task over the batch's labelled rows.
+    pub tasks: Vec<Score>,
+    /// Factor of the schedule at this step, 0 to 1.
+    pub rate_factor: f64,
+    /// Global gradient norm before clipping.
+    pub grad_norm: f64,
+}
+
+/// One epoch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EpochPoint {
+    /// Epochs done, from 1; 0 for the measurement before the first step.
+    pub epoch: u32,
+    /// Steps done.
+    pub step: usize,
+    /// Index of the phase it belongs to.
+    pub phase: usize,
+    /// Mean over the epoch of the weighted sum of the task losses.
+    pub loss: f64,
+    /// Per task over the epoch's training batches, as they were met; rows 0 for epoch 0.
+    pub train: Vec<Score>,
+    /// Per task on the validation split; empty without one.
+    pub valid: Vec<Score>,
+    /// Seconds it took, validation included.
+    pub seconds: f64,
+    /// Whether these are the weights kept so far.
+    pub best: bool,
+}
+
+/// A frozen encoder measured without training a head, by what its embeddings alone tell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Probe {
+    /// The task.
+    pub task: String,
+    /// Rows measured.
+    pub rows: usize,
+    /// Share of rows nearest to the mean embedding of their own class.
+    pub nearest_centroid: f64,
+    /// Share of rows whose k nearest training rows mostly carry their label.
+    pub nearest_neighbours: f64,
+    /// The k of the above.
+    pub k: usize,
+    /// Share of the commonest class: what guessing it always would reach.
+    pub majority: f64,
+}
