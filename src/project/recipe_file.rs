@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn a_wrong_word_is_answered_with_the_right_ones() {
         let error = |text| toml::from_str::<RecipeFile>(text).unwrap_err().to_string();
-        assert!(error("optimizer = \"lion\"").contains("\"adam\", \"adamw\", \"sgd\""));
-        assert!(error("[[phases]]\nlayers = \"upper\"").contains("\"top 2\""));
+        assert!(error("optimizer = \"lion\"").contains("`adam`, `adamw`, `sgd`"));
+        assert!(error("[[phases]]\nlayers = \"upper\"").contains("top 2"));
     }
 }
