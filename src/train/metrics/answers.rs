@@ -134,7 +134,13 @@ mod tests {
 
     fn spec(kind: TaskKind, classes: &[&str]) -> HeadSpec {
         let classes = classes.iter().map(|class| (*class).to_owned()).collect();
-        HeadSpec { task: "task".into(), kind, classes, scale: Scale { offset: 2.0, factor: 4.0 } }
+        HeadSpec {
+            task: "task".into(),
+            kind,
+            classes,
+            scale: Scale { offset: 2.0, factor: 4.0 },
+            hidden_units: None,
+        }
     }
 
     #[test]
