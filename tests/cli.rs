@@ -347,7 +347,9 @@ fn similar_prints_a_symmetric_matrix_of_cosines() {
 #[test]
 fn train_evaluate_predict_and_export_one_run() {
     let place = Place::new().with_project();
-    let news = place.json(&["train", "p", "--run", "first", "--device", "cpu", "--json"]);
+    let mut news = place.json(&["train", "p", "--run", "first", "--device", "cpu", "--json"]);
+    // How many steps are done is told by the clock, which a run as short as this one may or may not reach.
+    news.retain(|object| object["event"] != "steps");
     let events: Vec<&str> = news.iter().map(|object| object["event"].as_str().unwrap()).collect();
     assert_eq!(events, ["start", "epoch", "epoch", "epoch", "end"]);
     let epochs: Vec<u64> = news[1..4].iter().map(|object| object["epoch"].as_u64().unwrap()).collect();
