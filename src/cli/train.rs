@@ -89,8 +89,10 @@ pub(super) fn train(
             driver.send(Command::Stop);
         }
         let idle = driver.is_idle();
-        // A run that is gone on with was shown before, as it had ended.
-        let is_it = |view: &&RunView| view.plan.name == name && (view.outcome.is_none() || idle || told > 0);
+        // A run that is gone on with was shown before, as it had ended, and is so still where it cannot be.
+        let is_it = |view: &&RunView| {
+            view.plan.name == name && (view.outcome.is_none() || told > 0 || (idle && errors.is_empty()))
+        };
         if let Some(view) = driver.state().run.as_ref().filter(is_it) {
             let bar = match &mut progress {
                 Some(bar) => bar,
@@ -116,11 +118,13 @@ pub(super) fn train(
             break;
         }
     }
+    let began = progress.is_some();
     if let Some(progress) = progress {
         progress.finish();
     }
+    // A run that could not be gone on with is still shown as it had ended.
     let view = driver.state().run.as_ref().filter(|view| view.plan.name == name).cloned();
-    match view {
+    match view.filter(|_| began) {
         Some(view) => {
             // A failed run gives its own reason; what else went wrong is told beside the result.
             let reason = match &view.outcome {
@@ -219,8 +223,12 @@ pub(super) fn start_lines(view: &RunView) -> Vec<String> {
     let preset = plan.recipe.preset.title();
     let rows = count(plan.train_rows, "training row");
     let mut lines = vec![format!("run {}: {preset}, {rows}, on {}", plan.name, plan.device)];
+    lines.extend(
+        plan.parent.as_ref().map(|parent| format!("  starts from the kept weights of {}", parent.run)),
+    );
+    lines.extend(view.resumed_at.map(|step| format!("  goes on from the checkpoint of step {step}")));
     for (index, phase) in plan.phases.iter().enumerate() {
-        let trains = plan.tensors.iter().filter(|tensor| phase.thaw(tensor.group).lr().is_some());
+        let trains = plan.tensors.iter().filter(|tensor| phase.rate(tensor).is_some());
         lines.push(format!(
             "  phase {}: {}, {}; {} of {} train",
             index + 1,
@@ -247,6 +255,8 @@ fn start_json(view: &RunView) -> Value {
         "event": "start",
         "run": plan.name,
         "dir": view.dir,
+        "from": plan.parent.as_ref().map(|parent| &parent.run),
+        "resumed_at": view.resumed_at,
         "preset": plan.recipe.preset.key(),
         "device": plan.device,
         "seed": plan.recipe.seed,

@@ -97,6 +97,8 @@ pub struct RunView {
     pub report: Option<Arc<RunReport>>,
     /// It ended before its time, and there is a checkpoint to go on from.
     pub can_resume: bool,
+    /// Steps done when it was gone on with; `None` of a run that began at its beginning.
+    pub resumed_at: Option<usize>,
 }
 
 impl RunView {
@@ -115,6 +117,7 @@ impl RunView {
             outcome: None,
             report: None,
             can_resume: false,
+            resumed_at: None,
         }
     }
 }

@@ -297,6 +297,7 @@ fn resume_run<'a>(
     }
     let mut view = RunView::starting(plan.clone(), folder.dir());
     (view.steps, view.epochs) = (history.steps, history.epochs);
+    view.resumed_at = from.as_ref().map(|checkpoint| checkpoint.place.step);
     view.phase = history.phases.last().map_or(0, |(phase, _)| *phase);
     Ok((Running { plan, folder, store, from, pause, stop }, view))
 }
