@@ -102,7 +102,7 @@ fn every_awkward_file_is_understood_as_recorded() {
         {
             let (dataset, _, _) = all_in_train(table);
             // The pack counts rows with text and label.
-            let labelled = |row: &usize| dataset.tasks.iter().any(|task| task.labels[*row].is_some());
+            let labelled = |row: &usize| dataset.is_labelled(*row);
             assert_eq!((0..dataset.rows()).filter(labelled).count() as u64, usable, "{name}");
         }
     }
@@ -145,7 +145,7 @@ fn awkward_labels_are_mapped_and_counted() {
     assert!(card.findings.iter().any(|f| f.text.starts_with("2 training rows without a label")));
 
     let (dataset, _, note) = all_in_train(awkward("11_na_markers.csv").expect("the pack"));
-    assert_eq!(dataset.tasks[0].labels.iter().filter(|label| label.is_none()).count(), 6);
+    assert_eq!((0..dataset.rows()).filter(|row| !dataset.tasks[0].is_labelled(*row)).count(), 6);
     assert!(note.contains("5 label cells are read as no label"), "{note}");
 
     let (dataset, mapping, _) = all_in_train(awkward("25_numeric_labels.csv").expect("the pack"));

@@ -41,6 +41,7 @@ fn several_classes_are_measured_as_scikit_learn_does() {
         near(case, "micro F1", multi.micro_f1, &wanted["micro"][2], EXACT);
         near(case, "macro F1", found.macro_f1, &wanted["macro"][2], EXACT);
         near(case, "weighted F1", found.weighted_f1, &wanted["weighted"][2], EXACT);
+        near(case, "samples F1", multi.samples_f1, &wanted["samples"][2], EXACT);
         near(case, "subset accuracy", found.accuracy, &wanted["subset_accuracy"], EXACT);
         near(case, "Hamming loss", multi.hamming_loss, &wanted["hamming_loss"], EXACT);
         near(case, "loss", found.loss, &wanted["loss"], EXACT);
@@ -65,6 +66,7 @@ fn numbers_are_measured_as_scipy_does() {
         near(case, "Pearson", numbers.pearson, &wanted["pearson"], EXACT);
         near(case, "Spearman", numbers.spearman, &wanted["spearman"], EXACT);
         near(case, "MAE", numbers.mae, &wanted["mae"], EXACT);
+        near(case, "MSE", found.get("mse").unwrap(), &wanted["mse"], EXACT);
         near(case, "RMSE", numbers.rmse, &wanted["rmse"], EXACT);
         assert_eq!((found.rows, found.figure()), (truth.len(), numbers.spearman));
     }
@@ -139,14 +141,14 @@ fn every_documented_key_names_a_figure() {
         };
         assert_eq!(found.kind, kind);
         for key in keys(kind) {
-            assert!(found.named(key).is_some(), "{key} of {kind:?}");
+            assert!(found.get(key).is_some(), "{key} of {kind:?}");
         }
-        assert_eq!(found.named("loss"), Some(found.loss));
-        assert_eq!(found.named("figure"), Some(found.figure()));
+        assert_eq!(found.get("loss"), Some(found.loss));
+        assert_eq!(found.get("figure"), Some(found.figure()));
         assert_eq!(found.figure(), 1.0, "the headline of {kind:?}, of perfect answers");
         let of_others = TaskKind::ALL.into_iter().flat_map(keys).filter(|key| !keys(kind).contains(key));
         for key in of_others {
-            assert_eq!(found.named(key), None, "{key} of {kind:?}");
+            assert_eq!(found.get(key), None, "{key} of {kind:?}");
         }
         assert!(larger_is_better(keys(kind)[0]));
     }

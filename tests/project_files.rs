@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use frostline::data::dataset::Split;
 use frostline::data::mapping::{Mapping, TaskColumn};
+use frostline::data::task::TaskKind;
 use frostline::project::{DataFile, Project, ProjectError};
 use frostline::train::preset::{Decay, OptimizerKind, Preset, Recipe};
 use proptest::prelude::*;
@@ -42,13 +43,14 @@ fn version_1_of_a_project_is_read_field_by_field() {
             DataFile { path: fixture("shared/more.jsonl"), split: None },
         ]
     );
-    let task = |column: &str, task: &str| TaskColumn { column: column.into(), task: task.into() };
+    let task = |column: &str, task: &str| TaskColumn { task: task.into(), ..TaskColumn::named(column) };
     assert_eq!(
         project.mapping,
         Some(Mapping {
             text: "message".into(),
             tasks: vec![task("topic", "topic"), task("mood", "sentiment")],
             split: Some("part".into()),
+            ..Mapping::default()
         })
     );
     assert!(project.skip_bad_rows);
@@ -148,7 +150,11 @@ fn a_saved_project_reads_well_and_moves_with_its_data() {
             DataFile { path: dir.join("data/train.csv"), split: Some(Split::Train) },
             DataFile { path: home.path().join("elsewhere/test.csv"), split: Some(Split::Test) },
         ],
-        mapping: Some(Mapping { text: "text".into(), tasks: vec![TaskColumn::named("topic")], split: None }),
+        mapping: Some(Mapping {
+            text: "text".into(),
+            tasks: vec![TaskColumn::named("topic")],
+            ..Mapping::default()
+        }),
         model: Some(home.path().join("projects/minilm")),
         ..Project::default()
     };
@@ -228,9 +234,15 @@ fn any_recipe() -> impl Strategy<Value = Recipe> {
 }
 
 fn any_mapping() -> impl Strategy<Value = Mapping> {
-    let task = (any_name(), any_name()).prop_map(|(column, task)| TaskColumn { column, task });
-    (any_name(), prop::collection::vec(task, 0..4), prop::option::of(any_name()))
-        .prop_map(|(text, tasks, split)| Mapping { text, tasks, split })
+    let task = (any_name(), any_name(), prop::sample::select(TaskKind::ALL.to_vec()))
+        .prop_map(|(column, task, kind)| TaskColumn { column, task, kind });
+    (
+        any_name(),
+        prop::option::of(any_name()),
+        prop::collection::vec(task, 0..4),
+        prop::option::of(any_name()),
+    )
+        .prop_map(|(text, second, tasks, split)| Mapping { text, second, tasks, split })
 }
 
 proptest! {

@@ -266,7 +266,7 @@ fn ticking_and_naming_a_task_edits_the_mapping() {
     let [Action::Session(Command::Edit(Edit::SetMapping(mapping)))] = sent.as_slice() else {
         panic!("sent {sent:?}")
     };
-    assert_eq!(mapping.tasks[0], TaskColumn { column: "topic".into(), task: "topic_x".into() });
+    assert_eq!(mapping.tasks[0], TaskColumn { task: "topic_x".into(), ..TaskColumn::named("topic") });
 }
 
 #[test]

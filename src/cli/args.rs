@@ -117,6 +117,9 @@ pub(super) struct PredictArgs {
     pub(super) model: PathBuf,
     #[command(flatten)]
     pub(super) input: InputArgs,
+    /// Column of the second text, for tasks on pairs; guessed when left out.
+    #[arg(long, value_name = "NAME")]
+    pub(super) second: Option<String>,
     /// File to write; its ending says how: .csv or .jsonl.
     #[arg(short, long, value_name = "OUT", value_parser = PredictionFile::from_str)]
     pub(super) output: PredictionFile,

@@ -107,7 +107,7 @@ fn sample(dataset: &Dataset) -> Vec<(String, String)> {
     };
     let mut sentences = Vec::new();
     for (class, name) in task.classes.iter().enumerate().take(SAMPLED_CLASSES) {
-        let is_of_class = |row: &&usize| task.labels.get(**row).copied().flatten() == Some(class as u32);
+        let is_of_class = |row: &&usize| task.class(**row) == Some(class as u32);
         let found = rows.iter().filter(is_of_class).take(SENTENCES_PER_CLASS);
         sentences.extend(found.map(|row| (dataset.text(*row).to_owned(), name.clone())));
     }
@@ -125,11 +125,11 @@ mod tests {
         let texts: Vec<String> = (0..rows).map(|row| format!("text {row}")).collect();
         let dataset = Dataset {
             texts: texts.iter().map(String::as_str).collect(),
-            tasks: vec![TaskLabels {
-                name: "topic".into(),
-                classes: ["a", "b", "c", "d"].map(str::to_owned).to_vec(),
-                labels: (0..rows).map(|row| Some(row % 4)).collect(),
-            }],
+            tasks: vec![TaskLabels::single(
+                "topic",
+                ["a", "b", "c", "d"].map(str::to_owned).to_vec(),
+                (0..rows).map(|row| Some(row % 4)).collect(),
+            )],
             splits: (0..rows).map(|row| if row < 20 { Split::Train } else { Split::Test }).collect(),
             ..Dataset::default()
         };

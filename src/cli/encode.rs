@@ -56,8 +56,9 @@ pub(super) fn embed(args: &EmbedArgs) -> anyhow::Result<()> {
 }
 
 pub(super) fn predict(args: &PredictArgs) -> anyhow::Result<()> {
-    let column = tables::texts(&args.input)?;
+    let (column, partners) = tables::pairs(&args.input, args.second.as_deref())?;
     let texts = tables::cells(&column);
+    let second = partners.as_ref().map(tables::cells);
     let mut model = open(&args.model, &args.device)?;
     let tasks = model.tasks();
     if tasks.is_empty() {
@@ -66,11 +67,16 @@ pub(super) fn predict(args: &PredictArgs) -> anyhow::Result<()> {
             args.model.display()
         );
     }
+    if second.is_none() && tasks.iter().any(|task| task.kind.takes_pairs()) {
+        tell(
+            "warning: the file has no column of second texts, so tasks on pairs say nothing: name one with --second",
+        );
+    }
     let mut progress = tables::row_progress("predicting", texts.len());
-    let predicted = model.predict(&texts, &mut |done| progress.advance(done));
+    let predicted = model.predict(&texts, second.as_deref(), &mut |done| progress.advance(done));
     progress.finish();
-    let probabilities = predicted.map_err(|reason| anyhow!(reason))?;
-    let predictions = Predictions { texts: &texts, tasks: &tasks, probabilities: &probabilities };
+    let answers = predicted.map_err(|reason| anyhow!(reason))?;
+    let predictions = Predictions { texts: &texts, tasks: &tasks, answers: &answers };
     writers::write_predictions(&args.output, &predictions)?;
     tell(&format!("{} written to {}", count(texts.len(), "row"), args.output.path.display()));
     Ok(())

@@ -15,6 +15,8 @@ use crate::data::dataset::{Dataset, Split, TaskLabels};
 use crate::data::mapping::{self, Mapping, TaskColumn};
 use crate::data::split::SplitRule;
 use crate::data::table::Table;
+use crate::data::task::TaskKind;
+use crate::model::heads::HeadSpec;
 use crate::project::{Project, file, runs};
 use crate::train::metrics::TaskMetrics;
 
@@ -55,19 +57,17 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<()> {
         tell(&note);
     }
 
-    let texts: Vec<&str> = (0..dataset.rows()).map(|row| dataset.text(row)).collect();
-    let mut progress = tables::row_progress("measuring", texts.len());
-    let predicted = model.predict(&texts, &mut |done| progress.advance(done));
-    progress.finish();
-    let predicted = predicted.map_err(|reason| anyhow!(reason))?;
-
-    let mut figures = Vec::new();
-    for ((task, classes), probabilities) in tasks.iter().zip(&predicted) {
-        match dataset.tasks.iter().find(|labels| labels.name == *task) {
-            Some(labels) => figures.push(measure(task, classes, labels, probabilities)),
-            None => tell(&format!("warning: no file has labels for the task \"{task}\"")),
+    for task in &tasks {
+        match dataset.tasks.iter().find(|labels| labels.name == task.task) {
+            Some(labels) => tell_unknown(task, labels, dataset.rows()),
+            None => tell(&format!("warning: no file has labels for the task \"{}\"", task.task)),
         }
     }
+    let mut progress = tables::row_progress("measuring", dataset.rows());
+    let measured = model.evaluate(&dataset, &mut |done| progress.advance(done));
+    progress.finish();
+    let mut figures = measured.map_err(|reason| anyhow!(reason))?;
+    figures.retain(|found| dataset.tasks.iter().any(|labels| labels.name == found.task));
     tell_figures(args, &model_dir, &dataset, &figures)
 }
 
@@ -96,33 +96,47 @@ fn tell_figures(
     Ok(())
 }
 
-/// Figures over the rows whose label is a class of the model; others are told.
-fn measure(task: &str, classes: &[String], labels: &TaskLabels, probabilities: &[Vec<f32>]) -> TaskMetrics {
-    let index_of = |label: u32| {
-        let name = labels.classes.get(label as usize)?;
-        Some(classes.iter().position(|class| class == name).map(|index| index as u32).ok_or(name.as_str()))
-    };
-    let (mut known, mut rows, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
-    for (label, row) in labels.labels.iter().zip(probabilities) {
-        match label.and_then(index_of) {
-            Some(Ok(index)) => {
-                known.push(index);
-                rows.extend_from_slice(row);
-            }
-            Some(Err(name)) => unknown.push(name),
-            None => {}
-        }
+/// Labels that the model does not know are not measured: that is told.
+fn tell_unknown(task: &HeadSpec, labels: &TaskLabels, rows: usize) {
+    if let Some(text) = unknown(task, labels, rows) {
+        tell(&text);
     }
-    if !unknown.is_empty() {
-        let labelled = count(unknown.len(), "row");
-        unknown.sort_unstable();
-        unknown.dedup();
-        tell(&format!(
-            "warning: {labelled} not measured for the task \"{task}\": its model knows no class \"{}\"",
-            unknown.join("\", \"")
+}
+
+fn unknown(task: &HeadSpec, labels: &TaskLabels, rows: usize) -> Option<String> {
+    let name = &task.task;
+    if labels.kind != task.kind {
+        return Some(format!(
+            "warning: the labels of the task \"{name}\" are of the kind {}, its model is of the kind {}: not measured",
+            labels.kind.key(),
+            task.kind.key()
         ));
     }
-    TaskMetrics::from_probabilities(task, classes, &rows, &known)
+    let is_unknown =
+        |class: &u32| labels.classes.get(*class as usize).is_some_and(|class| !task.classes.contains(class));
+    let of_row = |row: usize| labels.classes_of(row).into_iter().filter(is_unknown).collect::<Vec<_>>();
+    let found: Vec<Vec<u32>> = (0..rows).map(of_row).filter(|classes| !classes.is_empty()).collect();
+    if found.is_empty() {
+        return None;
+    }
+    let mut names: Vec<&str> = found
+        .iter()
+        .flatten()
+        .filter_map(|class| labels.classes.get(*class as usize))
+        .map(String::as_str)
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    let (labelled, names) = (count(found.len(), "row"), names.join("\", \""));
+    Some(match task.kind {
+        TaskKind::SingleLabel => format!(
+            "warning: {labelled} not measured for the task \"{name}\": its model knows no class \"{names}\""
+        ),
+        _ => format!(
+            "warning: {labelled} measured without a part of their labels for the task \"{name}\": its model knows no \
+             class \"{names}\""
+        ),
+    })
 }
 
 fn newest_finished(project_dir: &Path) -> anyhow::Result<PathBuf> {
@@ -151,20 +165,22 @@ fn of_project(project: Project) -> anyhow::Result<Mapping> {
 }
 
 /// For a model without a project: the text column is guessed, a label column is called as its task is.
-fn by_task_names(tables: &[Table], tasks: &[(String, Vec<String>)]) -> anyhow::Result<Mapping> {
+fn by_task_names(tables: &[Table], tasks: &[HeadSpec]) -> anyhow::Result<Mapping> {
     let found: Vec<TaskColumn> = tasks
         .iter()
-        .filter(|(task, _)| tables.iter().any(|table| table.column(task).is_some()))
-        .map(|(task, _)| TaskColumn::named(task))
+        .filter(|task| tables.iter().any(|table| table.column(&task.task).is_some()))
+        .map(|task| TaskColumn::of_kind(&task.task, task.kind))
         .collect();
     if found.is_empty() {
-        let names: Vec<&str> = tasks.iter().map(|(task, _)| task.as_str()).collect();
+        let names: Vec<&str> = tasks.iter().map(|task| task.task.as_str()).collect();
         bail!(
             "no file has a column for a task of the model. A column must be called as its task is: {}",
             names.join(", ")
         );
     }
-    Ok(Mapping { text: mapping::guess(tables).text, tasks: found, split: None })
+    let guess = mapping::guess(tables);
+    let second = guess.second.filter(|_| found.iter().any(|task| task.kind.takes_pairs()));
+    Ok(Mapping { text: guess.text, second, tasks: found, split: None })
 }
 
 /// Files to be measured may be labelled for some of the tasks only.
@@ -180,16 +196,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_are_matched_by_name_and_unknown_ones_left_out() {
-        let labels = TaskLabels {
-            name: "topic".into(),
-            classes: vec!["b".into(), "new".into(), "z".into()],
-            labels: vec![Some(0), Some(1), None, Some(2)],
+    fn classes_that_the_model_does_not_know_are_told() {
+        let classes = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let labels =
+            TaskLabels::single("topic", classes(&["b", "new"]), vec![Some(0), Some(1), None, Some(1)]);
+        let known = |names: &[&str]| HeadSpec {
+            task: "topic".into(),
+            classes: classes(names),
+            ..HeadSpec::default()
         };
-        let classes = ["a".to_owned(), "b".to_owned(), "z".to_owned()];
-        let rows = [vec![0.1, 0.8, 0.1], vec![1.0, 0.0, 0.0], vec![1.0, 0.0, 0.0], vec![0.6, 0.2, 0.2]];
-        let figures = measure("topic", &classes, &labels, &rows);
-        assert_eq!((figures.rows, figures.accuracy), (2, 0.5));
-        assert_eq!(figures.confusion, [[0, 0, 0], [0, 1, 0], [1, 0, 0]]);
+        assert_eq!(unknown(&known(&["a", "b", "new"]), &labels, 4), None);
+        let told = unknown(&known(&["a", "b"]), &labels, 4).unwrap();
+        assert!(told.contains("2 rows not measured") && told.contains("\"new\""), "{told}");
+        let other = HeadSpec { kind: TaskKind::MultiLabel, ..known(&["b"]) };
+        assert!(unknown(&other, &labels, 4).unwrap().contains("multi-label"));
     }
 }

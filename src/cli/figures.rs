@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::console::{count, table};
-use crate::train::metrics::{EpochPoint, Probe, Score, TaskMetrics, figure_key};
+use crate::data::task::TaskKind;
+use crate::train::metrics::{EpochPoint, Probe, Score, TaskMetrics, figure_key, keys, title};
 use crate::train::plan::{PlannedTask, RunPlan};
 
 /// `epoch 2/4  loss 0.8123  topic: train 0.912, valid 0.880  ...`; epoch 0 is the measurement before training.
@@ -63,22 +64,35 @@ fn json_key(key: &str) -> String {
     key.replace(['-', '@'], "_")
 }
 
-/// A row per task.
+/// A row per task, in a table per kind.
 pub(super) fn metrics_table(tasks: &[TaskMetrics]) -> Vec<String> {
-    let header = ["task", "rows", "loss", "accuracy", "macro F1", "weighted F1", "MCC", "ECE"];
-    let mut rows = vec![header.map(str::to_owned).to_vec()];
-    for figures in tasks {
-        let numbers = [figures.accuracy, figures.macro_f1, figures.weighted_f1, figures.mcc, figures.ece];
-        let mut row = vec![figures.task.clone(), figures.rows.to_string(), format!("{:.4}", figures.loss)];
-        row.extend(numbers.map(|number| format!("{number:.3}")));
-        rows.push(row);
+    let mut lines = Vec::new();
+    for kind in TaskKind::ALL {
+        let of_kind: Vec<&TaskMetrics> = tasks.iter().filter(|figures| figures.kind == kind).collect();
+        if of_kind.is_empty() {
+            continue;
+        }
+        let header = ["task", "rows", "loss"].iter().chain(keys(kind)).map(|key| title(key).to_owned());
+        let mut rows = vec![header.collect::<Vec<_>>()];
+        for figures in of_kind {
+            let mut row =
+                vec![figures.task.clone(), figures.rows.to_string(), format!("{:.4}", figures.loss)];
+            let numbers = keys(kind).iter().filter_map(|key| figures.get(key));
+            row.extend(numbers.map(|number| format!("{number:.3}")));
+            rows.push(row);
+        }
+        lines.extend(table(&rows));
     }
-    table(&rows)
+    lines
 }
 
 /// A row per class of a task.
 pub(super) fn classes_table(figures: &TaskMetrics) -> Vec<String> {
-    let header = [figures.task.as_str(), "precision", "recall", "F1", "rows"];
+    if figures.classes.is_empty() {
+        return Vec::new();
+    }
+    let counted = if figures.kind == TaskKind::TokenLabels { "entities" } else { "rows" };
+    let header = [figures.task.as_str(), "precision", "recall", "F1", counted];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
     for class in &figures.classes {
         let mut row = vec![format!("  {}", class.name)];
@@ -100,18 +114,17 @@ pub(super) fn metrics_json(figures: &TaskMetrics) -> Value {
             "support": class.support,
         })
     });
-    json!({
-        "task": figures.task,
-        "rows": figures.rows,
-        "loss": figures.loss,
-        "accuracy": figures.accuracy,
-        "macro_f1": figures.macro_f1,
-        "weighted_f1": figures.weighted_f1,
-        "mcc": figures.mcc,
-        "ece": figures.ece,
-        "classes": classes.collect::<Vec<_>>(),
-        "confusion": figures.confusion,
-    })
+    let mut object = json!({"task": figures.task, "kind": figures.kind.key(), "rows": figures.rows});
+    if let Some(fields) = object.as_object_mut() {
+        fields.extend(figures.named().into_iter().map(|(key, value)| (json_key(key), json!(value))));
+        if figures.kind.has_classes() {
+            fields.insert("classes".into(), json!(classes.collect::<Vec<_>>()));
+        }
+        if figures.kind == TaskKind::SingleLabel {
+            fields.insert("confusion".into(), json!(figures.confusion));
+        }
+    }
+    object
 }
 
 /// What the embeddings alone tell of a task.

@@ -13,6 +13,7 @@ use crate::data::dataset::{Dataset, Split};
 use crate::data::mapping::Mapping;
 use crate::data::split::{SPLIT_SEED, SplitRule};
 use crate::data::table::Table;
+use crate::data::task::TaskKind;
 use crate::project::{DataFile, Project, demo, file};
 use crate::train::preset::Preset;
 
@@ -72,16 +73,20 @@ fn model_dir(args: &InitArgs) -> anyhow::Result<PathBuf> {
 fn guess_lines(project: &Project, mapping: &Mapping, dataset: &Dataset, split_note: &str) -> Vec<String> {
     let card = DataCard::of(dataset);
     let mut lines = vec![format!("  text: column \"{}\"", mapping.text)];
+    lines.extend(mapping.second.iter().map(|second| format!("  second text: column \"{second}\"")));
     for (task, counts) in mapping.tasks.iter().zip(&card.tasks) {
-        let labelled: usize = counts.classes.iter().flat_map(|(_, by_split)| by_split).sum();
+        let labelled = counts.all_labelled(card.rows);
         let classes: Vec<&str> = counts.classes.iter().map(|(class, _)| class.as_str()).collect();
-        lines.push(format!(
-            "  task: column \"{}\", {} labelled, {} classes: {}",
-            task.column,
-            count(labelled, "row"),
-            classes.len(),
-            shortened(&classes)
-        ));
+        let what = match task.kind {
+            kind if kind.has_classes() => format!("{} classes: {}", classes.len(), shortened(&classes)),
+            kind => kind.key().to_owned(),
+        };
+        let kind = match task.kind {
+            TaskKind::MultiLabel | TaskKind::TokenLabels => format!("{}, ", task.kind.key()),
+            _ => String::new(),
+        };
+        let labelled = count(labelled, "row");
+        lines.push(format!("  task: column \"{}\", {labelled} labelled, {kind}{what}", task.column));
     }
     let [train, valid, test] = card.rows;
     lines

@@ -17,6 +17,7 @@ use crate::data::mapping;
 use crate::data::read::{OnProblem, ReadOptions, read_table};
 use crate::data::split::SplitRule;
 use crate::data::table::{Format, Table};
+use crate::data::task::TaskKind;
 use crate::project::runs::{self, RunFolder};
 use crate::project::{Project, file};
 
@@ -63,20 +64,24 @@ fn data(path: &Path) -> anyhow::Result<Found> {
     // A file without a text is described as far as it goes.
     if let Ok((dataset, mapping, _)) = assemble(&[(table, Some(Split::Train))], Some(&mapping), &all_in_one) {
         let card = DataCard::of(&dataset);
-        let is_labelled =
-            |row: &usize| dataset.tasks.iter().any(|task| matches!(task.labels.get(*row), Some(Some(_))));
-        labelled_rows = (0..dataset.rows()).filter(is_labelled).count();
+        labelled_rows = (0..dataset.rows()).filter(|row| dataset.is_labelled(*row)).count();
         lines.push(format!("text: column \"{}\" (guessed), {}", mapping.text, count(dataset.rows(), "row")));
         for (column, counts) in mapping.tasks.iter().zip(&card.tasks) {
-            let usable: usize = counts.classes.iter().flat_map(|(_, rows)| rows).sum();
+            let usable = counts.all_labelled(card.rows);
             let classes: Vec<&str> = counts.classes.iter().map(|(class, _)| class.as_str()).collect();
             let labelled = count(usable, "usable row");
-            lines.push(format!("task {}: {labelled}, {}", counts.task, shortened(&classes)));
+            let what = match column.kind {
+                TaskKind::SingleLabel => shortened(&classes),
+                kind if kind.has_classes() => format!("{}: {}", kind.key(), shortened(&classes)),
+                kind => kind.key().to_owned(),
+            };
+            lines.push(format!("task {}: {labelled}, {what}", counts.task));
             let by_class =
                 counts.classes.iter().map(|(class, rows)| (class.clone(), rows.iter().sum::<usize>().into()));
             tasks.push(json!({
                 "task": counts.task,
                 "column": column.column,
+                "kind": column.kind.key(),
                 "usable_rows": usable,
                 "classes": Value::Object(by_class.collect()),
             }));
@@ -92,6 +97,7 @@ fn data(path: &Path) -> anyhow::Result<Found> {
     if let Some(fields) = object.as_object_mut() {
         let column = |name: &str| if name.is_empty() { Value::Null } else { json!(name) };
         fields.insert("text".into(), column(&mapping.text));
+        fields.insert("second_text".into(), json!(mapping.second));
         fields.insert("split_column".into(), json!(mapping.split));
         // Rows with a text and at least one label.
         fields.insert("usable_rows".into(), json!(labelled_rows));
@@ -107,6 +113,7 @@ fn facts_json(table: &Table) -> Value {
             ("delimited", json!(char::from(delimiter).to_string()), json!(quoting))
         }
         Format::JsonLines => ("jsonl", Value::Null, Value::Null),
+        Format::Conll => ("conll", Value::Null, Value::Null),
     };
     let problems =
         table.problems.iter().map(|problem| json!({"line": problem.line, "reason": problem.reason}));
@@ -128,6 +135,7 @@ fn facts_json(table: &Table) -> Value {
 fn facts_lines(table: &Table) -> Vec<String> {
     let format = match table.facts.format {
         Format::JsonLines => "JSON lines".to_owned(),
+        Format::Conll => "CoNLL, a word per line".to_owned(),
         Format::Delimited { delimiter, quoting } => {
             let name = match delimiter {
                 b'\t' => "tabs".to_owned(),
@@ -173,11 +181,13 @@ fn model(dir: &Path) -> anyhow::Result<Found> {
         ),
         format!("SHA-256 of the weights: {}", summary.sha256),
     ];
-    for (task, classes) in &tasks {
-        let classes: Vec<&str> = classes.iter().map(String::as_str).collect();
-        lines.push(format!("head {task}: {}", shortened(&classes)));
+    for head in &tasks {
+        let classes: Vec<&str> = head.classes.iter().map(String::as_str).collect();
+        let what = if head.kind.has_classes() { shortened(&classes) } else { head.kind.key().to_owned() };
+        lines.push(format!("head {}: {what}", head.task));
     }
-    let heads = tasks.iter().map(|(task, classes)| json!({"task": task, "classes": classes}));
+    let heads =
+        tasks.iter().map(|head| json!({"task": head.task, "kind": head.kind.key(), "classes": head.classes}));
     let object = json!({
         "kind": "model",
         "path": summary.path,
@@ -269,8 +279,8 @@ fn project(dir: &Path) -> anyhow::Result<Found> {
     let files =
         project.files.iter().map(|file| json!({"path": file.path, "split": file.split.map(Split::name)}));
     let mapping = project.mapping.as_ref().map(|mapping| {
-        let tasks = mapping.tasks.iter().map(|task| json!({"task": task.task, "column": task.column}));
-        json!({"text": mapping.text, "split_column": mapping.split, "tasks": tasks.collect::<Vec<_>>()})
+        let tasks = mapping.tasks.iter().map(|task| json!({"task": task.task, "column": task.column, "kind": task.kind.key()}));
+        json!({"text": mapping.text, "second_text": mapping.second, "split_column": mapping.split, "tasks": tasks.collect::<Vec<_>>()})
     });
     let run_objects = all.iter().map(|run| {
         let accuracy = run.accuracy.iter().map(|(task, accuracy)| (task.clone(), json!(accuracy)));

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{anyhow, bail};
+use anyhow::anyhow;
 
 use super::args::InputArgs;
 use super::console::{count, tell};
@@ -44,6 +44,14 @@ fn read_as(path: &Path, skip_bad_rows: bool, format: Option<Format>) -> anyhow::
 
 /// The texts of a file, in its order.
 pub(super) fn texts(input: &InputArgs) -> anyhow::Result<StrColumn> {
+    Ok(pairs(input, None)?.0)
+}
+
+/// The same with the second texts, where they are named or easily guessed.
+pub(super) fn pairs(
+    input: &InputArgs,
+    second: Option<&str>,
+) -> anyhow::Result<(StrColumn, Option<StrColumn>)> {
     let is_plain = input.path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("txt"));
     let lines = Format::Delimited { delimiter: UNIT_SEPARATOR, quoting: false };
     let skip = input.bad_rows.skip_bad_rows;
@@ -51,14 +59,22 @@ pub(super) fn texts(input: &InputArgs) -> anyhow::Result<StrColumn> {
         (true, None) => read_as(&input.path, skip, Some(lines))?,
         _ => read_as(&input.path, skip, None)?,
     };
-    let name = match &input.column {
-        Some(name) => name.clone(),
-        None => mapping::guess(std::slice::from_ref(&table)).text,
-    };
+    let guess = mapping::guess(std::slice::from_ref(&table));
+    let name = input.column.clone().unwrap_or(guess.text);
     let names = table.column_names();
-    let Some(found) = table.columns.into_iter().find(|column| column.name.eq_ignore_ascii_case(&name)) else {
-        bail!("{}: there is no column \"{name}\". The file has: {}", input.path.display(), names.join(", "));
+    let find = |name: &str| {
+        let found = table.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
+        found.cloned().ok_or_else(|| {
+            anyhow!(
+                "{}: there is no column \"{name}\". The file has: {}",
+                input.path.display(),
+                names.join(", ")
+            )
+        })
     };
+    let found = find(&name)?;
+    let guessed = guess.second.filter(|_| input.column.is_none());
+    let second = second.map(str::to_owned).or(guessed).map(|name| find(&name)).transpose()?;
     let blank = found.cells.iter().filter(|cell| cell.unwrap_or_default().trim().is_empty()).count();
     if blank > 0 {
         // Kept, so that row i of the output is row i of the file.
@@ -67,7 +83,7 @@ pub(super) fn texts(input: &InputArgs) -> anyhow::Result<StrColumn> {
     if input.column.is_none() && names.len() > 1 {
         tell(&format!("text column: {} (name another with --column)", found.name));
     }
-    Ok(found.cells)
+    Ok((found.cells, second.map(|column| column.cells)))
 }
 
 /// A cell that may be absent, as the text it is encoded as.

@@ -11,16 +11,20 @@ use serde_json::{Map, Value, json};
 
 use super::args::{EmbeddingFile, EmbeddingFormat, PredictionFile, PredictionFormat};
 use super::parquet_file;
+use crate::data::task::TaskKind;
 use crate::explore::Embeddings;
+use crate::model::heads::HeadSpec;
+use crate::session::state::Answer;
+use crate::train::metrics::THRESHOLD;
 
 /// What a model says of texts.
 pub(super) struct Predictions<'a> {
     /// The texts.
     pub(super) texts: &'a [&'a str],
-    /// Per task its name and its classes.
-    pub(super) tasks: &'a [(String, Vec<String>)],
-    /// Per task, per text, per class.
-    pub(super) probabilities: &'a [Vec<Vec<f32>>],
+    /// The tasks.
+    pub(super) tasks: &'a [HeadSpec],
+    /// Per task and text.
+    pub(super) answers: &'a [Vec<Answer>],
 }
 
 pub(super) fn write_embeddings(
@@ -128,44 +132,88 @@ fn embeddings_jsonl(out: &mut dyn SendWrite, texts: &[&str], embeddings: &Embedd
     Ok(())
 }
 
-impl Predictions<'_> {
-    /// Per task its name, the most probable class and the probabilities by class.
-    fn of_row(&self, row: usize) -> impl Iterator<Item = (&str, &str, f32, Vec<(&str, f32)>)> {
-        self.tasks.iter().zip(self.probabilities).filter_map(move |((task, classes), rows)| {
-            let classes: Vec<(&str, f32)> =
-                classes.iter().map(String::as_str).zip(rows.get(row)?.iter().copied()).collect();
-            // The first of equals, as the figures count it.
-            let (class, probability) = classes.iter().rev().max_by(|a, b| a.1.total_cmp(&b.1)).copied()?;
-            Some((task.as_str(), class, probability, classes))
-        })
+/// What stands beside the answer in a table: how sure the model is of its class, the cosine of a pair.
+fn beside(answer: &Answer) -> Option<String> {
+    match answer {
+        Answer::OneOf(classes) => {
+            Some(classes.iter().map(|(_, p)| *p).fold(f32::NEG_INFINITY, f32::max).to_string())
+        }
+        Answer::AnyOf(classes) => {
+            let pairs = classes.iter().map(|(class, p)| format!("{class}={p}"));
+            Some(pairs.collect::<Vec<_>>().join("|"))
+        }
+        Answer::Cosine { cosine, .. } => Some(cosine.to_string()),
+        Answer::OneText => Some(String::new()),
+        Answer::Number(_) | Answer::Words(_) => None,
+    }
+}
+
+/// The name of the column beside a task's, where there is one.
+const fn beside_name(kind: TaskKind) -> Option<&'static str> {
+    match kind {
+        TaskKind::SingleLabel => Some("probability"),
+        TaskKind::MultiLabel => Some("probabilities"),
+        TaskKind::Similarity | TaskKind::Ranking => Some("cosine"),
+        TaskKind::Score | TaskKind::TokenLabels => None,
     }
 }
 
 fn predictions_csv(out: &mut dyn SendWrite, predictions: &Predictions) -> anyhow::Result<()> {
     let mut csv = csv::Writer::from_writer(out);
-    let names = predictions.tasks.iter().flat_map(|(task, _)| [task.clone(), format!("{task}_probability")]);
-    csv.write_record(std::iter::once("text".to_owned()).chain(names))?;
+    csv.write_field("text")?;
+    for task in predictions.tasks {
+        csv.write_field(&task.task)?;
+        if let Some(name) = beside_name(task.kind) {
+            csv.write_field(format!("{}_{name}", task.task))?;
+        }
+    }
+    csv.write_record(None::<&[u8]>)?;
     for (row, text) in predictions.texts.iter().enumerate() {
         csv.write_field(text)?;
-        let cells = predictions
-            .of_row(row)
-            .flat_map(|(_, class, probability, _)| [class.to_owned(), probability.to_string()]);
-        csv.write_record(cells)?;
+        for answer in predictions.answers.iter().filter_map(|answers| answers.get(row)) {
+            csv.write_field(answer.cell())?;
+            if let Some(beside) = beside(answer) {
+                csv.write_field(beside)?;
+            }
+        }
+        csv.write_record(None::<&[u8]>)?;
     }
     csv.flush()?;
     Ok(())
 }
 
+/// An answer for programs.
+fn answer_json(answer: &Answer) -> Value {
+    let by_class = |classes: &[(String, f32)]| -> Map<String, Value> {
+        classes.iter().map(|(class, probability)| (class.clone(), json!(probability))).collect()
+    };
+    match answer {
+        Answer::OneOf(classes) => {
+            let most = classes.iter().map(|(_, p)| *p).fold(f32::NEG_INFINITY, f32::max);
+            json!({"label": answer.cell(), "probability": most, "probabilities": by_class(classes)})
+        }
+        Answer::AnyOf(classes) => {
+            let there = classes.iter().filter(|(_, p)| *p > THRESHOLD).map(|(class, _)| class);
+            json!({"labels": there.collect::<Vec<_>>(), "probabilities": by_class(classes)})
+        }
+        Answer::Number(number) => json!({"score": number}),
+        Answer::Cosine { cosine, number } => json!({"score": number, "cosine": cosine}),
+        Answer::Words(words) => {
+            let (tokens, tags): (Vec<&str>, Vec<&str>) =
+                words.iter().map(|(word, tag)| (word.as_str(), tag.as_str())).unzip();
+            json!({"tokens": tokens, "tags": tags})
+        }
+        Answer::OneText => Value::Null,
+    }
+}
+
 fn predictions_jsonl(out: &mut dyn SendWrite, predictions: &Predictions) -> anyhow::Result<()> {
     for (row, text) in predictions.texts.iter().enumerate() {
-        let tasks = predictions.of_row(row).map(|(task, class, probability, classes)| {
-            let by_class: Map<String, Value> = classes
-                .into_iter()
-                .map(|(class, probability)| (class.to_owned(), json!(probability)))
-                .collect();
-            let said = json!({"label": class, "probability": probability, "probabilities": by_class});
-            (task.to_owned(), said)
-        });
+        let tasks = predictions
+            .tasks
+            .iter()
+            .zip(predictions.answers)
+            .filter_map(|(task, answers)| Some((task.task.clone(), answer_json(answers.get(row)?))));
         let line = json!({"text": text, "tasks": Value::Object(tasks.collect())});
         serde_json::to_writer(&mut *out, &line)?;
         out.write_all(b"\n")?;
@@ -193,9 +241,10 @@ mod tests {
 
     #[test]
     fn predictions_name_the_first_of_the_most_probable_classes() {
-        let tasks = [("topic".to_owned(), vec!["a".to_owned(), "b".to_owned()])];
-        let probabilities = [vec![vec![0.5, 0.5], vec![0.25, 0.75]]];
-        let predictions = Predictions { texts: &["x", "y, z"], tasks: &tasks, probabilities: &probabilities };
+        let tasks = [HeadSpec { task: "topic".into(), ..HeadSpec::default() }];
+        let answer = |a, b| Answer::OneOf(vec![("a".to_owned(), a), ("b".to_owned(), b)]);
+        let answers = [vec![answer(0.5, 0.5), answer(0.25, 0.75)]];
+        let predictions = Predictions { texts: &["x", "y, z"], tasks: &tasks, answers: &answers };
         let mut csv = Vec::new();
         predictions_csv(&mut csv, &predictions).unwrap();
         let wanted = "text,topic,topic_probability\nx,a,0.5\n\"y, z\",b,0.75\n";
@@ -205,6 +254,38 @@ mod tests {
         let last: Value = serde_json::from_slice(lines.split(|byte| *byte == b'\n').nth(1).unwrap()).unwrap();
         assert_eq!(last["tasks"]["topic"]["label"], "b");
         assert_eq!(last["tasks"]["topic"]["probabilities"]["a"], 0.25);
+    }
+
+    #[test]
+    fn every_kind_has_columns_and_fields_of_its_own() {
+        let task = |name: &str, kind| HeadSpec { task: name.into(), kind, ..HeadSpec::default() };
+        let tasks = [
+            task("themes", TaskKind::MultiLabel),
+            task("stars", TaskKind::Score),
+            task("alike", TaskKind::Similarity),
+            task("ner", TaskKind::TokenLabels),
+        ];
+        let answers = [
+            vec![Answer::AnyOf(vec![("a".to_owned(), 0.75), ("b".to_owned(), 0.25)])],
+            vec![Answer::Number(3.5)],
+            vec![Answer::Cosine { cosine: 0.5, number: 2.5 }],
+            vec![Answer::Words(vec![
+                ("Rome".to_owned(), "B-LOC".to_owned()),
+                ("fell".to_owned(), "O".to_owned()),
+            ])],
+        ];
+        let predictions = Predictions { texts: &["Rome fell"], tasks: &tasks, answers: &answers };
+        let mut csv = Vec::new();
+        predictions_csv(&mut csv, &predictions).unwrap();
+        let wanted = "text,themes,themes_probabilities,stars,alike,alike_cosine,ner\n\
+                      Rome fell,a,a=0.75|b=0.25,3.5,2.5,0.5,B-LOC O\n";
+        assert_eq!(String::from_utf8(csv).unwrap(), wanted);
+        let mut lines = Vec::new();
+        predictions_jsonl(&mut lines, &predictions).unwrap();
+        let line: Value = serde_json::from_slice(&lines).unwrap();
+        assert_eq!(line["tasks"]["themes"]["labels"], json!(["a"]));
+        assert_eq!(line["tasks"]["stars"]["score"], 3.5);
+        assert_eq!(line["tasks"]["ner"]["tags"], json!(["B-LOC", "O"]));
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! Tables and a mapping to the data set that training reads.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::dataset::{Dataset, Split, TaskLabels};
+use super::dataset::{Dataset, Split};
 use super::error::DataError;
-use super::labels::{is_missing, sort_classes};
+use super::labels::{self, is_missing, task_labels};
+use super::lists::items;
 use super::mapping::{Mapping, guess_of};
 use super::split::{self, Candidate, SplitRule, split_of_name, split_of_word};
 use super::table::Table;
+use super::task::TaskKind;
 
 /// Makes the data set: texts, labels by task, a split for every row.
 ///
@@ -43,8 +46,21 @@ pub fn assemble(
         let rows = tables.iter().map(|(table, _)| table.rows()).sum();
         return Err(DataError::NoText { column: mapping.text, rows });
     }
-    let tasks = mapping.tasks.iter().zip(&gathered.labels);
-    gathered.dataset.tasks = tasks.map(|(task, cells)| task_labels(&task.task, cells)).collect();
+    for (task, cells) in mapping.tasks.iter().zip(&gathered.labels) {
+        let is_second = mapping.second.as_ref() == Some(&task.column);
+        let labels = task_labels(task, cells, &gathered.dataset, is_second).map_err(|(row, reason)| {
+            let (file, line) = gathered.dataset.origins.get(row).copied().unwrap_or_default();
+            let path = gathered.dataset.files.get(file as usize).map_or_else(String::new, |p| p.display().to_string());
+            let kind = task.kind.key();
+            let reason = format!(
+                "line {line} of {path}: the column \"{}\" {reason}, but the task \"{}\" is of the kind {kind}. Correct \
+                 the file, or give the task another kind",
+                task.column, task.task
+            );
+            DataError::BadMapping { reason }
+        })?;
+        gathered.dataset.tasks.push(labels);
+    }
     let mut notes = vec![decide_splits(&mut gathered.dataset, &gathered.said, rule)];
     notes.extend(gathered.left_out());
     Ok((gathered.dataset, mapping, notes.join(" ")))
@@ -65,6 +81,7 @@ fn check(mapping: &Mapping, tables: &[(Table, Option<Split>)]) -> Result<(), Dat
     }
     // Tasks may come from several files, so a label column must be in one of them only.
     let needed = mapping.tasks.iter().map(|task| (format!("task \"{}\"", task.task), &task.column));
+    let needed = needed.chain(mapping.second.iter().map(|column| ("second text".to_owned(), column)));
     let needed = needed.chain(mapping.split.iter().map(|column| ("split".to_owned(), column)));
     for (part, column) in needed {
         let nowhere = tables.iter().all(|(table, _)| table.column(column).is_none());
@@ -76,6 +93,14 @@ fn check(mapping: &Mapping, tables: &[(Table, Option<Split>)]) -> Result<(), Dat
     for task in &mapping.tasks {
         if task.task.trim().is_empty() {
             let reason = format!("the task of column \"{}\" has no name: give it one", task.column);
+            return Err(DataError::BadMapping { reason });
+        }
+        if task.kind.takes_pairs() && mapping.second.is_none() {
+            let reason = format!(
+                "the task \"{}\" is of the kind {}, which compares two texts: name the column of the second text",
+                task.task,
+                task.kind.key()
+            );
             return Err(DataError::BadMapping { reason });
         }
         if !names.insert(&task.task) {
@@ -140,6 +165,8 @@ impl<'a> Gathered<'a> {
         self.dataset.files.push(table.facts.path.clone());
         let named = split_of_name(&table.facts.path);
         let texts = table.column(&mapping.text);
+        let seconds = mapping.second.as_ref().map(|column| table.column(column));
+        let has_words = mapping.tasks.iter().any(|task| task.kind == TaskKind::TokenLabels);
         let split_column = mapping.split.as_ref().and_then(|column| table.column(column));
         let label_columns: Vec<_> = mapping.tasks.iter().map(|task| table.column(&task.column)).collect();
         for (row, line) in table.lines.iter().enumerate() {
@@ -160,7 +187,12 @@ impl<'a> Gathered<'a> {
                 );
                 return Err(DataError::BadMapping { reason });
             }
-            self.dataset.texts.push(Some(text));
+            let text = if has_words { in_words(text) } else { Cow::Borrowed(text) };
+            self.dataset.texts.push(Some(&text));
+            if let Some(seconds) = seconds {
+                let second = seconds.and_then(|column| column.cells.get(row));
+                self.dataset.second.push(second.filter(|second| !second.trim().is_empty()));
+            }
             self.dataset.origins.push((file, *line));
             self.said.push(match (chosen, by_column, named) {
                 (Some(split), _, _) => Said::Chosen(split),
@@ -200,16 +232,21 @@ impl<'a> Gathered<'a> {
     }
 }
 
-/// Class names from the cells of all splits, and per row the index of its class.
-fn task_labels(name: &str, cells: &[Option<&str>]) -> TaskLabels {
-    let mut classes: Vec<&str> =
-        cells.iter().flatten().copied().collect::<HashSet<_>>().into_iter().collect();
-    sort_classes(&mut classes);
-    let index: HashMap<&str, u32> = classes.iter().zip(0..).map(|(class, index)| (*class, index)).collect();
-    TaskLabels {
-        name: name.to_owned(),
-        classes: classes.iter().map(|class| (*class).to_owned()).collect(),
-        labels: cells.iter().map(|cell| cell.and_then(|cell| index.get(cell).copied())).collect(),
+/// A text whose words are divided by single spaces: a list of words, or prose.
+#[must_use]
+pub fn in_words(text: &str) -> Cow<'_, str> {
+    let words = items(text).unwrap_or_else(|| text.split_whitespace().map(str::to_owned).collect());
+    // A word with a space in it stays one word.
+    Cow::Owned(words.iter().map(|word| word.replace(' ', "\u{a0}")).collect::<Vec<_>>().join(" "))
+}
+
+impl labels::Rows for Dataset {
+    fn words(&self, row: usize) -> usize {
+        self.text(row).split(' ').count()
+    }
+
+    fn has_second(&self, row: usize) -> bool {
+        !self.second_text(row).is_empty()
     }
 }
 
@@ -240,7 +277,8 @@ fn decide_splits(dataset: &mut Dataset, said: &[Said], rule: &SplitRule) -> Stri
         .iter()
         .map(|row| Candidate {
             text: dataset.text(*row),
-            labels: dataset.tasks.iter().map(|task| task.labels.get(*row).copied().flatten()).collect(),
+            // Of several classes the first: as good a share of each as one number per row can give.
+            labels: dataset.tasks.iter().map(|task| task.classes_of(*row).first().copied()).collect(),
         })
         .collect();
     let placed = split::place(&candidates, valid, test, rule.seed);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::dataset::{Dataset, Split, TaskLabels};
+use super::task::TaskKind;
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub struct Finding {
 pub struct TaskCounts {
     /// The task.
     pub task: String,
-    /// Per class in class order: rows in train, valid, test.
+    /// Per class in class order: rows in train, valid, test. A row that has several counts for each.
     pub classes: Vec<(String, [usize; 3])>,
     /// Rows without a label, in train, valid, test.
     pub missing: [usize; 3],
@@ -66,7 +67,7 @@ impl DataCard {
         findings.extend(unlabelled(dataset));
         for (task, counts) in dataset.tasks.iter().zip(&tasks) {
             findings.extend(class_findings(dataset, task, counts, rows));
-            findings.extend(look_alike_classes(task));
+            findings.extend(look_alike_classes(task, dataset.rows()));
             findings.extend(texts.conflicts(task));
         }
         findings.extend(texts.leaks(dataset));
@@ -82,17 +83,28 @@ impl TaskCounts {
         let mut classes: Vec<(String, [usize; 3])> =
             task.classes.iter().map(|class| (class.clone(), [0; 3])).collect();
         let mut missing = [0; 3];
-        for (label, split) in task.labels.iter().zip(&dataset.splits) {
-            match label.and_then(|label| classes.get_mut(label as usize)) {
-                Some((_, counts)) => bump(counts, *split),
-                None => bump(&mut missing, *split),
+        for (row, split) in dataset.splits.iter().enumerate() {
+            for class in task.classes_of(row) {
+                if let Some((_, counts)) = classes.get_mut(class as usize) {
+                    bump(counts, *split);
+                }
+            }
+            if !task.is_labelled(row) {
+                bump(&mut missing, *split);
             }
         }
         Self { task: task.name.clone(), classes, missing }
     }
 
-    fn labelled(&self, split: Split) -> usize {
-        self.classes.iter().map(|(_, counts)| counts[split as usize]).sum()
+    /// Labelled rows of all splits, which have so many.
+    #[must_use]
+    pub fn all_labelled(&self, rows: [usize; 3]) -> usize {
+        Split::ALL.iter().map(|split| self.labelled(*split, rows)).sum()
+    }
+
+    /// Labelled rows of a split of so many.
+    const fn labelled(&self, split: Split, rows: [usize; 3]) -> usize {
+        rows[split as usize].saturating_sub(self.missing[split as usize])
     }
 }
 
@@ -128,15 +140,13 @@ fn rows_where(dataset: &Dataset, keep: impl Fn(usize, Split) -> bool) -> Vec<usi
 }
 
 /// Rows of a task's classes, of all splits.
-fn rows_of_classes(task: &TaskLabels, classes: &BTreeSet<u32>) -> Vec<usize> {
-    let has = |label: &Option<u32>| label.is_some_and(|label| classes.contains(&label));
-    task.labels.iter().enumerate().filter(|(_, label)| has(label)).map(|(row, _)| row).collect()
+fn rows_of_classes(task: &TaskLabels, classes: &BTreeSet<u32>, rows: usize) -> Vec<usize> {
+    let has = |row: &usize| task.classes_of(*row).iter().any(|class| classes.contains(class));
+    (0..rows).filter(has).collect()
 }
 
 fn unlabelled(dataset: &Dataset) -> Option<Finding> {
-    let bare =
-        |row: usize| dataset.tasks.iter().all(|task| task.labels.get(row).copied().flatten().is_none());
-    let rows = rows_where(dataset, |row, split| split == Split::Train && bare(row));
+    let rows = rows_where(dataset, |row, split| split == Split::Train && !dataset.is_labelled(row));
     let found = !dataset.tasks.is_empty() && !rows.is_empty();
     found.then(|| {
         note(
@@ -162,16 +172,13 @@ fn class_findings(
         let kept = counts.classes.iter().zip(0..).filter(|((_, count), _)| keep(count));
         kept.map(|((class, _), index)| (class.as_str(), index)).unzip()
     };
-    if let [(only, _)] = counts.classes.as_slice() {
+    if let ([(only, _)], true) = (counts.classes.as_slice(), task.kind.fewest_classes() > 1) {
         let text = format!("Task \"{name}\" has one class only, \"{only}\": there is nothing to tell apart.");
-        findings.push(warning(
-            text,
-            rows_where(dataset, |row, _| task.labels.get(row).copied().flatten().is_some()),
-        ));
-    } else if counts.classes.is_empty() {
+        findings.push(warning(text, rows_where(dataset, |row, _| task.is_labelled(row))));
+    } else if Split::ALL.iter().all(|split| counts.labelled(*split, rows) == 0) {
         findings.push(warning(format!("Task \"{name}\" has no label in any row."), Vec::new()));
     }
-    if counts.labelled(Split::Train) > 0 {
+    if counts.labelled(Split::Train, rows) > 0 {
         let (unseen, indices) = classes_where(&|count| count[0] == 0);
         if !unseen.is_empty() {
             let text = format!(
@@ -182,7 +189,7 @@ fn class_findings(
                 },
                 if unseen.len() == 1 { "it" } else { "them" }
             );
-            findings.push(warning(text, rows_of_classes(task, &indices)));
+            findings.push(warning(text, rows_of_classes(task, &indices, dataset.rows())));
         }
         let (single, indices) = classes_where(&|count| count[0] == 1);
         if !single.is_empty() {
@@ -193,7 +200,7 @@ fn class_findings(
                     many => format!("{many} classes ({}) have", quoted(&single)),
                 }
             );
-            findings.push(warning(text, rows_of_classes(task, &indices)));
+            findings.push(warning(text, rows_of_classes(task, &indices, dataset.rows())));
         }
     }
     let seen = || counts.classes.iter().filter(|(_, count)| count[0] > 0);
@@ -201,6 +208,8 @@ fn class_findings(
     let smallest = seen().min_by_key(|(_, count)| count[0]);
     if let (Some((most, large)), Some((least, small))) = (largest, smallest)
         && large[0] > 10 * small[0]
+        // Most words are outside of any entity: that is as it should be.
+        && task.kind != TaskKind::TokenLabels
     {
         findings.push(note(
             format!(
@@ -212,7 +221,7 @@ fn class_findings(
         ));
     }
     for split in [Split::Valid, Split::Test] {
-        if rows[split as usize] > 0 && counts.labelled(split) == 0 {
+        if rows[split as usize] > 0 && counts.labelled(split, rows) == 0 {
             let text = format!(
                 "Task \"{name}\" has no label in the {} rows: it cannot be measured there.",
                 split.name()
@@ -224,7 +233,7 @@ fn class_findings(
 }
 
 /// Classes that are one class spelt in several ways.
-fn look_alike_classes(task: &TaskLabels) -> Vec<Finding> {
+fn look_alike_classes(task: &TaskLabels, rows: usize) -> Vec<Finding> {
     let mut spellings: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     for (class, index) in task.classes.iter().zip(0..) {
         let bare: String =
@@ -240,7 +249,7 @@ fn look_alike_classes(task: &TaskLabels) -> Vec<Finding> {
                 task.name,
                 quoted(&names)
             );
-            warning(text, rows_of_classes(task, &classes.into_iter().collect()))
+            warning(text, rows_of_classes(task, &classes.into_iter().collect(), rows))
         })
         .collect()
 }
@@ -267,7 +276,7 @@ impl SameTexts {
 
     /// Texts that carry different classes of one task.
     fn conflicts(&self, task: &TaskLabels) -> Option<Finding> {
-        let label = |row: &usize| task.labels.get(*row).copied().flatten();
+        let label = |row: &usize| task.class(*row);
         let disagree =
             |group: &&Vec<usize>| group.iter().filter_map(label).collect::<BTreeSet<_>>().len() > 1;
         let found: Vec<&Vec<usize>> = self.groups.iter().filter(disagree).collect();
@@ -315,8 +324,8 @@ impl SameTexts {
 
     /// Training rows that say what an earlier one says, text and labels.
     fn duplicates(&self, dataset: &Dataset) -> Option<Finding> {
-        let labels = |row: usize| -> Vec<Option<u32>> {
-            dataset.tasks.iter().map(|task| task.labels.get(row).copied().flatten()).collect()
+        let labels = |row: usize| -> (Vec<Option<String>>, &str) {
+            (dataset.tasks.iter().map(|task| task.in_words(row)).collect(), dataset.second_text(row))
         };
         let mut rows = Vec::new();
         for group in &self.groups {

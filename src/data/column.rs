@@ -58,11 +58,11 @@ impl StrColumn {
     }
 }
 
-impl<'a> FromIterator<&'a str> for StrColumn {
-    fn from_iter<I: IntoIterator<Item = &'a str>>(cells: I) -> Self {
+impl<S: AsRef<str>> FromIterator<S> for StrColumn {
+    fn from_iter<I: IntoIterator<Item = S>>(cells: I) -> Self {
         let mut column = Self::default();
         for cell in cells {
-            column.push(Some(cell));
+            column.push(Some(cell.as_ref()));
         }
         column
     }

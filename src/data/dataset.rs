@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::column::StrColumn;
+use super::task::TaskKind;
 
 /// The part a row plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,22 +32,116 @@ impl Split {
     }
 }
 
-/// Labels of one classification task over all rows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What a task is told of every row; `None` where a row is not annotated for it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Labels {
+    /// Single-label: the class.
+    Class(Vec<Option<u32>>),
+    /// Multi-label: the classes, sorted; none of them is an annotation too.
+    Classes(Vec<Option<Vec<u32>>>),
+    /// Score and similarity.
+    Number(Vec<Option<f32>>),
+    /// Token labels: a class for every word, words being what single spaces divide.
+    Tags(Vec<Option<Vec<u32>>>),
+    /// Ranking: whether the row's two texts belong together.
+    Pair(Vec<bool>),
+}
+
+impl Default for Labels {
+    fn default() -> Self {
+        Self::Class(Vec::new())
+    }
+}
+
+/// Labels of one task over all rows.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TaskLabels {
     /// The task's name.
     pub name: String,
-    /// Class names, sorted; a label is an index into them.
+    /// What it predicts.
+    pub kind: TaskKind,
+    /// Class names, sorted; a label is an index into them. None where the kind has no classes.
     pub classes: Vec<String>,
-    /// Per row the class, or `None` where the row is not annotated for this task.
-    pub labels: Vec<Option<u32>>,
+    /// Per row what it is labelled as.
+    pub labels: Labels,
+}
+
+impl TaskLabels {
+    /// A task with one class per row.
+    #[must_use]
+    pub fn single(name: &str, classes: Vec<String>, labels: Vec<Option<u32>>) -> Self {
+        Self { name: name.to_owned(), kind: TaskKind::SingleLabel, classes, labels: Labels::Class(labels) }
+    }
+
+    /// The single class of a row; `None` for tasks of other kinds.
+    #[must_use]
+    pub fn class(&self, row: usize) -> Option<u32> {
+        match &self.labels {
+            Labels::Class(labels) => labels.get(row).copied().flatten(),
+            _ => None,
+        }
+    }
+
+    /// The number of a row; `None` for tasks of other kinds.
+    #[must_use]
+    pub fn number(&self, row: usize) -> Option<f32> {
+        match &self.labels {
+            Labels::Number(labels) => labels.get(row).copied().flatten(),
+            _ => None,
+        }
+    }
+
+    /// True where a row is annotated for the task.
+    #[must_use]
+    pub fn is_labelled(&self, row: usize) -> bool {
+        match &self.labels {
+            Labels::Class(labels) => labels.get(row).is_some_and(Option::is_some),
+            Labels::Classes(labels) | Labels::Tags(labels) => labels.get(row).is_some_and(Option::is_some),
+            Labels::Number(labels) => labels.get(row).is_some_and(Option::is_some),
+            Labels::Pair(labels) => labels.get(row).copied().unwrap_or(false),
+        }
+    }
+
+    /// Every class that a row is labelled with, once, in class order: one, several, or those of its words.
+    #[must_use]
+    pub fn classes_of(&self, row: usize) -> Vec<u32> {
+        let mut classes = match &self.labels {
+            Labels::Class(labels) => labels.get(row).copied().flatten().into_iter().collect(),
+            Labels::Classes(labels) | Labels::Tags(labels) => {
+                labels.get(row).cloned().flatten().unwrap_or_default()
+            }
+            Labels::Number(_) | Labels::Pair(_) => Vec::new(),
+        };
+        classes.sort_unstable();
+        classes.dedup();
+        classes
+    }
+
+    /// The label of a row in words; `None` where there is none.
+    #[must_use]
+    pub fn in_words(&self, row: usize) -> Option<String> {
+        let name = |class: &u32| self.classes.get(*class as usize).map_or("?", String::as_str);
+        let names = |classes: &[u32], between| classes.iter().map(name).collect::<Vec<_>>().join(between);
+        match &self.labels {
+            Labels::Class(labels) => labels.get(row)?.as_ref().map(|class| name(class).to_owned()),
+            Labels::Classes(labels) => labels.get(row)?.as_ref().map(|classes| match classes.as_slice() {
+                [] => "none".to_owned(),
+                classes => names(classes, ", "),
+            }),
+            Labels::Tags(labels) => labels.get(row)?.as_ref().map(|tags| names(tags, " ")),
+            Labels::Number(labels) => labels.get(row)?.as_ref().map(f32::to_string),
+            Labels::Pair(labels) => labels.get(row).filter(|pair| **pair).map(|_| "a pair".to_owned()),
+        }
+    }
 }
 
 /// Rows that can be trained on and measured.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dataset {
     /// One text per row; never absent.
     pub texts: StrColumn,
+    /// The second text of every row, absent where a row has none; no rows at all where no column is mapped to it.
+    pub second: StrColumn,
     /// The tasks, each with a label or `None` per row.
     pub tasks: Vec<TaskLabels>,
     /// The split of every row.
@@ -70,6 +165,18 @@ impl Dataset {
         self.texts.get(row).unwrap_or_default()
     }
 
+    /// Second text of a row; empty where it has none.
+    #[must_use]
+    pub fn second_text(&self, row: usize) -> &str {
+        self.second.get(row).unwrap_or_default()
+    }
+
+    /// True where a row is annotated for a task.
+    #[must_use]
+    pub fn is_labelled(&self, row: usize) -> bool {
+        self.tasks.iter().any(|task| task.is_labelled(row))
+    }
+
     /// Indices of the rows of a split, in file order.
     #[must_use]
     pub fn rows_of(&self, split: Split) -> Vec<usize> {
@@ -80,8 +187,8 @@ impl Dataset {
     #[must_use]
     pub fn labelled(&self, task: &TaskLabels) -> BTreeMap<Split, usize> {
         let mut counts = BTreeMap::from(Split::ALL.map(|split| (split, 0)));
-        for (split, label) in self.splits.iter().zip(&task.labels) {
-            if label.is_some() {
+        for (row, split) in self.splits.iter().enumerate() {
+            if task.is_labelled(row) {
                 *counts.entry(*split).or_default() += 1;
             }
         }

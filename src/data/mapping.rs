@@ -3,13 +3,18 @@
 use super::profile::Profile;
 use super::split::split_of_word;
 use super::table::Table;
+use super::task::TaskKind;
+
+mod kinds;
 
 /// Columns and the parts that they play.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mapping {
     /// Column that holds the text.
     pub text: String,
-    /// Label columns, one single-label classification task each, in order.
+    /// Column that holds the second text, for tasks on pairs.
+    pub second: Option<String>,
+    /// Label columns, one task each, in order.
     pub tasks: Vec<TaskColumn>,
     /// Column that says train, valid or test, if there is one.
     pub split: Option<String>,
@@ -22,13 +27,21 @@ pub struct TaskColumn {
     pub column: String,
     /// Name of the task: the column's, unless the user says otherwise.
     pub task: String,
+    /// What the task predicts.
+    pub kind: TaskKind,
 }
 
 impl TaskColumn {
-    /// A task named as its column is.
+    /// A task of one class per text, named as its column is.
     #[must_use]
     pub fn named(column: &str) -> Self {
-        Self { column: column.to_owned(), task: column.to_owned() }
+        Self::of_kind(column, TaskKind::SingleLabel)
+    }
+
+    /// A task named as its column is.
+    #[must_use]
+    pub fn of_kind(column: &str, kind: TaskKind) -> Self {
+        Self { column: column.to_owned(), task: column.to_owned(), kind }
     }
 }
 
@@ -56,7 +69,7 @@ const TEXT_NAMES: [&str; 19] = [
 ];
 
 /// Words that name label columns, alone or as part of a name (`topic_label`).
-const LABEL_WORDS: [&str; 24] = [
+const LABEL_WORDS: [&str; 29] = [
     "label",
     "labels",
     "target",
@@ -81,6 +94,11 @@ const LABEL_WORDS: [&str; 24] = [
     "priority",
     "severity",
     "urgency",
+    "tags",
+    "topics",
+    "emotions",
+    "genres",
+    "similarity",
 ];
 
 /// Words of columns that say something about a row and are not to be learnt.
@@ -143,17 +161,45 @@ pub(super) fn guess_of(tables: &[&Table]) -> Mapping {
     let split = columns.iter().find(|column| assigns_splits(column, tables));
     let free: Vec<&Profile> =
         columns.iter().filter(|column| split.is_none_or(|split| split.name != column.name)).collect();
+    let split = split.map(|column| column.name.clone());
+    if let Some((text, tags)) = kinds::words_and_tags(&free) {
+        let tasks = vec![TaskColumn::of_kind(tags, TaskKind::TokenLabels)];
+        return Mapping { text: text.to_owned(), second: None, tasks, split };
+    }
     let Some(text) = text_column(&free) else {
         return Mapping::default();
     };
+    let pair = kinds::second_text(&free);
+    let text = pair.map_or(text, |(first, _)| first);
+    let others = |column: &&&Profile| {
+        column.name != text.name && pair.is_none_or(|(_, second)| column.name != second.name)
+    };
     let candidates: Vec<&Profile> =
-        free.iter().copied().filter(|column| column.name != text.name && is_task(column, rows)).collect();
-    let tasks = candidates
+        free.iter().filter(others).copied().filter(|column| is_task(column, rows)).collect();
+    let mut tasks: Vec<TaskColumn> = free
         .iter()
-        .filter(|column| !is_spelt_out_elsewhere(column, &candidates))
-        .map(|column| TaskColumn::named(&column.name))
+        .filter(others)
+        .filter_map(|column| {
+            if says_label(column) && kinds::holds_sets(column) {
+                return Some(TaskColumn::of_kind(&column.name, TaskKind::MultiLabel));
+            }
+            let is_class = candidates.iter().any(|candidate| candidate.name == column.name);
+            let is_spelt_out = is_spelt_out_elsewhere(column, &candidates);
+            (is_class && !is_spelt_out).then(|| TaskColumn::named(&column.name))
+        })
         .collect();
-    Mapping { text: text.name.clone(), tasks, split: split.map(|column| column.name.clone()) }
+    let mut second = None;
+    if let Some((_, partner)) = pair
+        && let Some(task) = kinds::of_pairs(&free, partner, tasks.is_empty())
+    {
+        second = Some(partner.name.clone());
+        tasks.push(task);
+    } else if tasks.is_empty() {
+        let measured =
+            free.iter().filter(others).find(|column| says_label(column) && kinds::is_measured(column));
+        tasks.extend(measured.map(|column| TaskColumn::of_kind(&column.name, TaskKind::Score)));
+    }
+    Mapping { text: text.name.clone(), second, tasks, split }
 }
 
 /// By name, else by a word in the name, else the column with the longest prose, else the first one.
@@ -182,10 +228,9 @@ fn is_task(column: &Profile, rows: usize) -> bool {
     }
     let name_words = words(&column.name);
     let says_fact = name_words.iter().any(|word| is_one_of(word, &FACT_WORDS));
-    let says_label = name_words.iter().any(|word| is_one_of(word, &LABEL_WORDS));
     let most = (rows / 20).max(50);
     let enough_each = column.distinct * 2 <= column.filled;
-    if says_label && !name_words.iter().any(|word| matches!(word.as_str(), "id" | "ids" | "idx" | "index")) {
+    if says_label(column) {
         // A score of 3.8 is measured, not chosen from classes.
         let measured = column.is_fractional() && column.distinct > 2;
         return column.distinct >= 1 && !measured && (column.distinct <= most || enough_each);
@@ -199,6 +244,13 @@ fn is_task(column: &Profile, rows: usize) -> bool {
     } else {
         column.distinct <= most
     }
+}
+
+/// Whether a column's name says that it holds labels.
+fn says_label(column: &Profile) -> bool {
+    let name_words = words(&column.name);
+    name_words.iter().any(|word| is_one_of(word, &LABEL_WORDS))
+        && !name_words.iter().any(|word| matches!(word.as_str(), "id" | "ids" | "idx" | "index"))
 }
 
 /// True for the numbers in `label` when `label_text` or `label_name` spells the same classes out.

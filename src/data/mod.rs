@@ -8,12 +8,14 @@
 pub mod assemble;
 pub mod card;
 pub mod column;
+mod conll;
 pub mod dataset;
 mod decode;
 mod delimited;
 pub mod error;
 mod jsonl;
 mod labels;
+mod lists;
 pub mod mapping;
 mod profile;
 pub mod read;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::labels::is_missing;
+use super::labels::{has_bars, is_missing};
 use super::table::Table;
 
 /// Counts over the cells of one column, in all tables that have it.
@@ -19,7 +19,9 @@ pub(super) struct Profile {
     numbers: usize,
     fractions: usize,
     nested: usize,
+    lists: usize,
     dates_or_links: usize,
+    barred: usize,
 }
 
 /// No task has that many classes.
@@ -56,6 +58,8 @@ impl Profile {
                 profile.fractions += usize::from(number.fract() != 0.0);
             }
             profile.nested += usize::from(cell.starts_with(['[', '{']));
+            profile.lists += usize::from(cell.starts_with('['));
+            profile.barred += usize::from(has_bars(cell));
             profile.dates_or_links += usize::from(is_date_or_link(cell));
         }
         profile.distinct = seen.len();
@@ -80,6 +84,16 @@ impl Profile {
     /// Lists or objects written as text.
     pub(super) fn is_nested(&self) -> bool {
         self.nested * 2 > self.filled
+    }
+
+    /// Lists written as text.
+    pub(super) fn is_list(&self) -> bool {
+        self.lists * 2 > self.filled
+    }
+
+    /// Some cells hold several names with bars between them.
+    pub(super) fn has_bars(&self) -> bool {
+        self.barred > 0 && self.barred * 20 >= self.filled
     }
 
     /// Dates, times or addresses.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::conll;
 use super::decode::{RawBytes, Text};
 use super::delimited;
 use super::error::DataError;
@@ -59,6 +60,7 @@ pub(super) fn table_of(
     let total = body.len() as u64;
     let records = match options.format.unwrap_or_else(|| format_of(path, body)) {
         Format::JsonLines => jsonl::read(body, progress)?,
+        Format::Conll => conll::read(body, ending(path) == "conllu", progress)?,
         Format::Delimited { delimiter, quoting } => {
             delimited::read(path, body, delimiter, quoting, options.has_header, progress)?
         }
@@ -104,13 +106,21 @@ fn judge(table: Table, on_problem: OnProblem) -> Result<Table, DataError> {
     }
 }
 
-/// Delimited text or JSON lines, by the name and, where the name does not say, by the content.
+/// What a file's name ends in, in small letters.
+fn ending(path: &Path) -> String {
+    path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase()
+}
+
+/// Delimited text, JSON lines or CoNLL, by the name and, where the name does not say, by the content.
 fn format_of(path: &Path, body: &[u8]) -> Format {
-    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
+    let extension = ending(path);
     let looks_like_json = body.trim_ascii_start().first() == Some(&b'{');
     match extension.as_str() {
         "jsonl" | "ndjson" | "jl" => Format::JsonLines,
-        "csv" | "tsv" | "tab" => delimited::format_of(&extension, body),
+        ending if conll::is_ending(ending) => Format::Conll,
+        "csv" => delimited::format_of(&extension, body),
+        _ if conll::looks_like(body) => Format::Conll,
+        "tsv" | "tab" => delimited::format_of(&extension, body),
         _ if looks_like_json => Format::JsonLines,
         _ => delimited::format_of(&extension, body),
     }
@@ -118,7 +128,7 @@ fn format_of(path: &Path, body: &[u8]) -> Format {
 
 /// Well-known files that a person may pick by mistake are named rather than read as garbage.
 fn refuse_other_formats(path: &Path, body: &[u8]) -> Result<(), DataError> {
-    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
+    let extension = ending(path);
     let found = if body.starts_with(b"PAR1") {
         Some(("a Parquet file", "Save it as CSV or JSONL first"))
     } else if body.starts_with(b"\x1f\x8b") {

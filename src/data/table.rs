@@ -16,6 +16,8 @@ pub enum Format {
     },
     /// One JSON object per line.
     JsonLines,
+    /// A word per line with its tags behind it; a row is a sentence, its cells are lists.
+    Conll,
 }
 
 /// How a file was understood; shown to the user, who may overrule it.

@@ -10,6 +10,7 @@ use super::recipe_file::RecipeFile;
 use super::{DataFile, Project};
 use crate::data::dataset::Split;
 use crate::data::mapping::{Mapping, TaskColumn};
+use crate::data::task::TaskKind;
 
 /// Name of the project file in its folder.
 pub const FILE_NAME: &str = "frostline.toml";
@@ -49,6 +50,9 @@ const fn first_version() -> u32 {
 struct DataTable {
     /// Column of the text. The mapping is guessed where it is left out.
     text: Option<String>,
+    /// Column of the second text, for tasks on pairs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    second_text: Option<String>,
     split_column: Option<String>,
     skip_bad_rows: Option<bool>,
     valid_fraction: Option<f64>,
@@ -72,6 +76,9 @@ struct TaskEntry {
     column: String,
     /// The column's name where it is left out.
     name: Option<String>,
+    /// One class per text where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
@@ -140,6 +147,7 @@ impl ProjectFile {
         let task = |task: &TaskColumn| TaskEntry {
             column: task.column.clone(),
             name: (task.task != task.column).then(|| task.task.clone()),
+            kind: (task.kind != TaskKind::SingleLabel).then(|| task.kind.key().to_owned()),
         };
         let mapping = project.mapping.as_ref();
         Ok(Self {
@@ -148,6 +156,7 @@ impl ProjectFile {
             model: project.model.as_deref().map(|model| path_to_text(model, dir)).transpose()?,
             data: DataTable {
                 text: mapping.map(|mapping| mapping.text.clone()),
+                second_text: mapping.and_then(|mapping| mapping.second.clone()),
                 split_column: mapping.and_then(|mapping| mapping.split.clone()),
                 skip_bad_rows: Some(project.skip_bad_rows),
                 valid_fraction: Some(project.valid_fraction),
@@ -183,18 +192,37 @@ impl ProjectFile {
 /// The mapping of a file that names a text column; a part of one without it would be guessed over, unsaid.
 fn mapping(data: DataTable, dir: &Path) -> Result<Option<Mapping>, ProjectError> {
     let Some(text) = data.text else {
-        let key = match (data.task.is_empty(), data.split_column.is_none()) {
-            (true, true) => return Ok(None),
-            (false, _) => "[[data.task]]",
-            (true, false) => "split_column",
+        let key = match (data.task.is_empty(), data.split_column.is_none(), data.second_text.is_none()) {
+            (true, true, true) => return Ok(None),
+            (false, _, _) => "[[data.task]]",
+            (true, false, _) => "split_column",
+            (true, true, false) => "second_text",
         };
         let reason =
             format!("{key} is given, but not the column of the text: add text = \"...\" under [data]");
         return Err(ProjectError::malformed(&dir.join(FILE_NAME), None, reason));
     };
-    let task = |entry: TaskEntry| TaskColumn {
-        task: entry.name.unwrap_or_else(|| entry.column.clone()),
-        column: entry.column,
+    let task = |entry: TaskEntry| {
+        let key = entry.kind.as_deref().unwrap_or(TaskKind::SingleLabel.key());
+        let Some(kind) = TaskKind::from_key(key) else {
+            let known: Vec<&str> = TaskKind::ALL.iter().map(|kind| kind.key()).collect();
+            let reason = format!(
+                "the task of column \"{}\" is of the kind \"{key}\", which is none of {}",
+                entry.column,
+                known.join(", ")
+            );
+            return Err(ProjectError::malformed(&dir.join(FILE_NAME), None, reason));
+        };
+        Ok(TaskColumn {
+            task: entry.name.unwrap_or_else(|| entry.column.clone()),
+            column: entry.column,
+            kind,
+        })
     };
-    Ok(Some(Mapping { text, tasks: data.task.into_iter().map(task).collect(), split: data.split_column }))
+    Ok(Some(Mapping {
+        text,
+        second: data.second_text,
+        tasks: data.task.into_iter().map(task).collect::<Result<_, _>>()?,
+        split: data.split_column,
+    }))
 }

@@ -67,10 +67,10 @@ macro_rules! mirror {
 
 mirror!(ClassFile of ClassMetrics { precision, recall, f1, ; name: String, support: usize, });
 mirror!(BinFile of CalibrationBin { confidence, accuracy, ; count: usize, });
-mirror!(SetsFile of SetFigures { micro_precision, micro_recall, micro_f1, hamming_loss, ; });
+mirror!(SetsFile of SetFigures { micro_precision, micro_recall, micro_f1, samples_f1, hamming_loss, ; });
 mirror!(NumbersFile of NumberFigures { pearson, spearman, mae, rmse, ; });
 mirror!(SpansFile of SpanFigures { precision, recall, f1, ; words: usize, entities: usize, });
-mirror!(RanksFile of RankFigures { mrr, ; pool: usize, });
+mirror!(RanksFile of RankFigures { mrr, accuracy_at_10, ; pool: usize, });
 mirror!(DriftFile of HeadDrift { before, after, ; task: String, });
 mirror!(ProbeFile of Probe { nearest_centroid, nearest_neighbours, majority, ; task: String, rows: usize, k: usize, });
 

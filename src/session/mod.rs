@@ -11,6 +11,7 @@ mod outbox;
 mod start;
 mod worker;
 
+pub mod answer;
 pub mod command;
 pub mod offline;
 pub mod state;

@@ -1,18 +1,26 @@
 //! A model without a project: texts in, embeddings and probabilities out, as plain numbers.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use super::worker::{open_run, to_embeddings};
+use super::answer::Answer;
+use super::worker::{Texts, open_run, rows_of, to_embeddings};
+use crate::data::assemble::in_words;
+use crate::data::column::StrColumn;
+use crate::data::dataset::{Dataset, Labels, Split, TaskLabels};
+use crate::data::task::TaskKind;
 use crate::explore::Embeddings;
 use crate::export::load::load_exported;
 use crate::model::Model;
 use crate::model::device;
+use crate::model::heads::HeadSpec;
 use crate::model::summary::ModelSummary;
 use crate::project::settings::Settings;
 use crate::text::tokenizer::Tokenizer;
 use crate::train::cache;
-use crate::train::evaluate::probabilities;
+use crate::train::evaluate::{answers, metrics};
+use crate::train::metrics::TaskMetrics;
 use crate::train::rows::Rows;
 
 /// Texts that are tokenised and encoded at a time.
@@ -59,10 +67,10 @@ impl Offline {
         Ok(Self { model, tokenizer, max_length: plan.recipe.max_length })
     }
 
-    /// The tasks with their classes; empty for a model without heads.
+    /// The tasks with their kinds and classes; empty for a model without heads.
     #[must_use]
-    pub fn tasks(&self) -> Vec<(String, Vec<String>)> {
-        self.model.heads.iter().map(|head| (head.spec.task.clone(), head.spec.classes.clone())).collect()
+    pub fn tasks(&self) -> Vec<HeadSpec> {
+        self.model.heads.iter().map(|head| head.spec.clone()).collect()
     }
 
     /// Values of a sentence embedding.
@@ -90,26 +98,56 @@ impl Offline {
         Ok(all)
     }
 
-    /// Per task and text, the probability of every class. `progress` is told how many are done.
+    /// Per task and text, what its head says. `second` are the partners of the texts, for tasks on pairs; `progress`
+    /// is told how many are done.
     ///
     /// # Errors
     /// A sentence.
     pub fn predict(
         &mut self,
         texts: &[&str],
+        second: Option<&[&str]>,
         progress: &mut dyn FnMut(usize),
-    ) -> Result<Vec<Vec<Vec<f32>>>, String> {
-        let classes: Vec<usize> =
-            self.model.heads.iter().map(|head| head.spec.classes.len().max(1)).collect();
-        let mut all = vec![Vec::with_capacity(texts.len()); classes.len()];
-        self.each_chunk(texts, progress, |model, pooled| {
-            let said = probabilities(model, pooled).map_err(|error| error.to_string())?;
-            for ((rows, said), classes) in all.iter_mut().zip(said).zip(&classes) {
-                rows.extend(said.chunks(*classes).map(<[f32]>::to_vec));
+    ) -> Result<Vec<Vec<Answer>>, String> {
+        let heads = self.tasks();
+        let mut all: Vec<Vec<Answer>> = heads.iter().map(|_| Vec::with_capacity(texts.len())).collect();
+        for (chunk, texts) in texts.chunks(CHUNK).enumerate() {
+            let done = chunk * CHUNK;
+            let second = second.and_then(|second| second.get(done..(done + texts.len()).min(second.len())));
+            let data = unlabelled(texts, second.unwrap_or_default(), &heads);
+            let never = AtomicBool::new(false);
+            let tokens = Texts::of(&self.tokenizer, &data, self.max_length, &never)?;
+            let which: Vec<usize> = (0..texts.len()).collect();
+            let mut rows = rows_of(&data, &tokens, &which, &heads);
+            // Nothing is known to belong together, so nothing is ranked: pairs get their cosine.
+            rows.targets.clear();
+            let said =
+                answers(&self.model, &rows, &never, &mut |rows| progress(done + rows.min(texts.len())));
+            let said = said.map_err(|error| error.to_string())?.ok_or("stopped")?;
+            for ((answers, head), said) in all.iter_mut().zip(&heads).zip(&said.predictions) {
+                let words = |row: &usize| (data.text(*row), tokens.word_starts(*row));
+                answers.extend(which.iter().map(|row| Answer::of_row(head, said, *row, words(row))));
             }
-            Ok(())
-        })?;
+        }
         Ok(all)
+    }
+
+    /// Figures of every task over all rows of a data set, whatever their split.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn evaluate(
+        &mut self,
+        dataset: &Dataset,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<TaskMetrics>, String> {
+        let never = AtomicBool::new(false);
+        let texts = Texts::of(&self.tokenizer, dataset, self.max_length, &never)?;
+        let which: Vec<usize> = (0..dataset.rows()).collect();
+        let rows = rows_of(dataset, &texts, &which, &self.tasks());
+        let said = answers(&self.model, &rows, &never, &mut |done| progress(done.min(which.len())));
+        let said = said.map_err(|error| error.to_string())?.ok_or("stopped")?;
+        Ok(metrics(&self.model, &rows, &said.predictions))
     }
 
     fn each_chunk(
@@ -132,6 +170,27 @@ impl Offline {
             done += chunk.len();
         }
         Ok(())
+    }
+}
+
+/// Texts without labels, as a data set of the tasks of some heads.
+fn unlabelled(texts: &[&str], second: &[&str], heads: &[HeadSpec]) -> Dataset {
+    let task = |head: &HeadSpec| TaskLabels {
+        name: head.task.clone(),
+        kind: head.kind,
+        classes: Vec::new(),
+        labels: Labels::default(),
+    };
+    let has_words = heads.iter().any(|head| head.kind == TaskKind::TokenLabels);
+    Dataset {
+        texts: texts
+            .iter()
+            .map(|text| if has_words { in_words(text) } else { Cow::Borrowed(*text) })
+            .collect(),
+        second: second.iter().copied().collect::<StrColumn>(),
+        tasks: if has_words { heads.iter().map(task).collect() } else { Vec::new() },
+        splits: vec![Split::Test; texts.len()],
+        ..Dataset::default()
     }
 }
 

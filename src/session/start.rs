@@ -7,7 +7,8 @@ use super::Session;
 use super::news::Work;
 use super::state::{Loadable, Severity};
 use super::worker::{Begin, RunRequest};
-use crate::data::dataset::{Split, TaskLabels};
+use crate::data::dataset::{Dataset, Split, TaskLabels};
+use crate::data::task::{Scale, TaskKind};
 use crate::model::weights::file_sha256;
 use crate::project::runs::{self, RunFolder};
 use crate::project::user_dirs::data_dir;
@@ -40,16 +41,15 @@ impl Session {
             let counts = dataset.labelled(task);
             PlannedTask {
                 name: task.name.clone(),
+                kind: task.kind,
+                scale: scale(dataset, task),
                 classes: task.classes.clone(),
                 labelled_train: counts.get(&Split::Train).copied().unwrap_or(0),
                 labelled_valid: counts.get(&Split::Valid).copied().unwrap_or(0),
-                ..PlannedTask::default()
             }
         };
         let tasks: Vec<PlannedTask> = dataset.tasks.iter().map(planned).collect();
-        let labelled =
-            |row: &usize| dataset.tasks.iter().any(|task| task.labels.get(*row).is_some_and(Option::is_some));
-        let rows = dataset.rows_of(Split::Train).iter().filter(|row| labelled(row)).count();
+        let rows = dataset.rows_of(Split::Train).iter().filter(|row| dataset.is_labelled(**row)).count();
         // A text can have no more tokens than the model has positions; see the notice when a model is loaded.
         let mut recipe = self.state.project.recipe.clone();
         recipe.max_length = recipe.max_length.min(model.max_positions);
@@ -168,4 +168,49 @@ fn parent(project_dir: &Path, run: &str) -> Result<Parent, String> {
     }
     let sha256 = file_sha256(&best).map_err(|error| error.to_string())?;
     Ok(Parent { run: run.to_owned(), sha256 })
+}
+
+/// How a task's numbers are told to the model: a score as so many standard deviations from the mean of the training
+/// rows, a similarity as a cosine of 0 for their lowest and 1 for their highest.
+fn scale(dataset: &Dataset, task: &TaskLabels) -> Scale {
+    let training = dataset.rows_of(Split::Train).into_iter().filter_map(|row| task.number(row));
+    let numbers: Vec<f64> = training.map(f64::from).collect();
+    if numbers.is_empty() {
+        return Scale::default();
+    }
+    let n = numbers.len() as f64;
+    let (offset, factor) = match task.kind {
+        TaskKind::Similarity => {
+            let lowest = numbers.iter().copied().fold(f64::INFINITY, f64::min);
+            let highest = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            (lowest, highest - lowest)
+        }
+        _ => {
+            let mean = numbers.iter().sum::<f64>() / n;
+            (mean, (numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt())
+        }
+    };
+    // Numbers that are all the same are told as they are, less their mean.
+    Scale { offset, factor: if factor > 0.0 { factor } else { 1.0 } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::dataset::Labels;
+
+    #[test]
+    fn numbers_are_told_by_the_training_rows() {
+        let told = |kind, numbers: &[f32]| {
+            let labels = Labels::Number(numbers.iter().map(|number| Some(*number)).collect());
+            let task = TaskLabels { kind, labels, ..TaskLabels::default() };
+            let mut splits = vec![Split::Train; numbers.len()];
+            splits.extend([Split::Valid]);
+            scale(&Dataset { splits, ..Dataset::default() }, &task)
+        };
+        assert_eq!(told(TaskKind::Score, &[1.0, 3.0]), Scale { offset: 2.0, factor: 1.0 });
+        assert_eq!(told(TaskKind::Similarity, &[1.0, 5.0]), Scale { offset: 1.0, factor: 4.0 });
+        assert_eq!(told(TaskKind::Score, &[4.0, 4.0]), Scale { offset: 4.0, factor: 1.0 });
+        assert_eq!(told(TaskKind::Score, &[]), Scale::default());
+    }
 }

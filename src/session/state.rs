@@ -14,6 +14,7 @@ use crate::train::finder::Finding;
 use crate::train::metrics::{EpochPoint, Probe, StepPoint, TaskMetrics};
 use crate::train::plan::RunPlan;
 
+pub use super::answer::Answer;
 pub use crate::project::runs::RunListing;
 pub use crate::train::report::{HeadDrift, RunOutcome, RunReport, TensorChange};
 
@@ -206,8 +207,8 @@ pub struct Neighbours {
 pub struct Prediction {
     /// The text.
     pub text: String,
-    /// Per task `(name, [(class, probability)])`, most probable first.
-    pub tasks: Vec<(String, Vec<(String, f32)>)>,
+    /// Per task its name and the answer of its head, classes with the most probable first.
+    pub tasks: Vec<(String, Answer)>,
 }
 
 /// How a text is cut into tokens, and what it is embedded to.

@@ -11,6 +11,9 @@ use super::token_set::TokenSet;
 /// Texts that are tokenized between two looks at whether to go on.
 const CHUNK: usize = 1024;
 
+/// In place of a word where a token begins none.
+pub const NO_WORD: u32 = u32::MAX;
+
 /// Why texts cannot be turned into ids.
 #[derive(Debug, Error)]
 pub enum TokenizerError {
@@ -196,6 +199,60 @@ impl Tokenizer {
             .encode_fast(text, true)
             .map_err(|error| TokenizerError::Text { row: 0, reason: error.to_string() })?;
         Ok(encoding.get_tokens().iter().cloned().zip(encoding.get_ids().iter().copied()).collect())
+    }
+
+    /// For every token of every text as cut, the word that begins there, or [`NO_WORD`]: special tokens and the second
+    /// and later pieces of a word begin none. Words are what single spaces divide, counted from 0.
+    ///
+    /// # Errors
+    /// When a text is refused, or the work was stopped.
+    pub fn word_starts<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+        max_length: usize,
+        progress: &dyn Fn(usize, usize) -> bool,
+    ) -> Result<Vec<Vec<u32>>, TokenizerError> {
+        let mut all: Vec<Vec<u32>> = Vec::with_capacity(texts.len());
+        for chunk in texts.chunks(CHUNK) {
+            let first = all.len();
+            let starts = chunk.par_iter().enumerate().map(|(index, text)| {
+                let fail = |reason| TokenizerError::Text { row: first + index, reason };
+                self.word_starts_of(text.as_ref(), max_length).map_err(fail)
+            });
+            all.extend(starts.collect::<Result<Vec<_>, _>>()?);
+            if !progress(all.len(), texts.len()) {
+                return Err(TokenizerError::Cancelled);
+            }
+        }
+        Ok(all)
+    }
+
+    fn word_starts_of(&self, text: &str, max_length: usize) -> Result<Vec<u32>, String> {
+        let encoding = self.inner.encode(text, true).map_err(|error| error.to_string())?;
+        // Where every word ends, so that the word of a byte is the first that does not end before it.
+        let ends: Vec<usize> = text.match_indices(' ').map(|(at, _)| at).chain([text.len()]).collect();
+        let mut before = NO_WORD;
+        let mut starts = Vec::with_capacity(encoding.len());
+        let tokens = encoding.get_offsets().iter().zip(encoding.get_special_tokens_mask());
+        for ((from, to), is_special) in tokens {
+            let piece = text.get(*from..*to).unwrap_or_default();
+            // Byte-level tokenizers may count the space before a word to its first piece.
+            let from = from + piece.len() - piece.trim_start().len();
+            let word = ends.partition_point(|end| *end <= from) as u32;
+            let begins = *is_special == 0 && from < *to && word != before;
+            if begins {
+                before = word;
+            }
+            starts.push(if begins { word } else { NO_WORD });
+        }
+        let full_length = starts.len();
+        if full_length > max_length {
+            let special = encoding.get_special_tokens_mask();
+            let trailing = special.iter().rev().take_while(|mark| **mark == 1).count();
+            starts.truncate(full_length.min(max_length.saturating_sub(trailing)));
+            starts.resize(starts.len() + trailing, NO_WORD);
+        }
+        Ok(starts)
     }
 
     /// Ids of one text as cut, and how many they would be uncut.

@@ -1,6 +1,6 @@
 //! The prefix cache: everything below the frost line is a pure function of the text, so it is computed once.
 //!
-//! While the whole encoder is frozen that is one pooled vector per row; above a frost line within the encoder
+//! While the whole encoder is frozen that is one pooled vector per text; above a frost line within the encoder
 //! it is the token states there. States that would not fit the memory budget are computed batch by batch, as
 //! before, without gradients.
 
@@ -22,23 +22,23 @@ pub const TOKEN_BUDGET: usize = 1024;
 pub enum Prefix {
     /// Nothing: the embeddings train, or the states would not fit.
     None,
-    /// Pooled embeddings `[rows, hidden]`: the whole encoder is frozen.
+    /// Pooled embeddings `[texts, hidden]`: the whole encoder is frozen.
     Pooled(Tensor),
     /// Token states at the frost line.
     States(States),
 }
 
-/// Token states of all rows end to end.
+/// Token states of all texts end to end.
 #[derive(Debug)]
 pub struct States {
     /// `[tokens + 1, hidden]`; the last row is zero, for padding.
     packed: Tensor,
-    /// First token of each row, and one past the last.
+    /// First token of each text, and one past the last.
     starts: Vec<usize>,
 }
 
 impl States {
-    /// States of some rows, padded to the longest: `[batch, seq, hidden]`.
+    /// States of some texts, padded to the longest: `[batch, seq, hidden]`.
     pub fn gather(&self, rows: &[u32], batch: &TokenBatch) -> Result<Tensor, ModelError> {
         let padding = self.starts.last().copied().unwrap_or(0) as i64;
         let mut places = vec![padding; rows.len() * batch.longest];
@@ -62,10 +62,21 @@ impl States {
 /// Bytes that the states of some rows take at the frost line.
 #[must_use]
 pub fn state_bytes(rows: &Rows, hidden: usize) -> u64 {
-    (rows.tokens.total_tokens() as u64 + 1) * hidden as u64 * 4
+    ((rows.tokens.total_tokens() + rows.second.total_tokens()) as u64 + 1) * hidden as u64 * 4
 }
 
-/// Pooled embeddings of all rows, `[rows, hidden]`, in eval mode. `None` when it was stopped.
+/// Texts of the rows in batches; second texts that are not there are left out.
+fn text_batches(rows: &Rows) -> Vec<Vec<u32>> {
+    let is_there =
+        |text: &u32| (*text as usize).checked_sub(rows.len()).is_none_or(|row| rows.second.len(row) > 0);
+    let mut batches = inference_batches(&rows.text_lengths(), TOKEN_BUDGET);
+    batches.iter_mut().for_each(|batch| batch.retain(is_there));
+    batches.retain(|batch| !batch.is_empty());
+    batches
+}
+
+/// Pooled embeddings of all texts, `[texts, hidden]` as [`Rows::texts`] counts them, in eval mode. `None` when it
+/// was stopped.
 ///
 /// # Errors
 /// When the model refuses a row.
@@ -75,24 +86,43 @@ pub fn pooled(
     stop: &AtomicBool,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Option<Tensor>, ModelError> {
+    encode(model, rows, stop, progress, &mut |_, _, _| Ok(()))
+}
+
+/// Shown the texts of a batch, their token states `[texts, longest, hidden]`, and the batch.
+pub type Look<'a> = dyn FnMut(&[u32], &Tensor, &TokenBatch) -> Result<(), ModelError> + 'a;
+
+/// The same, and `look` is shown the token states on the way.
+///
+/// # Errors
+/// When the model refuses a row, or whatever `look` says.
+pub fn encode(
+    model: &Model,
+    rows: &Rows,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(usize),
+    look: &mut Look<'_>,
+) -> Result<Option<Tensor>, ModelError> {
     let _guard = tch::no_grad_guard();
-    let shape = [rows.len() as i64, model.summary.hidden as i64];
+    let shape = [rows.texts() as i64, model.summary.hidden as i64];
     let mut all = Tensor::f_zeros(shape, (Kind::Float, model.device))?;
     let mut done = 0;
-    for batch_rows in inference_batches(&rows.tokens.lengths(), TOKEN_BUDGET) {
+    for texts in text_batches(rows) {
         if stop.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let batch = model.batch(&rows.ids(&batch_rows))?;
-        let vectors = model.pool(&model.last_hidden_state(&batch)?, &batch)?;
-        drop(all.f_index_copy_(0, &places(&batch_rows, model)?, &vectors)?);
-        done += batch_rows.len();
+        let batch = model.batch(&rows.text_ids(&texts))?;
+        let states = model.last_hidden_state(&batch)?;
+        let vectors = model.pool(&states, &batch)?;
+        drop(all.f_index_copy_(0, &places(&texts, model)?, &vectors)?);
+        look(&texts, &states, &batch)?;
+        done += texts.len();
         progress(done);
     }
     Ok(Some(all))
 }
 
-/// Token states of all rows after `depth` layers, in eval mode. `None` when it was stopped.
+/// Token states of all texts after `depth` layers, in eval mode. `None` when it was stopped.
 ///
 /// # Errors
 /// When the model refuses a row.
@@ -105,25 +135,27 @@ pub fn states(
 ) -> Result<Option<States>, ModelError> {
     let _guard = tch::no_grad_guard();
     let mut starts = vec![0];
-    for row in 0..rows.len() {
-        starts.push(starts[row] + rows.tokens.len(row));
+    let mut tokens = 0;
+    for length in rows.text_lengths() {
+        tokens += length as usize;
+        starts.push(tokens);
     }
-    let tokens = starts[rows.len()] as i64;
+    let tokens = tokens as i64;
     let shape = [tokens + 1, model.summary.hidden as i64];
     let packed = Tensor::f_zeros(shape, (Kind::Float, model.device))?;
     let mut done = 0;
-    for batch_rows in inference_batches(&rows.tokens.lengths(), TOKEN_BUDGET) {
+    for texts in text_batches(rows) {
         if stop.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let batch = model.batch(&rows.ids(&batch_rows))?;
+        let batch = model.batch(&rows.text_ids(&texts))?;
         let hidden = below(model, &batch, depth)?;
-        for (at, row) in batch_rows.iter().enumerate() {
+        for (at, row) in texts.iter().enumerate() {
             let (start, length) = (starts[*row as usize] as i64, batch.lengths[at] as i64);
             let mut target = packed.f_narrow(0, start, length)?;
             target.f_copy_(&hidden.f_get(at as i64)?.f_narrow(0, 0, length)?)?;
         }
-        done += batch_rows.len();
+        done += texts.len();
         progress(done);
     }
     Ok(Some(States { packed, starts }))

@@ -1,22 +1,31 @@
-//! Measuring: probabilities of every head over the rows of a split, in eval mode.
+//! Measuring: what every head says of the rows of a split, in eval mode, and what that is worth.
 
+use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 
 use tch::{Kind, Tensor};
 
 use super::cache;
-use super::metrics::{Score, TaskMetrics};
-use super::rows::{Rows, Targets};
+use super::loss::{RANKING_SCALE, cosine};
+use super::metrics::{Predictions, TaskMetrics, metrics_of};
+use super::rows::{NO_TAG, Rows, Targets};
+use crate::data::task::TaskKind;
+use crate::model::batch::TokenBatch;
+use crate::model::heads::Head;
+use crate::model::pooling::normalize;
 use crate::model::sentence::to_vec;
 use crate::model::{Model, ModelError};
+
+/// Cosines that are computed at a time when texts are ranked.
+const COSINES: usize = 1 << 22;
 
 /// What a model says of some rows.
 #[derive(Debug)]
 pub struct Answers {
-    /// Pooled embeddings before normalisation, `[rows, hidden]`.
+    /// Pooled embeddings of the first texts before normalisation, `[rows, hidden]`.
     pub pooled: Tensor,
-    /// Per task: probabilities, row-major `[rows, classes]`.
-    pub probabilities: Vec<Vec<f32>>,
+    /// Per task.
+    pub predictions: Vec<Predictions>,
 }
 
 /// Encodes rows and asks every head. `None` when it was stopped.
@@ -29,59 +38,71 @@ pub fn answers(
     stop: &AtomicBool,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Option<Answers>, ModelError> {
-    let Some(pooled) = cache::pooled(model, rows, stop, progress)? else { return Ok(None) };
-    let probabilities = probabilities(model, &pooled)?;
-    Ok(Some(Answers { pooled, probabilities }))
+    let tagging = |(task, head): (usize, &Head)| {
+        (head.spec.kind == TaskKind::TokenLabels).then(|| Tagging::new(rows, task))
+    };
+    let mut tagging: Vec<Option<Tagging>> = model.heads.iter().enumerate().map(tagging).collect();
+    let mut look = |texts: &[u32], states: &Tensor, batch: &TokenBatch| {
+        for (head, tagging) in model.heads.iter().zip(&mut tagging) {
+            if let Some(tagging) = tagging {
+                tagging.take(head, texts, states, batch)?;
+            }
+        }
+        Ok(())
+    };
+    let Some(texts) = cache::encode(model, rows, stop, progress, &mut look)? else { return Ok(None) };
+    let mut predictions = from_pooled(model, rows, &texts)?;
+    for (said, tagging) in predictions.iter_mut().zip(tagging) {
+        if let Some(tagging) = tagging {
+            *said = tagging.finish();
+        }
+    }
+    Ok(Some(Answers { pooled: texts.f_narrow(0, 0, rows.len() as i64)?, predictions }))
 }
 
-/// Every head's probabilities from pooled embeddings, row-major.
+/// What every head says, from the pooled embeddings of all texts of the rows, numbered as [`Rows::texts`] counts
+/// them. Of tokens nothing is said: that takes their states, and [`answers`].
 ///
 /// # Errors
 /// When libtorch refuses the shape.
-pub fn probabilities(model: &Model, pooled: &Tensor) -> Result<Vec<Vec<f32>>, ModelError> {
+pub fn from_pooled(model: &Model, rows: &Rows, pooled: &Tensor) -> Result<Vec<Predictions>, ModelError> {
     let _guard = tch::no_grad_guard();
-    let head =
-        |head: &crate::model::heads::Head| to_vec(&head.forward(pooled, 0.0)?.f_softmax(-1, Kind::Float)?);
-    model.heads.iter().map(head).collect()
-}
-
-/// Loss and accuracy per task, for the curve.
-#[must_use]
-pub fn scores(rows: &Rows, probabilities: &[Vec<f32>]) -> Vec<Score> {
-    let score = |(targets, probabilities): (&Targets, &Vec<f32>)| {
-        let labels = targets.classes();
-        let classes = probabilities.len().checked_div(labels.len()).unwrap_or(0).max(1);
-        let (mut loss, mut right, mut count) = (0.0, 0usize, 0usize);
-        for (label, row) in labels.iter().zip(probabilities.chunks(classes)) {
-            let Some(label) = label.map(|label| label as usize) else { continue };
-            let p = row.get(label).copied().unwrap_or(0.0).max(f32::MIN_POSITIVE);
-            loss -= f64::from(p).ln();
-            right += usize::from(argmax(row) == label);
-            count += 1;
-        }
-        let n = count.max(1) as f64;
-        Score { loss: loss / n, figure: right as f64 / n, rows: count }
+    let first = pooled.f_narrow(0, 0, rows.len() as i64)?;
+    let has_second = rows.second.rows() > 0;
+    let second =
+        has_second.then(|| pooled.f_narrow(0, rows.len() as i64, rows.second.rows() as i64)).transpose()?;
+    let of_head = |(task, head): (usize, &Head)| -> Result<Predictions, ModelError> {
+        let classes = head.spec.classes.len();
+        Ok(match (head.spec.kind, &second) {
+            (TaskKind::SingleLabel, _) => {
+                let values = to_vec(&head.forward(&first, 0.0)?.f_softmax(-1, Kind::Float)?)?;
+                Predictions::Probabilities { classes, values }
+            }
+            (TaskKind::MultiLabel, _) => {
+                Predictions::Sigmoids { classes, values: to_vec(&head.forward(&first, 0.0)?.f_sigmoid()?)? }
+            }
+            (TaskKind::Score, _) => {
+                let said = to_vec(&head.forward(&first, 0.0)?)?;
+                Predictions::Numbers(said.into_iter().map(|number| head.spec.scale.to_data(number)).collect())
+            }
+            (TaskKind::TokenLabels, _) => Predictions::Tags { tags: Vec::new(), loss: 0.0 },
+            (TaskKind::Similarity | TaskKind::Ranking, None) => Predictions::Cosines(Vec::new()),
+            (TaskKind::Ranking, Some(second)) if matches!(rows.targets.get(task), Some(Targets::Pair(_))) => {
+                ranks(&first, second, rows, task)?
+            }
+            (TaskKind::Similarity | TaskKind::Ranking, Some(second)) => {
+                Predictions::Cosines(to_vec(&cosine(&first, second)?)?)
+            }
+        })
     };
-    rows.targets.iter().zip(probabilities).map(score).collect()
+    model.heads.iter().enumerate().map(of_head).collect()
 }
 
 /// All figures per task over the labelled rows.
 #[must_use]
-pub fn metrics(model: &Model, rows: &Rows, probabilities: &[Vec<f32>]) -> Vec<TaskMetrics> {
-    let mut all = Vec::new();
-    for ((head, targets), probabilities) in model.heads.iter().zip(&rows.targets).zip(probabilities) {
-        let classes = head.spec.classes.len().max(1);
-        let mut kept = Vec::new();
-        let mut truth = Vec::new();
-        for (label, row) in targets.classes().iter().zip(probabilities.chunks(classes)) {
-            if let Some(label) = label {
-                truth.push(*label);
-                kept.extend_from_slice(row);
-            }
-        }
-        all.push(TaskMetrics::from_probabilities(&head.spec.task, &head.spec.classes, &kept, &truth));
-    }
-    all
+pub fn metrics(model: &Model, rows: &Rows, predictions: &[Predictions]) -> Vec<TaskMetrics> {
+    let heads = model.heads.iter().zip(&rows.targets).zip(predictions);
+    heads.map(|((head, targets), said)| metrics_of(&head.spec, targets, said)).collect()
 }
 
 /// Index of the largest value; the first of equals, 0 when empty.
@@ -94,4 +115,97 @@ pub fn argmax(row: &[f32]) -> usize {
         }
     }
     best
+}
+
+/// Where the second text of every pair comes among all of them, by cosine with the first; and the mean
+/// cross-entropy over scaled cosines, as in training, but over all texts rather than those of a batch.
+fn ranks(first: &Tensor, second: &Tensor, rows: &Rows, task: usize) -> Result<Predictions, ModelError> {
+    let has_pair = |row: &usize| {
+        rows.targets.get(task).is_some_and(|targets| targets.is_labelled(*row)) && rows.second.len(*row) > 0
+    };
+    let pairs: Vec<usize> = (0..rows.len()).filter(has_pair).collect();
+    // A text that is there twice is one text: else each would be a wrong answer to the other's question.
+    let mut places: HashMap<&[u32], i64> = HashMap::new();
+    let (mut own, mut pool) = (Vec::with_capacity(pairs.len()), Vec::new());
+    for row in &pairs {
+        let next = pool.len() as i64;
+        let place = *places.entry(rows.second.ids(*row)).or_insert(next);
+        if place == next {
+            pool.push(*row as i64);
+        }
+        own.push(place);
+    }
+    let mut all = vec![u32::MAX; rows.len()];
+    if pairs.is_empty() {
+        return Ok(Predictions::Ranks { ranks: all, pool: 0, loss: 0.0 });
+    }
+    let device = first.device();
+    let on_device = |places: &[i64]| Tensor::f_from_slice(places)?.f_to_device(device);
+    let candidates = normalize(&second.f_index_select(0, &on_device(&pool)?)?)?.f_transpose(0, 1)?;
+    let mut loss = 0.0;
+    let at_a_time = (COSINES / pool.len()).max(1);
+    for (pairs, own) in pairs.chunks(at_a_time).zip(own.chunks(at_a_time)) {
+        let asked: Vec<i64> = pairs.iter().map(|row| *row as i64).collect();
+        let cosines = normalize(&first.f_index_select(0, &on_device(&asked)?)?)?.f_matmul(&candidates)?;
+        let own = on_device(own)?.f_unsqueeze(1)?;
+        let true_ones = cosines.f_gather(1, &own, false)?;
+        // As `rank_in_pool` counts: what is as near as the true one, and what is no number, comes before it.
+        let farther =
+            cosines.f_lt_tensor(&true_ones)?.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Int64)?;
+        for (row, farther) in pairs.iter().zip(to_vec(&farther)?) {
+            if let Some(rank) = all.get_mut(*row) {
+                *rank = (pool.len() as u32).saturating_sub(farther as u32).max(1);
+            }
+        }
+        let logs = cosines.f_mul_scalar(RANKING_SCALE)?.f_log_softmax(1, Kind::Float)?;
+        loss -= to_vec(&logs.f_gather(1, &own, false)?)?.into_iter().map(f64::from).sum::<f64>();
+    }
+    Ok(Predictions::Ranks { ranks: all, pool: pool.len(), loss: loss / pairs.len() as f64 })
+}
+
+/// What a head says of the tokens of every row, batch by batch.
+struct Tagging<'a> {
+    targets: Option<&'a Targets>,
+    /// Per row its most probable classes.
+    tags: Vec<Vec<u32>>,
+    loss: f64,
+    labelled: usize,
+}
+
+impl<'a> Tagging<'a> {
+    fn new(rows: &'a Rows, task: usize) -> Self {
+        Self { targets: rows.targets.get(task), tags: vec![Vec::new(); rows.len()], loss: 0.0, labelled: 0 }
+    }
+
+    /// Token states of some texts, `[texts, longest, hidden]`; second texts have no tags.
+    fn take(
+        &mut self,
+        head: &Head,
+        texts: &[u32],
+        states: &Tensor,
+        batch: &TokenBatch,
+    ) -> Result<(), ModelError> {
+        let classes = head.spec.outputs().max(1);
+        let logs = to_vec(&head.forward(states, 0.0)?.f_log_softmax(-1, Kind::Float)?)?;
+        let rows = texts.iter().zip(logs.chunks(batch.longest.max(1) * classes)).zip(&batch.lengths);
+        for ((row, logs), length) in rows {
+            let truth = match self.targets {
+                Some(Targets::Tags(labels)) => labels.get(*row as usize).and_then(Option::as_deref),
+                _ => None,
+            };
+            let Some(tags) = self.tags.get_mut(*row as usize) else { continue };
+            *tags = logs.chunks(classes).take(*length).map(|logs| argmax(logs) as u32).collect();
+            for (logs, tag) in logs.chunks(classes).zip(truth.unwrap_or_default()) {
+                if let Some(log) = logs.get(*tag as usize).filter(|_| *tag != NO_TAG) {
+                    self.loss -= f64::from(*log);
+                    self.labelled += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Predictions {
+        Predictions::Tags { tags: self.tags, loss: self.loss / self.labelled.max(1) as f64 }
+    }
 }

@@ -14,9 +14,9 @@ use super::cache::{self, Prefix};
 use super::checkpoint::{Checkpoint, Store};
 use super::course::Course;
 use super::error::TrainError;
-use super::evaluate::{answers, probabilities, scores};
+use super::evaluate::{answers, from_pooled, metrics};
 use super::loss::Sums;
-use super::metrics::{EpochPoint, Score, StepPoint};
+use super::metrics::{EpochPoint, Score, StepPoint, TaskMetrics};
 use super::place::{Best, Place};
 use super::plan::{Phase, RunPlan, Thaw, Until};
 use super::recipe::OptimizerKind;
@@ -143,7 +143,7 @@ impl Run<'_, '_> {
         if !course.place.measured {
             let Some(valid) = self.measure(&Prefix::None)? else { return Ok(stopped(course)) };
             course.place.measured = true;
-            self.tell_epoch(course, 0.0, Vec::new(), valid, Instant::now(), false)?;
+            self.tell_epoch(course, 0.0, Vec::new(), curve(&valid), Instant::now(), false)?;
         }
         while let Some(phase) = plan.phases.get(course.place.phase) {
             (self.report)(FitEvent::Phase(course.place.phase))?;
@@ -233,6 +233,7 @@ impl Run<'_, '_> {
     ) -> Result<Option<(Vec<Score>, Quality, Sums, bool)>, TrainError> {
         let Some(valid) = self.measure(prefix)? else { return Ok(None) };
         let quality = self.quality(&valid);
+        let valid = curve(&valid);
         let better = !valid.is_empty() && quality.beats(course.place.best.as_ref().map(|best| best.quality));
         let sums = course.place.end_epoch();
         if better {
@@ -313,36 +314,41 @@ impl Run<'_, '_> {
         Ok(valid_pooled.map(|valid_pooled| (Prefix::Pooled(train_pooled), Prefix::Pooled(valid_pooled))))
     }
 
-    /// Scores on the validation rows; empty without any, `None` when it was stopped.
-    fn measure(&self, prefix: &Prefix) -> Result<Option<Vec<Score>>, TrainError> {
+    /// Figures on the validation rows; empty without any, `None` when it was stopped.
+    fn measure(&self, prefix: &Prefix) -> Result<Option<Vec<TaskMetrics>>, TrainError> {
         if self.valid.is_empty() {
             return Ok(Some(Vec::new()));
         }
-        let probabilities = match prefix {
-            Prefix::Pooled(pooled) => probabilities(self.model, pooled)?,
+        let predictions = match prefix {
+            Prefix::Pooled(pooled) => from_pooled(self.model, self.valid, pooled)?,
             _ => match answers(self.model, self.valid, self.stop, &mut |_| {})? {
-                Some(answers) => answers.probabilities,
+                Some(answers) => answers.predictions,
                 None => return Ok(None),
             },
         };
-        Ok(Some(scores(self.valid, &probabilities)))
+        Ok(Some(metrics(self.model, self.valid, &predictions)))
     }
 
     /// What chooses the kept weights: the watched figure, by default the mean over the tasks whose heads ever train (of
-    /// all, when none does), then the smaller mean loss.
-    fn quality(&self, valid: &[Score]) -> Quality {
+    /// all, when none does), then the smaller mean loss. A task without a head trains with the encoder.
+    fn quality(&self, valid: &[TaskMetrics]) -> Quality {
         let watch = &self.plan.recipe.watch;
-        let trains =
-            |task: usize| self.plan.phases.iter().any(|phase| phase.thaw(Group::Head(task)) != Thaw::Frozen);
+        let trains = |task: usize| {
+            let has_head = self.plan.tasks.get(task).is_none_or(|task| task.kind.has_head());
+            let learns = |phase: &Phase| match has_head {
+                true => phase.thaw(Group::Head(task)) != Thaw::Frozen,
+                false => !phase.encoder_is_frozen(),
+            };
+            self.plan.phases.iter().any(learns)
+        };
         let named = |task: usize| {
             watch.task.as_ref().is_none_or(|name| self.plan.tasks.get(task).is_some_and(|t| t.name == *name))
         };
-        let labelled = || valid.iter().enumerate().filter(|(task, score)| score.rows > 0 && named(*task));
-        let learning: Vec<&Score> = labelled().filter(|(task, _)| trains(*task)).map(|(_, s)| s).collect();
-        let of = if learning.is_empty() { labelled().map(|(_, score)| score).collect() } else { learning };
-        let figures: Vec<f64> =
-            of.iter().map(|score| if watch.is_loss() { -score.loss } else { score.figure }).collect();
-        Quality::of(&figures, &of)
+        let labelled = || valid.iter().enumerate().filter(|(task, found)| found.rows > 0 && named(*task));
+        let learning: Vec<&TaskMetrics> =
+            labelled().filter(|(task, _)| trains(*task)).map(|(_, found)| found).collect();
+        let of = if learning.is_empty() { labelled().map(|(_, found)| found).collect() } else { learning };
+        Quality::of(watch, &of)
     }
 
     fn tell_epoch(
@@ -370,6 +376,11 @@ enum Next {
 
 fn stopped(course: &Course) -> RunOutcome {
     RunOutcome::Stopped { at_step: course.place.step }
+}
+
+/// The points of the curves.
+fn curve(found: &[TaskMetrics]) -> Vec<Score> {
+    found.iter().map(TaskMetrics::score).collect()
 }
 
 /// Every token id of the rows.

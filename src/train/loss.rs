@@ -13,7 +13,7 @@ use crate::model::summary::TensorInfo;
 use crate::model::{Model, ModelError};
 
 /// Cosines are multiplied by this before the softmax of the ranking loss, as sentence-transformers does.
-const RANKING_SCALE: f64 = 20.0;
+pub(super) const RANKING_SCALE: f64 = 20.0;
 
 /// One task's share of a batch. Loss and figure are numbers on the device, so that nothing waits for them.
 pub(super) struct TaskLoss {

@@ -246,6 +246,29 @@ pub enum PlanError {
     /// The preset freezes a head that is not there.
     #[error("the head to keep frozen, \"{0}\", is not one of the tasks")]
     NoSuchHead(String),
+    /// The task that early stopping and the choice of weights look at is not there.
+    #[error("the task to watch, \"{name}\", is not one of the tasks: {tasks}")]
+    NoTaskToWatch {
+        /// What was named.
+        name: String,
+        /// What there is.
+        tasks: String,
+    },
+    /// The figure that they look at is not measured.
+    #[error(
+        "the figure to watch, \"{figure}\", is not measured for the task \"{task}\", which is of the kind {kind}: choose one of \
+         {keys}, or name the task to watch"
+    )]
+    NoFigureToWatch {
+        /// What was named.
+        figure: String,
+        /// The task.
+        task: String,
+        /// Its kind.
+        kind: &'static str,
+        /// What is measured.
+        keys: String,
+    },
     /// Everything is frozen although the preset is one that trains.
     #[error(
         "the plan trains nothing: with a single task, freezing its head leaves no head to learn. Choose another preset"
@@ -305,6 +328,7 @@ impl RunPlan {
                 });
             }
         }
+        recipe.watch.check(&tasks)?;
         if train_rows == 0 {
             return Err(PlanError::NoRows);
         }

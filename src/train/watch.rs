@@ -1,22 +1,50 @@
 //! The figure that a run is judged by: which weights are kept, when it has stopped getting better.
 
-use super::metrics::Score;
+use super::metrics::{TaskMetrics, keys, larger_is_better};
+use super::plan::{PlanError, PlannedTask};
 
 /// What is looked at after each epoch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Watch {
     /// The task; the mean over all tasks whose heads ever train when `None`.
     pub task: Option<String>,
-    /// `loss`, or the name of a figure such as `accuracy` or `macro-f1`; each task's own headline figure when
-    /// `None`.
+    /// `loss`, or the key of a figure such as `accuracy` or `macro-f1`, as [`TaskMetrics::get`] lists them; each
+    /// task's own headline figure when `None`.
     pub figure: Option<String>,
 }
 
 impl Watch {
-    /// True when the loss decides, which is better the smaller it is.
+    /// Refuses what would not be measured, before anything is trained.
+    ///
+    /// # Errors
+    /// Names the task or the figure, and what there is instead.
+    pub fn check(&self, tasks: &[PlannedTask]) -> Result<(), PlanError> {
+        let watched: Vec<&PlannedTask> =
+            tasks.iter().filter(|task| self.task.as_ref().is_none_or(|name| task.name == *name)).collect();
+        if let (Some(name), true) = (&self.task, watched.is_empty()) {
+            let tasks = tasks.iter().map(|task| task.name.as_str()).collect::<Vec<_>>().join(", ");
+            return Err(PlanError::NoTaskToWatch { name: name.clone(), tasks });
+        }
+        let Some(figure) = self.figure.as_deref().filter(|figure| *figure != "loss") else { return Ok(()) };
+        match watched.iter().find(|task| !keys(task.kind).contains(&figure)) {
+            None => Ok(()),
+            Some(task) => Err(PlanError::NoFigureToWatch {
+                figure: figure.to_owned(),
+                task: task.name.clone(),
+                kind: task.kind.key(),
+                keys: ["loss"].iter().chain(keys(task.kind)).copied().collect::<Vec<_>>().join(", "),
+            }),
+        }
+    }
+
+    /// The watched figure of a task, turned so that larger is better.
     #[must_use]
-    pub fn is_loss(&self) -> bool {
-        self.figure.as_deref() == Some("loss")
+    pub fn of(&self, found: &TaskMetrics) -> f64 {
+        match self.figure.as_deref().and_then(|key| Some((key, found.get(key)?))) {
+            Some((key, value)) if larger_is_better(key) => value,
+            Some((_, value)) => -value,
+            None => found.figure(),
+        }
     }
 }
 
@@ -30,14 +58,13 @@ pub struct Quality {
 }
 
 impl Quality {
-    /// From the scores of the tasks that count.
+    /// The mean over the tasks that count.
     #[must_use]
-    pub fn of(figures: &[f64], scores: &[&Score]) -> Self {
-        let mean = |values: &mut dyn Iterator<Item = f64>, n: usize| values.sum::<f64>() / n.max(1) as f64;
-        Self {
-            figure: mean(&mut figures.iter().copied(), figures.len()),
-            minus_loss: -mean(&mut scores.iter().map(|score| score.loss), scores.len()),
-        }
+    pub fn of(watch: &Watch, tasks: &[&TaskMetrics]) -> Self {
+        let mean = |value: &dyn Fn(&TaskMetrics) -> f64| {
+            tasks.iter().map(|task| value(task)).sum::<f64>() / tasks.len().max(1) as f64
+        };
+        Self { figure: mean(&|task| watch.of(task)), minus_loss: -mean(&|task| task.loss) }
     }
 
     /// True when it is better than `other`; anything is better than nothing, and nothing that is no number is
@@ -72,6 +99,7 @@ impl Stall {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::task::TaskKind;
 
     #[test]
     fn patience_counts_epochs_without_improvement() {
@@ -86,5 +114,42 @@ mod tests {
     fn equal_figures_are_told_apart_by_the_loss() {
         let (a, b) = (Quality { figure: 0.9, minus_loss: -0.3 }, Quality { figure: 0.9, minus_loss: -0.2 });
         assert!(b.beats(Some(a)) && !a.beats(Some(b)) && !a.beats(Some(a)) && a.beats(None));
+    }
+
+    fn tasks() -> Vec<PlannedTask> {
+        let task = |name: &str, kind| PlannedTask { name: name.into(), kind, ..PlannedTask::default() };
+        vec![task("topic", TaskKind::SingleLabel), task("stars", TaskKind::Score)]
+    }
+
+    #[test]
+    fn any_figure_of_the_watched_task_may_be_named() {
+        let watch = |task: Option<&str>, figure: Option<&str>| Watch {
+            task: task.map(str::to_owned),
+            figure: figure.map(str::to_owned),
+        };
+        for kind in TaskKind::ALL {
+            let task = PlannedTask { name: "it".into(), kind, ..PlannedTask::default() };
+            for (key, _) in TaskMetrics::none("it", kind).named() {
+                assert_eq!(watch(None, Some(key)).check(std::slice::from_ref(&task)), Ok(()));
+            }
+        }
+        assert_eq!(watch(None, Some("loss")).check(&tasks()), Ok(()));
+        assert_eq!(watch(Some("topic"), Some("macro-f1")).check(&tasks()), Ok(()));
+        let error = |watch: Watch| watch.check(&tasks()).unwrap_err().to_string();
+        let found = error(watch(Some("stars"), Some("macro-f1")));
+        assert!(found.contains("stars") && found.contains("loss, spearman, pearson"), "{found}");
+        let found = error(watch(None, Some("macro-f1")));
+        assert!(found.contains("name the task"), "{found}");
+        assert!(error(watch(Some("tpic"), None)).contains("topic, stars"));
+    }
+
+    #[test]
+    fn errors_and_losses_count_the_other_way() {
+        let found = TaskMetrics::of_numbers("stars", TaskKind::Score, &[1.0, 2.0], &[1.0, 4.0]);
+        let watch = |figure: &str| Watch { task: None, figure: Some(figure.to_owned()) };
+        assert_eq!(watch("mae").of(&found), -1.0);
+        assert_eq!(watch("loss").of(&found), -found.loss);
+        assert_eq!(watch("spearman").of(&found), 1.0);
+        assert_eq!(Quality::of(&Watch::default(), &[&found]), Quality { figure: 1.0, minus_loss: -2.0 });
     }
 }

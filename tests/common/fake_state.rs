@@ -8,7 +8,7 @@ use frostline::data::mapping::{Mapping, TaskColumn};
 use frostline::model::summary::{Group, ModelSummary, Pooling, TensorInfo};
 use frostline::project::Project;
 use frostline::session::state::{
-    DataMap, DataView, DeviceInfo, Evaluation, HeadDrift, Loadable, Mistake, Neighbours, Prediction,
+    Answer, DataMap, DataView, DeviceInfo, Evaluation, HeadDrift, Loadable, Mistake, Neighbours, Prediction,
     RunListing, RunOutcome, RunReport, RunView, Similarity, State, TensorChange,
 };
 use frostline::train::metrics::{
@@ -59,10 +59,8 @@ pub(crate) fn tasks() -> Vec<(&'static str, Vec<String>)> {
 pub(crate) fn dataset() -> Dataset {
     let message = |row: usize| MESSAGES[row % MESSAGES.len()];
     let label = |row: usize, task: usize| if task == 0 { message(row).1 } else { message(row).2 };
-    let tasks = tasks().into_iter().enumerate().map(|(task, (name, classes))| TaskLabels {
-        name: name.into(),
-        classes,
-        labels: (0..ROWS).map(|row| Some(label(row, task))).collect(),
+    let tasks = tasks().into_iter().enumerate().map(|(task, (name, classes))| {
+        TaskLabels::single(name, classes, (0..ROWS).map(|row| Some(label(row, task))).collect())
     });
     let split = |row: usize| match row {
         0..240 => Split::Train,
@@ -75,6 +73,7 @@ pub(crate) fn dataset() -> Dataset {
         splits: (0..ROWS).map(split).collect(),
         files: vec!["demo/messages.csv".into()],
         origins: (0..ROWS).map(|row| (0, row as u64 + 2)).collect(),
+        ..Dataset::default()
     }
 }
 
@@ -175,7 +174,7 @@ pub(crate) fn ready(preset: Preset) -> State {
     let mapping = Mapping {
         text: "text".into(),
         tasks: vec![TaskColumn::named("topic"), TaskColumn::named("sentiment")],
-        split: None,
+        ..Mapping::default()
     };
     let view = DataView {
         files: Vec::new(),
@@ -523,7 +522,7 @@ pub(crate) fn explored() -> State {
         Loadable::Ready(Arc::new(Similarity { texts, before: cosines(0.0), after: Some(cosines(1.0)) }));
     let dataset = dataset();
     let place = |row: usize, apart: f64| {
-        let class = dataset.tasks[0].labels[row].map_or(0.0, f64::from);
+        let class = dataset.tasks[0].class(row).map_or(0.0, f64::from);
         let angle = class * 2.1 + 0.3;
         let spread = |seed: usize| noise(seed) + noise(seed + 7) + noise(seed + 13) - 1.5;
         [
@@ -532,7 +531,7 @@ pub(crate) fn explored() -> State {
         ]
     };
     let predicted = |task: usize| {
-        let label = |row: usize| dataset.tasks[task].labels[row].unwrap_or(0);
+        let label = |row: usize| dataset.tasks[task].class(row).unwrap_or(0);
         (0..ROWS).map(|row| if noise(row) < 0.9 { label(row) } else { (label(row) + 1) % 3 }).collect()
     };
     state.map = Loadable::Ready(Arc::new(DataMap {
@@ -544,7 +543,8 @@ pub(crate) fn explored() -> State {
         predicted: vec![predicted(0), predicted(1)],
     }));
     state.neighbours = Loadable::Ready(Arc::new(neighbours(17)));
-    let ranked = |classes: [(&str, f32); 3]| classes.map(|(name, p)| (name.to_owned(), p)).to_vec();
+    let ranked =
+        |classes: [(&str, f32); 3]| Answer::OneOf(classes.map(|(name, p)| (name.to_owned(), p)).to_vec());
     state.prediction = Loadable::Ready(Arc::new(Prediction {
         text: "The parcel came early, lovely!".into(),
         tasks: vec![

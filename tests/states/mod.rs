@@ -70,13 +70,11 @@ fn dataset(rows: usize) -> Dataset {
     }
     Dataset {
         texts,
-        tasks: vec![
-            TaskLabels { name: "topic".into(), classes: topics, labels: topic },
-            TaskLabels { name: "sentiment".into(), classes: tones, labels: tone },
-        ],
+        tasks: vec![TaskLabels::single("topic", topics, topic), TaskLabels::single("sentiment", tones, tone)],
         splits,
         files: vec!["/home/kim/messages/train.csv".into()],
         origins: (0..rows).map(|row| (0, row as u64 + 2)).collect(),
+        ..Dataset::default()
     }
 }
 
@@ -87,9 +85,9 @@ fn counts(dataset: &Dataset) -> DataCard {
         let mut classes: Vec<(String, [usize; 3])> =
             task.classes.iter().map(|name| (name.clone(), [0; 3])).collect();
         let mut missing = [0; 3];
-        for (label, split) in task.labels.iter().zip(&dataset.splits) {
-            match label {
-                Some(label) => classes[*label as usize].1[*split as usize] += 1,
+        for (row, split) in dataset.splits.iter().enumerate() {
+            match task.class(row) {
+                Some(label) => classes[label as usize].1[*split as usize] += 1,
                 None => missing[*split as usize] += 1,
             }
         }
@@ -150,7 +148,7 @@ pub(crate) fn loaded() -> State {
         mapping: Mapping {
             text: "text".into(),
             tasks: vec![TaskColumn::named("topic"), TaskColumn::named("sentiment")],
-            split: None,
+            ..Mapping::default()
         },
         dataset: Arc::new(dataset),
         card,

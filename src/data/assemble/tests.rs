@@ -3,6 +3,7 @@ use std::collections::HashSet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::data::dataset::Labels;
 use crate::data::mapping::TaskColumn;
 use crate::data::read::table_in_memory;
 
@@ -37,9 +38,15 @@ fn labels_become_classes_and_what_is_not_annotated_stays_missing() {
     let (dataset, mapping, note) = guessed(vec![table("a.csv", body)]);
     assert_eq!(mapping.tasks, [TaskColumn::named("topic"), TaskColumn::named("stars")]);
     assert_eq!(dataset.tasks[0].classes, ["Tops", "dresses", "none"]);
-    assert_eq!(dataset.tasks[0].labels, [Some(0), Some(1), None, None, None, Some(2), Some(0)]);
+    assert_eq!(
+        dataset.tasks[0].labels,
+        Labels::Class(vec![Some(0), Some(1), None, None, None, Some(2), Some(0)])
+    );
     assert_eq!(dataset.tasks[1].classes, ["2", "10"]);
-    assert_eq!(dataset.tasks[1].labels, [Some(1), Some(0), Some(0), None, Some(1), Some(0), None]);
+    assert_eq!(
+        dataset.tasks[1].labels,
+        Labels::Class(vec![Some(1), Some(0), Some(0), None, Some(1), Some(0), None])
+    );
     assert!(note.contains("3 label cells are read as no label: \"?\", \"NA\", \"None\"."), "{note}");
 }
 
@@ -165,9 +172,10 @@ fn mistakes_in_the_mapping_are_named() {
         text: text.to_owned(),
         tasks: tasks
             .iter()
-            .map(|(column, task)| TaskColumn { column: (*column).to_owned(), task: (*task).to_owned() })
+            .map(|(column, task)| TaskColumn { task: (*task).to_owned(), ..TaskColumn::named(column) })
             .collect(),
         split: split.map(str::to_owned),
+        ..Mapping::default()
     };
     let message = refused(&tables, &mapping("review", &[("topic", "topic")], None));
     assert_eq!(message, "a.csv: there is no column \"review\" for the text. The file has: text, topic, mood");

@@ -2,10 +2,9 @@ use super::*;
 
 /// Rows as `(split, text, labels)`; the classes of task `t` are the letters of `CLASSES[t]`.
 fn dataset(classes: &[&[&str]], rows: &[(Split, &str, &[Option<u32>])]) -> Dataset {
-    let task = |index: usize| TaskLabels {
-        name: format!("task {index}"),
-        classes: classes[index].iter().map(|class| (*class).to_owned()).collect(),
-        labels: rows.iter().map(|row| row.2[index]).collect(),
+    let task = |index: usize| {
+        let classes = classes[index].iter().map(|class| (*class).to_owned()).collect();
+        TaskLabels::single(&format!("task {index}"), classes, rows.iter().map(|row| row.2[index]).collect())
     };
     Dataset {
         texts: rows.iter().map(|row| row.1).collect(),
@@ -13,6 +12,7 @@ fn dataset(classes: &[&[&str]], rows: &[(Split, &str, &[Option<u32>])]) -> Datas
         splits: rows.iter().map(|row| row.0).collect(),
         files: vec!["a.csv".into()],
         origins: (0..rows.len() as u64).map(|row| (0, row + 2)).collect(),
+        ..Dataset::default()
     }
 }
 

@@ -6,9 +6,10 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use tch::Tensor;
 
+use super::super::answer::Answer;
 use super::super::command::Weights;
 use super::super::state::{DataMap, Evaluation, Mistake, Neighbours, Prediction, Similarity, Tokenized};
-use super::load::rows_of;
+use super::texts::rows_of;
 use super::{Failure, Mapped, Tuned, Worker};
 use crate::data::dataset::Split;
 use crate::explore::Embeddings;
@@ -16,10 +17,11 @@ use crate::explore::neighbours::{Labelled, nearest_to, probe};
 use crate::explore::projection::{movers, pca, procrustes};
 use crate::explore::similarity::cosine_matrix;
 use crate::model::Model;
+use crate::model::heads::Head;
 use crate::model::sentence::to_vec;
 use crate::text::tokenizer::Tokenizer;
-use crate::train::evaluate::{answers, argmax, metrics, probabilities};
-use crate::train::metrics::Probe;
+use crate::train::evaluate::{answers, argmax, metrics};
+use crate::train::metrics::{Predictions, Probe};
 use crate::train::plan::PlannedTask;
 use crate::train::rows::{Rows, Targets};
 
@@ -41,9 +43,9 @@ impl Worker {
 
     pub(super) fn evaluate(&mut self, split: Split, stop: &AtomicBool) -> Result<Evaluation, Failure> {
         let dataset = self.dataset()?;
-        let (tasks, max_length) = {
+        let (tasks, heads, max_length) = {
             let plan = &self.tuned()?.plan;
-            (plan.tasks.clone(), plan.recipe.max_length)
+            (plan.tasks.clone(), plan.head_specs(), plan.recipe.max_length)
         };
         let tokens = self.tokens(Weights::Tuned, max_length, stop)?;
         self.busy(&format!("measuring on the {} rows", split.name()), None);
@@ -52,19 +54,19 @@ impl Worker {
         if which.is_empty() {
             return Err(format!("there are no {} rows", split.name()));
         }
-        let rows = rows_of(&dataset, &tokens, &which, &tasks);
+        let rows = rows_of(&dataset, &tokens, &which, &heads);
         let said = answers(&tuned.model, &rows, stop, &mut |_| {}).map_err(|error| error.to_string())?;
         let said = said.ok_or("stopped")?;
         let mistakes = tasks
             .iter()
             .enumerate()
-            .map(|(task, planned)| mistakes(&which, &rows, task, planned, said.probabilities.get(task)))
+            .map(|(task, planned)| mistakes(&which, &rows, task, planned, said.predictions.get(task)))
             .collect();
         let probes = if split == Split::Train {
             Vec::new()
         } else {
             let train_rows: Vec<usize> = sample(dataset.rows_of(Split::Train), PROBE_ROWS);
-            let train = rows_of(&dataset, &tokens, &train_rows, &tasks);
+            let train = rows_of(&dataset, &tokens, &train_rows, &heads);
             match answers(&tuned.model, &train, stop, &mut |_| {}).map_err(|error| error.to_string())? {
                 Some(answered) => {
                     let train_embeddings = to_embeddings(&tuned.model, &answered.pooled)?;
@@ -77,7 +79,7 @@ impl Worker {
         Ok(Evaluation {
             run: tuned.plan.name.clone(),
             split,
-            tasks: metrics(&tuned.model, &rows, &said.probabilities),
+            tasks: metrics(&tuned.model, &rows, &said.predictions),
             mistakes,
             probes,
         })
@@ -130,20 +132,24 @@ impl Worker {
         let tuned = self.tuned()?;
         let said = answers(&tuned.model, &rows, stop, &mut |_| {}).map_err(|error| error.to_string())?;
         let Some(said) = said else { return Err("stopped".into()) };
-        let of = |(planned, p): (&PlannedTask, &Vec<f32>)| {
-            p.chunks(planned.classes.len().max(1)).map(|row| argmax(row) as u32).collect()
+        // A point has one colour: tasks that do not say one class of a row have none.
+        let of = |said: &Predictions| match said {
+            Predictions::Probabilities { classes, values } => {
+                values.chunks((*classes).max(1)).map(|row| argmax(row) as u32).collect()
+            }
+            _ => Vec::new(),
         };
-        Ok(tuned.plan.tasks.iter().zip(&said.probabilities).map(of).collect())
+        Ok(said.predictions.iter().map(of).collect())
     }
 
     /// Rows as the shown run's own tokeniser cuts them.
     fn tuned_rows(&mut self, which: &[usize], stop: &AtomicBool) -> Result<Rows, Failure> {
-        let (tasks, length) = {
+        let (heads, length) = {
             let plan = &self.tuned()?.plan;
-            (plan.tasks.clone(), plan.recipe.max_length)
+            (plan.head_specs(), plan.recipe.max_length)
         };
         let tokens = self.tokens(Weights::Tuned, length, stop)?;
-        Ok(rows_of(self.dataset()?.as_ref(), &tokens, which, &tasks))
+        Ok(rows_of(self.dataset()?.as_ref(), &tokens, which, &heads))
     }
 
     /// Embeds a seeded sample of the rows with both weights, each with its own tokeniser, and keeps them for
@@ -159,8 +165,9 @@ impl Worker {
         let tuned_rows = if self.tuned.is_some() { Some(self.tuned_rows(&which, stop)?) } else { None };
         self.busy("encoding rows for the map", None);
         let embed = |model: &Model, rows: &Rows| -> Result<Embeddings, Failure> {
+            let rows = Rows { tokens: rows.tokens.clone(), ..Rows::default() };
             let pooled =
-                crate::train::cache::pooled(model, rows, stop, &mut |_| {}).map_err(|e| e.to_string())?;
+                crate::train::cache::pooled(model, &rows, stop, &mut |_| {}).map_err(|e| e.to_string())?;
             to_embeddings(model, &pooled.ok_or("stopped")?)
         };
         let before = embed(&self.base()?.model, &base_rows)?;
@@ -209,17 +216,21 @@ impl Worker {
             .tokenizer
             .encode(std::slice::from_ref(&text), tuned.plan.recipe.max_length, &|_, _| true)
             .map_err(|error| error.to_string())?;
-        let said = || -> Result<Vec<Vec<f32>>, crate::model::ModelError> {
-            let outputs = tuned.model.infer(&tuned.model.batch(&[tokens.ids(0)])?)?;
-            probabilities(&tuned.model, &outputs.pooled)
+        let length = tuned.plan.recipe.max_length;
+        let starts = tuned.tokenizer.word_starts(std::slice::from_ref(&text), length, &|_, _| true);
+        let starts = starts.map_err(|error| error.to_string())?.pop().unwrap_or_default();
+        let rows = Rows { tokens, ..Rows::default() };
+        let never = AtomicBool::new(false);
+        let said = answers(&tuned.model, &rows, &never, &mut |_| {}).map_err(|error| error.to_string())?;
+        let said = said.ok_or("stopped")?;
+        let of = |(head, said): (&Head, &Predictions)| {
+            let mut answer = Answer::of_row(&head.spec, said, 0, (&text, &starts));
+            if let Answer::OneOf(classes) | Answer::AnyOf(classes) = &mut answer {
+                classes.sort_by(|a, b| b.1.total_cmp(&a.1));
+            }
+            (head.spec.task.clone(), answer)
         };
-        let said = said().map_err(|error| error.to_string())?;
-        let of = |(planned, p): (&PlannedTask, Vec<f32>)| {
-            let mut classes: Vec<(String, f32)> = planned.classes.iter().cloned().zip(p).collect();
-            classes.sort_by(|a, b| b.1.total_cmp(&a.1));
-            (planned.name.clone(), classes)
-        };
-        let tasks = tuned.plan.tasks.iter().zip(said).map(of).collect();
+        let tasks = tuned.model.heads.iter().zip(&said.predictions).map(of).collect();
         Ok(Prediction { text, tasks })
     }
 
@@ -275,11 +286,11 @@ fn mistakes(
     rows: &Rows,
     task: usize,
     planned: &PlannedTask,
-    p: Option<&Vec<f32>>,
+    said: Option<&Predictions>,
 ) -> Vec<Mistake> {
-    let (Some(p), Some(labels)) = (p, rows.targets.get(task).map(Targets::classes)) else {
-        return Vec::new();
-    };
+    let Some(labels) = rows.targets.get(task).map(Targets::classes) else { return Vec::new() };
+    // Only where a row has one class is there one that it was taken for.
+    let Some(Predictions::Probabilities { values: p, .. }) = said else { return Vec::new() };
     let mut found = Vec::new();
     for ((row, label), p) in which.iter().zip(labels).zip(p.chunks(planned.classes.len().max(1))) {
         let Some(label) = label else { continue };

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use super::super::command::Weights;
 use super::super::news::DataRequest;
 use super::super::state::{DataView, FilePreview};
+use super::texts::Texts;
 use super::{Base, Failure, Worker, stopped};
 use crate::data::assemble::assemble;
 use crate::data::card::DataCard;
@@ -15,10 +16,7 @@ use crate::data::read::{OnProblem, ReadOptions, read_table};
 use crate::data::table::Table;
 use crate::model::Model;
 use crate::model::summary::ModelSummary;
-use crate::text::token_set::TokenSet;
 use crate::text::tokenizer::Tokenizer;
-use crate::train::plan::PlannedTask;
-use crate::train::rows::{Rows, Targets};
 
 /// Records of a file that the preview shows.
 const HEAD: usize = 100;
@@ -88,7 +86,7 @@ impl Worker {
         weights: Weights,
         max_length: usize,
         stop: &AtomicBool,
-    ) -> Result<Arc<TokenSet>, Failure> {
+    ) -> Result<Arc<Texts>, Failure> {
         let path = match weights {
             Weights::Base => self.base()?.path.clone(),
             Weights::Tuned => self.tuned()?.plan.model_path.clone(),
@@ -99,42 +97,16 @@ impl Worker {
         }
         let dataset = self.dataset()?;
         self.busy("cutting texts into tokens", None);
-        let texts: Vec<&str> = (0..dataset.rows()).map(|row| dataset.text(row)).collect();
         let tokenizer = match weights {
             Weights::Base => &self.base()?.tokenizer,
             Weights::Tuned => &self.tuned()?.tokenizer,
         };
-        let tokens = tokenizer.encode(&texts, max_length, &|_, _| !stopped(stop));
-        let tokens = Arc::new(tokens.map_err(|error| error.to_string())?);
+        let tokens = Arc::new(Texts::of(tokenizer, &dataset, max_length, stop)?);
         // Two are enough: the pretrained model's and the shown run's.
         self.tokens.truncate(1);
         self.tokens.insert(0, (path, max_length, tokens.clone()));
         Ok(tokens)
     }
-}
-
-/// Rows of a data set as a model of these tasks reads them: labels by the plan's class names. A class that the
-/// plan does not know is no label.
-pub(super) fn rows_of(dataset: &Dataset, tokens: &TokenSet, which: &[usize], tasks: &[PlannedTask]) -> Rows {
-    let mut set = TokenSet::with_capacity(which.len());
-    for row in which {
-        let full = tokens.full_lengths().get(*row).map_or(0, |length| *length as usize);
-        set.push(tokens.ids(*row), full);
-    }
-    let labels = tasks.iter().map(|planned| {
-        let Some(task) = dataset.tasks.iter().find(|task| task.name == planned.name) else {
-            return vec![None; which.len()];
-        };
-        let index =
-            |class: &String| planned.classes.iter().position(|known| known == class).map(|at| at as u32);
-        let known: Vec<Option<u32>> = task.classes.iter().map(index).collect();
-        let label = |row: &usize| {
-            let label = task.labels.get(*row).copied().flatten()?;
-            known.get(label as usize).copied().flatten()
-        };
-        which.iter().map(label).collect()
-    });
-    Rows { targets: labels.map(Targets::Class).collect(), tokens: set, ..Rows::default() }
 }
 
 fn preview(table: &Table, split: Option<Split>) -> FilePreview {

@@ -7,10 +7,12 @@ mod load;
 mod rates;
 mod reporter;
 mod runs;
+mod texts;
 mod train;
 
 pub(super) use explore::to_embeddings;
 pub(super) use runs::open_run;
+pub(super) use texts::{Texts, rows_of};
 pub(super) use train::{Begin, RunRequest};
 
 use std::any::Any;
@@ -32,7 +34,6 @@ use crate::explore::Embeddings;
 use crate::model::Model;
 use crate::model::device::{self, Devices};
 use crate::project::settings::Settings;
-use crate::text::token_set::TokenSet;
 use crate::text::tokenizer::Tokenizer;
 use crate::train::plan::RunPlan;
 use crate::train::report::RunReport;
@@ -86,7 +87,7 @@ struct Worker {
     data: Option<Arc<Dataset>>,
     base: Option<Base>,
     /// Ids of all rows of `data`, by the tokeniser's folder and the maximum length they were cut at.
-    tokens: Vec<(PathBuf, usize, Arc<TokenSet>)>,
+    tokens: Vec<(PathBuf, usize, Arc<Texts>)>,
     tuned: Option<Tuned>,
     map: Option<Mapped>,
 }

@@ -11,10 +11,9 @@ use super::super::command::Weights;
 use super::super::news::News;
 use super::super::state::{RunOutcome, RunView, Severity};
 use super::explore::{PROBE_ROWS, probes, sample, to_embeddings};
-use super::load::rows_of;
 use super::reporter::Reporter;
 use super::runs::{fit_heads, open_run};
-use super::{Failure, Tuned, Worker, stopped};
+use super::{Failure, Tuned, Worker, rows_of, stopped};
 use crate::data::dataset::Split;
 use crate::explore::Embeddings;
 use crate::model::summary::Group;
@@ -23,7 +22,7 @@ use crate::project::runs::RunFolder;
 use crate::text::tokenizer::Tokenizer;
 use crate::train::TrainError;
 use crate::train::checkpoint::{Checkpoint, Store, best_path};
-use crate::train::evaluate::{answers, metrics, scores};
+use crate::train::evaluate::{answers, metrics};
 use crate::train::fit::{Fit, Fitted};
 use crate::train::plan::{Parent, RunPlan, Thaw};
 use crate::train::report::{HeadDrift, RunReport, TensorChange};
@@ -145,7 +144,7 @@ impl Worker {
             else {
                 continue;
             };
-            report.metrics.push((*split, metrics(&model, rows, &said.probabilities)));
+            report.metrics.push((*split, metrics(&model, rows, &said.predictions)));
             embedded.push((*split, to_embeddings(&model, &said.pooled)?));
         }
         report.metrics.sort_by_key(|(split, _)| *split);
@@ -158,15 +157,17 @@ impl Worker {
     }
 
     /// Rows of every split that carry a label.
-    pub(super) fn splits(&mut self, plan: &RunPlan, stop: &AtomicBool) -> Result<Vec<(Split, Rows)>, Failure> {
+    pub(super) fn splits(
+        &mut self,
+        plan: &RunPlan,
+        stop: &AtomicBool,
+    ) -> Result<Vec<(Split, Rows)>, Failure> {
         let dataset = self.dataset()?;
         let tokens = self.tokens(Weights::Base, plan.recipe.max_length, stop)?;
         let split_rows = |split: Split| {
-            let labelled = |row: &usize| {
-                dataset.tasks.iter().any(|task| task.labels.get(*row).is_some_and(Option::is_some))
-            };
-            let which: Vec<usize> = dataset.rows_of(split).into_iter().filter(|row| labelled(row)).collect();
-            rows_of(&dataset, &tokens, &which, &plan.tasks)
+            let labelled = |row: &usize| dataset.is_labelled(*row);
+            let which: Vec<usize> = dataset.rows_of(split).into_iter().filter(labelled).collect();
+            rows_of(&dataset, &tokens, &which, &plan.head_specs())
         };
         Ok(Split::ALL.map(|split| (split, split_rows(split))).into())
     }
@@ -370,9 +371,9 @@ fn drifts(
     }
     let said = answers(start, valid, stop, &mut |_| {}).map_err(|error| error.to_string())?;
     let Some(said) = said else { return Ok(Vec::new()) };
-    let start = scores(valid, &said.probabilities);
+    let at_start = metrics(start, valid, &said.predictions);
     let drift = |task: &usize| {
-        let (before, after) = (start.get(*task)?.figure, fitted.valid.get(*task)?.figure);
+        let (before, after) = (at_start.get(*task)?.figure(), fitted.valid.get(*task)?.figure);
         Some(HeadDrift { task: plan.tasks.get(*task)?.name.clone(), before, after })
     };
     Ok(frozen.iter().filter_map(drift).collect())

@@ -99,8 +99,7 @@ pub fn metrics_of(spec: &HeadSpec, targets: &Targets, predictions: &Predictions)
 /// Loss and headline figure of a task, for the curve.
 #[must_use]
 pub fn score_of(spec: &HeadSpec, targets: &Targets, predictions: &Predictions) -> Score {
-    let found = metrics_of(spec, targets, predictions);
-    Score { loss: found.loss, figure: found.figure(), rows: found.rows }
+    metrics_of(spec, targets, predictions).score()
 }
 
 /// The answers of labelled rows, and their labels.

@@ -53,7 +53,7 @@ pub struct CalibrationBin {
 }
 
 /// Figures of one task on one split. What a kind of task does not define is 0 or empty, and
-/// [`named`](Self::named) says that it is not there.
+/// [`get`](Self::get) says that it is not there.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TaskMetrics {
     /// The task.
@@ -102,7 +102,7 @@ impl TaskMetrics {
     /// The headline: what [`TaskKind::figure`] names. Larger is better.
     #[must_use]
     pub fn figure(&self) -> f64 {
-        self.named(figure_key(self.kind)).unwrap_or(0.0)
+        self.get(figure_key(self.kind)).unwrap_or(0.0)
     }
 
     /// The figure of a key, where this kind of task has it:
@@ -111,12 +111,12 @@ impl TaskMetrics {
     /// |---|---|
     /// | all | `loss`, and `figure` for the headline |
     /// | single-label | `accuracy`, `macro-f1`, `weighted-f1`, `mcc`, `ece` |
-    /// | multi-label | `micro-f1`, `macro-f1`, `weighted-f1`, `micro-precision`, `micro-recall`, `subset-accuracy`, `hamming-loss` |
-    /// | score, similarity | `spearman`, `pearson`, `mae`, `rmse` |
+    /// | multi-label | `micro-f1`, `macro-f1`, `weighted-f1`, `samples-f1`, `micro-precision`, `micro-recall`, `subset-accuracy`, `hamming-loss` |
+    /// | score, similarity | `spearman`, `pearson`, `mse`, `mae`, `rmse` |
     /// | token-labels | `span-f1`, `span-precision`, `span-recall`, `macro-f1`, `weighted-f1`, `token-accuracy` |
-    /// | ranking | `accuracy@1`, `mrr` |
+    /// | ranking | `accuracy-at-1`, `accuracy-at-10`, `mrr` |
     #[must_use]
-    pub fn named(&self, key: &str) -> Option<f64> {
+    pub fn get(&self, key: &str) -> Option<f64> {
         match key {
             "loss" => return Some(self.loss),
             "figure" => return Some(self.figure()),
@@ -128,25 +128,47 @@ impl TaskMetrics {
         let (multi, numbers) = (self.multi.as_ref(), self.numbers.as_ref());
         let (spans, ranking) = (self.spans.as_ref(), self.ranking.as_ref());
         match key {
-            "accuracy" | "subset-accuracy" | "token-accuracy" | "accuracy@1" => Some(self.accuracy),
+            "accuracy" | "subset-accuracy" | "token-accuracy" | "accuracy-at-1" => Some(self.accuracy),
             "macro-f1" => Some(self.macro_f1),
             "weighted-f1" => Some(self.weighted_f1),
             "mcc" => Some(self.mcc),
             "ece" => Some(self.ece),
             "micro-f1" => multi.map(|multi| multi.micro_f1),
+            "samples-f1" => multi.map(|multi| multi.samples_f1),
             "micro-precision" => multi.map(|multi| multi.micro_precision),
             "micro-recall" => multi.map(|multi| multi.micro_recall),
             "hamming-loss" => multi.map(|multi| multi.hamming_loss),
             "spearman" => numbers.map(|numbers| numbers.spearman),
             "pearson" => numbers.map(|numbers| numbers.pearson),
+            "mse" => numbers.map(|numbers| numbers.rmse * numbers.rmse),
             "mae" => numbers.map(|numbers| numbers.mae),
             "rmse" => numbers.map(|numbers| numbers.rmse),
             "span-f1" => spans.map(|spans| spans.f1),
             "span-precision" => spans.map(|spans| spans.precision),
             "span-recall" => spans.map(|spans| spans.recall),
             "mrr" => ranking.map(|ranking| ranking.mrr),
+            "accuracy-at-10" => ranking.map(|ranking| ranking.accuracy_at_10),
             _ => None,
         }
+    }
+
+    /// Every figure of this kind of task under its key: the loss, then the headline, then the others.
+    #[must_use]
+    pub fn named(&self) -> Vec<(&'static str, f64)> {
+        let all = ["loss"].into_iter().chain(keys(self.kind).iter().copied());
+        all.filter_map(|key| Some((key, self.get(key)?))).collect()
+    }
+
+    /// Loss and headline, for the curve.
+    #[must_use]
+    pub fn score(&self) -> Score {
+        Score { loss: self.loss, figure: self.figure(), rows: self.rows }
+    }
+
+    /// Whether a larger value of a figure is the better one.
+    #[must_use]
+    pub fn larger_is_better(key: &str) -> bool {
+        larger_is_better(key)
     }
 }
 
@@ -159,16 +181,17 @@ pub const fn keys(kind: TaskKind) -> &'static [&'static str] {
             "micro-f1",
             "macro-f1",
             "weighted-f1",
+            "samples-f1",
             "micro-precision",
             "micro-recall",
             "subset-accuracy",
             "hamming-loss",
         ],
-        TaskKind::Score | TaskKind::Similarity => &["spearman", "pearson", "mae", "rmse"],
+        TaskKind::Score | TaskKind::Similarity => &["spearman", "pearson", "mse", "mae", "rmse"],
         TaskKind::TokenLabels => {
             &["span-f1", "span-precision", "span-recall", "macro-f1", "weighted-f1", "token-accuracy"]
         }
-        TaskKind::Ranking => &["accuracy@1", "mrr"],
+        TaskKind::Ranking => &["accuracy-at-1", "accuracy-at-10", "mrr"],
     }
 }
 
@@ -180,7 +203,7 @@ pub const fn figure_key(kind: TaskKind) -> &'static str {
         TaskKind::MultiLabel => "micro-f1",
         TaskKind::Score | TaskKind::Similarity => "spearman",
         TaskKind::TokenLabels => "span-f1",
-        TaskKind::Ranking => "accuracy@1",
+        TaskKind::Ranking => "accuracy-at-1",
     }
 }
 
@@ -203,6 +226,10 @@ pub fn title(key: &str) -> &str {
         "pearson" => "Pearson",
         "mcc" => "MCC",
         "ece" => "ECE",
+        "samples-f1" => "samples F1",
+        "accuracy-at-1" => "accuracy@1",
+        "accuracy-at-10" => "accuracy@10",
+        "mse" => "MSE",
         "mae" => "MAE",
         "rmse" => "RMSE",
         "mrr" => "MRR@10",
@@ -213,7 +240,7 @@ pub fn title(key: &str) -> &str {
 /// Whether a larger value of a figure is the better one.
 #[must_use]
 pub fn larger_is_better(key: &str) -> bool {
-    !matches!(key, "loss" | "ece" | "hamming-loss" | "mae" | "rmse")
+    !matches!(key, "loss" | "ece" | "hamming-loss" | "mse" | "mae" | "rmse")
 }
 
 /// Sums for precision and recall of one class.

@@ -11,6 +11,8 @@ const MRR_DEPTH: u32 = 10;
 pub struct RankFigures {
     /// Mean of `1 / rank`, 0 beyond the tenth.
     pub mrr: f64,
+    /// Share of pairs whose true partner is among the ten nearest.
+    pub accuracy_at_10: f64,
     /// Texts that were ranked for each row.
     pub pool: usize,
 }
@@ -21,6 +23,7 @@ impl TaskMetrics {
     #[must_use]
     pub fn of_ranking(task: &str, ranks: &[u32], pool: usize, loss: f64) -> Self {
         let first = ranks.iter().filter(|rank| **rank == 1).count();
+        let near = ranks.iter().filter(|rank| (1..=MRR_DEPTH).contains(*rank)).count();
         let reciprocal = |rank: &u32| match rank {
             1..=MRR_DEPTH => 1.0 / f64::from(*rank),
             _ => 0.0,
@@ -29,7 +32,11 @@ impl TaskMetrics {
             rows: ranks.len(),
             loss,
             accuracy: super::ratio(first as u64, ranks.len() as u64),
-            ranking: Some(RankFigures { mrr: mean(ranks.iter().map(reciprocal)), pool }),
+            ranking: Some(RankFigures {
+                mrr: mean(ranks.iter().map(reciprocal)),
+                accuracy_at_10: super::ratio(near as u64, ranks.len() as u64),
+                pool,
+            }),
             ..Self::none(task, TaskKind::Ranking)
         }
     }
@@ -67,6 +74,7 @@ mod tests {
         assert_eq!((found.rows, found.accuracy, found.loss, found.figure()), (5, 0.4, 0.5, 0.4));
         let ranking = found.ranking.unwrap();
         assert!((ranking.mrr - (1.0 + 0.5 + 1.0 + 0.1) / 5.0).abs() < 1e-12);
+        assert_eq!(ranking.accuracy_at_10, 0.8);
         assert_eq!(TaskMetrics::of_ranking("pairs", &[], 0, 0.0).figure(), 0.0);
     }
 }

@@ -15,6 +15,8 @@ pub struct SetFigures {
     pub micro_recall: f64,
     /// Harmonic mean of the two.
     pub micro_f1: f64,
+    /// Mean over the rows of the F1 of a row's own classes; 0 for a row that has none and is said to have none.
+    pub samples_f1: f64,
     /// Share of wrong answers, over all classes of all rows.
     pub hamming_loss: f64,
 }
@@ -30,13 +32,17 @@ impl TaskMetrics {
     pub fn of_sets(task: &str, classes: &[String], probs: &[f32], truth: &[Vec<u32>]) -> Self {
         let mut counts = vec![Count::default(); classes.len()];
         let (mut rows, mut exact, mut wrong, mut loss) = (0_usize, 0_u64, 0_u64, 0.0);
+        let mut samples = 0.0;
         for (row, labels) in probs.chunks_exact(classes.len().max(1)).zip(truth) {
             let mut missed = 0;
+            let mut own = Count::default();
             for ((p, count), class) in row.iter().zip(&mut counts).zip(0..) {
                 let (said, is) = (*p > THRESHOLD, labels.contains(&class));
-                count.right += u64::from(said && is);
-                count.predicted += u64::from(said);
-                count.labelled += u64::from(is);
+                for count in [count, &mut own] {
+                    count.right += u64::from(said && is);
+                    count.predicted += u64::from(said);
+                    count.labelled += u64::from(is);
+                }
                 missed += u64::from(said != is);
                 let p = f64::from(*p);
                 loss -= (if is { p } else { 1.0 - p }).clamp(SMALLEST_PROBABILITY, 1.0).ln();
@@ -44,6 +50,7 @@ impl TaskMetrics {
             rows += 1;
             exact += u64::from(missed == 0);
             wrong += missed;
+            samples += own.f1();
         }
         let sum = Count::sum(&counts);
         let answers = (rows * classes.len()) as u64;
@@ -59,6 +66,7 @@ impl TaskMetrics {
                 micro_precision: sum.precision(),
                 micro_recall: sum.recall(),
                 micro_f1: sum.f1(),
+                samples_f1: if rows == 0 { 0.0 } else { samples / rows as f64 },
                 hamming_loss: super::ratio(wrong, answers),
             }),
             classes,

@@ -54,8 +54,7 @@ fn list_ui(
 ) -> Option<usize> {
     let palette = Palette::of(ui);
     let labels = dataset.tasks.get(task);
-    let label = |row: usize| labels.and_then(|labels| labels.labels.get(row).copied().flatten());
-    let name = |class: u32| labels.and_then(|labels| labels.classes.get(class as usize));
+    let label = |row: usize| labels.and_then(|labels| labels.in_words(row));
     ui.add_space(theme::GRID);
     ui.label(RichText::new(title).strong());
     let width = ui.available_width();
@@ -63,13 +62,13 @@ fn list_ui(
     Grid::new(title).num_columns(3).spacing([8.0, 2.0]).show(ui, |ui| {
         for (neighbour, cosine) in near {
             grid_number(ui, 44.0, digits(format!("{cosine:.3}"))).on_hover_text("Cosine similarity");
-            match label(*neighbour).and_then(name) {
+            match label(*neighbour) {
                 None => ui.label(RichText::new("no label").small().color(palette.muted)),
                 Some(class) => {
-                    let same = label(*neighbour) == label(row);
+                    let same = label(row).as_ref() == Some(&class);
                     let colour = if same { palette.ok } else { palette.error };
                     let hint = if same { "The same label" } else { "Another label" };
-                    let text = RichText::new(widgets::matrix::shorten(class, 16)).small().color(colour);
+                    let text = RichText::new(widgets::matrix::shorten(&class, 16)).small().color(colour);
                     ui.label(text).on_hover_text(hint)
                 }
             };

@@ -67,6 +67,7 @@ fn facts(file: &FilePreview) -> String {
             if quoting { kind } else { format!("{kind}, quotes are literal") }
         }
         Format::JsonLines => "JSONL".to_owned(),
+        Format::Conll => "CoNLL".to_owned(),
     };
     let header = if file.facts.has_header { "" } else { ", no header" };
     let rows = numbers::counted(file.rows, "row", "rows");

@@ -6,6 +6,7 @@ use eframe::egui;
 use egui::{ComboBox, Label, RichText, Role, Ui, WidgetInfo, vec2};
 
 use crate::data::mapping::{Mapping, TaskColumn};
+use crate::data::task::TaskKind;
 use crate::session::command::Edit;
 use crate::session::state::{DataView, FilePreview};
 use crate::ui::actions::Actions;
@@ -139,8 +140,14 @@ fn task_row_ui(
             }
         }
         if let Some(task) = data.dataset.tasks.get(position) {
-            let labelled = task.labels.iter().flatten().count();
-            let classes = numbers::counted(task.classes.len(), "class", "classes");
+            let labelled = (0..data.dataset.rows()).filter(|row| task.is_labelled(*row)).count();
+            let classes = match task.kind {
+                TaskKind::SingleLabel => numbers::counted(task.classes.len(), "class", "classes"),
+                kind if kind.has_classes() => {
+                    format!("{}, {}", kind.key(), numbers::counted(task.classes.len(), "class", "classes"))
+                }
+                kind => kind.key().to_owned(),
+            };
             let text = format!("{classes}, {} labelled", numbers::thousands(labelled as u64));
             ui.add(Label::new(RichText::new(text).color(palette.muted)).truncate());
         }
@@ -173,6 +180,10 @@ fn with_text(mapping: &Mapping, column: String) -> Mapping {
     if mapping.split.as_ref() == Some(&column) {
         mapping.split = None;
     }
+    if mapping.second.as_ref() == Some(&column) {
+        mapping.second = None;
+        mapping.tasks.retain(|task| !task.kind.takes_pairs());
+    }
     mapping.text = column;
     mapping
 }
@@ -203,6 +214,7 @@ mod tests {
             text: "text".into(),
             tasks: vec![TaskColumn::named("topic"), TaskColumn::named("tone")],
             split: Some("part".into()),
+            ..Mapping::default()
         }
     }
 
@@ -221,6 +233,6 @@ mod tests {
         let again = with_task(&without, "topic", true);
         assert_eq!(again.tasks.len(), 2);
         let named = with_name(&mapping(), "tone", "sentiment");
-        assert_eq!(named.tasks[1], TaskColumn { column: "tone".into(), task: "sentiment".into() });
+        assert_eq!(named.tasks[1], TaskColumn { task: "sentiment".into(), ..TaskColumn::named("tone") });
     }
 }

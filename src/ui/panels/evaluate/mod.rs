@@ -10,8 +10,9 @@ mod reliability;
 use eframe::egui::{self, Button, RichText, ScrollArea, Ui};
 
 use crate::data::dataset::Split;
+use crate::data::task::TaskKind;
 use crate::session::state::{Evaluation, Loadable, RunView, Severity, State};
-use crate::train::metrics::TaskMetrics;
+use crate::train::metrics::{TaskMetrics, title};
 use crate::ui::actions::{Action, Actions, Page};
 use crate::ui::explain::{self, Explanation};
 use crate::ui::panels::parts::{columns, figure, train_first_ui};
@@ -129,6 +130,13 @@ fn evaluation_ui(
     }
     headline_ui(ui, metrics);
     ui.add_space(theme::GAP);
+    if metrics.kind != TaskKind::SingleLabel {
+        // One class is not taken for another where a row has several, or none.
+        if !metrics.classes.is_empty() {
+            classes::classes_ui(ui, metrics, &mut view.sort);
+        }
+        return;
+    }
     columns(ui, theme::SECTION_GAP, |[left, right]| {
         confusion::confusion_ui(left, metrics, &mut view.cell);
         classes::classes_ui(right, metrics, &mut view.sort);
@@ -167,6 +175,9 @@ fn tabs_ui(ui: &mut Ui, evaluation: &Evaluation, view: &mut EvaluateView) {
 }
 
 fn headline_ui(ui: &mut Ui, metrics: &TaskMetrics) {
+    if metrics.kind != TaskKind::SingleLabel {
+        return other_headline_ui(ui, metrics);
+    }
     let values: [(String, &str, &Explanation); 6] = [
         (percent(metrics.accuracy), "accuracy", &explain::ACCURACY),
         (percent(metrics.macro_f1), "macro-F1", &explain::MACRO_F1),
@@ -196,6 +207,20 @@ fn headline_ui(ui: &mut Ui, metrics: &TaskMetrics) {
             );
             widgets::message(ui, Severity::Warning, &text);
         }
+    });
+}
+
+/// The figures of a kind of task that has others than accuracy.
+fn other_headline_ui(ui: &mut Ui, metrics: &TaskMetrics) {
+    widgets::card(ui, "", |ui| {
+        let layout = egui::Layout::left_to_right(egui::Align::TOP).with_main_wrap(true);
+        ui.with_layout(layout, |ui| {
+            ui.spacing_mut().item_spacing.x = theme::SECTION_GAP;
+            for (key, value) in metrics.named() {
+                figure(ui, &format!("{value:.3}"), title(key));
+            }
+            figure(ui, &thousands(metrics.rows as u64), "labelled rows");
+        });
     });
 }
 

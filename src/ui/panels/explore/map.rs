@@ -194,7 +194,7 @@ impl Shown<'_> {
             return self.map.predicted.get(task)?.get(index).copied();
         }
         let row = *self.map.rows.get(index)?;
-        self.dataset.tasks.get(task)?.labels.get(row).copied().flatten()
+        self.dataset.tasks.get(task)?.class(row)
     }
 
     fn scatter(
@@ -261,7 +261,8 @@ impl Shown<'_> {
                 class.and_then(|class| labels.classes.get(class as usize)).map_or("no label", String::as_str)
             };
             let label = self.class_of(index, task, false);
-            let mut text = format!("{}: {}", labels.name, name(label));
+            let said = labels.in_words(row);
+            let mut text = format!("{}: {}", labels.name, said.as_deref().unwrap_or("no label"));
             let predicted = self.class_of(index, task, true);
             if predicted.is_some() && predicted != label {
                 text = format!("{text}, predicted {}", name(predicted));

@@ -33,7 +33,7 @@ pub(super) fn legend_ui(ui: &mut Ui, dataset: &Dataset, task: usize) {
                     .color(palette.muted),
             );
         }
-        if labels.labels.contains(&None) {
+        if (0..dataset.rows()).any(|row| labels.class(row).is_none()) {
             swatch_label(ui, palette.muted, "no label");
         }
     });

@@ -4,7 +4,7 @@ use eframe::egui::{Align, Key, Label, Layout, RichText, Role, TextEdit, Ui, Widg
 
 use super::{ask_button, blocked};
 use crate::session::command::Command;
-use crate::session::state::{Loadable, Severity, State};
+use crate::session::state::{Answer, Loadable, Severity, State};
 use crate::ui::actions::Actions;
 use crate::ui::panels::parts::{digits, grid_number};
 use crate::ui::theme::{self, Palette};
@@ -64,8 +64,8 @@ pub(super) fn playground_ui(ui: &mut Ui, state: &State, view: &mut PlaygroundVie
                 ui.add(Label::new(RichText::new(format!("\"{}\"", prediction.text)).color(muted)).wrap());
                 ui.horizontal_wrapped(|ui| {
                     ui.spacing_mut().item_spacing.x = 2.0 * theme::SECTION_GAP;
-                    for (task, (name, classes)) in prediction.tasks.iter().enumerate() {
-                        ui.vertical(|ui| task_ui(ui, task, name, classes));
+                    for (task, (name, answer)) in prediction.tasks.iter().enumerate() {
+                        ui.vertical(|ui| task_ui(ui, task, name, answer));
                     }
                 });
             }
@@ -73,11 +73,38 @@ pub(super) fn playground_ui(ui: &mut Ui, state: &State, view: &mut PlaygroundVie
     });
 }
 
-fn task_ui(ui: &mut Ui, task: usize, name: &str, classes: &[(String, f32)]) {
+fn task_ui(ui: &mut Ui, task: usize, name: &str, answer: &Answer) {
     let palette = Palette::of(ui);
     ui.spacing_mut().item_spacing = vec2(theme::GAP, theme::GRID);
     ui.set_width(320.0);
     widgets::swatch_label(ui, palette.task(task), name);
+    match answer {
+        Answer::OneOf(classes) => classes_ui(ui, task, classes, true),
+        Answer::AnyOf(classes) => classes_ui(ui, task, classes, false),
+        Answer::Number(number) => drop(ui.label(digits(format!("{number:.3}")))),
+        Answer::Cosine { cosine, .. } => drop(ui.label(digits(format!("{cosine:.3}")))),
+        Answer::Words(words) => words_ui(ui, words),
+        Answer::OneText => {
+            let text = "This task compares two texts: type them under Similarity.";
+            ui.label(RichText::new(text).small().color(palette.muted));
+        }
+    }
+}
+
+/// Every word with its tag below it; those outside of any entity are muted.
+fn words_ui(ui: &mut Ui, words: &[(String, String)]) {
+    let palette = Palette::of(ui);
+    ui.horizontal_wrapped(|ui| {
+        for (word, tag) in words {
+            let is_part = tag != "O" && !tag.is_empty();
+            let text = if is_part { format!("{word} [{tag}]") } else { word.clone() };
+            ui.label(RichText::new(text).color(if is_part { palette.text } else { palette.muted }));
+        }
+    });
+}
+
+fn classes_ui(ui: &mut Ui, task: usize, classes: &[(String, f32)], sums_to_one: bool) {
+    let palette = Palette::of(ui);
     for (class, probability) in classes.iter().take(SHOWN) {
         ui.horizontal(|ui| {
             ui.spacing_mut().interact_size.y = 18.0;
@@ -92,7 +119,11 @@ fn task_ui(ui: &mut Ui, task: usize, name: &str, classes: &[(String, f32)]) {
     }
     if let Some(more) = classes.len().checked_sub(SHOWN).filter(|more| *more > 0) {
         let rest: f32 = classes.iter().skip(SHOWN).map(|(_, probability)| probability).sum();
-        let text = format!("{more} more classes share {}", percent(f64::from(rest)));
+        let text = if sums_to_one {
+            format!("{more} more classes share {}", percent(f64::from(rest)))
+        } else {
+            format!("{more} more classes are less probable")
+        };
         ui.label(RichText::new(text).small().color(palette.muted));
     }
 }

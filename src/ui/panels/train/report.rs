@@ -3,6 +3,7 @@
 use eframe::egui::{self, RichText, Ui};
 
 use crate::data::dataset::Split;
+use crate::data::task::TaskKind;
 use crate::session::state::{RunReport, RunView, Severity, TensorChange};
 use crate::ui::explain;
 use crate::ui::panels::parts::{columns, digits, grid_number, head};
@@ -27,7 +28,10 @@ fn figures_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
         egui::Grid::new("figures").num_columns(5).striped(true).spacing([20.0, 4.0]).show(ui, |ui| {
             ui.label(head(ui, "task"));
             ui.label(head(ui, "split"));
-            for text in ["accuracy", "macro-F1", "rows"] {
+            let all_single = run.plan.tasks.iter().all(|task| task.kind == TaskKind::SingleLabel);
+            let heads =
+                if all_single { ["accuracy", "macro-F1", "rows"] } else { ["figure", "beside it", "rows"] };
+            for text in heads {
                 grid_number(ui, 72.0, head(ui, text));
             }
             ui.end_row();
@@ -38,8 +42,21 @@ fn figures_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
                     let Some(metrics) = metrics.filter(|metrics| metrics.rows > 0) else { continue };
                     swatch_label(ui, palette.task(index), &task.name);
                     ui.label(split.name());
-                    grid_number(ui, 72.0, digits(percent(metrics.accuracy)));
-                    grid_number(ui, 72.0, digits(percent(metrics.macro_f1)));
+                    let shown = |key: &str| {
+                        let value = metrics.get(key)?;
+                        let is_share = metrics.kind.figure_is_share();
+                        Some(if is_share { percent(value) } else { format!("{value:.3}") })
+                    };
+                    let headline = shown("figure").unwrap_or_default();
+                    // What stands beside the headline, where the kind has it.
+                    let second =
+                        ["macro-f1", "pearson", "mrr"].into_iter().find_map(shown).unwrap_or_default();
+                    grid_number(ui, 72.0, digits(headline)).on_hover_text(metrics.kind.figure());
+                    grid_number(ui, 72.0, digits(second)).on_hover_text(match metrics.kind {
+                        TaskKind::Score | TaskKind::Similarity => "Pearson",
+                        TaskKind::Ranking => "MRR@10",
+                        _ => "macro F1",
+                    });
                     grid_number(ui, 72.0, digits(thousands(metrics.rows as u64)));
                     ui.end_row();
                 }

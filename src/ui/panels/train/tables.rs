@@ -3,6 +3,7 @@
 use eframe::egui::{self, RichText, Ui};
 use egui_extras::{Column, TableBuilder, TableRow};
 
+use crate::data::task::TaskKind;
 use crate::session::command::Command;
 use crate::session::state::{RunView, State};
 use crate::train::metrics::{EpochPoint, Score};
@@ -67,7 +68,8 @@ fn header(row: &mut TableRow<'_, '_>, run: &RunView) {
     title(row, "phase", left);
     title(row, "sum loss", right);
     for (index, task) in run.plan.tasks.iter().enumerate() {
-        for part in ["train loss", "valid loss", "train acc.", "valid acc."] {
+        let figure = short(task.kind);
+        for part in ["train loss", "valid loss", &format!("train {figure}"), &format!("valid {figure}")] {
             row.col(|ui| {
                 let palette = Palette::of(ui);
                 ui.with_layout(egui::Layout::bottom_up(egui::Align::RIGHT), |ui| {
@@ -81,6 +83,17 @@ fn header(row: &mut TableRow<'_, '_>, run: &RunView) {
     }
     title(row, "seconds", right);
     title(row, "kept", left);
+}
+
+/// The headline figure in a narrow column.
+const fn short(kind: TaskKind) -> &'static str {
+    match kind {
+        TaskKind::SingleLabel => "acc.",
+        TaskKind::MultiLabel => "mi. F1",
+        TaskKind::Score | TaskKind::Similarity => "Sp.man",
+        TaskKind::TokenLabels => "sp. F1",
+        TaskKind::Ranking => "acc.@1",
+    }
 }
 
 fn epoch_row(row: &mut TableRow<'_, '_>, run: &RunView, epoch: &EpochPoint, kept: bool) {
@@ -101,13 +114,15 @@ fn epoch_row(row: &mut TableRow<'_, '_>, run: &RunView, epoch: &EpochPoint, kept
     };
     let loss = |score: &Score| format!("{:.4}", score.loss);
     let accuracy = |score: &Score| percent(score.figure);
+    let plain = |score: &Score| format!("{:.3}", score.figure);
     // Nothing was trained on before the first step.
     number(row, if epoch.epoch == 0 { "-".to_owned() } else { format!("{:.4}", epoch.loss) });
-    for task in 0..run.plan.tasks.len() {
+    for (task, planned) in run.plan.tasks.iter().enumerate() {
+        let figure = if planned.kind.figure_is_share() { accuracy } else { plain };
         number(row, value(epoch.train.get(task), loss));
         number(row, value(epoch.valid.get(task), loss));
-        number(row, value(epoch.train.get(task), accuracy));
-        number(row, value(epoch.valid.get(task), accuracy));
+        number(row, value(epoch.train.get(task), figure));
+        number(row, value(epoch.valid.get(task), figure));
     }
     number(row, format!("{:.1}", epoch.seconds));
     row.col(|ui| {
