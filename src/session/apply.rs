@@ -72,9 +72,8 @@ impl Session {
             }
             News::RunEnded { outcome, report, can_resume } => self.end_run(outcome, report, can_resume),
             News::RateSearch(answer) => {
-                state.rate_search = answer.map_or_else(Loadable::Failed, |found| {
-                    found.map_or(Loadable::Empty, Loadable::Ready)
-                });
+                state.rate_search = answer
+                    .map_or_else(Loadable::Failed, |found| found.map_or(Loadable::Empty, Loadable::Ready));
             }
             News::Evaluation(answer) => {
                 let shown = state.run.as_ref().map(|run| run.plan.name.as_str());

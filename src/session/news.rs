@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::state::{
-    Busy, DataMap, DataView, DeviceInfo, Evaluation, Neighbours, Prediction, RateSearch, RunOutcome, RunReport, RunView,
-    Severity, Similarity, Tokenized,
+    Busy, DataMap, DataView, DeviceInfo, Evaluation, Neighbours, Prediction, RateSearch, RunOutcome,
+    RunReport, RunView, Severity, Similarity, Tokenized,
 };
 use super::worker::RunRequest;
 use crate::data::dataset::Split;

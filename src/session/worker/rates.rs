@@ -25,6 +25,6 @@ impl Worker {
         });
         let found = found.map_err(|error| error.to_string())?;
         let (lr_encoder, lr_heads) = (plan.recipe.lr_encoder, plan.recipe.lr_heads);
-        Ok(found.map(|finding| RateSearch { lr_encoder, lr_heads, finding }))
+        Ok(found.map(|curve| RateSearch { lr_encoder, lr_heads, curve }))
     }
 }

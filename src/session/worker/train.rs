@@ -158,7 +158,11 @@ impl Worker {
     }
 
     /// Rows of every split that carry a label.
-    pub(super) fn splits(&mut self, plan: &RunPlan, stop: &AtomicBool) -> Result<Vec<(Split, Rows)>, Failure> {
+    pub(super) fn splits(
+        &mut self,
+        plan: &RunPlan,
+        stop: &AtomicBool,
+    ) -> Result<Vec<(Split, Rows)>, Failure> {
         let dataset = self.dataset()?;
         let tokens = self.tokens(Weights::Base, plan.recipe.max_length, stop)?;
         let split_rows = |split: Split| {
