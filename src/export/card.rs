@@ -2,8 +2,11 @@
 //!
 //! It is computed from the plan and the report of the run, and must never know a tensor.
 
+use super::layout;
 use super::settings_text::settings_text;
 use crate::data::dataset::Split;
+use crate::data::task::TaskKind;
+use crate::model::heads::HeadSpec;
 use crate::model::summary::{Group, ModelSummary, Pooling};
 use crate::train::metrics::{Probe, TaskMetrics};
 use crate::train::plan::{Phase, RunPlan, Thaw};
@@ -132,6 +135,41 @@ fn use_as_encoder(inputs: &CardInputs<'_>) -> String {
 }
 
 fn use_heads(inputs: &CardInputs<'_>) -> String {
+    let linear = |spec: &HeadSpec| spec.kind == TaskKind::SingleLabel && spec.hidden_units.is_none();
+    let specs = inputs.plan.head_specs();
+    if specs.iter().all(linear) { use_linear_heads(inputs) } else { use_folders(&specs) }
+}
+
+/// Heads of every kind through the folders of their own.
+fn use_folders(specs: &[HeadSpec]) -> String {
+    let names: Vec<&str> = specs.iter().map(|spec| spec.task.as_str()).collect();
+    let folders = layout::task_folders(&names);
+    let usage =
+        specs.iter().zip(&folders).filter(|(spec, _)| layout::has_folder(spec)).map(|(spec, folder)| {
+            let path = quoted(&format!("path/to/this/folder/tasks/{folder}"));
+            let what = match spec.kind {
+                TaskKind::TokenLabels => {
+                    return format!("print(pipeline(\"token-classification\", {path})(sentences))");
+                }
+                TaskKind::MultiLabel => {
+                    "a logit per class of labels.json; a class applies where it is above 0"
+                }
+                TaskKind::Score => "the number",
+                _ => "a logit per class of labels.json; the largest tells the class",
+            };
+            format!("print(SentenceTransformer({path}).encode(sentences))  # {what}")
+        });
+    let usage: Vec<String> = usage.collect();
+    if usage.is_empty() {
+        return "The tasks have no heads of their own: they are learnt by the embedding itself.".to_owned();
+    }
+    format!(
+        "With the heads, each in a folder of its own:\n\n```python\nfrom transformers import pipeline\n\n{}\n```",
+        usage.join("\n")
+    )
+}
+
+fn use_linear_heads(inputs: &CardInputs<'_>) -> String {
     let classes = inputs.plan.tasks.iter().map(|task| {
         let names: Vec<String> = task.classes.iter().map(|class| quoted(class)).collect();
         format!("    {}: [{}],", quoted(&task.name), names.join(", "))

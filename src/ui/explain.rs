@@ -195,7 +195,7 @@ explanations! {
          turns gives every file as many batches; a temperature of 2 to 5 lies between. An epoch has as many rows in \
          all, so rows of small files come several times and some of large ones not.";
     /// Schedule page.
-    WHY_KEEP_BEST: "Which weights are kept?" =>
+    WHY_KEEP_BEST: "Which epoch is the best?" =>
         "Those of the epoch with the best figure on the validation rows; where two epochs are equal, the one with the \
          lower loss. Ending early saves the epochs after that; it changes nothing about what is kept.";
     /// Schedule page.
