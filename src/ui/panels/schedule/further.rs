@@ -18,10 +18,9 @@ use crate::ui::widgets;
 pub(super) fn further_ui(ui: &mut Ui, draft: &mut Recipe, tasks: &[&str], files: usize) -> bool {
     let mut editing = false;
     widgets::card(ui, "", |ui| {
-        CollapsingHeader::new(RichText::new("Further settings").heading())
-            .id_salt("further")
-            .default_open(true)
-            .show(ui, |ui| {
+        CollapsingHeader::new(RichText::new("Further settings").heading()).id_salt("further").show(
+            ui,
+            |ui| {
                 widgets::caption(ui, "Most runs leave these as they are. Each says what it is for.");
                 Grid::new("further settings")
                     .num_columns(3)
@@ -37,7 +36,8 @@ pub(super) fn further_ui(ui: &mut Ui, draft: &mut Recipe, tasks: &[&str], files:
                     ui.add_space(theme::GAP);
                     tasks_ui(ui, draft, tasks, &mut editing);
                 }
-            });
+            },
+        );
     });
     editing
 }
