@@ -74,7 +74,7 @@ fn check<V>(harness: &Harness<'_, Bench<V>>, what: &str) {
 
 fn recipes(actions: &[Action]) -> Vec<&Recipe> {
     let recipe = |action| match action {
-        &Action::Session(Command::Edit(Edit::SetRecipe(ref recipe))) => Some(recipe),
+        &Action::Session(Command::Edit(Edit::SetRecipe(ref recipe))) => Some(&**recipe),
         _ => None,
     };
     actions.iter().filter_map(recipe).collect()

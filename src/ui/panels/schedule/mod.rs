@@ -63,7 +63,7 @@ fn page_ui(ui: &mut Ui, state: &State, view: &mut ScheduleView, actions: &mut Ac
     if editing {
         view.draft = Some(draft);
     } else if draft != *recipe {
-        actions.send(Edit::SetRecipe(draft));
+        actions.send(Edit::SetRecipe(draft.into()));
     }
 }
 
@@ -77,7 +77,7 @@ fn own_phases_ui(ui: &mut Ui, recipe: &Recipe, actions: &mut Actions) {
         widgets::message(ui, Severity::Info, text);
         let button = ui.button("Use the preset's phases");
         if button.on_hover_text("Leaves the written phases out; can be undone").clicked() {
-            actions.send(Edit::SetRecipe(Recipe { phases: Vec::new(), ..recipe.clone() }));
+            actions.send(Edit::SetRecipe(Box::new(Recipe { phases: Vec::new(), ..recipe.clone() })));
         }
     });
     ui.add_space(theme::GAP);

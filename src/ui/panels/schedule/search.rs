@@ -40,7 +40,7 @@ pub(super) fn search_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
         let mut recipe = state.project.recipe.clone();
         (recipe.lr_encoder, recipe.lr_heads) =
             (rounded(search.lr_encoder * factor), rounded(search.lr_heads * factor));
-        actions.send(Edit::SetRecipe(recipe));
+        actions.send(Edit::SetRecipe(recipe.into()));
     }
 }
 
