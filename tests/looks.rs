@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use eframe::egui;
 use egui::{ColorImage, ScreenshotCallback, ThemePreference, ViewportCommand};
 use frostline::session::Session;
-use frostline::session::state::{Loadable, RateSearch, State};
+use frostline::session::state::{Loadable, RateSearch, RunOutcome, State};
 use frostline::train::finder::{FindPoint, RateCurve};
 use frostline::ui::actions::{Action, Page};
 use frostline::ui::app::{App, Environment};
@@ -46,6 +46,7 @@ fn shots() -> Vec<Shot> {
         shot("schedule", states::loaded(), Page::Schedule),
         shot("schedule-rates", searched(), Page::Schedule),
         shot("train", states::training(), Page::Train),
+        shot("train-paused", paused(), Page::Train),
         shot("train-done", states::trained(), Page::Train),
         shot("evaluate-empty", states::trained(), Page::Evaluate),
         shot("explore-empty", states::trained(), Page::Explore),
@@ -57,6 +58,16 @@ fn shots() -> Vec<Shot> {
         },
         Shot { name: "leave", state: states::training(), page: Page::Data, then: Some(Action::Quit) },
     ]
+}
+
+/// A run that was paused.
+fn paused() -> State {
+    let mut state = states::training();
+    if let Some(run) = &mut state.run {
+        run.outcome = Some(RunOutcome::Paused { at_step: 120 });
+        run.can_resume = true;
+    }
+    state
 }
 
 /// A project with a search for learning rates.
