@@ -8,7 +8,7 @@
 //! - [`data`]: files to data sets: reading, column mapping, splits, and the card that says what is in them.
 //! - [`text`]: texts to token ids, and ids to batches; integers only.
 //! - [`model`]: encoder families, pooling, heads, devices, weights in and out.
-//! - [`train`]: recipe, plan, schedule, optimiser, prefix cache, metrics, and the loop.
+//! - [`train`]: recipe, phases, plan, optimiser, prefix cache, checkpoints, metrics, and the loop.
 //! - [`explore`]: similarity, neighbours, probes and projections of embeddings, as rows of `f32`.
 //! - [`export`]: the folder that the Python ecosystem loads, its model card, and the proof that it loads.
 //! - [`project`]: `frostline.toml`, run folders, settings: versioned mirrors of the live types.
@@ -40,9 +40,15 @@
 //! - **Invariant: Stop is honoured within one batch.**
 //!   `tests/runs.rs`, `stop_is_honoured_within_a_batch`, `stop_in_the_first_batch_leaves_a_run_that_says_so`.
 //! - **Invariant: what a plan freezes keeps its bytes, and what it trains moves.**
-//!   `tests/runs.rs`, `every_preset_moves_exactly_what_it_says`.
+//!   `tests/runs.rs`, `every_preset_moves_exactly_what_it_says`; `tests/recipes.rs`,
+//!   `a_phase_moves_exactly_the_layers_and_heads_that_it_names`, `biases_alone_and_norms_alone_train`,
+//!   `adapters_train_beside_frozen_weights_and_are_merged_on_export`.
 //! - **Invariant: the same plan, data, seed and machine give the same bytes.**
 //!   `tests/runs.rs`, `a_run_repeats_to_the_byte`.
+//! - **Invariant: a run that is killed at any moment goes on from its last checkpoint to the bytes it would have had.**
+//!   `tests/never_lost.rs`, `a_run_killed_at_any_moment_ends_with_the_same_bytes`,
+//!   `a_full_disk_leaves_the_last_good_checkpoint`; `tests/window_road.rs`,
+//!   `a_paused_run_is_gone_on_with_after_a_restart`.
 //! - **Invariant: the encoder computes what `PyTorch` with transformers computes, and training what
 //!   `torch.optim` does.** `tests/parity.rs` and `tests/trajectories.rs`.
 //! - **Invariant: an export is read back before it is put in its place, and a failed one leaves the earlier.**

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use frostline::data::task::{Scale, TaskKind};
 use frostline::export::card::{CardInputs, known_base_model, model_card};
 use frostline::export::{ExportError, ExportReport, ExportRequest, load_exported, write_folder};
 use frostline::model::Model;
@@ -18,7 +19,7 @@ use frostline::model::summary::{Group, Pooling};
 use frostline::model::weights::list_tensors;
 use frostline::text::tokenizer::Tokenizer;
 use frostline::train::plan::{PlannedTask, RunPlan};
-use frostline::train::preset::Recipe;
+use frostline::train::recipe::{Recipe, TaskSettings};
 use frostline::train::report::{RunOutcome, RunReport};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
@@ -36,10 +37,32 @@ fn specs() -> Vec<HeadSpec> {
     vec![spec("topic", &["billing", "delivery", "größer"]), spec("mood/tone", &["calm", "upset"])]
 }
 
+/// A head of every kind that there is.
+fn specs_of_all_kinds() -> Vec<HeadSpec> {
+    let spec = |task: &str, kind: TaskKind, classes: &[&str]| HeadSpec {
+        task: task.into(),
+        kind,
+        classes: classes.iter().map(|&class| class.to_owned()).collect(),
+        ..HeadSpec::default()
+    };
+    vec![
+        HeadSpec { hidden_units: Some(6), ..spec("topic", TaskKind::SingleLabel, &["a", "b", "c"]) },
+        spec("tags", TaskKind::MultiLabel, &["x", "y"]),
+        HeadSpec { scale: Scale { offset: 2.5, factor: 1.5 }, ..spec("stars", TaskKind::Score, &[]) },
+        spec("entities", TaskKind::TokenLabels, &["O", "B-PER", "I-PER"]),
+        HeadSpec { scale: Scale { offset: 0.0, factor: 5.0 }, ..spec("alike", TaskKind::Similarity, &[]) },
+        spec("pairs", TaskKind::Ranking, &[]),
+    ]
+}
+
 /// A model with heads whose weights are not those of the file it came from, as after training.
 fn tuned(base: &Path) -> Model {
+    tuned_with(base, &specs())
+}
+
+fn tuned_with(base: &Path, specs: &[HeadSpec]) -> Model {
     let mut model = Model::load(base, Device::Cpu).unwrap();
-    model.start_heads(&specs(), 7).unwrap();
+    model.start_heads(specs, 7).unwrap();
     tch::manual_seed(7);
     let _guard = tch::no_grad_guard();
     for param in model.params.iter().filter(|param| param.group != Group::Unused) {
@@ -50,15 +73,20 @@ fn tuned(base: &Path) -> Model {
 }
 
 fn card(model: &Model) -> String {
-    let tasks = specs().into_iter().map(|spec| PlannedTask {
+    let specs: Vec<HeadSpec> = model.heads.iter().map(|head| head.spec.clone()).collect();
+    let settings = specs.iter().map(|spec| {
+        (spec.task.clone(), TaskSettings { hidden_units: spec.hidden_units, ..TaskSettings::default() })
+    });
+    let recipe = Recipe { tasks: settings.collect(), ..Recipe::default() };
+    let tasks = specs.into_iter().map(|spec| PlannedTask {
         name: spec.task,
+        kind: spec.kind,
+        scale: spec.scale,
         classes: spec.classes,
         labelled_train: 8,
         labelled_valid: 4,
-        ..PlannedTask::default()
     });
-    let plan =
-        RunPlan::build("run-01", &Recipe::default(), &model.summary, tasks.collect(), 8, "cpu").unwrap();
+    let plan = RunPlan::build("run-01", &recipe, &model.summary, tasks.collect(), 8, "cpu").unwrap();
     model_card(&CardInputs {
         title: "Messages",
         base_model: known_base_model(&model.summary.sha256),
@@ -170,6 +198,45 @@ fn the_folder_holds_what_its_readers_look_for() {
         );
         // Nothing is left beside it.
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}
+
+#[test]
+fn heads_of_every_kind_are_written_and_read_back() {
+    for name in ["bert", "distilbert"] {
+        let (base, dir) = (fixture(name), tempfile::tempdir().unwrap());
+        let specs = specs_of_all_kinds();
+        let model = tuned_with(&base, &specs);
+        let to = dir.path().join("out");
+        let report = export(&model, &base, &to).unwrap();
+        assert!(report.max_difference < 1e-6 && report.max_logit_difference < 1e-6, "{report:?}");
+        let (read_back, found) = load_exported(&to, Device::Cpu).unwrap();
+        assert_eq!(found, specs);
+        let texts = texts_of(&base);
+        let length = model.summary.max_seq_length;
+        let (meant, read) = (encode(&model, &base, &texts, length), encode(&read_back, &to, &texts, length));
+        for (a, b) in meant.iter().zip(&read) {
+            assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6));
+        }
+        let mut folders: Vec<String> = fs::read_dir(to.join("tasks"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        folders.sort();
+        // A task on pairs has no parameters of its own.
+        assert_eq!(folders, ["entities", "stars", "tags", "topic"]);
+        let entities = read_json(&to.join("tasks/entities/config.json"));
+        let architecture = entities["architectures"][0].as_str().unwrap();
+        assert!(architecture.ends_with("ForTokenClassification"), "{architecture}");
+        assert_eq!(entities["id2label"], json!({"0": "O", "1": "B-PER", "2": "I-PER"}));
+        assert_eq!(entities["label2id"], json!({"O": 0, "B-PER": 1, "I-PER": 2}));
+        let tensors = names(&to.join("tasks/entities/model.safetensors"));
+
+        assert_eq!(tensors.iter().filter(|name| name.starts_with("classifier.")).count(), 2);
+        assert!(tensors.iter().all(|name| !name.contains("pooler")), "{tensors:?}");
+        assert!(to.join("tasks/topic/3_Dense/model.safetensors").is_file());
+        let hidden = read_json(&to.join("tasks/topic/2_Dense/config.json"));
+        assert_eq!(hidden["activation_function"], "torch.nn.modules.activation.Tanh");
     }
 }
 
@@ -404,10 +471,12 @@ fn heads_that_are_damaged_are_refused() {
         ("/tasks/0/classes", json!(["a", "b"]), "heads.topic.weight has shape"),
         ("/tasks/0/name", json!("mood/tone"), "there twice"),
         ("/tasks/0/name", json!("subject"), "heads.subject.weight is missing"),
+        ("/tasks/0/type", json!("clairvoyance"), "of the type \"clairvoyance\""),
     ] {
         with(pointer, value);
         refused(told);
     }
+    // What earlier releases wrote is read.
     with("/version", json!(1));
     load_exported(to, Device::Cpu).unwrap();
     fs::remove_file(to.join("heads/model.safetensors")).unwrap();
@@ -424,9 +493,9 @@ fn python() -> Option<PathBuf> {
 }
 
 /// Exports a tuned model and has Python open it.
-fn python_agrees(python: &Path, base: &Path, probes: &[String], name: &str) {
+fn python_agrees(python: &Path, base: &Path, probes: &[String], specs: &[HeadSpec], name: &str) {
     let dir = tempfile::tempdir().unwrap();
-    let model = tuned(base);
+    let model = tuned_with(base, specs);
     let to = dir.path().join("out");
     let report = export(&model, base, &to).unwrap();
     println!(
@@ -438,13 +507,23 @@ fn python_agrees(python: &Path, base: &Path, probes: &[String], name: &str) {
         values.chunks(values.len() / probes.len()).map(<[f32]>::to_vec).collect()
     };
     let folders = read_json(&to.join("heads/config.json"));
-    let tasks: Vec<Value> = specs()
+    let in_data = |spec: &HeadSpec, logits: &[f32]| -> Vec<f32> {
+        logits
+            .iter()
+            .map(|value| if spec.kind == TaskKind::Score { spec.scale.to_data(*value) } else { *value })
+            .collect()
+    };
+    let tasks: Vec<Value> = specs
         .iter()
         .zip(&outputs[1..])
         .enumerate()
         .map(|(index, (spec, logits))| {
-            let folder = &folders["tasks"][index]["folder"];
-            json!({"name": spec.task, "folder": folder, "classes": spec.classes, "logits": rows(logits)})
+            let task = &folders["tasks"][index];
+            let logits = rows(&in_data(spec, logits));
+            json!({
+                "name": spec.task, "type": task["type"], "folder": task["folder"], "classes": spec.classes,
+                "linear": spec.hidden_units.is_none(), "logits": logits,
+            })
         })
         .collect();
     let expected = json!({"probes": probes, "embeddings": rows(&outputs[0]), "tasks": tasks});
@@ -465,12 +544,20 @@ fn python_opens_the_folder_and_computes_the_same() {
         return;
     };
     for name in ["bert", "bert_gelu_new", "distilbert"] {
-        python_agrees(&python, &fixture(name), &texts_of(&fixture(name)), name);
+        python_agrees(&python, &fixture(name), &texts_of(&fixture(name)), &specs(), name);
+        let all = specs_of_all_kinds();
+        python_agrees(
+            &python,
+            &fixture(name),
+            &texts_of(&fixture(name)),
+            &all,
+            &format!("{name}, all kinds"),
+        );
     }
     let minilm = Path::new(env!("CARGO_MANIFEST_DIR")).join(".models/all-MiniLM-L6-v2");
     if minilm.join("model.safetensors").is_file() {
         let sentences = fixture("../minilm/sentences.json");
         let sentences: Vec<String> = serde_json::from_value(read_json(&sentences)).unwrap();
-        python_agrees(&python, &minilm, &sentences, "all-MiniLM-L6-v2");
+        python_agrees(&python, &minilm, &sentences, &specs(), "all-MiniLM-L6-v2");
     }
 }

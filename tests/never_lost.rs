@@ -1,6 +1,7 @@
 //! Nothing of a run is lost: the program is killed at any moment, the disk fills, folders turn read-only or vanish, and
 //! what was written stays whole and leads to the bytes that an undisturbed run ends with.
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not find is a failed test")]
+#![expect(clippy::print_stderr, reason = "why a part was skipped belongs in the test's output")]
 
 use std::fs;
 use std::path::PathBuf;

@@ -343,6 +343,9 @@ fn names_are_free_and_stay_in_the_folder() {
         RunFolder::create(project.path(), name).unwrap();
     }
     assert_eq!(next_name(project.path(), "full").unwrap(), "full-08");
+    // What a program leaves that was killed before it had written a plan is in nobody's way.
+    let again = RunFolder::create(project.path(), "full-07").unwrap();
+    again.write_plan(&plan("full-07", project.path())).unwrap();
     let taken = RunFolder::create(project.path(), "full-07").unwrap_err();
     assert!(matches!(&taken, ProjectError::RunExists { name, .. } if name == "full-07"), "{taken}");
     for name in ["", "  ", ".", "..", "../up", "a/b", "a\\b", "c:", "x.", " x", "nul", "Com1.old", "a\nb"] {

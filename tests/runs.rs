@@ -78,7 +78,7 @@ fn stop_in_the_first_batch_leaves_a_run_that_says_so() {
     let run = place.session.state().run.clone().expect("a run");
     assert!(matches!(run.outcome, Some(RunOutcome::Stopped { at_step: 0 })), "{:?}", run.outcome);
     // The app still stands: the next run goes through.
-    place.session.send(Command::Edit(Edit::SetRecipe(recipe(Preset::FreezeBackbone))));
+    place.session.send(Command::Edit(Edit::SetRecipe(recipe(Preset::FreezeBackbone).into())));
     let run = place.train();
     assert_eq!(run.outcome, Some(RunOutcome::Finished));
     let outcomes: Vec<&str> = place.session.state().runs.iter().map(|run| run.outcome.as_str()).collect();

@@ -4,13 +4,16 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::fake_state as fake;
 use eframe::egui::{Role, Ui, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use frostline::data::dataset::Split;
 use frostline::session::command::{Command, Edit};
-use frostline::session::state::{Loadable, State};
+use frostline::session::state::{Loadable, RateSearch, State};
+use frostline::train::finder::{FindPoint, RateCurve};
 use frostline::train::preset::{Preset, Recipe};
 use frostline::ui::actions::{Action, Actions, Page};
 use frostline::ui::panels::evaluate::{EvaluateView, evaluate_ui};
@@ -71,7 +74,7 @@ fn check<V>(harness: &Harness<'_, Bench<V>>, what: &str) {
 
 fn recipes(actions: &[Action]) -> Vec<&Recipe> {
     let recipe = |action| match action {
-        &Action::Session(Command::Edit(Edit::SetRecipe(ref recipe))) => Some(recipe),
+        &Action::Session(Command::Edit(Edit::SetRecipe(ref recipe))) => Some(&**recipe),
         _ => None,
     };
     actions.iter().filter_map(recipe).collect()
@@ -478,4 +481,37 @@ fn the_search_counts_what_it_finds() {
     harness.get_by_role_and_label(Role::TextInput, "Find").type_text("invoice");
     settle(&mut harness);
     assert!(harness.query_by_label("30 texts with \"invoice\"").is_some());
+}
+
+#[test]
+fn further_settings_of_a_run_and_of_its_tasks_are_sent() {
+    let mut harness = page::<ScheduleView>(fake::ready(Preset::Full), schedule_ui);
+    click(&mut harness, "Further settings");
+    // The header opens over some frames.
+    for _ in 0..10 {
+        settle(&mut harness);
+    }
+    click_role(&mut harness, Role::ComboBox, "What trains in a layer");
+    click(&mut harness, "adapters (LoRA)");
+    click_role(&mut harness, Role::CheckBox, "balance the classes of sentiment");
+    let sent = recipes(&harness.state().actions);
+    assert_eq!(sent[0].part, frostline::train::plan::Part::Lora);
+    assert!(sent.iter().any(|recipe| recipe.task("sentiment").balance_classes), "{sent:?}");
+}
+
+#[test]
+fn found_rates_are_drawn_and_taken_over() {
+    let point = |step: u32| FindPoint {
+        factor: 10f64.powf(f64::from(step) / 10.0 - 4.0),
+        loss: 3.0 - f64::from(step) / 30.0,
+        smoothed: 3.0 - f64::from(step) / 30.0,
+    };
+    let curve = RateCurve { points: (0..60).map(point).collect(), suggestion: Some(5.0) };
+    let search = RateSearch { lr_encoder: 1e-4, lr_heads: 1e-3, curve };
+    let mut state = fake::ready(Preset::Full);
+    state.rate_search = Loadable::Ready(Arc::new(search));
+    let mut harness = page::<ScheduleView>(state, schedule_ui);
+    click(&mut harness, "Use these rates");
+    let sent = recipes(&harness.state().actions);
+    assert_eq!((sent[0].lr_encoder, sent[0].lr_heads), (5e-4, 5e-3));
 }

@@ -14,9 +14,9 @@ pub(super) fn run(args: &FindRateArgs) -> anyhow::Result<()> {
     let mut driver = Driver::open(&args.project, args.device.device.as_deref())?;
     driver.ask(Command::FindRate)?;
     let search = require(&driver.state().rate_search, "the search was stopped")?;
-    let (encoder, heads, finding) = (search.lr_encoder, search.lr_heads, &search.finding);
+    let (encoder, heads, curve) = (search.lr_encoder, search.lr_heads, &search.curve);
     if args.json {
-        for point in &finding.points {
+        for point in &curve.points {
             say_json(&json!({
                 "event": "point",
                 "lr_encoder": encoder * point.factor,
@@ -25,7 +25,7 @@ pub(super) fn run(args: &FindRateArgs) -> anyhow::Result<()> {
                 "smoothed": point.smoothed,
             }))?;
         }
-        let suggestion = finding.suggestion;
+        let suggestion = curve.suggestion;
         return Ok(say_json(&json!({
             "event": "suggestion",
             "lr_encoder": suggestion.map(|factor| encoder * factor),
@@ -33,11 +33,11 @@ pub(super) fn run(args: &FindRateArgs) -> anyhow::Result<()> {
         }))?);
     }
     say("  encoder      heads   loss, smoothed")?;
-    for point in finding.points.iter().step_by(finding.points.len().div_ceil(LINES).max(1)) {
+    for point in curve.points.iter().step_by(curve.points.len().div_ceil(LINES).max(1)) {
         let (encoder, heads) = (encoder * point.factor, heads * point.factor);
         say(format!("{encoder:9.1e}  {heads:9.1e}   {:.4}", point.smoothed))?;
     }
-    match finding.suggestion {
+    match curve.suggestion {
         Some(factor) => say(format!(
             "the loss falls fastest at lr_encoder = {:.1e}, lr_heads = {:.1e}",
             encoder * factor,

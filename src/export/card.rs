@@ -2,11 +2,15 @@
 //!
 //! It is computed from the plan and the report of the run, and must never know a tensor.
 
+use super::layout;
+use super::settings_text::settings_text;
 use crate::data::dataset::Split;
+use crate::data::task::TaskKind;
+use crate::model::heads::HeadSpec;
 use crate::model::summary::{Group, ModelSummary, Pooling};
 use crate::train::metrics::{Probe, TaskMetrics};
 use crate::train::plan::{Phase, RunPlan, Thaw};
-use crate::train::preset::{Decay, OptimizerKind, Preset, Recipe};
+use crate::train::preset::Preset;
 use crate::train::report::{RunOutcome, RunReport};
 
 /// What the card is written from.
@@ -131,6 +135,41 @@ fn use_as_encoder(inputs: &CardInputs<'_>) -> String {
 }
 
 fn use_heads(inputs: &CardInputs<'_>) -> String {
+    let linear = |spec: &HeadSpec| spec.kind == TaskKind::SingleLabel && spec.hidden_units.is_none();
+    let specs = inputs.plan.head_specs();
+    if specs.iter().all(linear) { use_linear_heads(inputs) } else { use_folders(&specs) }
+}
+
+/// Heads of every kind through the folders of their own.
+fn use_folders(specs: &[HeadSpec]) -> String {
+    let names: Vec<&str> = specs.iter().map(|spec| spec.task.as_str()).collect();
+    let folders = layout::task_folders(&names);
+    let usage =
+        specs.iter().zip(&folders).filter(|(spec, _)| layout::has_folder(spec)).map(|(spec, folder)| {
+            let path = quoted(&format!("path/to/this/folder/tasks/{folder}"));
+            let what = match spec.kind {
+                TaskKind::TokenLabels => {
+                    return format!("print(pipeline(\"token-classification\", {path})(sentences))");
+                }
+                TaskKind::MultiLabel => {
+                    "a logit per class of labels.json; a class applies where it is above 0"
+                }
+                TaskKind::Score => "the number",
+                _ => "a logit per class of labels.json; the largest tells the class",
+            };
+            format!("print(SentenceTransformer({path}).encode(sentences))  # {what}")
+        });
+    let usage: Vec<String> = usage.collect();
+    if usage.is_empty() {
+        return "The tasks have no heads of their own: they are learnt by the embedding itself.".to_owned();
+    }
+    format!(
+        "With the heads, each in a folder of its own:\n\n```python\nfrom transformers import pipeline\n\n{}\n```",
+        usage.join("\n")
+    )
+}
+
+fn use_linear_heads(inputs: &CardInputs<'_>) -> String {
     let classes = inputs.plan.tasks.iter().map(|task| {
         let names: Vec<String> = task.classes.iter().map(|class| quoted(class)).collect();
         format!("    {}: [{}],", quoted(&task.name), names.join(", "))
@@ -181,7 +220,7 @@ fn training(inputs: &CardInputs<'_>) -> String {
     if plan.recipe.preset == Preset::FreezeAll {
         parts.push("Nothing was trained: the encoder is the pretrained one, measured as it is.".to_owned());
     } else {
-        parts.push(settings(&plan.recipe));
+        parts.push(settings_text(&plan.recipe));
     }
     let mut table = vec![
         "| Phase | Epochs | Embeddings | Layers | Heads | Parameters that train |".to_owned(),
@@ -213,35 +252,6 @@ fn training(inputs: &CardInputs<'_>) -> String {
         )
     }));
     parts.join("\n\n")
-}
-
-fn settings(recipe: &Recipe) -> String {
-    let optimizer = match recipe.optimizer {
-        OptimizerKind::Adam => "Adam",
-        OptimizerKind::AdamW => "AdamW",
-        OptimizerKind::Sgd => "SGD",
-    };
-    let decay = match recipe.decay {
-        Decay::Constant => "constant afterwards",
-        Decay::Linear => "then linear decay to 0",
-        Decay::Cosine => "then cosine decay to 0",
-    };
-    let clipping = match recipe.clip_norm {
-        Some(norm) => format!("gradients clipped to a global norm of {norm}"),
-        None => "no gradient clipping".into(),
-    };
-    let encoder_dropout = recipe.encoder_dropout.map_or("the model's own".into(), |p| p.to_string());
-    format!(
-        "Cross-entropy, summed over the tasks with equal weights; {optimizer}, batches of {batch}, {epochs} epochs, \
-         weight decay {weight_decay}; warm-up over {warmup} % of the steps, {decay}; {clipping}; dropout {head} \
-         before the heads, {encoder_dropout} in trained layers; frozen parts run without dropout. Seed {seed}.",
-        batch = recipe.batch_size,
-        epochs = recipe.epochs,
-        weight_decay = recipe.weight_decay,
-        warmup = (recipe.warmup * 1000.0).round() / 10.0,
-        head = recipe.head_dropout,
-        seed = recipe.seed,
-    )
 }
 
 /// The comparison of the tensors' bytes before and after the run.
@@ -407,7 +417,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// Text that stays on its line.
-fn line(text: &str) -> String {
+pub(super) fn line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -16,6 +16,7 @@ use super::layout::{self, Module};
 use super::load::load_exported;
 use super::place::{self, HEADS, Staged};
 use super::proof;
+use crate::data::task::TaskKind;
 use crate::model::heads::HeadSpec;
 use crate::model::summary::Group;
 use crate::model::{Model, ModelError, weights};
@@ -57,7 +58,15 @@ pub fn write_folder(request: &ExportRequest<'_>) -> Result<ExportReport, ExportE
     write_heads(&mut writer, model)?;
     for (head, folder) in model.heads.iter().zip(task_folders(model)) {
         let at = format!("tasks/{folder}/");
-        let behind = [Module::Pooling, Module::Dense];
+        if !layout::has_folder(&head.spec) {
+            continue;
+        }
+        if head.spec.kind == TaskKind::TokenLabels {
+            write_token_classifier(&mut writer, &at, model, &head.spec, &tokenizer)?;
+            continue;
+        }
+        let mut behind = vec![Module::Pooling, Module::Dense];
+        behind.extend(head.spec.hidden_units.map(|_| Module::Dense));
         write_encoder(&mut writer, &at, request, &tokenizer, &behind, max_seq_length)?;
         write_dense(&mut writer, &at, model, &head.spec)?;
     }
@@ -91,11 +100,7 @@ fn write_encoder(
     } else {
         writer.second_name(&format!("{at}{WEIGHTS}"), WEIGHTS)?;
     }
-    for file in tokenizer {
-        let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let bytes = fs::read(file).map_err(|reason| ExportError::Read { path: file.clone(), reason })?;
-        writer.bytes(&format!("{at}{name}"), &bytes)?;
-    }
+    write_tokenizer(writer, at, tokenizer)?;
     writer.json(&format!("{at}modules.json"), &layout::modules(behind))?;
     writer.json(&format!("{at}sentence_bert_config.json"), &layout::sentence_bert(max_seq_length))?;
     writer.json(&format!("{at}config_sentence_transformers.json"), &layout::sentence_transformers())?;
@@ -125,16 +130,66 @@ fn write_heads(writer: &mut Writer, model: &Model) -> Result<(), ExportError> {
     if tensors.is_empty() { Ok(()) } else { writer.tensors(&format!("{HEADS}/{WEIGHTS}"), &tensors) }
 }
 
-/// One head as the last module of its task's folder.
+fn write_tokenizer(writer: &mut Writer, at: &str, tokenizer: &[PathBuf]) -> Result<(), ExportError> {
+    for file in tokenizer {
+        let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let bytes = fs::read(file).map_err(|reason| ExportError::Read { path: file.clone(), reason })?;
+        writer.bytes(&format!("{at}{name}"), &bytes)?;
+    }
+    Ok(())
+}
+
+/// One head as the last modules of its task's folder.
 fn write_dense(writer: &mut Writer, at: &str, model: &Model, spec: &HeadSpec) -> Result<(), ExportError> {
-    let folder = format!("{at}{}", layout::module_folder(2, Module::Dense));
-    writer
-        .json(&format!("{folder}/config.json"), &layout::dense(model.summary.hidden, spec.classes.len()))?;
-    let weight = model.params.get(&format!("heads.{}.weight", spec.task))?;
-    let bias = model.params.get(&format!("heads.{}.bias", spec.task))?;
-    let tensors = [("linear.weight".to_owned(), &weight), ("linear.bias".to_owned(), &bias)];
-    writer.tensors(&format!("{folder}/{WEIGHTS}"), &tensors)?;
+    let name = format!("heads.{}", spec.task);
+    let hidden = model.summary.hidden;
+    let mut index = 2;
+    let mut layer = |shape: [usize; 2], weight: &Tensor, bias: &Tensor, with_tanh: bool| {
+        let folder = format!("{at}{}", layout::module_folder(index, Module::Dense));
+        index += 1;
+        writer.json(&format!("{folder}/config.json"), &layout::dense(shape[0], shape[1], with_tanh))?;
+        let tensors = [("linear.weight".to_owned(), weight), ("linear.bias".to_owned(), bias)];
+        writer.tensors(&format!("{folder}/{WEIGHTS}"), &tensors)
+    };
+    if let Some(units) = spec.hidden_units {
+        let weight = model.params.get(&format!("{name}.hidden.weight"))?;
+        let bias = model.params.get(&format!("{name}.hidden.bias"))?;
+        layer([hidden, units], &weight, &bias, true)?;
+    }
+    let (mut weight, mut bias) =
+        (model.params.get(&format!("{name}.weight"))?, model.params.get(&format!("{name}.bias"))?);
+    if spec.kind == TaskKind::Score {
+        // `encode()` is to give the number as the data has it.
+        let _guard = tch::no_grad_guard();
+        let scaled = |tensor: &Tensor| tensor.f_mul_scalar(spec.scale.factor).map_err(ModelError::from);
+        (weight, bias) = (scaled(&weight)?, scaled(&bias)?);
+        bias = bias.f_add_scalar(spec.scale.offset).map_err(ModelError::from)?;
+    }
+    layer([spec.hidden_units.unwrap_or(hidden), spec.outputs()], &weight, &bias, false)?;
     writer.json(&format!("{at}labels.json"), &layout::labels(spec))
+}
+
+/// A head on tokens with its encoder, as transformers' classifiers of tokens load it.
+fn write_token_classifier(
+    writer: &mut Writer,
+    at: &str,
+    model: &Model,
+    spec: &HeadSpec,
+    tokenizer: &[PathBuf],
+) -> Result<(), ExportError> {
+    let config = layout::token_classifier(&model.config, model.family.architecture, &spec.classes);
+    writer.json(&format!("{at}config.json"), &config)?;
+    let encoder =
+        model.params.iter().filter(|param| matches!(param.group, Group::Embeddings | Group::Layer(_)));
+    let mut tensors: Vec<(String, &Tensor)> =
+        encoder.map(|param| (format!("{}{}", model.family.prefix, param.name), &param.tensor)).collect();
+    let name = format!("heads.{}", spec.task);
+    let (weight, bias) =
+        (model.params.get(&format!("{name}.weight"))?, model.params.get(&format!("{name}.bias"))?);
+    tensors.push(("classifier.weight".to_owned(), &weight));
+    tensors.push(("classifier.bias".to_owned(), &bias));
+    writer.tensors(&format!("{at}{WEIGHTS}"), &tensors)?;
+    write_tokenizer(writer, at, tokenizer)
 }
 
 /// Everything but the heads, which readers would report as unexpected.

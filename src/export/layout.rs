@@ -3,11 +3,12 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::data::task::TaskKind;
 use crate::model::heads::HeadSpec;
 use crate::model::summary::Pooling;
 
 /// Version of `heads/config.json`.
-pub(super) const HEADS_VERSION: u64 = 1;
+pub(super) const HEADS_VERSION: u64 = 2;
 
 /// The modules behind the encoder, as sentence-transformers names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,14 +61,62 @@ pub(super) fn pooling(pooling: Pooling, hidden: usize) -> Value {
     })
 }
 
-/// `2_Dense/config.json`: the identity behind a linear layer, so that `encode()` gives logits.
-pub(super) fn dense(hidden: usize, classes: usize) -> Value {
+/// `2_Dense/config.json`: a linear layer, and behind it tanh, or nothing where it gives the logits.
+pub(super) fn dense(input: usize, output: usize, with_tanh: bool) -> Value {
+    let behind = if with_tanh { "activation.Tanh" } else { "linear.Identity" };
     json!({
-        "in_features": hidden,
-        "out_features": classes,
+        "in_features": input,
+        "out_features": output,
         "bias": true,
-        "activation_function": "torch.nn.modules.linear.Identity",
+        "activation_function": format!("torch.nn.modules.{behind}"),
     })
+}
+
+/// What transformers needs to know of a classifier of tokens.
+pub(super) fn token_classifier(config: &Value, architecture: &str, classes: &[String]) -> Value {
+    let mut config = self::config(config, &format!("{}ForTokenClassification", base_name(architecture)));
+    if let Some(fields) = config.as_object_mut() {
+        let names = classes.iter().enumerate();
+        fields.insert(
+            "id2label".into(),
+            names.clone().map(|(id, name)| (id.to_string(), json!(name))).collect::<Map<_, _>>().into(),
+        );
+        fields.insert(
+            "label2id".into(),
+            names.map(|(id, name)| (name.clone(), json!(id))).collect::<Map<_, _>>().into(),
+        );
+    }
+    config
+}
+
+/// `Bert` of `BertModel`.
+fn base_name(architecture: &str) -> &str {
+    architecture.strip_suffix("Model").unwrap_or(architecture)
+}
+
+/// The name of a kind of task in `heads/config.json`: that of transformers' `problem_type` where it has one.
+const KINDS: [(TaskKind, &str); 6] = [
+    (TaskKind::SingleLabel, "single_label_classification"),
+    (TaskKind::MultiLabel, "multi_label_classification"),
+    (TaskKind::Score, "regression"),
+    (TaskKind::TokenLabels, "token_classification"),
+    (TaskKind::Similarity, "similarity"),
+    (TaskKind::Ranking, "ranking"),
+];
+
+fn kind_name(kind: TaskKind) -> &'static str {
+    KINDS.iter().find(|(known, _)| *known == kind).map_or("", |(_, name)| name)
+}
+
+/// The kind of that name.
+pub(super) fn kind_of(name: &str) -> Option<TaskKind> {
+    KINDS.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
+}
+
+/// Whether a task's head can be written as a folder of its own that Python loads: one on pairs has no parameters, and
+/// transformers' classifier of tokens knows no hidden layer.
+pub(super) fn has_folder(spec: &HeadSpec) -> bool {
+    spec.kind.has_head() && (spec.kind != TaskKind::TokenLabels || spec.hidden_units.is_none())
 }
 
 /// `sentence_bert_config.json`.
@@ -107,20 +156,38 @@ pub(super) fn heads(specs: &[&HeadSpec], folders: &[String], pooling: Pooling, h
         .iter()
         .zip(folders)
         .map(|(spec, folder)| {
-            json!({
-                "name": spec.task,
-                "type": "single_label_classification",
-                "classes": spec.classes,
-                "weight": format!("heads.{}.weight", spec.task),
-                "bias": format!("heads.{}.bias", spec.task),
-                "folder": format!("tasks/{folder}"),
-            })
+            let name = format!("heads.{}", spec.task);
+            let mut task = json!({"name": spec.task, "type": kind_name(spec.kind)});
+            let mut add =
+                |key: &str, value: Value| task.as_object_mut().map(|task| task.insert(key.into(), value));
+            if spec.kind.has_classes() {
+                add("classes", json!(spec.classes));
+            } else {
+                // number = output * factor + offset
+                add("offset", json!(spec.scale.offset));
+                add("factor", json!(spec.scale.factor));
+            }
+            if let Some(units) = spec.hidden_units.filter(|_| spec.kind.has_head()) {
+                add("hidden_units", json!(units));
+                add("hidden_weight", json!(format!("{name}.hidden.weight")));
+                add("hidden_bias", json!(format!("{name}.hidden.bias")));
+            }
+            if spec.kind.has_head() {
+                add("weight", json!(format!("{name}.weight")));
+                add("bias", json!(format!("{name}.bias")));
+            }
+            if has_folder(spec) {
+                add("folder", json!(format!("tasks/{folder}")));
+            }
+            task
         })
         .collect();
     json!({
         "version": HEADS_VERSION,
         "written_by": concat!("Frostline ", env!("CARGO_PKG_VERSION")),
-        "input": "the pooled embedding before it is scaled to length 1; logits = input @ weight.T + bias",
+        "input": "the pooled embedding before it is scaled to length 1, for token_classification the last hidden \
+                  states; output = input @ weight.T + bias, behind tanh(input @ hidden_weight.T + hidden_bias) where \
+                  there is a hidden layer",
         "pooling": pooling.name(),
         "hidden_size": hidden,
         "tasks": tasks,
@@ -129,7 +196,7 @@ pub(super) fn heads(specs: &[&HeadSpec], folders: &[String], pooling: Pooling, h
 
 /// `tasks/TASK/labels.json`: the classes in the order of the logits.
 pub(super) fn labels(spec: &HeadSpec) -> Value {
-    json!({"task": spec.task, "classes": spec.classes})
+    json!({"task": spec.task, "type": kind_name(spec.kind), "classes": spec.classes})
 }
 
 /// A folder's name for every task: what a disk allows, and no two alike even where case does not count.

@@ -5,8 +5,9 @@ use std::path::Path;
 use serde_json::Value;
 use tch::Device;
 
-use super::layout::HEADS_VERSION;
+use super::layout::{HEADS_VERSION, kind_of};
 use super::place::HEADS;
+use crate::data::task::Scale;
 use crate::model::folder::read_json;
 use crate::model::heads::{Head, HeadSpec};
 use crate::model::summary::TensorInfo;
@@ -46,7 +47,7 @@ pub fn load_exported(dir: &Path, device: Device) -> Result<(Model, Vec<HeadSpec>
 
 fn read_specs(config: &Value) -> Result<Vec<HeadSpec>, String> {
     match config.get("version").and_then(Value::as_u64) {
-        Some(HEADS_VERSION) => {}
+        Some(1..=HEADS_VERSION) => {}
         Some(newer) if newer > HEADS_VERSION => {
             return Err(format!(
                 "it is of version {newer}, written by a newer Frostline; this one knows version {HEADS_VERSION}"
@@ -58,15 +59,26 @@ fn read_specs(config: &Value) -> Result<Vec<HeadSpec>, String> {
     let mut specs: Vec<HeadSpec> = Vec::with_capacity(tasks.len());
     for entry in tasks {
         let task = entry.get("name").and_then(Value::as_str).ok_or("a task has no name")?;
+        let kind = entry.get("type").and_then(Value::as_str).unwrap_or_default();
+        let kind = kind_of(kind).ok_or_else(|| {
+            format!("task \"{task}\" is of the type \"{kind}\", which this Frostline does not know")
+        })?;
         let classes = entry.get("classes").and_then(Value::as_array);
         let classes: Option<Vec<String>> = classes
             .and_then(|classes| classes.iter().map(|class| class.as_str().map(str::to_owned)).collect());
-        let classes = classes.filter(|classes| !classes.is_empty());
-        let classes = classes.ok_or_else(|| format!("task \"{task}\" has no list of classes"))?;
+        let classes = if kind.has_classes() {
+            let classes = classes.filter(|classes| !classes.is_empty());
+            classes.ok_or_else(|| format!("task \"{task}\" has no list of classes"))?
+        } else {
+            Vec::new()
+        };
+        let number = |key: &str, default: f64| entry.get(key).and_then(Value::as_f64).unwrap_or(default);
+        let scale = Scale { offset: number("offset", 0.0), factor: number("factor", 1.0) };
+        let hidden_units = entry.get("hidden_units").and_then(Value::as_u64).map(|units| units as usize);
         if specs.iter().any(|spec| spec.task == task) {
             return Err(format!("task \"{task}\" is there twice"));
         }
-        specs.push(HeadSpec { task: task.to_owned(), classes, ..HeadSpec::default() });
+        specs.push(HeadSpec { task: task.to_owned(), kind, classes, scale, hidden_units });
     }
     Ok(specs)
 }

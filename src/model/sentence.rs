@@ -14,6 +14,7 @@ use super::params::Params;
 use super::pooling::{normalize, pool};
 use super::summary::{Group, ModelSummary};
 use super::weights::{file_sha256, list_tensors, read_params};
+use crate::data::task::TaskKind;
 
 /// A pretrained encoder with pooling, and a head per task.
 pub struct Model {
@@ -42,7 +43,7 @@ pub struct Model {
 pub struct Outputs {
     /// Pooled embedding before normalisation, `[batch, hidden]`.
     pub pooled: Tensor,
-    /// Per head: logits `[batch, classes]`.
+    /// Per head: logits `[batch, outputs]`; of a head on tokens, `[batch, seq, classes]`.
     pub logits: Vec<Tensor>,
 }
 
@@ -193,8 +194,13 @@ impl Model {
     /// Pooled embedding and every head's logits, in eval mode, without gradients.
     pub fn infer(&self, batch: &TokenBatch) -> Result<Outputs, ModelError> {
         let _guard = tch::no_grad_guard();
-        let pooled = self.pool(&self.last_hidden_state(batch)?, batch)?;
-        let logits = self.heads.iter().map(|head| head.forward(&pooled, 0.0)).collect::<Result<_, _>>()?;
+        let states = self.last_hidden_state(batch)?;
+        let pooled = self.pool(&states, batch)?;
+        let logits = |head: &Head| match head.spec.kind {
+            TaskKind::TokenLabels => head.forward(&states, 0.0),
+            _ => head.forward(&pooled, 0.0),
+        };
+        let logits = self.heads.iter().map(logits).collect::<Result<_, _>>()?;
         Ok(Outputs { pooled, logits })
     }
 

@@ -72,7 +72,7 @@ impl TensorInfo {
     /// True for the bias of a `LayerNorm` or of a linear layer.
     #[must_use]
     pub fn is_bias(&self) -> bool {
-        self.name.ends_with(".bias")
+        self.name.rsplit_once('.').is_some_and(|(_, last)| last == "bias")
     }
 
     /// The two matrices of a low-rank adapter beside a linear layer `[out, in]`: down `[rank, in]`, up

@@ -21,7 +21,7 @@ pub enum Edit {
     /// Folder of the pretrained model.
     SetModel(PathBuf),
     /// Settings of the next run.
-    SetRecipe(Recipe),
+    SetRecipe(Box<Recipe>),
     /// Name of the project.
     Rename(String),
 }

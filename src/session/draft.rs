@@ -93,7 +93,7 @@ fn apply(project: &mut Project, edit: Edit) {
         }
         Edit::SkipBadRows(skip) => project.skip_bad_rows = skip,
         Edit::SetModel(path) => project.model = Some(path),
-        Edit::SetRecipe(recipe) => project.recipe = recipe,
+        Edit::SetRecipe(recipe) => project.recipe = *recipe,
         Edit::Rename(name) => project.name = name,
     }
 }

@@ -39,7 +39,7 @@ const CHANNEL: usize = 256;
 /// How often steps are told: often enough to look live, seldom enough to cost nothing.
 const STEPS_EVERY: Duration = Duration::from_millis(500);
 /// How often a run writes a checkpoint: what a power failure may cost.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+const CHECKPOINT_EVERY: Duration = Duration::from_mins(1);
 /// How long the end of the program waits for the worker's.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 

@@ -10,7 +10,7 @@ use crate::data::table::{FileFacts, RowProblem};
 use crate::export::ExportReport;
 use crate::model::summary::ModelSummary;
 use crate::project::Project;
-use crate::train::finder::Finding;
+use crate::train::finder::RateCurve;
 use crate::train::metrics::{EpochPoint, Probe, StepPoint, TaskMetrics};
 use crate::train::plan::RunPlan;
 
@@ -132,7 +132,7 @@ pub struct RateSearch {
     /// Peak rate of the heads that the factors multiply.
     pub lr_heads: f64,
     /// The curve and what follows from it.
-    pub finding: Finding,
+    pub curve: RateCurve,
 }
 
 /// A row that the model got wrong.

@@ -38,7 +38,7 @@ pub struct FindPoint {
 
 /// What a search found.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Finding {
+pub struct RateCurve {
     /// Steps in order of their rates; ends early where the loss grows without bound.
     pub points: Vec<FindPoint>,
     /// Factor at which the smoothed loss falls fastest; `None` where it hardly falls at all.
@@ -56,9 +56,9 @@ pub fn find(
     train: &Rows,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(f32),
-) -> Result<Option<Finding>, TrainError> {
+) -> Result<Option<RateCurve>, TrainError> {
     let Some(phase) = plan.phases.iter().find(|phase| phase.epochs > 0) else {
-        return Ok(Some(Finding::default()));
+        return Ok(Some(RateCurve::default()));
     };
     let stepper = Stepper::new(plan, model, train)?;
     stepper.thaw(phase);
@@ -85,7 +85,7 @@ pub fn find(
         progress((step + 1) as f32 / STEPS as f32);
     }
     let suggestion = suggestion(&points);
-    Ok(Some(Finding { points, suggestion }))
+    Ok(Some(RateCurve { points, suggestion }))
 }
 
 /// Equal steps of the logarithm.

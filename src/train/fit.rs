@@ -202,7 +202,7 @@ impl Run<'_, '_> {
         course.exchange(self.model)?;
         let kept = self.measure_and_keep(course, if course.averages() { &Prefix::None } else { prefix });
         course.exchange(self.model)?;
-        let Some((valid, quality, sums, better)) = kept? else { return Ok(Next::Stopped) };
+        let Some(Measured { valid, quality, sums, better }) = kept? else { return Ok(Next::Stopped) };
         let patience = self.plan.recipe.patience;
         let early = patience.is_some_and(|patience| course.place.stall.take(quality, patience));
         let plateau = match phase.until {
@@ -224,13 +224,8 @@ impl Run<'_, '_> {
         })
     }
 
-    /// Scores of an epoch, how good they are, its sums, and whether its weights were kept. `None` when it was stopped
-    /// meanwhile.
-    fn measure_and_keep(
-        &self,
-        course: &mut Course,
-        prefix: &Prefix,
-    ) -> Result<Option<(Vec<Score>, Quality, Sums, bool)>, TrainError> {
+    /// Measures an epoch, and keeps its weights where they are the best so far. `None` when it was stopped meanwhile.
+    fn measure_and_keep(&self, course: &mut Course, prefix: &Prefix) -> Result<Option<Measured>, TrainError> {
         let Some(valid) = self.measure(prefix)? else { return Ok(None) };
         let quality = self.quality(&valid);
         let valid = curve(&valid);
@@ -244,7 +239,7 @@ impl Run<'_, '_> {
         if better || valid.is_empty() {
             self.store.write_best(&self.named(course.place.unused)?)?;
         }
-        Ok(Some((valid, quality, sums, better)))
+        Ok(Some(Measured { valid, quality, sums, better }))
     }
 
     /// A run that broke off says which checkpoint is left of it.
@@ -364,6 +359,15 @@ impl Run<'_, '_> {
         let seconds = started.elapsed().as_secs_f64();
         (self.report)(FitEvent::Epoch(EpochPoint { epoch, step, phase, loss, train, valid, seconds, best }))
     }
+}
+
+/// An epoch, measured.
+struct Measured {
+    valid: Vec<Score>,
+    quality: Quality,
+    sums: Sums,
+    /// Its weights were kept.
+    better: bool,
 }
 
 /// What comes after an epoch.

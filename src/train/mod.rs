@@ -1,7 +1,9 @@
-//! Training: the plan, the loop and what they rest on. It must never know a file format or a window.
+//! Training: the plan, the loop and what they rest on. It must never know a project's files or a window.
 //!
-//! The road: [`preset`] turns a recipe into phases, [`plan`] freezes them, [`rows`] and [`mod@cache`] hold what the
-//! heads and the thawed layers read, [`fit`] is the loop, and [`report`] says what came of it.
+//! Before a run: [`recipe`] is what the user sets, [`preset`] and [`phases`] say what thaws when, [`plan`] freezes all of
+//! it. In it: [`fit`] is the loop, [`step`] one step of it, [`sampler`] its batches, [`loss`] what is descended, [`optim`]
+//! how, [`mod@cache`] what is computed once, [`place`] and [`checkpoint`] what survives the process, [`watch`] what is
+//! kept. After it: [`evaluate`] and [`metrics`] measure, [`report`] says what came of it. [`finder`] looks for a rate.
 
 mod average;
 pub mod cache;

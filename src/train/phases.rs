@@ -76,7 +76,7 @@ impl FromStr for LayerSet {
             _ => {}
         }
         if let Some(count) = text.strip_prefix("top ") {
-            return count.trim().parse().map(Self::Top).map_err(|_: std::num::ParseIntError| wrong());
+            return count.trim().parse().map(Self::Top).map_err(|_not_a_number| wrong());
         }
         let mut ranges = Vec::new();
         for part in text.split(',') {

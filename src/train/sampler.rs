@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn proportional_takes_every_row_once() {
         let rows = rows(&[100, 40, 10]);
-        let mut all = batches(&rows, &recipe(Sampling::Proportional), SIZE, 0).concat();
+        let mut all = batches(&rows, &recipe(Sampling::Proportional), 10, 0).concat();
         all.sort_unstable();
         assert_eq!(all, (0..150).collect::<Vec<_>>());
     }
@@ -158,9 +158,9 @@ mod tests {
     #[test]
     fn a_temperature_lifts_small_files_and_keeps_the_epoch_as_long() {
         let rows = rows(&[100, 40, 10]);
-        let cold = batches(&rows, &recipe(Sampling::Temperature(1.0)), SIZE, 0);
+        let cold = batches(&rows, &recipe(Sampling::Temperature(1.0)), 10, 0);
         assert_eq!(by_file(&rows, &cold), [100, 40, 10]);
-        let hot = by_file(&rows, &batches(&rows, &recipe(Sampling::Temperature(5.0)), SIZE, 0));
+        let hot = by_file(&rows, &batches(&rows, &recipe(Sampling::Temperature(5.0)), 10, 0));
         assert!(hot[2] > 30 && hot[0] < 70, "{hot:?}");
         assert_eq!(hot.iter().sum::<usize>(), 150);
     }
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn files_take_turns() {
         let rows = rows(&[100, 40, 10]);
-        let all = batches(&rows, &recipe(Sampling::RoundRobin), SIZE, 1);
+        let all = batches(&rows, &recipe(Sampling::RoundRobin), 10, 1);
         let files: Vec<u32> = all.iter().map(|batch| rows.sources[batch[0] as usize]).collect();
         assert_eq!(files, [1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0]);
         for (batch, file) in all.iter().zip(files) {

@@ -165,7 +165,7 @@ impl Worker {
                 self.tokens.clear();
             }
             Work::FindRate(plan) => {
-                let answer = self.find_rate(*plan, stop).map(|found| found.map(Arc::new));
+                let answer = self.find_rate(&plan, stop).map(|found| found.map(Arc::new));
                 self.outbox.post(News::RateSearch(answer));
             }
             Work::Evaluate(split) => {

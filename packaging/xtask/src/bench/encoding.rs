@@ -83,7 +83,8 @@ pub(super) fn first_embedding(lab: &Lab) -> Result<Vec<Row>> {
         Ok(Sample { value, peak_bytes: measured.peak_bytes, others: measured.others })
     };
     // Once for the disk's cache.
-    (ours()?, theirs()?);
+    ours()?;
+    theirs()?;
     let contenders =
         [Contender::new("frostline embed", ours), Contender::new("sentence-transformers on torch", theirs)];
     let samples = take_turns(lab.size.rounds, &contenders, &|what| println!("first embedding, {what}"))?;
@@ -109,13 +110,14 @@ pub(super) fn similarity_note(lab: &Lab) -> Result<String> {
         lab.script("spearman.py", &words([out.as_os_str(), scores.as_os_str()]))?
             .number("correlated", "spearman")
     };
-    let mut note = format!(
+    let note = format!(
         "Spearman's correlation on {} STS-B pairs: {:.4} in float32",
         lab.inputs.pairs,
         spearman(None)?
     );
     if let Ok(precision) = reduced {
-        note += &format!(", {:.4} in {precision}", spearman(Some(&precision))?);
+        let reached = spearman(Some(&precision))?;
+        return Ok(format!("{note}, {reached:.4} in {precision}."));
     }
     Ok(note + ".")
 }

@@ -29,6 +29,7 @@ use crate::workspace::Workspace;
 use crate::{needs, run, setup};
 
 #[derive(clap::Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line, each on its own")]
 pub(crate) struct Options {
     /// A few steps of everything: about 10 minutes on 2 cores, good for a look and not for quoting
     #[arg(long)]
@@ -154,6 +155,5 @@ fn speed(lab: &Lab, only: &[Part]) -> String {
             }
         }
     }
-    let notes: String = notes.iter().map(|note| format!("\n{note}\n")).collect();
-    table::render(&rows) + &notes
+    std::iter::once(table::render(&rows)).chain(notes).collect::<Vec<_>>().join("\n\n")
 }

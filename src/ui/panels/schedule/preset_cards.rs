@@ -33,7 +33,7 @@ pub(super) fn preset_cards_ui(ui: &mut Ui, state: &State, actions: &mut Actions)
                 if preset_card(ui, preset, chosen, vec2(width, height)).clicked() && !chosen {
                     let mut recipe = recipe.clone();
                     recipe.choose(preset);
-                    actions.send(Edit::SetRecipe(recipe));
+                    actions.send(Edit::SetRecipe(recipe.into()));
                 }
             }
         });
@@ -125,7 +125,7 @@ fn frozen_head_ui(ui: &mut Ui, recipe: &Recipe, facts: Option<&Facts<'_>>, actio
                     if ui.selectable_label(*name == kept, *name).clicked() && *name != kept {
                         let mut recipe = recipe.clone();
                         recipe.frozen_head = Some((*name).to_owned());
-                        actions.send(Edit::SetRecipe(recipe));
+                        actions.send(Edit::SetRecipe(recipe.into()));
                     }
                 }
             });
