@@ -72,7 +72,8 @@ fn version_2_of_a_report_is_read_field_by_field() {
 fn both_names_of_a_curve_s_figure_are_read() {
     let (_project, run) = run_with(&[("history.jsonl", "history.jsonl")]);
     let HistoryLine::Epoch(point) = epoch() else { unreachable!() };
-    assert_eq!(run.read().unwrap().epochs, [point.clone(), point]);
+    let second = EpochPoint { epoch: 2, step: 6, ..point.clone() };
+    assert_eq!(run.read().unwrap().epochs, [point, second]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::data::dataset::Split;
 use crate::data::task::TaskKind;
 use crate::model::heads::HeadSpec;
 use crate::model::summary::{Group, ModelSummary, Pooling};
-use crate::train::metrics::{Probe, TaskMetrics};
+use crate::train::metrics::{Probe, TaskMetrics, keys, title};
 use crate::train::plan::{Phase, RunPlan, Thaw};
 use crate::train::preset::Preset;
 use crate::train::report::{RunOutcome, RunReport};
@@ -241,14 +241,20 @@ fn training(inputs: &CardInputs<'_>) -> String {
     if !report.changes.is_empty() {
         parts.push(proof(inputs));
     }
-    let percent = |share: f64| format!("{:.1} %", share * 100.0);
     parts.extend(report.drifts.iter().map(|drift| {
+        let task = plan.tasks.iter().find(|task| task.name == drift.task);
+        let kind = task.map(|task| task.kind).unwrap_or_default();
+        let told = |figure: f64| match kind.figure_is_share() {
+            true => format!("{:.1} %", figure * 100.0),
+            false => format!("{figure:.3}"),
+        };
         format!(
-            "The head of {} was frozen while the encoder below it moved: its validation accuracy was {} before, \
-             and is {} after.",
+            "The head of {} was frozen while the encoder below it moved: its validation {} was {} before, and is {} \
+             after.",
             line(&drift.task),
-            percent(drift.before),
-            percent(drift.after)
+            kind.figure(),
+            told(drift.before),
+            told(drift.after)
         )
     }));
     parts.join("\n\n")
@@ -311,14 +317,22 @@ fn figures(inputs: &CardInputs<'_>) -> String {
         inputs.report.metrics.iter().filter(|(_, tasks)| tasks.iter().any(|task| task.rows > 0)).collect();
     let mut parts = Vec::new();
     if !measured.is_empty() {
-        let mut table = vec![
-            "| Split | Task | Rows | Loss | Accuracy | Macro F1 | Weighted F1 | MCC | ECE |".to_owned(),
-            "|---|---|--:|--:|--:|--:|--:|--:|--:|".into(),
-        ];
-        for (split, tasks) in measured {
-            table.extend(tasks.iter().filter(|task| task.rows > 0).map(|task| figures_row(*split, task)));
+        for kind in TaskKind::ALL {
+            let rows: Vec<String> = measured
+                .iter()
+                .flat_map(|(split, tasks)| tasks.iter().map(|task| (*split, task)))
+                .filter(|(_, task)| task.rows > 0 && task.kind == kind)
+                .map(|(split, task)| figures_row(split, task))
+                .collect();
+            if rows.is_empty() {
+                continue;
+            }
+            let names = keys(kind).iter().map(|key| capital(title(key)));
+            let header = ["Split", "Task", "Rows", "Loss"].map(str::to_owned).into_iter().chain(names);
+            let header = format!("| {} |", header.collect::<Vec<_>>().join(" | "));
+            let ruler = format!("|---|---|{}", "--:|".repeat(keys(kind).len() + 2));
+            parts.push([vec![header, ruler], rows].concat().join("\n"));
         }
-        parts.push(table.join("\n"));
         parts.push(figures_note(inputs));
     }
     if !inputs.report.probes.is_empty() {
@@ -348,18 +362,15 @@ fn figures_note(inputs: &CardInputs<'_>) -> String {
 }
 
 fn figures_row(split: Split, task: &TaskMetrics) -> String {
-    format!(
-        "| {} | {} | {} | {:.4} | {:.4} | {:.4} | {:.4} | {:.4} | {:.4} |",
-        split.name(),
-        cell(&task.task),
-        grouped(task.rows as u64),
-        task.loss,
-        task.accuracy,
-        task.macro_f1,
-        task.weighted_f1,
-        task.mcc,
-        task.ece,
-    )
+    let numbers = task.named().into_iter().map(|(_, value)| format!("{value:.4}"));
+    let cells = [split.name().to_owned(), cell(&task.task), grouped(task.rows as u64)];
+    format!("| {} |", cells.into_iter().chain(numbers).collect::<Vec<_>>().join(" | "))
+}
+
+/// With a capital letter first.
+fn capital(name: &str) -> String {
+    let mut chars = name.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 fn probe_row(probe: &Probe) -> String {

@@ -3,6 +3,7 @@ use std::collections::HashSet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::data::card::DataCard;
 use crate::data::dataset::Labels;
 use crate::data::mapping::TaskColumn;
 use crate::data::read::table_in_memory;
@@ -161,8 +162,8 @@ fn tasks_may_come_from_different_files() {
     let (dataset, mapping, _) = guessed(vec![table("a.csv", &first), table("b.csv", &second)]);
     let names: Vec<&str> = mapping.tasks.iter().map(|task| task.task.as_str()).collect();
     assert_eq!(names, ["topic", "intent", "mood"]);
-    assert!(dataset.tasks[1].labels[20..].iter().all(Option::is_none));
-    assert!(dataset.tasks[2].labels[..20].iter().all(Option::is_none));
+    assert!((20..40).all(|row| !dataset.tasks[1].is_labelled(row)));
+    assert!((0..20).all(|row| !dataset.tasks[2].is_labelled(row)));
 }
 
 #[test]
@@ -214,4 +215,70 @@ proptest! {
         let (again, _, _) = assemble(&tables, None, &rule).expect("a data set");
         prop_assert_eq!(again, dataset);
     }
+}
+
+/// Every kind of label from one file, and the words of a text divided by single spaces.
+#[test]
+fn labels_of_every_kind_come_from_their_columns() {
+    let body = "{\"text\": [\"New York\", \"sleeps\"], \"other\": \"It sleeps\", \"themes\": [\"a\", \"b\"], \"stars\": 2.5, \
+                \"alike\": 4, \"tags\": [\"B-LOC\", \"O\"]}\n\
+                {\"text\": \"plain  text\", \"themes\": [], \"alike\": 1}\n";
+    let task = |column: &str, kind| TaskColumn::of_kind(column, kind);
+    let mapping = Mapping {
+        text: "text".into(),
+        second: Some("other".into()),
+        tasks: vec![
+            task("themes", TaskKind::MultiLabel),
+            task("stars", TaskKind::Score),
+            task("alike", TaskKind::Similarity),
+            task("tags", TaskKind::TokenLabels),
+            task("other", TaskKind::Ranking),
+        ],
+        split: None,
+    };
+    let tables = [(table("a.jsonl", body), Some(Split::Train))];
+    let (dataset, _, _) = assemble(&tables, Some(&mapping), &RULE).expect("a data set");
+    assert_eq!((dataset.text(0), dataset.text(1)), ("New\u{a0}York sleeps", "plain text"));
+    assert_eq!((dataset.second_text(0), dataset.second_text(1)), ("It sleeps", ""));
+    let said: Vec<[Option<String>; 2]> =
+        dataset.tasks.iter().map(|task| [0, 1].map(|row| task.in_words(row))).collect();
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(said[0], [text("a, b"), text("none")]);
+    assert_eq!(said[1], [text("2.5"), None]);
+    assert_eq!(said[2], [text("4"), None], "one text is no pair");
+    assert_eq!(said[3], [text("B-LOC O"), None]);
+    assert_eq!(said[4], [text("a pair"), None]);
+    assert_eq!(DataCard::of(&dataset).rows, [2, 0, 0]);
+
+    let without = refused(&tables, &Mapping { second: None, ..mapping.clone() });
+    assert!(without.contains("alike") && without.contains("second text"), "{without}");
+    let wrong = Mapping { tasks: vec![task("other", TaskKind::Score)], ..mapping };
+    let wrong = refused(&tables, &wrong);
+    assert!(wrong.contains("line 1 of a.jsonl") && wrong.contains("It sleeps"), "{wrong}");
+}
+
+#[test]
+fn kinds_are_guessed_from_names_and_values() {
+    let guess = |name: &str, body: &str| {
+        let mapping = crate::data::mapping::guess(&[table(name, body)]);
+        let task = mapping.tasks.first().map(|task| (task.column.clone(), task.kind));
+        (mapping.text, mapping.second, task)
+    };
+    let found = |text: &str, second: Option<&str>, column: &str, kind| {
+        (text.to_owned(), second.map(str::to_owned), Some((column.to_owned(), kind)))
+    };
+    let stsb = "sentence1,sentence2,score\nA man sings,A man is singing,4.8\nA cat,A dog barks,0.6\nIt rains,It pours,3.2\n";
+    assert_eq!(guess("a.csv", stsb), found("sentence1", Some("sentence2"), "score", TaskKind::Similarity));
+    let pairs = "query,answer\nWhere is it?,It is over there.\nWho are you?,Nobody of note.\n";
+    assert_eq!(guess("a.csv", pairs), found("query", Some("answer"), "answer", TaskKind::Ranking));
+    let stars = "text,rating\ngood,4.5\nbad,1.25\nfine,3.5\n";
+    assert_eq!(guess("a.csv", stars), found("text", None, "rating", TaskKind::Score));
+    let bars = "text,labels\ngood,a|b\nbad,b\nfine,a|c\n";
+    assert_eq!(guess("a.csv", bars), found("text", None, "labels", TaskKind::MultiLabel));
+    let lists = "{\"text\": \"good one\", \"topics\": [\"a\"]}\n{\"text\": \"bad one\", \"topics\": [\"a\", \"b\"]}\n";
+    assert_eq!(guess("a.jsonl", lists), found("text", None, "topics", TaskKind::MultiLabel));
+    let words = "{\"id\": 1, \"tokens\": [\"a\", \"b\"], \"ner_tags\": [0, 3]}\n{\"id\": 2, \"tokens\": [\"c\"], \"ner_tags\": [0]}\n";
+    assert_eq!(guess("a.jsonl", words), found("tokens", None, "ner_tags", TaskKind::TokenLabels));
+    let conll = "EU B-ORG\nrejects O\n\nRome B-LOC\nfell O\n\n";
+    assert_eq!(guess("a.conll", conll), found("tokens", None, "tags", TaskKind::TokenLabels));
 }

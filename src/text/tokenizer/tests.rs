@@ -173,3 +173,20 @@ fn tokenizing_can_be_stopped_and_keeps_the_order() {
     assert_eq!(set.rows(), texts.len());
     assert!((0..texts.len()).all(|row| set.len(row) == 2 + 2 * (row % 7) || set.is_truncated(row)));
 }
+
+/// A tag belongs to the first piece of its word, as transformers aligns it.
+#[test]
+fn words_begin_at_their_first_piece() {
+    let tokenizer = tiny("bert");
+    let text = "My card, why?  so\u{a0}what";
+    let starts = tokenizer.word_starts(&[text], 64, &go_on).expect("words").remove(0);
+    let tokens = tokenizer.tokens(text).expect("tokens");
+    assert_eq!(starts.len(), tokens.len());
+    assert_eq!((starts[0], starts.last()), (NO_WORD, Some(&NO_WORD)), "special tokens");
+    let begun: Vec<u32> = starts.iter().copied().filter(|word| *word != NO_WORD).collect();
+    assert_eq!(begun, [0, 1, 2, 4], "the third word is empty, the last holds a space of its own");
+    let cut = tokenizer.word_starts(&[text], 4, &go_on).expect("words").remove(0);
+    assert_eq!((cut.len(), cut[3]), (4, NO_WORD));
+    let ids = tokenizer.encode(&[text], 4, &go_on).expect("ids");
+    assert_eq!(ids.len(0), cut.len());
+}

@@ -54,7 +54,7 @@ pub fn pearson(a: &[f64], b: &[f64]) -> f64 {
         of_a += x * x;
         of_b += y * y;
     }
-    let scale = of_a.sqrt() * of_b.sqrt();
+    let scale = (of_a * of_b).sqrt();
     // Rounding may lead a hair beyond the bounds.
     if scale > 0.0 { (both / scale).clamp(-1.0, 1.0) } else { 0.0 }
 }

@@ -17,7 +17,7 @@ use crate::ui::widgets::swatch_label;
 pub(super) fn report_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
     columns(ui, theme::SECTION_GAP, |[left, right]| {
         figures_ui(left, run, report);
-        proof_ui(right, report);
+        proof_ui(right, run, report);
     });
 }
 
@@ -68,7 +68,7 @@ fn figures_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
     });
 }
 
-fn proof_ui(ui: &mut Ui, report: &RunReport) {
+fn proof_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
     let help = |ui: &mut Ui| explain::explain_ui(ui, &explain::PROOF);
     widgets::card_with(ui, "Proof of freezing", help, |ui| {
         let proof = Proof::of(&report.changes);
@@ -78,13 +78,20 @@ fn proof_ui(ui: &mut Ui, report: &RunReport) {
             ui.label(RichText::new(format!("{name}: {what}")).monospace().small());
         }
         for drift in &report.drifts {
+            let task = run.plan.tasks.iter().find(|task| task.name == drift.task);
+            let kind = task.map(|task| task.kind).unwrap_or_default();
+            let told = |figure: f64| match kind.figure_is_share() {
+                true => percent(figure),
+                false => format!("{figure:.3}"),
+            };
             let direction = if drift.after < drift.before { "fell" } else { "rose" };
             let text = format!(
                 "The frozen head of {} drifted: its weights are the same, but the encoder below it moved, and its \
-                 validation accuracy {direction} from {} to {}.",
+                 validation {} {direction} from {} to {}.",
                 drift.task,
-                percent(drift.before),
-                percent(drift.after)
+                kind.figure(),
+                told(drift.before),
+                told(drift.after)
             );
             let severity = if drift.after < drift.before { Severity::Warning } else { Severity::Info };
             widgets::message(ui, severity, &text);

@@ -1,0 +1,159 @@
+//! Tasks of every kind, from one file through training, figures, curves, predictions and export.
+
+#![expect(clippy::expect_used, reason = "a test ends where its ground is missing")]
+
+use std::fmt::Write as _;
+
+use frostline::data::dataset::Split;
+use frostline::data::mapping::{Mapping, TaskColumn};
+use frostline::data::task::TaskKind;
+use frostline::session::command::{Command, Edit};
+use frostline::session::state::{Answer, Loadable};
+use frostline::train::metrics::TaskMetrics;
+use frostline::train::preset::Preset;
+use frostline::train::recipe::Recipe;
+use frostline::train::watch::Watch;
+
+#[path = "common/tiny_run.rs"]
+mod tiny_run;
+
+use tiny_run::{Place, place, recipe, report};
+
+/// Rows whose labels of every kind can be learnt from words.
+fn jsonl(rows: usize) -> String {
+    let mut text = String::new();
+    for row in 0..rows {
+        let (who, place) = (["card", "bank", "train"][row % 3], ["account", "test", "recipe"][row / 3 % 3]);
+        let good = row % 2 == 0;
+        let how = if good { "wonderful" } else { "cancelled" };
+        let themes = if good { format!("[\"{who}\", \"praise\"]") } else { format!("[\"{who}\"]") };
+        let alike = if good { 4.5 } else { 0.5 };
+        writeln!(
+            text,
+            r#"{{"text": ["the", "{who}", "of", "{place}", "was", "{how}"], "other": "{place} {who} {how} {row}", "topic": "{who}", "themes": {themes}, "stars": {}, "alike": {alike}, "ner": "O B-WHO O B-AT O O"}}"#,
+            2 + row % 3,
+        )
+        .expect("memory");
+    }
+    text
+}
+
+const TASKS: [(&str, TaskKind); 6] = [
+    ("topic", TaskKind::SingleLabel),
+    ("themes", TaskKind::MultiLabel),
+    ("stars", TaskKind::Score),
+    ("ner", TaskKind::TokenLabels),
+    ("alike", TaskKind::Similarity),
+    ("other", TaskKind::Ranking),
+];
+
+/// A project of the given tasks on the tiny model.
+fn project(tasks: &[(&str, TaskKind)], recipe: Recipe) -> Place {
+    let mut place = place("bert", recipe);
+    std::fs::write(place.dir.path().join("data.csv"), "").expect("rows");
+    let path = place.dir.path().join("kinds.jsonl");
+    std::fs::write(&path, jsonl(90)).expect("rows");
+    let tasks = tasks.iter().map(|(column, kind)| TaskColumn::of_kind(column, *kind)).collect();
+    let mapping = Mapping { text: "text".into(), second: Some("other".into()), tasks, split: None };
+    let mut draft = place.session.state().project.clone();
+    draft.files[0].path = path;
+    draft.mapping = Some(mapping);
+    draft.save(&place.home()).expect("the project file");
+    place.session.send(Command::OpenProject(place.home()));
+    place.settle();
+    assert_eq!(place.errors(), [""; 0]);
+    place
+}
+
+fn of<'a>(figures: &'a [TaskMetrics], task: &str) -> &'a TaskMetrics {
+    figures.iter().find(|found| found.task == task).expect("the task's figures")
+}
+
+#[test]
+fn every_kind_trains_is_measured_and_says_something() {
+    let mut recipe = Recipe { epochs: 6, lr_encoder: 1e-3, ..recipe(Preset::Full) };
+    recipe.epochs = 6;
+    let mut place = project(&TASKS, recipe);
+    let run = place.train();
+    let report = report(&run);
+    let (_, valid) = report.metrics.iter().find(|(split, _)| *split == Split::Valid).expect("figures");
+    assert_eq!(valid.len(), TASKS.len());
+    let last = run.epochs.iter().rev().find(|epoch| epoch.best).expect("a kept epoch");
+    let first = run.epochs.first().expect("the measurement before");
+    for (index, (task, kind)) in TASKS.iter().enumerate() {
+        let found = of(valid, task);
+        assert_eq!((found.kind, found.rows > 0), (*kind, true), "{task}");
+        assert!(found.named().iter().all(|(_, value)| value.is_finite()), "{task}: {:?}", found.named());
+        let kept = last.valid[index];
+        assert!(
+            (found.figure() - kept.figure).abs() < 1e-4,
+            "{task}: {} is not {}",
+            found.figure(),
+            kept.figure
+        );
+        assert!((found.loss - kept.loss).abs() < 1e-3, "{task}: {} is not {}", found.loss, kept.loss);
+        // The two tasks on pairs want different things of the same texts.
+        assert!(kind.takes_pairs() || kept.loss < first.valid[index].loss, "{task}: {} of {}", kept.loss, first.valid[index].loss);
+    }
+    assert!(of(valid, "ner").figure() > 0.9, "words in fixed places are easily found");
+
+    place.session.send(Command::Evaluate(Split::Valid));
+    place.session.send(Command::Predict("the card of test was cancelled".into()));
+    place.session.send(Command::Map { limit: 20 });
+    place.session.send(Command::Export(place.dir.path().join("exported")));
+    place.settle();
+    let state = place.session.state();
+    let Loadable::Ready(evaluation) = &state.evaluation else { panic!("{:?}", place.errors()) };
+    for (now, then) in evaluation.tasks.iter().zip(valid) {
+        assert!((now.figure() - then.figure()).abs() < 1e-6 && now.rows == then.rows, "{}", now.task);
+    }
+    let map = state.map.ready().expect("a map");
+    assert_eq!(map.predicted.iter().map(Vec::len).collect::<Vec<_>>(), [20, 0, 0, 0, 0, 0]);
+    let said = &state.prediction.ready().expect("a prediction").tasks;
+    let answers: Vec<&Answer> = said.iter().map(|(_, answer)| answer).collect();
+    assert!(matches!(
+        answers.as_slice(),
+        [
+            Answer::OneOf(_),
+            Answer::AnyOf(_),
+            Answer::Number(_),
+            Answer::Words(_),
+            Answer::OneText,
+            Answer::OneText
+        ]
+    ));
+    assert_eq!(answers[3].cell(), "O B-WHO O B-AT O O");
+    assert_eq!(place.errors(), [""; 0]);
+}
+
+/// Pooled vectors are enough while no task reads tokens: of second texts too.
+#[test]
+fn a_frozen_encoder_measures_pairs_from_what_it_kept() {
+    let tasks = &[TASKS[0], TASKS[2], TASKS[4], TASKS[5]];
+    let mut place = project(tasks, Recipe { epochs: 2, ..recipe(Preset::FreezeBackbone) });
+    let run = place.train();
+    let report = report(&run);
+    let (_, valid) = report.metrics.iter().find(|(split, _)| *split == Split::Valid).expect("figures");
+    for (index, found) in valid.iter().enumerate() {
+        let kept = run.epochs.iter().rev().find(|epoch| epoch.best).expect("a kept epoch").valid[index];
+        assert!((found.figure() - kept.figure).abs() < 1e-6, "{}", found.task);
+        assert!((found.loss - kept.loss).abs() < 1e-5, "{}", found.task);
+    }
+}
+
+#[test]
+fn any_figure_may_be_watched_and_an_unknown_one_is_refused_before_the_run() {
+    let watch = |task: &str, figure: &str| Watch { task: Some(task.into()), figure: Some(figure.into()) };
+    let mut place = project(&TASKS, Recipe { watch: watch("stars", "mae"), ..recipe(Preset::Full) });
+    let run = place.train();
+    let kept = report(&run);
+    let (_, valid) = kept.metrics.iter().find(|(split, _)| *split == Split::Valid).expect("figures");
+    let mae = of(valid, "stars").get("mae").expect("a number");
+    assert!(mae.is_finite() && run.epochs.iter().any(|epoch| epoch.best));
+
+    let recipe = Recipe { watch: watch("stars", "macro-f1"), ..place.session.state().project.recipe.clone() };
+    place.session.send(Command::Edit(Edit::SetRecipe(Box::new(recipe))));
+    place.settle();
+    let Some(Err(reason)) = &place.session.state().plan else { panic!("the plan was made") };
+    assert!(reason.contains("macro-f1") && reason.contains("spearman, pearson, mse"), "{reason}");
+}
