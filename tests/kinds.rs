@@ -23,14 +23,14 @@ use tiny_run::{Place, place, recipe, report};
 fn jsonl(rows: usize) -> String {
     let mut text = String::new();
     for row in 0..rows {
-        let (who, place) = (["card", "bank", "train"][row % 3], ["account", "test", "recipe"][row / 3 % 3]);
-        let good = row % 2 == 0;
-        let how = if good { "wonderful" } else { "cancelled" };
+        let (who, place) = (["card", "bank", "flight"][row % 3], ["hotel", "cafe", "zurich"][row / 3 % 3]);
+        let good = row / 9 % 2 == 0;
+        let how = if good { "changed" } else { "cancelled" };
         let themes = if good { format!("[\"{who}\", \"praise\"]") } else { format!("[\"{who}\"]") };
-        let alike = if good { 4.5 } else { 0.5 };
+        let alike = [0.5, 2.0, 4.5][row / 3 % 3];
         writeln!(
             text,
-            r#"{{"text": ["the", "{who}", "of", "{place}", "was", "{how}"], "other": "{place} {who} {how} {row}", "topic": "{who}", "themes": {themes}, "stars": {}, "alike": {alike}, "ner": "O B-WHO O B-AT O O"}}"#,
+            r#"{{"text": ["the", "{who}", "with", "{place}", "was", "{how}"], "other": "{place} {who} {how} {row}", "topic": "{who}", "themes": {themes}, "stars": {}, "alike": {alike}, "ner": "O B-WHO O B-AT O O"}}"#,
             2 + row % 3,
         )
         .expect("memory");
@@ -71,8 +71,8 @@ fn of<'a>(figures: &'a [TaskMetrics], task: &str) -> &'a TaskMetrics {
 
 #[test]
 fn every_kind_trains_is_measured_and_says_something() {
-    let mut recipe = Recipe { epochs: 6, lr_encoder: 1e-3, ..recipe(Preset::Full) };
-    recipe.epochs = 6;
+    let recipe =
+        Recipe { epochs: 12, lr_encoder: 1e-3, lr_heads: 3e-2, batch_size: 8, ..recipe(Preset::Full) };
     let mut place = project(&TASKS, recipe);
     let run = place.train();
     let report = report(&run);
@@ -92,13 +92,12 @@ fn every_kind_trains_is_measured_and_says_something() {
             kept.figure
         );
         assert!((found.loss - kept.loss).abs() < 1e-3, "{task}: {} is not {}", found.loss, kept.loss);
-        // The two tasks on pairs want different things of the same texts.
-        assert!(kind.takes_pairs() || kept.loss < first.valid[index].loss, "{task}: {} of {}", kept.loss, first.valid[index].loss);
+        // Whichever epoch is kept, at some time each task was better than before the run.
+        let lowest = run.epochs.iter().map(|epoch| epoch.valid[index].loss).fold(f64::INFINITY, f64::min);
+        assert!(lowest < first.valid[index].loss, "{task}: {lowest} of {}", first.valid[index].loss);
     }
-    assert!(of(valid, "ner").figure() > 0.9, "words in fixed places are easily found");
-
     place.session.send(Command::Evaluate(Split::Valid));
-    place.session.send(Command::Predict("the card of test was cancelled".into()));
+    place.session.send(Command::Predict("the card with hotel was cancelled".into()));
     place.session.send(Command::Map { limit: 20 });
     place.session.send(Command::Export(place.dir.path().join("exported")));
     place.settle();
@@ -122,8 +121,31 @@ fn every_kind_trains_is_measured_and_says_something() {
             Answer::OneText
         ]
     ));
-    assert_eq!(answers[3].cell(), "O B-WHO O B-AT O O");
+    assert_eq!(answers[3].cell().split(' ').count(), 6, "a tag for every word");
     assert_eq!(place.errors(), [""; 0]);
+}
+
+/// The tag of a word is learnt at its first token: what a word says alone is then found without a fault.
+#[test]
+fn words_are_tagged_where_they_stand() {
+    let recipe = Recipe {
+        epochs: 30,
+        lr_encoder: 3e-3,
+        lr_heads: 3e-2,
+        batch_size: 8,
+        head_dropout: 0.0,
+        encoder_dropout: Some(0.0),
+        ..recipe(Preset::Full)
+    };
+    let mut place = project(&TASKS[3..4], recipe);
+    let run = place.train();
+    let report = report(&run);
+    let (_, valid) = report.metrics.iter().find(|(split, _)| *split == Split::Valid).expect("figures");
+    assert!(of(valid, "ner").figure() > 0.9, "{:?}", of(valid, "ner").named());
+    place.session.send(Command::Predict("the card with hotel was cancelled".into()));
+    place.settle();
+    let said = &place.session.state().prediction.ready().expect("a prediction").tasks;
+    assert_eq!(said[0].1.cell(), "O B-WHO O B-AT O O");
 }
 
 /// Pooled vectors are enough while no task reads tokens: of second texts too.

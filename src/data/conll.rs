@@ -1,4 +1,4 @@
-//! CoNLL: a word per line with its tags behind it, a blank line between sentences.
+//! `CoNLL`: a word per line with its tags behind it, a blank line between sentences.
 
 use super::column::StrColumn;
 use super::error::DataError;

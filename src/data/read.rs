@@ -111,7 +111,7 @@ fn ending(path: &Path) -> String {
     path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase()
 }
 
-/// Delimited text, JSON lines or CoNLL, by the name and, where the name does not say, by the content.
+/// Delimited text, JSON lines or `CoNLL`, by the name and, where the name does not say, by the content.
 fn format_of(path: &Path, body: &[u8]) -> Format {
     let extension = ending(path);
     let looks_like_json = body.trim_ascii_start().first() == Some(&b'{');

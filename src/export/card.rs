@@ -244,10 +244,7 @@ fn training(inputs: &CardInputs<'_>) -> String {
     parts.extend(report.drifts.iter().map(|drift| {
         let task = plan.tasks.iter().find(|task| task.name == drift.task);
         let kind = task.map(|task| task.kind).unwrap_or_default();
-        let told = |figure: f64| match kind.figure_is_share() {
-            true => format!("{:.1} %", figure * 100.0),
-            false => format!("{figure:.3}"),
-        };
+        let told = |figure: f64| if kind.figure_is_share() { format!("{:.1} %", figure * 100.0) } else { format!("{figure:.3}") };
         format!(
             "The head of {} was frozen while the encoder below it moved: its validation {} was {} before, and is {} \
              after.",

@@ -179,16 +179,13 @@ fn scale(dataset: &Dataset, task: &TaskLabels) -> Scale {
         return Scale::default();
     }
     let n = numbers.len() as f64;
-    let (offset, factor) = match task.kind {
-        TaskKind::Similarity => {
-            let lowest = numbers.iter().copied().fold(f64::INFINITY, f64::min);
-            let highest = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            (lowest, highest - lowest)
-        }
-        _ => {
-            let mean = numbers.iter().sum::<f64>() / n;
-            (mean, (numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt())
-        }
+    let (offset, factor) = if task.kind == TaskKind::Similarity {
+        let lowest = numbers.iter().copied().fold(f64::INFINITY, f64::min);
+        let highest = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        (lowest, highest - lowest)
+    } else {
+        let mean = numbers.iter().sum::<f64>() / n;
+        (mean, (numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt())
     };
     // Numbers that are all the same are told as they are, less their mean.
     Scale { offset, factor: if factor > 0.0 { factor } else { 1.0 } }

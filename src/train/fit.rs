@@ -330,9 +330,12 @@ impl Run<'_, '_> {
         let watch = &self.plan.recipe.watch;
         let trains = |task: usize| {
             let has_head = self.plan.tasks.get(task).is_none_or(|task| task.kind.has_head());
-            let learns = |phase: &Phase| match has_head {
-                true => phase.thaw(Group::Head(task)) != Thaw::Frozen,
-                false => !phase.encoder_is_frozen(),
+            let learns = |phase: &Phase| {
+                if has_head {
+                    phase.thaw(Group::Head(task)) != Thaw::Frozen
+                } else {
+                    !phase.encoder_is_frozen()
+                }
             };
             self.plan.phases.iter().any(learns)
         };

@@ -32,7 +32,7 @@ pub struct Span {
 }
 
 /// How a set of tags is read: `B-PER` is a letter and a type. All usual schemes (IOB1, IOB2, IOE, IOBES) and plain
-/// tags are read by one rule, the one of CoNLL's evaluation script, so nothing has to be declared.
+/// tags are read by one rule, the one of the evaluation script of `CoNLL`, so nothing has to be declared.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TagScheme {
     /// The types of entities, by name.
@@ -78,7 +78,9 @@ impl TagScheme {
     #[must_use]
     pub fn spans(&self, row: &[u32]) -> Vec<Span> {
         let mut reader = Reader::new(self);
-        row.iter().for_each(|tag| reader.take(Some(*tag)));
+        for tag in row {
+            reader.take(Some(*tag));
+        }
         reader.take(None);
         reader.spans
     }
@@ -207,7 +209,9 @@ fn count(scheme: &TagScheme, said: &[Span], is: &[Span]) -> Vec<Count> {
             bump(span, |count| count.right += 1);
         }
     }
-    said.iter().for_each(|span| bump(span, |count| count.predicted += 1));
+    for span in said {
+        bump(span, |count| count.predicted += 1);
+    }
     counts
 }
 

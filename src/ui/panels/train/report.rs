@@ -80,10 +80,8 @@ fn proof_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
         for drift in &report.drifts {
             let task = run.plan.tasks.iter().find(|task| task.name == drift.task);
             let kind = task.map(|task| task.kind).unwrap_or_default();
-            let told = |figure: f64| match kind.figure_is_share() {
-                true => percent(figure),
-                false => format!("{figure:.3}"),
-            };
+            let told =
+                |figure: f64| if kind.figure_is_share() { percent(figure) } else { format!("{figure:.3}") };
             let direction = if drift.after < drift.before { "fell" } else { "rose" };
             let text = format!(
                 "The frozen head of {} drifted: its weights are the same, but the encoder below it moved, and its \
