@@ -1,5 +1,7 @@
 //! Reports and histories of runs keep the figures of every kind of task, in every version ever written.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where its ground is missing")]
+
 use std::fs;
 use std::path::PathBuf;
 
