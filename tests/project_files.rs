@@ -73,6 +73,7 @@ fn version_1_of_a_project_is_read_field_by_field() {
             head_dropout: 0.2,
             encoder_dropout: Some(0.0),
             seed: 42,
+            ..Recipe::default()
         }
     );
 }
@@ -222,6 +223,7 @@ fn any_recipe() -> impl Strategy<Value = Recipe> {
         head_dropout: numbers.5,
         encoder_dropout: options.1,
         seed: sizes.3,
+        ..Recipe::default()
     })
 }
 

@@ -12,7 +12,7 @@ use frostline::model::summary::{Group, TensorInfo};
 use frostline::project::ProjectError;
 use frostline::project::runs::{HistoryLine, RunEvent, RunFolder, RunListing, list, next_name};
 use frostline::train::metrics::{EpochPoint, Probe, Score, StepPoint, TaskMetrics};
-use frostline::train::plan::{Phase, PlannedTask, RunPlan, Thaw};
+use frostline::train::plan::{Phase, PlannedTask, RunPlan, Thaw, Until};
 use frostline::train::preset::{Preset, Recipe};
 use frostline::train::report::{HeadDrift, RunOutcome, RunReport, TensorChange};
 use proptest::prelude::*;
@@ -33,6 +33,7 @@ fn plan(name: &str, project_dir: &Path) -> RunPlan {
         ..PlannedTask::default()
     };
     RunPlan {
+        parent: None,
         name: name.into(),
         model_path: project_dir.parent().unwrap().join("models/tiny"),
         model_sha256: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db".into(),
@@ -54,15 +55,19 @@ fn plan(name: &str, project_dir: &Path) -> RunPlan {
                 name: "heads only".into(),
                 embeddings: Thaw::Frozen,
                 layers: vec![Thaw::Frozen, Thaw::Frozen],
-                heads: vec![Thaw::Trains { lr: 1e-3 }, Thaw::Trains { lr: 1e-3 }],
+                heads: vec![Thaw::whole(1e-3), Thaw::whole(1e-3)],
+                loss_weights: 1e-3,
                 epochs: 1,
+                until: Until::Epochs,
             },
             Phase {
                 name: "+ top layer".into(),
                 embeddings: Thaw::Frozen,
-                layers: vec![Thaw::Frozen, Thaw::Trains { lr: 2e-5 }],
-                heads: vec![Thaw::Trains { lr: 1e-3 }, Thaw::Frozen],
+                layers: vec![Thaw::Frozen, Thaw::whole(2e-5)],
+                heads: vec![Thaw::whole(1e-3), Thaw::Frozen],
+                loss_weights: 1e-3,
                 epochs: 2,
+                until: Until::Epochs,
             },
         ],
         train_rows: 42,

@@ -47,6 +47,16 @@ pub(super) struct TrainArgs {
     /// Name of the run and of its folder; a free one is chosen when left out.
     #[arg(long, value_name = "NAME")]
     pub(super) run: Option<String>,
+    /// Go on with a run that was paused, stopped or cut off, from its last checkpoint; with the newest such run
+    /// where --run names none.
+    #[arg(long, conflicts_with = "from")]
+    pub(super) resume: bool,
+    /// Start from the kept weights of this run, by the plan as frostline.toml has it now.
+    #[arg(long, value_name = "RUN")]
+    pub(super) from: Option<String>,
+    /// Seconds between two checkpoints; 0 writes one after every step.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub(super) checkpoint_every: u64,
     #[command(flatten)]
     pub(super) device: DeviceArg,
     /// Print one JSON object per line instead of text.

@@ -41,7 +41,7 @@ pub(super) fn run(args: &TourArgs) -> anyhow::Result<()> {
     matrix_lines(&before.before).iter().try_for_each(say)?;
 
     heading("3. Training: one encoder, a head per task")?;
-    let view = train::train(&mut driver, &dir, None, &mut |news| match news {
+    let view = train::train(&mut driver, &dir, train::Asked::default(), &mut |news| match news {
         News::Started(view) => train::start_lines(view).iter().try_for_each(say),
         News::Epoch(plan, point) => say(epoch_line(plan, point)),
     })?;

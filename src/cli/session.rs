@@ -75,6 +75,11 @@ impl Driver {
         refuse(&self.take_notices())
     }
 
+    /// How often the runs that are asked for from now on write a checkpoint.
+    pub(super) fn checkpoint_every(&mut self, every: Duration) {
+        self.session.checkpoint_every(every);
+    }
+
     /// Asks for something without waiting.
     pub(super) fn send(&mut self, command: Command) {
         self.session.send(command);

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{anyhow, bail};
 use serde_json::{Value, json};
@@ -29,7 +30,9 @@ pub(super) enum News<'a> {
 pub(super) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     interrupt::listen();
     let mut driver = Driver::open(&args.project, args.device.device.as_deref())?;
-    let view = train(&mut driver, &args.project, args.run.clone(), &mut |news| match (news, args.json) {
+    driver.checkpoint_every(Duration::from_secs(args.checkpoint_every));
+    let asked = Asked { name: args.run.clone(), resume: args.resume, from: args.from.clone() };
+    let view = train(&mut driver, &args.project, asked, &mut |news| match (news, args.json) {
         (News::Started(view), true) => say_json(&start_json(view)),
         (News::Started(view), false) => start_lines(view).iter().try_for_each(say),
         (News::Epoch(plan, point), true) => say_json(&epoch_json(&plan.tasks, point)),
@@ -43,6 +46,17 @@ pub(super) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     ended_well(&view)
 }
 
+/// Which run is asked for.
+#[derive(Default)]
+pub(super) struct Asked {
+    /// Its name; a free one, or that of the newest run that can be gone on with, when `None`.
+    pub(super) name: Option<String>,
+    /// Go on with a run.
+    pub(super) resume: bool,
+    /// Start from the weights of a run.
+    pub(super) from: Option<String>,
+}
+
 /// Runs the project's plan to its end and shows how far it has come; Ctrl+C stops it in good order.
 ///
 /// # Errors
@@ -50,23 +64,11 @@ pub(super) fn run(args: &TrainArgs) -> anyhow::Result<()> {
 pub(super) fn train(
     driver: &mut Driver,
     project_dir: &Path,
-    name: Option<String>,
+    asked: Asked,
     tell_news: &mut dyn FnMut(News) -> io::Result<()>,
 ) -> anyhow::Result<RunView> {
-    match &driver.state().plan {
-        Some(Ok(_)) => {}
-        Some(Err(reason)) => bail!("{reason}"),
-        None => bail!("there is no plan to run: the project needs data and a model"),
-    }
-    // Named here, and free, so that the run is told from those of the history, which the session shows too.
-    let name = match name {
-        Some(name) if RunFolder::open(project_dir, &name).is_ok() => {
-            bail!("there is already a run \"{name}\" in {}: choose another name", project_dir.display())
-        }
-        Some(name) => name,
-        None => runs::next_name(project_dir, driver.state().project.recipe.preset.key())?,
-    };
-    driver.send(Command::Train { name: Some(name.clone()) });
+    let (name, command) = command_for(driver, project_dir, asked)?;
+    driver.send(command);
 
     let mut errors: Vec<String> = Vec::new();
     let mut progress: Option<Progress> = None;
@@ -79,7 +81,9 @@ pub(super) fn train(
             driver.send(Command::Stop);
         }
         let idle = driver.is_idle();
-        if let Some(view) = driver.state().run.as_ref().filter(|view| view.plan.name == name) {
+        // A run that is gone on with was shown before, as it had ended.
+        let is_it = |view: &&RunView| view.plan.name == name && (view.outcome.is_none() || idle || told > 0);
+        if let Some(view) = driver.state().run.as_ref().filter(is_it) {
             let bar = match &mut progress {
                 Some(bar) => bar,
                 none => {
@@ -118,12 +122,63 @@ pub(super) fn train(
     }
 }
 
+/// What to ask of the session, and the name of the run. It is named here, so that the run is told from those of the
+/// history, which the session shows too.
+fn command_for(driver: &Driver, project_dir: &Path, asked: Asked) -> anyhow::Result<(String, Command)> {
+    let is_there = |name: &str| RunFolder::open(project_dir, name).is_ok();
+    if asked.resume {
+        let name = match asked.name {
+            Some(name) => name,
+            None => newest_unfinished(project_dir)?,
+        };
+        return Ok((name.clone(), Command::Resume(name)));
+    }
+    match &driver.state().plan {
+        Some(Ok(_)) => {}
+        Some(Err(reason)) => bail!("{reason}"),
+        None => bail!("there is no plan to run: the project needs data and a model"),
+    }
+    let name = match asked.name {
+        Some(name) if is_there(&name) => {
+            bail!(
+                "there is already a run \"{name}\" in {}: choose another name, or go on with it by --resume",
+                project_dir.display()
+            )
+        }
+        Some(name) => name,
+        None => runs::next_name(project_dir, driver.state().project.recipe.preset.key())?,
+    };
+    Ok(match asked.from {
+        Some(from) => (name.clone(), Command::Branch { from, name: Some(name) }),
+        None => (name.clone(), Command::Train { name: Some(name) }),
+    })
+}
+
+/// The newest run that did not come to its end and has a checkpoint.
+fn newest_unfinished(project_dir: &Path) -> anyhow::Result<String> {
+    let mut names: Vec<String> = runs::list(project_dir)?.into_iter().map(|run| run.name).collect();
+    names.reverse();
+    for name in names {
+        let folder = RunFolder::open(project_dir, &name)?;
+        if folder.has_checkpoint() && folder.read_outcome()?.is_none_or(|outcome| outcome.can_be_resumed()) {
+            return Ok(name);
+        }
+    }
+    bail!("there is no run to go on with in {}: all are finished", project_dir.display())
+}
+
 /// An error unless the run came to its end.
 pub(super) fn ended_well(view: &RunView) -> anyhow::Result<()> {
     match &view.outcome {
         Some(RunOutcome::Finished) => Ok(()),
         Some(RunOutcome::Stopped { at_step }) => {
-            bail!("the run was stopped at step {at_step}; what it had learnt is in {}", view.dir.display())
+            bail!(
+                "the run was stopped at step {at_step}; what it had learnt is in {}. Go on with it by --resume",
+                view.dir.display()
+            )
+        }
+        Some(RunOutcome::Paused { at_step }) => {
+            bail!("the run was paused at step {at_step}. Go on with it by --resume")
         }
         Some(RunOutcome::Failed(reason)) => bail!("{reason}"),
         None => bail!("the run was cut off; what it had learnt is in {}", view.dir.display()),
@@ -131,7 +186,7 @@ pub(super) fn ended_well(view: &RunView) -> anyhow::Result<()> {
 }
 
 fn steps_of(plan: &RunPlan) -> usize {
-    plan.phases.iter().map(|phase| phase.epochs as usize * plan.steps_per_epoch).sum()
+    plan.total_steps()
 }
 
 fn doing(view: &RunView) -> String {

@@ -74,6 +74,16 @@ impl TaskKind {
         matches!(self, Self::SingleLabel | Self::MultiLabel | Self::TokenLabels)
     }
 
+    /// With fewer classes there is nothing to learn.
+    #[must_use]
+    pub const fn fewest_classes(self) -> usize {
+        match self {
+            Self::MultiLabel => 1,
+            Self::SingleLabel | Self::TokenLabels => 2,
+            Self::Score | Self::Similarity | Self::Ranking => 0,
+        }
+    }
+
     /// True when the task has parameters of its own.
     #[must_use]
     pub const fn has_head(self) -> bool {

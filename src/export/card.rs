@@ -219,6 +219,7 @@ fn settings(recipe: &Recipe) -> String {
     let optimizer = match recipe.optimizer {
         OptimizerKind::Adam => "Adam",
         OptimizerKind::AdamW => "AdamW",
+        OptimizerKind::Sgd => "SGD",
     };
     let decay = match recipe.decay {
         Decay::Constant => "constant afterwards",

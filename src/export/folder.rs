@@ -140,7 +140,8 @@ fn write_dense(writer: &mut Writer, at: &str, model: &Model, spec: &HeadSpec) ->
 /// Everything but the heads, which readers would report as unexpected.
 fn encoder_tensors(model: &Model) -> Vec<(String, &Tensor)> {
     let prefix = if model.family.prefix_on_export { model.family.prefix } else { "" };
-    let encoder = model.params.iter().filter(|param| !matches!(param.group, Group::Head(_)));
+    let encoder =
+        model.params.iter().filter(|param| !matches!(param.group, Group::Head(_) | Group::LossWeight(_)));
     encoder.map(|param| (format!("{prefix}{}", param.name), &param.tensor)).collect()
 }
 

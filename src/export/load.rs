@@ -32,9 +32,7 @@ pub fn load_exported(dir: &Path, device: Device) -> Result<(Model, Vec<HeadSpec>
     let expected: Vec<TensorInfo> = specs
         .iter()
         .enumerate()
-        .flat_map(|(index, spec)| {
-            TensorInfo::of_head(index, &spec.task, model.summary.hidden, spec.classes.len())
-        })
+        .flat_map(|(index, spec)| spec.tensors(index, model.summary.hidden))
         .collect();
     let params = read_params(&heads.join("model.safetensors"), "", &expected, device)?;
     for param in params {

@@ -5,7 +5,7 @@ use tch::Tensor;
 use super::batch::TokenBatch;
 use super::error::ModelError;
 use super::params::Params;
-use super::summary::{Group, TensorInfo};
+use super::summary::{Group, LORA_DOWN, LORA_UP, TensorInfo};
 
 /// Dropout of a part of the encoder: its probabilities when it trains, zeros in eval mode.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -26,25 +26,40 @@ pub(super) fn dropout(x: Tensor, p: f64) -> Result<Tensor, ModelError> {
     if p > 0.0 { Ok(x.f_dropout(p, true)?) } else { Ok(x) }
 }
 
-/// `y = x W^T + b`.
+/// `y = x W^T + b`, and beside it a low-rank adapter where the parameters hold one.
 #[derive(Debug)]
 pub struct Linear {
     weight: Tensor,
     bias: Tensor,
+    adapter: Option<Adapter>,
+}
+
+/// Adds `scale * (x down^T) up^T`.
+#[derive(Debug)]
+struct Adapter {
+    down: Tensor,
+    up: Tensor,
+    scale: f64,
 }
 
 impl Linear {
     /// From `NAME.weight` `[out, in]` and `NAME.bias` `[out]`.
     pub fn new(params: &Params, name: &str) -> Result<Self, ModelError> {
+        let part = |part: &str| params.find(&format!("{name}.{part}"));
+        let adapter = part(LORA_DOWN).zip(part(LORA_UP));
         Ok(Self {
             weight: params.get(&format!("{name}.weight"))?,
             bias: params.get(&format!("{name}.bias"))?,
+            adapter: adapter.map(|(down, up)| Adapter { down, up, scale: params.adapter_scale }),
         })
     }
 
     /// `[..., in]` to `[..., out]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, ModelError> {
-        Ok(x.f_linear(&self.weight, Some(&self.bias))?)
+        let y = x.f_linear(&self.weight, Some(&self.bias))?;
+        let Some(Adapter { down, up, scale }) = &self.adapter else { return Ok(y) };
+        let added = x.f_linear(down, None::<&Tensor>)?.f_linear(up, None::<&Tensor>)?;
+        Ok(y.f_add(&added.f_mul_scalar(*scale)?)?)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod error;
 pub mod folder;
 pub mod heads;
 pub mod layers;
+pub mod lora;
 pub mod params;
 pub mod pooling;
 pub mod sentence;

@@ -29,6 +29,8 @@ impl Param {
 /// All parameters, in the order of the model from the input upward.
 #[derive(Debug, Default)]
 pub struct Params {
+    /// What low-rank adapters, where there are any, are multiplied by.
+    pub(super) adapter_scale: f64,
     list: Vec<Param>,
     index: HashMap<String, usize>,
 }
@@ -57,6 +59,13 @@ impl Params {
     pub fn get(&self, name: &str) -> Result<Tensor, ModelError> {
         let at = self.index.get(name).ok_or_else(|| ModelError::Unfit(format!("no tensor named {name}")))?;
         Ok(self.list[*at].tensor.shallow_clone())
+    }
+
+    /// A parameter's tensor, where there is one of that name; shares its memory.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<Tensor> {
+        let at = self.index.get(name)?;
+        self.list.get(*at).map(|param| param.tensor.shallow_clone())
     }
 
     /// All of them, in order.

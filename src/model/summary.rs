@@ -11,9 +11,29 @@ pub enum Group {
     Layer(usize),
     /// Head of the task of that index.
     Head(usize),
+    /// The weight that the loss of the task of that index learns for itself (uncertainty weighting).
+    LossWeight(usize),
     /// In the file and kept for export, but not part of the sentence embedding (BERT's pooler).
     Unused,
 }
+
+/// What a tensor does within its group, read off the names that all families share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A matrix of a linear layer or a table of embeddings.
+    Weight,
+    /// What a linear layer adds.
+    Bias,
+    /// Gain or bias of a `LayerNorm`.
+    Norm,
+    /// A low-rank adapter beside a linear layer.
+    Adapter,
+}
+
+/// Last part of the names of an adapter's matrices, as the `peft` library calls them.
+pub const LORA_DOWN: &str = "lora_A";
+/// The same for the one that is applied second, and starts at zero.
+pub const LORA_UP: &str = "lora_B";
 
 /// A tensor's name, shape and group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,15 +53,43 @@ impl TensorInfo {
         self.shape.iter().map(|d| (*d).max(0).unsigned_abs()).product()
     }
 
-    /// The tensors of a linear head: `weight` `[classes, hidden]` and `bias` `[classes]`.
+    /// What it does within its group.
     #[must_use]
-    pub fn of_head(index: usize, task: &str, hidden: usize, classes: usize) -> [Self; 2] {
-        let group = Group::Head(index);
-        let (hidden, classes) = (hidden as i64, classes as i64);
+    pub fn role(&self) -> Role {
+        let (module, last) = self.name.rsplit_once('.').unwrap_or(("", &self.name));
+        let module = module.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+        if last == LORA_DOWN || last == LORA_UP {
+            Role::Adapter
+        } else if module.ends_with("norm") || module.ends_with("norms") {
+            Role::Norm
+        } else if last == "bias" {
+            Role::Bias
+        } else {
+            Role::Weight
+        }
+    }
+
+    /// True for the bias of a `LayerNorm` or of a linear layer.
+    #[must_use]
+    pub fn is_bias(&self) -> bool {
+        self.name.ends_with(".bias")
+    }
+
+    /// The two matrices of a low-rank adapter beside a linear layer `[out, in]`: down `[rank, in]`, up
+    /// `[out, rank]`.
+    #[must_use]
+    pub fn of_adapter(linear: &str, shape: (i64, i64), rank: i64, group: Group) -> [Self; 2] {
+        let (out, input) = shape;
         [
-            Self { name: format!("heads.{task}.weight"), shape: vec![classes, hidden], group },
-            Self { name: format!("heads.{task}.bias"), shape: vec![classes], group },
+            Self { name: format!("{linear}.{LORA_DOWN}"), shape: vec![rank, input], group },
+            Self { name: format!("{linear}.{LORA_UP}"), shape: vec![out, rank], group },
         ]
+    }
+
+    /// The learnt weight of a task's loss: a number.
+    #[must_use]
+    pub fn of_loss_weight(index: usize, task: &str) -> Self {
+        Self { name: format!("log_var.{task}"), shape: Vec::new(), group: Group::LossWeight(index) }
     }
 }
 

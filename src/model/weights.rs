@@ -107,26 +107,91 @@ pub fn read_all(path: &Path) -> Result<Vec<(String, Tensor)>, ModelError> {
     })
 }
 
-/// Writes float32 tensors with the metadata `{"format":"pt"}` that transformers asks for: to a temporary file
-/// beside, then renamed, so that a crash or a full disk leaves what was there before.
+/// Writes float32 tensors with the metadata `{"format":"pt"}` that transformers asks for, whole or not at all.
 ///
 /// # Errors
 /// What the system says, with the path.
 pub fn write(path: &Path, tensors: &[(String, &Tensor)]) -> Result<(), ModelError> {
-    let mut parts = Vec::with_capacity(tensors.len());
-    for (name, tensor) in tensors {
-        let shape: Vec<usize> = tensor.size().iter().map(|d| *d as usize).collect();
-        parts.push((name.clone(), shape, tensor_bytes(tensor)?));
+    write_with(path, tensors, &[])
+}
+
+/// The same with further metadata: to a file of a like name beside it, synced, then renamed, so that a crash, a
+/// full disk or a kill leaves what was there before. Tensors are copied one at a time.
+///
+/// # Errors
+/// What the system says, with the path.
+pub fn write_with(
+    path: &Path,
+    tensors: &[(String, &Tensor)],
+    metadata: &[(&str, String)],
+) -> Result<(), ModelError> {
+    let views: Vec<(&str, FloatView<'_>)> =
+        tensors.iter().map(|(name, tensor)| (name.as_str(), FloatView::of(tensor))).collect();
+    let format = [("format".to_owned(), "pt".to_owned())];
+    let more = metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
+    let metadata = format.into_iter().chain(more).collect();
+    // Always the same name, so that what a killed process left behind is written over by the next.
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    let part = Path::new(&part);
+    safetensors::serialize_to_file(views, Some(metadata), part).map_err(|error| match error {
+        safetensors::SafeTensorError::IoError(source) => ModelError::Io { path: path.to_owned(), source },
+        other => ModelError::BadWeights { path: path.to_owned(), reason: other.to_string() },
+    })?;
+    // A file that is not what was meant must not take the place of a good one.
+    with_safetensors(part, |_| Ok(()))?;
+    let settle = || -> std::io::Result<()> {
+        File::options().write(true).open(part)?.sync_all()?;
+        std::fs::rename(part, path)?;
+        #[cfg(unix)]
+        if let Some(dir) = path.parent() {
+            File::open(dir)?.sync_all()?; // the new name, too, must outlive a power failure
+        }
+        Ok(())
+    };
+    settle().map_err(ModelError::io(path))
+}
+
+/// A tensor as safetensors writes one: its bytes are copied when they are asked for.
+struct FloatView<'a> {
+    tensor: &'a Tensor,
+    shape: Vec<usize>,
+}
+
+impl<'a> FloatView<'a> {
+    fn of(tensor: &'a Tensor) -> Self {
+        Self { tensor, shape: tensor.size().iter().map(|d| (*d).max(0) as usize).collect() }
     }
-    let bad = |reason: String| ModelError::BadWeights { path: path.to_owned(), reason };
-    let mut views = Vec::with_capacity(parts.len());
-    for (name, shape, bytes) in &parts {
-        let view = TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(|e| bad(e.to_string()))?;
-        views.push((name.as_str(), view));
+}
+
+impl safetensors::View for FloatView<'_> {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
     }
-    let metadata = std::collections::HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    let bytes = safetensors::serialize(views, Some(metadata)).map_err(|e| bad(e.to_string()))?;
-    write_atomically(path, &bytes)
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> std::borrow::Cow<'_, [u8]> {
+        // A tensor that cannot be copied gives fewer bytes than announced: the file is then refused as torn.
+        tensor_bytes(self.tensor).unwrap_or_default().into()
+    }
+
+    fn data_len(&self) -> usize {
+        self.shape.iter().product::<usize>() * 4
+    }
+}
+
+/// A text of a file's metadata.
+///
+/// # Errors
+/// A file that is not there or damaged.
+pub fn read_metadata(path: &Path, key: &str) -> Result<Option<String>, ModelError> {
+    let map = map(path)?;
+    let (_, header) = SafeTensors::read_metadata(&map)
+        .map_err(|error| ModelError::BadWeights { path: path.to_owned(), reason: error.to_string() })?;
+    Ok(header.metadata().as_ref().and_then(|metadata| metadata.get(key)).cloned())
 }
 
 /// Writes a whole file or nothing: temporary file in the same folder, synced, renamed.

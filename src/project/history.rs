@@ -60,17 +60,28 @@ pub struct History {
 }
 
 impl History {
+    /// Takes back what was told of later steps: the run goes on from that one.
+    pub fn rewind(&mut self, at_step: usize) {
+        self.steps.retain(|point| point.step <= at_step);
+        self.epochs.retain(|point| point.step <= at_step);
+        self.phases.retain(|(_, step)| *step <= at_step);
+        self.outcome = None;
+    }
+
     fn take(&mut self, line: HistoryLine) {
         match line {
             HistoryLine::Step(step) => self.steps.push(step),
-            HistoryLine::Epoch(epoch) => self.epochs.push(epoch),
-            HistoryLine::Event(RunEvent::PhaseStarted { phase, step, .. }) => self.phases.push((phase, step)),
-            HistoryLine::Event(RunEvent::Resumed { at_step }) => {
-                self.steps.retain(|point| point.step <= at_step);
-                self.epochs.retain(|point| point.step <= at_step);
-                self.phases.retain(|(_, step)| *step <= at_step);
-                self.outcome = None;
+            HistoryLine::Epoch(epoch) => {
+                // A run that was cut off between an epoch's line and its checkpoint measures that epoch again.
+                self.epochs.retain(|known| known.epoch < epoch.epoch);
+                self.epochs.push(epoch);
             }
+            HistoryLine::Event(RunEvent::PhaseStarted { phase, step, .. }) => {
+                if self.phases.last().is_none_or(|(last, _)| *last != phase) {
+                    self.phases.push((phase, step));
+                }
+            }
+            HistoryLine::Event(RunEvent::Resumed { at_step }) => self.rewind(at_step),
             HistoryLine::Event(RunEvent::Ended(outcome)) => self.outcome = Some(outcome),
         }
     }
@@ -245,6 +256,7 @@ enum EventFile {
 enum OutcomeFile {
     Finished,
     Stopped { at_step: usize },
+    Paused { at_step: usize },
     Failed { reason: String },
 }
 
@@ -283,6 +295,7 @@ impl From<&HistoryLine> for LineFile {
                 RunEvent::Ended(outcome) => EventFile::Ended(match outcome {
                     RunOutcome::Finished => OutcomeFile::Finished,
                     RunOutcome::Stopped { at_step } => OutcomeFile::Stopped { at_step },
+                    RunOutcome::Paused { at_step } => OutcomeFile::Paused { at_step },
                     RunOutcome::Failed(reason) => OutcomeFile::Failed { reason },
                 }),
             }),
@@ -317,6 +330,7 @@ impl From<LineFile> for HistoryLine {
                 EventFile::Ended(outcome) => RunEvent::Ended(match outcome {
                     OutcomeFile::Finished => RunOutcome::Finished,
                     OutcomeFile::Stopped { at_step } => RunOutcome::Stopped { at_step },
+                    OutcomeFile::Paused { at_step } => RunOutcome::Paused { at_step },
                     OutcomeFile::Failed { reason } => RunOutcome::Failed(reason),
                 }),
             }),

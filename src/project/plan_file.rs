@@ -6,12 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use super::disk::{parse_toml, path_from_text, path_to_text, to_toml};
 use super::error::ProjectError;
+use super::keys::Keyed;
 use super::numbers::{Frozen, NumberOr};
 use super::recipe_file::RecipeFile;
+use crate::data::task::{Scale, TaskKind};
 use crate::model::summary::{Group, TensorInfo};
-use crate::train::plan::{Phase, PlannedTask, RunPlan, Thaw};
+use crate::train::plan::{Parent, Part, Phase, PlannedTask, RunPlan, Thaw, Until};
+use crate::train::recipe::Recipe;
 
-const VERSION: u32 = 1;
+/// 2 added kinds of tasks, parts of groups, ends of phases and the run that a run goes on from.
+const VERSION: u32 = 2;
 
 const HEADER: &str = "\
 # The frozen plan of a run: what trained, when and at which rate. It is a record; changing it changes nothing.
@@ -26,6 +30,9 @@ struct PlanFile {
     device: String,
     model: String,
     model_sha256: String,
+    /// The run that it goes on from.
+    parent: Option<String>,
+    parent_sha256: Option<String>,
     train_rows: usize,
     steps_per_epoch: usize,
     tensors: Vec<String>,
@@ -38,6 +45,9 @@ struct PlanFile {
 #[serde(deny_unknown_fields)]
 struct TaskTable {
     name: String,
+    kind: Option<String>,
+    offset: Option<f64>,
+    factor: Option<f64>,
     labelled_train: usize,
     labelled_valid: usize,
     classes: Vec<String>,
@@ -48,6 +58,13 @@ struct TaskTable {
 struct PhaseTable {
     name: String,
     epochs: u32,
+    /// Ends the phase before its epochs are over.
+    steps: Option<usize>,
+    patience: Option<u32>,
+    /// Which parameters of thawed layers and embeddings train.
+    part: Option<Keyed<Part>>,
+    /// Peak rate of the learnt weights of the losses.
+    loss_weights: Option<f64>,
     /// `"frozen"` or the peak learning rate, here and below.
     embeddings: NumberOr<Frozen>,
     layers: Vec<NumberOr<Frozen>>,
@@ -60,12 +77,25 @@ pub(super) fn write(plan: &RunPlan, path: &Path, project_dir: &Path) -> Result<S
     let phase = |phase: &Phase| PhaseTable {
         name: phase.name.clone(),
         epochs: phase.epochs,
+        steps: match phase.until {
+            Until::Steps(steps) => Some(steps),
+            Until::Epochs | Until::Plateau { .. } => None,
+        },
+        patience: match phase.until {
+            Until::Plateau { patience } => Some(patience),
+            Until::Epochs | Until::Steps(_) => None,
+        },
+        part: part_of(phase).filter(|part| *part != Part::All).map(Keyed),
+        loss_weights: Some(phase.loss_weights),
         embeddings: thaw(&phase.embeddings),
         layers: phase.layers.iter().map(thaw).collect(),
         heads: phase.heads.iter().map(thaw).collect(),
     };
     let task = |task: &PlannedTask| TaskTable {
         name: task.name.clone(),
+        kind: Some(task.kind.key().to_owned()),
+        offset: (task.scale != Scale::default()).then_some(task.scale.offset),
+        factor: (task.scale != Scale::default()).then_some(task.scale.factor),
         labelled_train: task.labelled_train,
         labelled_valid: task.labelled_valid,
         classes: task.classes.clone(),
@@ -76,6 +106,8 @@ pub(super) fn write(plan: &RunPlan, path: &Path, project_dir: &Path) -> Result<S
         device: plan.device.clone(),
         model: path_to_text(&plan.model_path, project_dir)?,
         model_sha256: plan.model_sha256.clone(),
+        parent: plan.parent.as_ref().map(|parent| parent.run.clone()),
+        parent_sha256: plan.parent.as_ref().map(|parent| parent.sha256.clone()),
         train_rows: plan.train_rows,
         steps_per_epoch: plan.steps_per_epoch,
         tensors: plan.tensors.iter().map(tensor_to_line).collect(),
@@ -86,6 +118,14 @@ pub(super) fn write(plan: &RunPlan, path: &Path, project_dir: &Path) -> Result<S
     to_toml(path, HEADER, &file, true)
 }
 
+/// The part of the encoder that trains in a phase: one for all of its layers and its embeddings.
+fn part_of(phase: &Phase) -> Option<Part> {
+    phase.layers.iter().chain([&phase.embeddings]).find_map(|thaw| match thaw {
+        Thaw::Trains { part, .. } => Some(*part),
+        Thaw::Frozen => None,
+    })
+}
+
 /// The plan in the text of the `run.toml` at `path`.
 pub(super) fn read(text: &str, path: &Path, project_dir: &Path) -> Result<RunPlan, ProjectError> {
     let file: PlanFile = parse_toml(path, text, VERSION)?;
@@ -94,29 +134,54 @@ pub(super) fn read(text: &str, path: &Path, project_dir: &Path) -> Result<RunPla
             ProjectError::malformed(path, None, format!("the tensor \"{line}\" is not \"GROUP SHAPE NAME\""))
         })
     };
-    let thaw = |rate: NumberOr<Frozen>| rate.0.map_or(Thaw::Frozen, |lr| Thaw::Trains { lr });
-    let phase = |phase: PhaseTable| Phase {
-        name: phase.name,
-        embeddings: thaw(phase.embeddings),
-        layers: phase.layers.into_iter().map(thaw).collect(),
-        heads: phase.heads.into_iter().map(thaw).collect(),
-        epochs: phase.epochs,
+    let recipe: Recipe = file.recipe.into();
+    let phase = |phase: PhaseTable| {
+        let part = phase.part.map_or(Part::All, |part| part.0);
+        let thaw = |rate: NumberOr<Frozen>, part| rate.0.map_or(Thaw::Frozen, |lr| Thaw::Trains { lr, part });
+        Phase {
+            name: phase.name,
+            embeddings: thaw(phase.embeddings, part),
+            layers: phase.layers.into_iter().map(|rate| thaw(rate, part)).collect(),
+            heads: phase.heads.into_iter().map(|rate| thaw(rate, Part::All)).collect(),
+            loss_weights: phase.loss_weights.unwrap_or(recipe.lr_heads),
+            epochs: phase.epochs,
+            until: match (phase.steps, phase.patience) {
+                (Some(steps), _) => Until::Steps(steps),
+                (None, Some(patience)) => Until::Plateau { patience },
+                (None, None) => Until::Epochs,
+            },
+        }
     };
-    let task = |task: TaskTable| PlannedTask {
-        name: task.name,
-        classes: task.classes,
-        labelled_train: task.labelled_train,
-        labelled_valid: task.labelled_valid,
-        ..PlannedTask::default()
+    let task = |task: TaskTable| {
+        let kind = match task.kind.as_deref() {
+            None => TaskKind::SingleLabel,
+            Some(key) => TaskKind::from_key(key).ok_or_else(|| {
+                ProjectError::malformed(path, None, format!("there is no kind of task called \"{key}\""))
+            })?,
+        };
+        let defaults = Scale::default();
+        Ok(PlannedTask {
+            name: task.name,
+            kind,
+            scale: Scale {
+                offset: task.offset.unwrap_or(defaults.offset),
+                factor: task.factor.unwrap_or(defaults.factor),
+            },
+            classes: task.classes,
+            labelled_train: task.labelled_train,
+            labelled_valid: task.labelled_valid,
+        })
     };
+    let parent = file.parent.map(|run| Parent { run, sha256: file.parent_sha256.unwrap_or_default() });
     Ok(RunPlan {
         name: file.name,
         model_path: path_from_text(&file.model, project_dir),
         model_sha256: file.model_sha256,
         tensors: file.tensors.iter().map(tensor).collect::<Result<_, _>>()?,
-        tasks: file.tasks.into_iter().map(task).collect(),
-        recipe: file.recipe.into(),
+        tasks: file.tasks.into_iter().map(task).collect::<Result<_, ProjectError>>()?,
         phases: file.phases.into_iter().map(phase).collect(),
+        recipe,
+        parent,
         train_rows: file.train_rows,
         steps_per_epoch: file.steps_per_epoch,
         device: file.device,
@@ -129,6 +194,7 @@ fn tensor_to_line(tensor: &TensorInfo) -> String {
         Group::Embeddings => "embeddings".to_owned(),
         Group::Layer(index) => format!("layer:{index}"),
         Group::Head(index) => format!("head:{index}"),
+        Group::LossWeight(index) => format!("loss-weight:{index}"),
         Group::Unused => "unused".to_owned(),
     };
     let sizes: Vec<String> = tensor.shape.iter().map(ToString::to_string).collect();
@@ -143,6 +209,7 @@ fn tensor_from_line(line: &str) -> Option<TensorInfo> {
         ("embeddings", _) => Group::Embeddings,
         ("unused", _) => Group::Unused,
         (_, Some(("layer", index))) => Group::Layer(index.parse().ok()?),
+        (_, Some(("loss-weight", index))) => Group::LossWeight(index.parse().ok()?),
         (_, Some(("head", index))) => Group::Head(index.parse().ok()?),
         _ => return None,
     };

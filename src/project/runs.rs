@@ -108,6 +108,12 @@ impl RunFolder {
         self.dir.join(CHECKPOINTS)
     }
 
+    /// Whether there is a checkpoint to go on from.
+    #[must_use]
+    pub fn has_checkpoint(&self) -> bool {
+        crate::train::checkpoint::can_resume(&self.checkpoint_dir())
+    }
+
     /// Records the plan.
     pub fn write_plan(&self, plan: &RunPlan) -> Result<(), ProjectError> {
         let path = self.dir.join(PLAN);

@@ -61,13 +61,15 @@ impl Session {
             }
             News::Epoch(point) => {
                 if let Some(run) = &mut state.run {
+                    // A resumed run measures the epoch again that it was cut off in.
+                    run.epochs.retain(|known| known.epoch < point.epoch);
                     if point.best {
                         run.epochs.iter_mut().for_each(|epoch| epoch.best = false);
                     }
                     run.epochs.push(point);
                 }
             }
-            News::RunEnded { outcome, report } => self.end_run(outcome, report),
+            News::RunEnded { outcome, report, can_resume } => self.end_run(outcome, report, can_resume),
             News::Evaluation(answer) => {
                 let shown = state.run.as_ref().map(|run| run.plan.name.as_str());
                 let other = answer.as_ref().is_ok_and(|answer| Some(answer.run.as_str()) != shown);
@@ -91,18 +93,27 @@ impl Session {
         }
     }
 
-    fn end_run(&mut self, outcome: RunOutcome, report: Option<Arc<super::state::RunReport>>) {
+    fn end_run(
+        &mut self,
+        outcome: RunOutcome,
+        report: Option<Arc<super::state::RunReport>>,
+        can_resume: bool,
+    ) {
         let Some(run) = &mut self.state.run else { return };
         let name = run.plan.name.clone();
         run.note.clear();
         run.seconds_left = None;
         run.outcome = Some(outcome.clone());
         run.report = report;
+        run.can_resume = can_resume;
         self.list_runs();
         match outcome {
             RunOutcome::Finished => self.notify(Severity::Success, format!("Run {name} is finished.")),
             RunOutcome::Stopped { at_step } => {
                 self.notify(Severity::Info, format!("Run {name} was stopped at step {at_step}."));
+            }
+            RunOutcome::Paused { at_step } => {
+                self.notify(Severity::Info, format!("Run {name} is paused at step {at_step}."));
             }
             RunOutcome::Failed(reason) => {
                 self.notify(Severity::Error, format!("Run {name} failed: {reason}"));

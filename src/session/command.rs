@@ -60,8 +60,19 @@ pub enum Command {
         /// Name of the run folder.
         name: Option<String>,
     },
+    /// Starts a run of the draft's plan from the kept weights of another run, which stays as it is.
+    Branch {
+        /// Name of the run whose weights it starts from.
+        from: String,
+        /// Name of the run folder.
+        name: Option<String>,
+    },
+    /// Goes on with a run that was paused, stopped or cut off, by its own plan, from its last checkpoint.
+    Resume(String),
     /// Stops what is running, within a batch.
     Stop,
+    /// Ends the run within a batch, to be gone on with later: its checkpoint is written, nothing is measured.
+    Pause,
     /// Shows a run of the project's history again.
     ShowRun(String),
     /// Measures the shown run on a split.

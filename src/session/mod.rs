@@ -37,6 +37,8 @@ const CHANNEL: usize = 256;
 
 /// How often steps are told: often enough to look live, seldom enough to cost nothing.
 const STEPS_EVERY: Duration = Duration::from_millis(500);
+/// How often a run writes a checkpoint: what a power failure may cost.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 /// How long the end of the program waits for the worker's.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
@@ -48,6 +50,10 @@ pub struct Session {
     data_generation: u64,
     model_generation: u64,
     notices: u64,
+    /// How often a run writes a checkpoint.
+    checkpoint_every: Duration,
+    /// The switch that makes a pause of a stop, of the run that was asked for last.
+    paused: Arc<AtomicBool>,
 }
 
 /// The worker's ends of the two queues.
@@ -101,7 +107,14 @@ impl Session {
             data_generation: 0,
             model_generation: 0,
             notices: 0,
+            checkpoint_every: CHECKPOINT_EVERY,
+            paused: Arc::default(),
         }
+    }
+
+    /// How often the runs that are asked for from now on write a checkpoint; zero: after every step.
+    pub const fn checkpoint_every(&mut self, every: Duration) {
+        self.checkpoint_every = every;
     }
 
     /// What to show.
@@ -140,8 +153,11 @@ impl Session {
             Command::FindCuda(folder) => {
                 self.queue(Work::NameCuda(folder));
             }
-            Command::Train { name } => self.train(name),
+            Command::Train { name } => self.train(name, None),
+            Command::Branch { from, name } => self.train(name, Some(&from)),
+            Command::Resume(name) => self.resume(name),
             Command::Stop => self.stop(),
+            Command::Pause => self.pause(),
             Command::ShowRun(name) => self.show_run(name),
             Command::Evaluate(split) => {
                 if self.queue(Work::Evaluate(split)) {
@@ -213,7 +229,7 @@ impl Session {
         let Some(worker) = &mut self.worker else { return false };
         let stop = Arc::new(AtomicBool::new(false));
         let loads = matches!(work, Work::LoadData { .. } | Work::LoadModel { .. } | Work::ShowRun { .. });
-        let trains = matches!(work, Work::Train { .. });
+        let trains = matches!(work, Work::Train(_));
         let sent = worker.jobs.send(Job { work, stop: stop.clone() }).is_ok();
         if sent {
             worker.pending.push(Pending { stop, loads, trains });
@@ -234,6 +250,12 @@ impl Session {
                 job.stop.store(true, Ordering::Relaxed);
             }
         }
+    }
+
+    fn pause(&mut self) {
+        self.paused.store(true, Ordering::Relaxed);
+        let running = self.worker.iter().flat_map(|worker| &worker.pending).filter(|job| job.trains);
+        running.for_each(|job| job.stop.store(true, Ordering::Relaxed));
     }
 
     fn notify(&mut self, severity: Severity, text: String) {

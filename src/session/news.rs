@@ -8,6 +8,7 @@ use super::state::{
     Busy, DataMap, DataView, DeviceInfo, Evaluation, Neighbours, Prediction, RunOutcome, RunReport, RunView,
     Severity, Similarity, Tokenized,
 };
+use super::worker::RunRequest;
 use crate::data::dataset::Split;
 use crate::data::mapping::Mapping;
 use crate::data::split::SplitRule;
@@ -15,7 +16,6 @@ use crate::export::ExportReport;
 use crate::model::summary::ModelSummary;
 use crate::project::DataFile;
 use crate::train::metrics::{EpochPoint, StepPoint};
-use crate::train::plan::RunPlan;
 
 /// What is needed to read a project's data.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ pub(super) enum Work {
     SelectDevice(String),
     LoadData { generation: u64, request: DataRequest },
     LoadModel { generation: u64, path: PathBuf },
-    Train { plan: Box<RunPlan>, project_dir: PathBuf },
+    Train(Box<RunRequest>),
     ShowRun { project_dir: PathBuf, name: String },
     ForgetRun,
     ForgetData,
@@ -93,6 +93,7 @@ pub(super) enum News {
     RunEnded {
         outcome: RunOutcome,
         report: Option<Arc<RunReport>>,
+        can_resume: bool,
     },
     Evaluation(Answer<Evaluation>),
     Similarity(Answer<Similarity>),

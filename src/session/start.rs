@@ -1,14 +1,18 @@
 //! From the draft to a run: the preview of its plan, a place for its folder, and the start.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Session;
 use super::news::Work;
 use super::state::{Loadable, Severity};
+use super::worker::{Begin, RunRequest};
 use crate::data::dataset::{Split, TaskLabels};
-use crate::project::runs;
+use crate::model::weights::file_sha256;
+use crate::project::runs::{self, RunFolder};
 use crate::project::user_dirs::data_dir;
-use crate::train::plan::{PlannedTask, RunPlan};
+use crate::train::checkpoint::best_path;
+use crate::train::plan::{Parent, PlannedTask, RunPlan};
 
 impl Session {
     /// A model with fewer positions than the draft's maximum length cuts texts earlier: that is said.
@@ -56,7 +60,7 @@ impl Session {
     }
 
     /// Starts a run of the draft.
-    pub(super) fn train(&mut self, name: Option<String>) {
+    pub(super) fn train(&mut self, name: Option<String>, from: Option<&str>) {
         if self.refuse_while_training("starting another") {
             return;
         }
@@ -70,14 +74,36 @@ impl Session {
             Err(error) => return self.notify(Severity::Error, error.to_string()),
         };
         match self.build_plan(&name) {
-            Some(Ok(plan)) => {
-                if self.queue(Work::Train { plan: Box::new(plan), project_dir: dir }) {
-                    self.state.evaluation = Loadable::Empty;
-                    self.state.export = Loadable::Empty;
+            Some(Ok(mut plan)) => {
+                match from.map(|run| parent(&dir, run)).transpose() {
+                    Ok(parent) => plan.parent = parent,
+                    Err(reason) => return self.notify(Severity::Error, reason),
                 }
+                self.queue_run(Begin::New(Box::new(plan)), dir);
             }
             Some(Err(reason)) => self.notify(Severity::Error, format!("This plan cannot be run: {reason}.")),
             None => self.notify(Severity::Error, self.what_is_missing()),
+        }
+    }
+
+    /// Goes on with a run of the project.
+    pub(super) fn resume(&mut self, name: String) {
+        if self.refuse_while_training("resuming another") {
+            return;
+        }
+        match self.state.dir.clone() {
+            Some(dir) => self.queue_run(Begin::Resume(name), dir),
+            None => self
+                .notify(Severity::Error, format!("There is no run {name}: the project has no folder yet.")),
+        }
+    }
+
+    fn queue_run(&mut self, begin: Begin, project_dir: PathBuf) {
+        self.paused = Arc::default();
+        let (checkpoint_every, pause) = (self.checkpoint_every, self.paused.clone());
+        if self.queue(Work::Train(Box::new(RunRequest { begin, project_dir, checkpoint_every, pause }))) {
+            self.state.evaluation = Loadable::Empty;
+            self.state.export = Loadable::Empty;
         }
     }
 
@@ -115,4 +141,15 @@ impl Session {
             _ => "Data or model are still being loaded; try again in a moment.".into(),
         }
     }
+}
+
+/// A run as another one's beginning: its name and what its kept weights are.
+fn parent(project_dir: &Path, run: &str) -> Result<Parent, String> {
+    let folder = RunFolder::open(project_dir, run).map_err(|error| error.to_string())?;
+    let best = best_path(&folder.checkpoint_dir());
+    if !best.is_file() {
+        return Err(format!("Run {run} kept no weights: it ended before its first epoch did."));
+    }
+    let sha256 = file_sha256(&best).map_err(|error| error.to_string())?;
+    Ok(Parent { run: run.to_owned(), sha256 })
 }

@@ -95,6 +95,28 @@ pub struct RunView {
     pub outcome: Option<RunOutcome>,
     /// Figures, once it ended.
     pub report: Option<Arc<RunReport>>,
+    /// It ended before its time, and there is a checkpoint to go on from.
+    pub can_resume: bool,
+}
+
+impl RunView {
+    /// A run that is about to begin.
+    #[must_use]
+    pub fn starting(plan: Arc<RunPlan>, dir: &std::path::Path) -> Self {
+        Self {
+            plan,
+            dir: dir.to_owned(),
+            steps: Vec::new(),
+            epochs: Vec::new(),
+            phase: 0,
+            note: "getting ready".into(),
+            rows_per_second: 0.0,
+            seconds_left: None,
+            outcome: None,
+            report: None,
+            can_resume: false,
+        }
+    }
 }
 
 /// A row that the model got wrong.

@@ -50,6 +50,14 @@ pub fn inference_batches(lengths: &[u32], token_budget: usize) -> Vec<Vec<u32>> 
     batches
 }
 
+/// The numbers below `count` in an order that seed and round fix.
+#[must_use]
+pub fn permutation(count: usize, seed: u64, round: u64) -> Vec<u32> {
+    let mut numbers: Vec<u32> = (0..count as u32).collect();
+    shuffle(&mut numbers, &mut generator(seed, round));
+    numbers
+}
+
 /// Fisher and Yates's shuffle, spelt out: a run must repeat after any library's update.
 fn shuffle<T>(items: &mut [T], rng: &mut ChaCha8Rng) {
     for last in (1..items.len()).rev() {

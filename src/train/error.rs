@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::model::ModelError;
+use crate::train::checkpoint::CheckpointError;
 use crate::train::plan::PlanError;
 
 /// Training could not start or go on.
@@ -17,7 +18,8 @@ pub enum TrainError {
     /// The loss is no longer a number.
     #[error(
         "the loss of task \"{task}\" became {value} at step {step}, so training stopped before the weights were spoilt. \
-         Lower the learning rate, or switch clipping on"
+         {}. Lower the learning rate, or switch clipping on",
+        kept.as_deref().unwrap_or("No earlier weights of this run were kept")
     )]
     NotFinite {
         /// The task.
@@ -26,7 +28,12 @@ pub enum TrainError {
         value: f64,
         /// The step, from 1.
         step: usize,
+        /// The last good checkpoint, in a sentence.
+        kept: Option<String>,
     },
+    /// A checkpoint could not be written or read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
     /// The data and the plan disagree.
     #[error("{0}")]
     Unfit(String),

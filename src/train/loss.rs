@@ -1,16 +1,26 @@
-//! The losses of a batch, and their sums over an epoch.
+//! The losses of a batch, how they become one, and their sums over an epoch.
 
-use tch::Tensor;
+use tch::{Device, Kind, Reduction, Tensor};
 
 use super::error::TrainError;
 use super::metrics::{Score, StepPoint};
 use super::plan::RunPlan;
-use crate::model::ModelError;
+use super::recipe::{TaskSettings, Weighting};
+use super::rows::{NO_LABEL, Rows, Targets};
+use crate::data::task::{Scale, TaskKind};
+use crate::model::params::Param;
+use crate::model::summary::TensorInfo;
+use crate::model::{Model, ModelError};
 
-/// One task's share of a batch.
+/// Cosines are multiplied by this before the softmax of the ranking loss, as sentence-transformers does.
+const RANKING_SCALE: f64 = 20.0;
+
+/// One task's share of a batch. Loss and figure are numbers on the device, so that nothing waits for them.
 pub(super) struct TaskLoss {
     pub(super) loss: Tensor,
-    pub(super) right: Tensor,
+    /// What the curve of the training rows shows: accuracy, micro F1 of the batch, accuracy of the tokens, Pearson's
+    /// correlation, accuracy@1 within the batch.
+    pub(super) figure: Tensor,
     pub(super) labelled: usize,
 }
 
@@ -20,7 +30,199 @@ pub(super) struct Losses {
     pub(super) tasks: Vec<Option<TaskLoss>>,
 }
 
+/// Settings of every task's loss, with what they need from the training rows.
+pub(super) struct LossRules {
+    weighting: Weighting,
+    tasks: Vec<TaskRule>,
+}
+
+struct TaskRule {
+    settings: TaskSettings,
+    /// `[classes]`, where classes are balanced.
+    class_weights: Option<Tensor>,
+}
+
+impl LossRules {
+    pub(super) fn new(plan: &RunPlan, rows: &Rows, device: Device) -> Result<Self, ModelError> {
+        let rule = |(index, task): (usize, &super::plan::PlannedTask)| {
+            let settings = plan.recipe.task(&task.name);
+            let targets = rows.targets.get(index).filter(|_| settings.balance_classes);
+            let weights = targets.and_then(|targets| balanced(targets, task.classes.len()));
+            let class_weights =
+                weights.map(|weights| Tensor::f_from_slice(&weights)?.f_to_device(device)).transpose()?;
+            Ok::<_, ModelError>(TaskRule { settings, class_weights })
+        };
+        let tasks = plan.tasks.iter().enumerate().map(rule).collect::<Result<_, _>>()?;
+        Ok(Self { weighting: plan.recipe.weighting, tasks })
+    }
+
+    /// The sum that is minimised; `None` when no task has a label.
+    pub(super) fn total(
+        &self,
+        model: &Model,
+        losses: &[(usize, Tensor)],
+    ) -> Result<Option<Tensor>, ModelError> {
+        let mut total: Option<Tensor> = None;
+        for (task, loss) in losses {
+            let Some(rule) = self.tasks.get(*task) else { continue };
+            let weighed = match self.weighting {
+                Weighting::Fixed if rule.settings.weight == 1.0 => loss.shallow_clone(),
+                Weighting::Fixed => loss.f_mul_scalar(rule.settings.weight)?,
+                Weighting::Uncertainty => {
+                    let head = model.heads.get(*task).map(|head| head.spec.task.as_str()).unwrap_or_default();
+                    let log_var = model.params.get(&format!("log_var.{head}"))?;
+                    log_var.f_neg()?.f_exp()?.f_mul(loss)?.f_add(&log_var.f_div_scalar(2.0)?)?
+                }
+            };
+            total = Some(match total {
+                Some(total) => total.f_add(&weighed)?,
+                None => weighed,
+            });
+        }
+        Ok(total)
+    }
+
+    /// Cross-entropy of logits `[n, classes]` against classes `[n]`, mean over those that are labelled; and the share
+    /// of them that is right.
+    pub(super) fn classes(
+        &self,
+        task: usize,
+        logits: &Tensor,
+        targets: &Tensor,
+    ) -> Result<(Tensor, Tensor), ModelError> {
+        let rule = self.tasks.get(task);
+        let weights = rule.and_then(|rule| rule.class_weights.as_ref());
+        let smoothing = rule.map_or(0.0, |rule| rule.settings.label_smoothing);
+        let loss = logits.f_cross_entropy_loss(targets, weights, Reduction::Mean, NO_LABEL, smoothing)?;
+        let labelled = targets.f_ne(NO_LABEL)?.f_sum(Kind::Float)?;
+        let right = logits.f_argmax(-1, false)?.f_eq_tensor(targets)?.f_sum(Kind::Float)?;
+        Ok((loss, right.f_div(&labelled)?))
+    }
+
+    /// Binary cross-entropy of logits `[n, classes]` against zeros and ones, mean over rows and classes; and the micro
+    /// F1 of the batch.
+    pub(super) fn sets(
+        &self,
+        task: usize,
+        logits: &Tensor,
+        targets: &Tensor,
+    ) -> Result<(Tensor, Tensor), ModelError> {
+        let rule = self.tasks.get(task);
+        let weights = rule.and_then(|rule| rule.class_weights.as_ref());
+        let smoothing = rule.map_or(0.0, |rule| rule.settings.label_smoothing);
+        let smooth = targets.f_mul_scalar(1.0 - smoothing)?.f_add_scalar(smoothing / 2.0)?;
+        let loss =
+            logits.f_binary_cross_entropy_with_logits(&smooth, None::<&Tensor>, weights, Reduction::Mean)?;
+        let said = logits.f_detach()?.f_gt(0.0)?.f_to_kind(Kind::Float)?;
+        let both = said.f_mul(targets)?.f_sum(Kind::Float)?;
+        let all = said.f_sum(Kind::Float)?.f_add(&targets.f_sum(Kind::Float)?)?;
+        Ok((loss, both.f_mul_scalar(2.0)?.f_div(&all.f_clamp_min(1.0)?)?))
+    }
+}
+
+impl Model {
+    /// Puts the weights in that the losses learn for themselves, each at 0; none unless the plan asks for them.
+    ///
+    /// # Errors
+    /// When libtorch cannot allocate.
+    pub fn start_loss_weights(&mut self, plan: &RunPlan) -> Result<(), ModelError> {
+        if plan.recipe.weighting != Weighting::Uncertainty {
+            return Ok(());
+        }
+        for (index, task) in plan.tasks.iter().enumerate() {
+            let info = TensorInfo::of_loss_weight(index, &task.name);
+            let tensor = Tensor::f_zeros(info.shape.as_slice(), (Kind::Float, self.device))?;
+            self.params.push(Param { name: info.name, group: info.group, tensor });
+        }
+        Ok(())
+    }
+}
+
+/// Mean squared error of numbers `[n]` as the model learns them, and Pearson's correlation within the batch.
+pub(super) fn numbers(said: &Tensor, targets: &Tensor) -> Result<(Tensor, Tensor), ModelError> {
+    let loss = said.f_mse_loss(targets, Reduction::Mean)?;
+    let centred = |x: &Tensor| x.f_sub(&x.f_mean(Kind::Float)?);
+    let (a, b) = (centred(&said.f_detach()?)?, centred(targets)?);
+    let scale = a.f_square()?.f_sum(Kind::Float)?.f_mul(&b.f_square()?.f_sum(Kind::Float)?)?.f_sqrt()?;
+    let figure = a.f_mul(&b)?.f_sum(Kind::Float)?.f_div(&scale.f_clamp_min(1e-12)?)?;
+    Ok((loss, figure))
+}
+
+/// Cosine of each row of `a` with the same row of `b`, both `[n, hidden]`: `[n]`.
+pub(super) fn cosine(a: &Tensor, b: &Tensor) -> Result<Tensor, ModelError> {
+    Ok(Tensor::f_cosine_similarity(a, b, 1, 1e-8)?)
+}
+
+/// Each text of `a` `[n, hidden]` must be nearest to its own partner in `b` among all of the batch: cross-entropy over
+/// scaled cosines (Henderson et al. 2017), and the share for which it is.
+pub(super) fn ranking(a: &Tensor, b: &Tensor) -> Result<(Tensor, Tensor), ModelError> {
+    let unit = |x: &Tensor| crate::model::pooling::normalize(x);
+    let scores = unit(a)?.f_matmul(&unit(b)?.f_transpose(0, 1)?)?.f_mul_scalar(RANKING_SCALE)?;
+    let n = a.size().first().copied().unwrap_or(0);
+    let own = Tensor::f_arange(n, (Kind::Int64, a.device()))?;
+    let loss = scores.f_cross_entropy_loss(&own, None::<&Tensor>, Reduction::Mean, NO_LABEL, 0.0)?;
+    let right = scores.f_argmax(-1, false)?.f_eq_tensor(&own)?.f_mean(Kind::Float)?;
+    Ok((loss, right))
+}
+
+/// Numbers of some rows as the model learns them, and where among `rows` they stand.
+pub(super) fn number_targets(
+    targets: &Targets,
+    rows: &[u32],
+    kind: TaskKind,
+    scale: Scale,
+) -> (Vec<i64>, Vec<f32>) {
+    let mut places = Vec::new();
+    let mut numbers = Vec::new();
+    for (place, row) in rows.iter().enumerate() {
+        let number = match targets {
+            Targets::Number(labels) => labels.get(*row as usize).copied().flatten(),
+            Targets::Pair(pairs) => pairs.get(*row as usize).copied().filter(|pair| *pair).map(|_| 1.0),
+            _ => None,
+        };
+        if let Some(number) = number {
+            places.push(place as i64);
+            numbers.push(if kind == TaskKind::Ranking { number } else { scale.to_model(number) });
+        }
+    }
+    (places, numbers)
+}
+
+/// `rows / (classes * rows of class)` for single labels; for sets, how much more often a class is absent than present.
+fn balanced(targets: &Targets, classes: usize) -> Option<Vec<f32>> {
+    let mut counts = vec![0usize; classes];
+    let mut rows = 0usize;
+    let mut add = |class: u32| {
+        if let Some(count) = counts.get_mut(class as usize) {
+            *count += 1;
+        }
+    };
+    match targets {
+        Targets::Class(labels) => labels.iter().flatten().for_each(|class| {
+            rows += 1;
+            add(*class);
+        }),
+        Targets::Classes(labels) => labels.iter().flatten().for_each(|set| {
+            rows += 1;
+            set.iter().copied().for_each(&mut add);
+        }),
+        Targets::Tags(labels) => labels.iter().flatten().flatten().for_each(|tag| {
+            rows += usize::from(*tag != super::rows::NO_TAG);
+            add(*tag);
+        }),
+        Targets::Number(_) | Targets::Pair(_) => return None,
+    }
+    let is_sets = matches!(targets, Targets::Classes(_));
+    let weight = |count: &usize| {
+        // A class without a training row has no part in the loss, whatever its weight.
+        let count = (*count).max(1) as f32;
+        if is_sets { (rows as f32 - count).max(1.0) / count } else { rows as f32 / (classes as f32 * count) }
+    };
+    Some(counts.iter().map(weight).collect())
+}
+
 impl Losses {
+    /// The point of the curve: everything is read back from the device at once.
     pub(super) fn point(
         &self,
         plan: &RunPlan,
@@ -28,39 +230,60 @@ impl Losses {
         factor: f64,
         norm: f64,
     ) -> Result<StepPoint, TrainError> {
-        let read = |tensor: &Tensor| tensor.f_double_value(&[]).map_err(ModelError::from);
+        let mut scalars = vec![self.total.f_detach()?];
+        for task in self.tasks.iter().flatten() {
+            scalars.extend([task.loss.f_detach()?, task.figure.f_detach()?]);
+        }
+        let flat: Vec<Tensor> = scalars
+            .iter()
+            .map(|scalar| scalar.f_reshape([1])?.f_to_kind(Kind::Double))
+            .collect::<Result<_, _>>()?;
+        let told = Tensor::f_cat(&flat, 0)?.f_to_device(Device::Cpu)?;
+        let told = Vec::<f64>::try_from(&told)?;
+        let mut told = told.into_iter();
+        let loss = told.next().unwrap_or(f64::NAN);
         let mut tasks = Vec::with_capacity(self.tasks.len());
         for (planned, task) in plan.tasks.iter().zip(&self.tasks) {
             let Some(task) = task else {
                 tasks.push(Score::default());
                 continue;
             };
-            let loss = read(&task.loss)?;
+            let (loss, figure) = (told.next().unwrap_or(f64::NAN), told.next().unwrap_or(0.0));
             if !loss.is_finite() {
-                return Err(TrainError::NotFinite { task: planned.name.clone(), value: loss, step });
+                return Err(TrainError::NotFinite {
+                    task: planned.name.clone(),
+                    value: loss,
+                    step,
+                    kept: None,
+                });
             }
-            let accuracy = read(&task.right)? / task.labelled as f64;
-            tasks.push(Score { loss, accuracy, rows: task.labelled });
+            tasks.push(Score { loss, accuracy: figure, rows: task.labelled });
         }
         let epoch = step as f64 / plan.steps_per_epoch.max(1) as f64;
-        let loss = read(&self.total.f_detach()?)?;
         Ok(StepPoint { step, epoch, loss, tasks, rate_factor: factor, grad_norm: norm })
     }
 }
 
 /// Running sums over an epoch.
-pub(super) struct Sums {
-    loss: f64,
-    steps: usize,
-    tasks: Vec<Score>,
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sums {
+    /// Of the total losses.
+    pub loss: f64,
+    /// Steps in it.
+    pub steps: usize,
+    /// Per task, loss and figure times rows.
+    pub tasks: Vec<Score>,
 }
 
 impl Sums {
-    pub(super) fn new(tasks: usize) -> Self {
+    /// Of nothing.
+    #[must_use]
+    pub fn new(tasks: usize) -> Self {
         Self { loss: 0.0, steps: 0, tasks: vec![Score::default(); tasks] }
     }
 
-    pub(super) fn add(&mut self, point: &StepPoint) {
+    /// Adds a step.
+    pub fn add(&mut self, point: &StepPoint) {
         self.loss += point.loss;
         self.steps += 1;
         for (sum, score) in self.tasks.iter_mut().zip(&point.tasks) {
@@ -70,11 +293,15 @@ impl Sums {
         }
     }
 
-    pub(super) fn loss(&self) -> f64 {
+    /// Mean of the total losses.
+    #[must_use]
+    pub fn loss(&self) -> f64 {
         self.loss / self.steps.max(1) as f64
     }
 
-    pub(super) fn tasks(&self) -> Vec<Score> {
+    /// Means per task over the labelled rows.
+    #[must_use]
+    pub fn tasks(&self) -> Vec<Score> {
         let mean = |sum: &Score| {
             let n = sum.rows.max(1) as f64;
             Score { loss: sum.loss / n, accuracy: sum.accuracy / n, rows: sum.rows }

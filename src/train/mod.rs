@@ -3,17 +3,26 @@
 //! The road: [`preset`] turns a recipe into phases, [`plan`] freezes them, [`rows`] and [`mod@cache`] hold what the
 //! heads and the thawed layers read, [`fit`] is the loop, and [`report`] says what came of it.
 
+mod average;
 pub mod cache;
+pub mod checkpoint;
+mod course;
 pub mod error;
 pub mod evaluate;
 pub mod fit;
-mod loss;
+pub mod loss;
 pub mod metrics;
 pub mod optim;
+pub mod phases;
+pub mod place;
 pub mod plan;
 pub mod preset;
+pub mod recipe;
 pub mod report;
 pub mod rows;
+pub mod sampler;
 pub mod schedule;
+pub mod step;
+pub mod watch;
 
 pub use error::TrainError;

@@ -61,12 +61,33 @@ impl Optimizer {
         Self { kind, states: HashMap::new() }
     }
 
+    /// What it remembers of each parameter, by index: first moment, second moment, steps done on it.
+    pub fn states(&self) -> impl Iterator<Item = (usize, &Tensor, &Tensor, i32)> {
+        let mut indices: Vec<&usize> = self.states.keys().collect();
+        indices.sort_unstable();
+        indices.into_iter().filter_map(|index| {
+            self.states.get(index).map(|state| (*index, &state.first, &state.second, state.steps))
+        })
+    }
+
+    /// Puts back what it remembered of a parameter.
+    pub fn restore(&mut self, index: usize, first: Tensor, second: Tensor, steps: i32) {
+        self.states.insert(index, State { first, second, steps });
+    }
+
     /// Updates every parameter, with gradients scaled by `scale` (see [`clip_factor`]).
     ///
     /// # Errors
     /// When libtorch refuses.
     pub fn step(&mut self, updates: &[Update], scale: f64) -> Result<(), ModelError> {
         let _guard = tch::no_grad_guard();
+        if self.kind == OptimizerKind::Sgd {
+            for update in updates {
+                let step = update.grad.f_mul_scalar(-update.lr * scale)?;
+                drop(update.param.shallow_clone().f_add_(&step)?);
+            }
+            return Ok(());
+        }
         for update in updates {
             let state = match self.states.entry(update.index) {
                 Entry::Occupied(known) => known.into_mut(),
@@ -77,7 +98,7 @@ impl Optimizer {
             };
             state.steps += 1;
             let decay = match self.kind {
-                OptimizerKind::Adam => 0.0,
+                OptimizerKind::Adam | OptimizerKind::Sgd => 0.0,
                 OptimizerKind::AdamW => update.weight_decay,
             };
             let correction2 = (1.0 - BETA2.powi(state.steps)).sqrt();

@@ -5,9 +5,51 @@
 
 use thiserror::Error;
 
-use super::preset::{Preset, Recipe};
+use super::recipe::{Recipe, Weighting};
 use crate::data::task::{Scale, TaskKind};
-use crate::model::summary::{Group, ModelSummary, TensorInfo};
+use crate::model::heads::HeadSpec;
+use crate::model::summary::{Group, ModelSummary, Role, TensorInfo};
+
+/// Which parameters of a group train.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Part {
+    /// Every one.
+    #[default]
+    All,
+    /// `LayerNorm`s only.
+    Norms,
+    /// Biases only, those of `LayerNorm`s too (`BitFit`, Ben Zaken et al. 2022).
+    Biases,
+    /// Low-rank adapters beside the linear layers, which stay as they are (`LoRA`, Hu et al. 2021).
+    Lora,
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::All, Self::Norms, Self::Biases, Self::Lora];
+
+    /// The name in project files.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Norms => "norms",
+            Self::Biases => "biases",
+            Self::Lora => "lora",
+        }
+    }
+
+    /// Whether a tensor of a group that trains in this way does train.
+    #[must_use]
+    pub fn covers(self, tensor: &TensorInfo) -> bool {
+        match self {
+            Self::All => tensor.role() != Role::Adapter,
+            Self::Norms => tensor.role() == Role::Norm,
+            Self::Biases => tensor.is_bias(),
+            Self::Lora => tensor.role() == Role::Adapter,
+        }
+    }
+}
 
 /// What a group of parameters does during a phase.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,18 +60,41 @@ pub enum Thaw {
     Trains {
         /// Peak learning rate; the schedule multiplies it by a factor of 0 to 1.
         lr: f64,
+        /// Which of its parameters.
+        part: Part,
     },
 }
 
 impl Thaw {
+    /// All parameters of the group, at this rate.
+    #[must_use]
+    pub const fn whole(lr: f64) -> Self {
+        Self::Trains { lr, part: Part::All }
+    }
+
     /// The rate, when it trains.
     #[must_use]
     pub const fn lr(self) -> Option<f64> {
         match self {
             Self::Frozen => None,
-            Self::Trains { lr } => Some(lr),
+            Self::Trains { lr, .. } => Some(lr),
         }
     }
+}
+
+/// What ends a phase before its epochs are over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Until {
+    /// Nothing.
+    #[default]
+    Epochs,
+    /// So many optimiser steps.
+    Steps(usize),
+    /// No improvement of the watched figure.
+    Plateau {
+        /// For so many epochs.
+        patience: u32,
+    },
 }
 
 /// A stretch of training during which the same parameters are frozen.
@@ -43,8 +108,12 @@ pub struct Phase {
     pub layers: Vec<Thaw>,
     /// Each task's head, in task order.
     pub heads: Vec<Thaw>,
-    /// How long it lasts; 0 for a phase that trains nothing.
+    /// Peak rate of the learnt weights of the losses, where there are any.
+    pub loss_weights: f64,
+    /// How long it lasts at most; 0 for a phase that trains nothing.
     pub epochs: u32,
+    /// What ends it before that.
+    pub until: Until,
 }
 
 impl Phase {
@@ -55,7 +124,33 @@ impl Phase {
             Group::Embeddings => self.embeddings,
             Group::Layer(index) => self.layers.get(index).copied().unwrap_or(Thaw::Frozen),
             Group::Head(index) => self.heads.get(index).copied().unwrap_or(Thaw::Frozen),
-            Group::Unused => Thaw::Frozen,
+            Group::LossWeight(_) if self.trains() => Thaw::whole(self.loss_weights),
+            Group::LossWeight(_) | Group::Unused => Thaw::Frozen,
+        }
+    }
+
+    /// The peak rate of a tensor; `None` when it stays as it is.
+    #[must_use]
+    pub fn rate(&self, tensor: &TensorInfo) -> Option<f64> {
+        match self.thaw(tensor.group) {
+            Thaw::Trains { lr, part } if part.covers(tensor) => Some(lr),
+            _ => None,
+        }
+    }
+
+    /// True when a layer, the embeddings or a head trains.
+    fn trains(&self) -> bool {
+        let all = self.layers.iter().chain(&self.heads).chain([&self.embeddings]);
+        all.into_iter().any(|thaw| *thaw != Thaw::Frozen)
+    }
+
+    /// Optimiser steps at most, with so many to an epoch.
+    #[must_use]
+    pub fn steps(&self, steps_per_epoch: usize) -> usize {
+        let all = self.epochs as usize * steps_per_epoch;
+        match self.until {
+            Until::Steps(steps) => steps.min(all),
+            Until::Epochs | Until::Plateau { .. } => all,
         }
     }
 
@@ -93,6 +188,15 @@ pub struct PlannedTask {
     pub labelled_valid: usize,
 }
 
+/// The run that another one goes on from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parent {
+    /// Its name, within the same project.
+    pub run: String,
+    /// SHA-256 of its kept weights, in hexadecimal.
+    pub sha256: String,
+}
+
 /// Everything a run will do, frozen when it starts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunPlan {
@@ -112,6 +216,8 @@ pub struct RunPlan {
     pub phases: Vec<Phase>,
     /// Training rows with at least one label.
     pub train_rows: usize,
+    /// The run whose kept weights this one starts from; the pretrained ones when `None`.
+    pub parent: Option<Parent>,
     /// Optimiser steps in an epoch.
     pub steps_per_epoch: usize,
     /// Device it runs on, as the user named it: `cpu`, `cuda:0`.
@@ -145,11 +251,19 @@ pub enum PlanError {
         "the plan trains nothing: with a single task, freezing its head leaves no head to learn. Choose another preset"
     )]
     TrainsNothing,
+    /// A phase that the user wrote and that cannot be.
+    #[error("phase {phase}: {reason}")]
+    BadPhase {
+        /// Its number, from 1.
+        phase: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A number that makes no sense.
     #[error("{setting} is {value}: {wanted}")]
     BadSetting {
         /// Which setting.
-        setting: &'static str,
+        setting: String,
         /// Its value.
         value: String,
         /// What would be right.
@@ -184,7 +298,7 @@ impl RunPlan {
             return Err(PlanError::NoTask);
         }
         for task in &tasks {
-            if task.classes.len() < 2 {
+            if task.kind.has_classes() && task.classes.len() < task.kind.fewest_classes() {
                 return Err(PlanError::TooFewClasses {
                     task: task.name.clone(),
                     classes: task.classes.len(),
@@ -195,11 +309,9 @@ impl RunPlan {
             return Err(PlanError::NoRows);
         }
         let names: Vec<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
-        let phases = recipe.phases(model.layers, &names)?;
-        let mut tensors = model.tensors.clone();
-        for (index, task) in tasks.iter().enumerate() {
-            tensors.extend(TensorInfo::of_head(index, &task.name, model.hidden, task.classes.len()));
-        }
+        let phases = recipe.phases_for(model.layers, &names)?;
+        let tensors = tensors(recipe, model, &tasks);
+        let batches = train_rows.div_ceil(recipe.batch_size);
         let plan = Self {
             name: name.to_owned(),
             model_path: model.path.clone(),
@@ -209,11 +321,12 @@ impl RunPlan {
             recipe: recipe.clone(),
             phases,
             train_rows,
-            steps_per_epoch: train_rows.div_ceil(recipe.batch_size),
+            parent: None,
+            steps_per_epoch: batches.div_ceil(recipe.accumulate),
             device: device.to_owned(),
         };
         let trains = (0..plan.phases.len()).any(|phase| plan.trainable(phase).next().is_some());
-        if !trains && recipe.preset != Preset::FreezeAll {
+        if !trains && !recipe.trains_nothing() {
             return Err(PlanError::TrainsNothing);
         }
         Ok(plan)
@@ -223,7 +336,7 @@ impl RunPlan {
     pub fn trainable(&self, phase: usize) -> impl Iterator<Item = Trainable<'_>> {
         let phase = self.phases.get(phase);
         self.tensors.iter().filter_map(move |tensor| {
-            let lr = phase?.thaw(tensor.group).lr()?;
+            let lr = phase?.rate(tensor)?;
             Some(Trainable { tensor, lr })
         })
     }
@@ -240,9 +353,47 @@ impl RunPlan {
         self.phases.iter().map(|phase| phase.epochs).sum()
     }
 
-    /// Optimiser steps of all phases.
+    /// The tasks as their heads know them.
+    #[must_use]
+    pub fn head_specs(&self) -> Vec<HeadSpec> {
+        let spec = |task: &PlannedTask| task.head(self.recipe.task(&task.name).hidden_units);
+        self.tasks.iter().map(spec).collect()
+    }
+
+    /// Optimiser steps of all phases, at most.
     #[must_use]
     pub fn total_steps(&self) -> usize {
-        self.epochs() as usize * self.steps_per_epoch
+        self.phases.iter().map(|phase| phase.steps(self.steps_per_epoch)).sum()
+    }
+}
+
+/// Every tensor of the run: the model's, its adapters', the heads' and the learnt weights of their losses.
+fn tensors(recipe: &Recipe, model: &ModelSummary, tasks: &[PlannedTask]) -> Vec<TensorInfo> {
+    let mut tensors = model.tensors.clone();
+    if recipe.uses_lora() {
+        tensors.extend(model.adapters(&recipe.lora));
+    }
+    for (index, task) in tasks.iter().enumerate() {
+        let hidden_units = recipe.task(&task.name).hidden_units;
+        tensors.extend(task.head(hidden_units).tensors(index, model.hidden));
+    }
+    if recipe.weighting == Weighting::Uncertainty {
+        let weights = tasks.iter().enumerate();
+        tensors.extend(weights.map(|(index, task)| TensorInfo::of_loss_weight(index, &task.name)));
+    }
+    tensors
+}
+
+impl PlannedTask {
+    /// The task as its head knows it.
+    #[must_use]
+    pub fn head(&self, hidden_units: Option<usize>) -> HeadSpec {
+        HeadSpec {
+            task: self.name.clone(),
+            kind: self.kind,
+            classes: self.classes.clone(),
+            scale: self.scale,
+            hidden_units,
+        }
     }
 }

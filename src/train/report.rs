@@ -15,8 +15,21 @@ pub enum RunOutcome {
         /// Steps done by then.
         at_step: usize,
     },
+    /// The user paused it: it is to be gone on with.
+    Paused {
+        /// Steps done by then.
+        at_step: usize,
+    },
     /// It could not go on.
     Failed(String),
+}
+
+impl RunOutcome {
+    /// Whether something is left to do.
+    #[must_use]
+    pub const fn can_be_resumed(&self) -> bool {
+        !matches!(self, Self::Finished)
+    }
 }
 
 /// A tensor whose bytes were compared before and after the run.
@@ -63,6 +76,7 @@ impl fmt::Display for RunOutcome {
         match self {
             Self::Finished => write!(f, "finished"),
             Self::Stopped { at_step } => write!(f, "stopped at step {at_step}"),
+            Self::Paused { at_step } => write!(f, "paused at step {at_step}"),
             Self::Failed(reason) => write!(f, "failed: {reason}"),
         }
     }

@@ -77,6 +77,25 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// Tells whether two runs have the same rows: SHA-256 over ids, files and targets, in hexadecimal.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        use sha2::{Digest as _, Sha256};
+        let mut digest = Sha256::new();
+        for tokens in [&self.tokens, &self.second] {
+            digest.update(tokens.rows().to_le_bytes());
+            for row in 0..tokens.rows() {
+                digest.update(tokens.len(row).to_le_bytes());
+                tokens.ids(row).iter().for_each(|id| digest.update(id.to_le_bytes()));
+            }
+        }
+        self.sources.iter().for_each(|source| digest.update(source.to_le_bytes()));
+        for targets in &self.targets {
+            digest.update(format!("{targets:?}"));
+        }
+        format!("{:x}", digest.finalize())
+    }
+
     /// Number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -87,6 +106,47 @@ impl Rows {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Rows of which a text was cut at the maximum length.
+    #[must_use]
+    pub fn truncated_rows(&self) -> usize {
+        let is_cut = |row: &usize| self.tokens.is_truncated(*row) || self.second.is_truncated(*row);
+        (0..self.len()).filter(is_cut).count()
+    }
+
+    /// Texts in all: the first one of every row, then, where tasks take pairs, the second one of every row.
+    #[must_use]
+    pub fn texts(&self) -> usize {
+        self.tokens.rows() + self.second.rows()
+    }
+
+    /// Token ids of some texts, numbered as [`texts`](Self::texts) counts them.
+    #[must_use]
+    pub fn text_ids(&self, texts: &[u32]) -> Vec<&[u32]> {
+        let ids = |text: &u32| {
+            let text = *text as usize;
+            text.checked_sub(self.len()).map_or_else(|| self.tokens.ids(text), |row| self.second.ids(row))
+        };
+        texts.iter().map(ids).collect()
+    }
+
+    /// Tokens of every text, numbered as [`texts`](Self::texts) counts them.
+    #[must_use]
+    pub fn text_lengths(&self) -> Vec<u32> {
+        let mut lengths = self.tokens.lengths();
+        lengths.extend(self.second.lengths());
+        lengths
+    }
+
+    /// Tokens of every row, both texts together: what batches are made from.
+    #[must_use]
+    pub fn lengths(&self) -> Vec<u32> {
+        let mut lengths = self.tokens.lengths();
+        for (length, second) in lengths.iter_mut().zip(self.second.lengths()) {
+            *length += second;
+        }
+        lengths
     }
 
     /// Token ids of the first texts of some rows.

@@ -42,6 +42,12 @@ pub enum Action {
     Train,
     /// Stops the run.
     Stop,
+    /// Stops the run to go on with it later.
+    Pause,
+    /// Goes on with the shown run.
+    Resume,
+    /// Starts a run from the shown run's kept weights.
+    Branch,
     /// Measures the shown run on a split.
     Evaluate(Split),
     /// Asks for a folder and writes the shown run's model there.
@@ -97,6 +103,9 @@ impl Action {
             Self::Redo => "Redo",
             Self::Train => "Train",
             Self::Stop => "Stop",
+            Self::Pause => "Pause",
+            Self::Resume => "Resume",
+            Self::Branch => "Train on from it",
             Self::Evaluate(Split::Train) => "Evaluate on train",
             Self::Evaluate(Split::Valid) => "Evaluate on valid",
             Self::Evaluate(Split::Test) => "Evaluate on test",
@@ -138,6 +147,11 @@ impl Action {
             Self::Redo => "Make the change again that was taken back",
             Self::Train => "Start a run of the schedule as it is drawn",
             Self::Stop => "Stop after the current batch; what was learnt so far is kept",
+            Self::Pause => {
+                "Write a checkpoint after the current batch and end the run; it can be resumed at any time"
+            }
+            Self::Resume => "Go on from the last checkpoint, by this run's own plan, to the same result",
+            Self::Branch => "Start a new run of the schedule as it is drawn, from this run's kept weights",
             Self::Evaluate(_) => "Measure the shown run on these rows",
             Self::Export => "Write the shown run's model, read it back and compare",
             Self::FindCuda => "Choose a Python environment or a libtorch that has the CUDA libraries",
@@ -171,6 +185,7 @@ impl Action {
             Self::Undo => (Modifiers::COMMAND, Key::Z),
             Self::Redo => (SHIFT, Key::Z),
             Self::Train => (Modifiers::COMMAND, Key::Enter),
+            Self::Pause => (SHIFT, Key::Period),
             // Two keys, because Esc alone closes menus and popups and would end a long run by accident.
             Self::Stop => (Modifiers::COMMAND, Key::Period),
             Self::Export => (Modifiers::COMMAND, Key::E),
@@ -206,6 +221,7 @@ impl Action {
             Self::Redo,
             Self::OpenProject,
             Self::ToggleTheme,
+            Self::Pause,
             Self::OpenData,
             Self::NewProject,
             Self::SaveProject,
@@ -249,6 +265,18 @@ impl Action {
                 }
             }
             Self::Stop => need(state.is_training() || state.busy.is_some(), "Nothing is running"),
+            Self::Pause => need(state.is_training(), "No run is in progress"),
+            Self::Resume => {
+                need(!state.is_training(), "A run is in progress")?;
+                let can = state.run.as_ref().is_some_and(|run| run.can_resume);
+                need(can, "The shown run is finished, or ended before its first checkpoint")?;
+                need(matches!(state.data, Loadable::Ready(_)), "The data are not loaded: see the Data page")
+            }
+            Self::Branch => {
+                Self::Train.enabled(state)?;
+                let kept = state.run.as_ref().is_some_and(|run| run.report.is_some());
+                need(kept, "The shown run kept no weights to start from")
+            }
             Self::Evaluate(split) => {
                 need(state.run.is_some(), "Train first: there is no run to measure")?;
                 need(!state.is_training(), TRAINING)?;

@@ -237,6 +237,17 @@ impl App {
                 self.session.send(Command::Train { name: None });
             }
             Action::Stop => self.session.send(Command::Stop),
+            Action::Pause => self.session.send(Command::Pause),
+            Action::Resume => {
+                if let Some(name) = self.session.state().run.as_ref().map(|run| run.plan.name.clone()) {
+                    self.session.send(Command::Resume(name));
+                }
+            }
+            Action::Branch => {
+                if let Some(from) = self.session.state().run.as_ref().map(|run| run.plan.name.clone()) {
+                    self.session.send(Command::Branch { from, name: None });
+                }
+            }
             Action::Evaluate(split) => {
                 self.page = Page::Evaluate;
                 self.session.send(Command::Evaluate(split));

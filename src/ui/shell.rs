@@ -190,6 +190,9 @@ fn run_progress_ui(ui: &mut Ui, state: &State) {
                 RunOutcome::Stopped { at_step } => {
                     (format!("{} stopped at step {at_step}", run.plan.name), palette.muted)
                 }
+                RunOutcome::Paused { at_step } => {
+                    (format!("{} paused at step {at_step}", run.plan.name), palette.muted)
+                }
                 RunOutcome::Failed(_) => (format!("{} failed", run.plan.name), palette.error),
             };
             let label = ui.label(RichText::new(text).small().color(colour));

@@ -272,6 +272,7 @@ fn run(steps: usize, epochs: u32, outcome: Option<RunOutcome>) -> RunView {
     let score = |step: usize| Score { loss: 1.7 / (1.0 + step as f64 / 20.0), accuracy: 0.9, rows: 16 };
     let ended = outcome.is_some();
     RunView {
+        can_resume: false,
         dir: "/home/kim/messages/runs/run-1".into(),
         steps: (1..=steps)
             .map(|step| StepPoint {

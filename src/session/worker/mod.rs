@@ -4,10 +4,13 @@
 
 mod explore;
 mod load;
+mod reporter;
+mod runs;
 mod train;
 
 pub(super) use explore::to_embeddings;
-pub(super) use train::open_run;
+pub(super) use runs::open_run;
+pub(super) use train::{Begin, RunRequest};
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -148,7 +151,7 @@ impl Worker {
                 let answer = self.load_model(path).map(Arc::new);
                 self.outbox.post(News::Model { generation, answer });
             }
-            Work::Train { plan, project_dir } => self.train(*plan, &project_dir, stop),
+            Work::Train(request) => self.train(*request, stop),
             Work::ShowRun { project_dir, name } => {
                 if let Err(reason) = self.show_run(&project_dir, &name) {
                     self.outbox.post(News::Notice(Severity::Error, reason));
@@ -251,9 +254,11 @@ fn failure_of(work: &Work) -> Box<dyn Fn(String) -> News> {
             let generation = *generation;
             Box::new(move |reason| News::Model { generation, answer: Err(reason) })
         }
-        Work::Train { .. } => {
-            Box::new(|reason| News::RunEnded { outcome: RunOutcome::Failed(reason), report: None })
-        }
+        Work::Train(_) => Box::new(|reason| News::RunEnded {
+            outcome: RunOutcome::Failed(reason),
+            report: None,
+            can_resume: false,
+        }),
         Work::Evaluate(_) => Box::new(|reason| News::Evaluation(Err(reason))),
         Work::Similarity(_) => Box::new(|reason| News::Similarity(Err(reason))),
         Work::Map { .. } => Box::new(|reason| News::Map(Err(reason))),

@@ -1,120 +1,135 @@
 //! A run from its plan to its report, with everything written to its folder.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tch::Tensor;
 
 use super::super::command::Weights;
-use super::super::news::{News, Pace};
-use super::super::outbox::Outbox;
+use super::super::news::News;
 use super::super::state::{RunOutcome, RunView, Severity};
 use super::explore::{PROBE_ROWS, probes, sample, to_embeddings};
 use super::load::rows_of;
+use super::reporter::Reporter;
+use super::runs::{fit_heads, open_run};
 use super::{Failure, Tuned, Worker, stopped};
 use crate::data::dataset::Split;
 use crate::explore::Embeddings;
-use crate::export::ExportReport;
-use crate::export::card::{CardInputs, known_base_model, model_card};
-use crate::export::folder::{ExportRequest, write_folder};
-use crate::model::heads::HeadSpec;
 use crate::model::summary::Group;
-use crate::model::{Model, weights};
-use crate::project::runs::{HistoryLine, RunEvent, RunFolder};
+use crate::model::{Model, ModelError, weights};
+use crate::project::runs::RunFolder;
 use crate::text::tokenizer::Tokenizer;
 use crate::train::TrainError;
-use crate::train::evaluate::{answers, metrics};
-use crate::train::fit::{Fit, FitEvent, Fitted};
-use crate::train::metrics::{EpochPoint, StepPoint};
-use crate::train::plan::{RunPlan, Thaw};
+use crate::train::checkpoint::{Checkpoint, Store, best_path};
+use crate::train::evaluate::{answers, metrics, scores};
+use crate::train::fit::{Fit, Fitted};
+use crate::train::plan::{Parent, RunPlan, Thaw};
 use crate::train::report::{HeadDrift, RunReport, TensorChange};
 use crate::train::rows::{Rows, Targets};
 
-/// Weights of the best epoch, in the run's `checkpoints` folder.
-const BEST: &str = "best.safetensors";
-/// The pace is measured over so long, or up to twice as long: steady to read, quick to follow a change.
-const PACE_WINDOW: Duration = Duration::from_secs(5);
+/// How a run begins.
+#[derive(Debug)]
+pub(in crate::session) enum Begin {
+    /// By a plan of its own.
+    New(Box<RunPlan>),
+    /// Where a run of that name stands.
+    Resume(String),
+}
+
+/// A run that is asked for.
+#[derive(Debug)]
+pub(in crate::session) struct RunRequest {
+    pub(in crate::session) begin: Begin,
+    pub(in crate::session) project_dir: PathBuf,
+    /// How often a checkpoint is written.
+    pub(in crate::session) checkpoint_every: Duration,
+    /// Set, with the job's stop switch, when the run is to be gone on with: it is then not measured.
+    pub(in crate::session) pause: Arc<AtomicBool>,
+}
+
+/// A run at work.
+struct Running<'a> {
+    plan: Arc<RunPlan>,
+    folder: RunFolder,
+    store: Store,
+    /// Where it goes on from.
+    from: Option<Checkpoint>,
+    pause: &'a AtomicBool,
+    stop: &'a AtomicBool,
+}
+
+/// How a run ended, and the report of one that was measured.
+type Ended = (RunOutcome, Option<Arc<RunReport>>);
 
 impl Worker {
-    pub(super) fn train(&mut self, plan: RunPlan, project_dir: &Path, stop: &AtomicBool) {
-        let started = Instant::now();
-        let mut folder = match RunFolder::create(project_dir, &plan.name) {
-            Ok(folder) => folder,
-            Err(error) => return self.outbox.post(News::Notice(Severity::Error, error.to_string())),
+    pub(super) fn train(&mut self, request: RunRequest, stop: &AtomicBool) {
+        let RunRequest { begin, project_dir, checkpoint_every, pause } = request;
+        let opened = match begin {
+            Begin::New(plan) => begin_run(*plan, &project_dir, checkpoint_every, &pause, stop),
+            Begin::Resume(name) => resume_run(&name, &project_dir, checkpoint_every, &pause, stop),
+        };
+        let (mut running, view) = match opened {
+            Ok(opened) => opened,
+            Err(reason) => return self.outbox.post(News::Notice(Severity::Error, reason)),
         };
         (self.tuned, self.map) = (None, None);
-        let plan = Arc::new(plan);
-        let view = RunView {
-            plan: plan.clone(),
-            dir: folder.dir().to_owned(),
-            steps: Vec::new(),
-            epochs: Vec::new(),
-            phase: 0,
-            note: "getting ready".into(),
-            rows_per_second: 0.0,
-            seconds_left: None,
-            outcome: None,
-            report: None,
-        };
         self.outbox.post(News::Run(Box::new(view)));
-        let ended = self.train_in(&plan, &mut folder, started, stop);
+        let ended = self.train_in(&mut running, &project_dir);
         let (mut outcome, report) = match ended {
-            Ok((outcome, report)) => (outcome, Some(report)),
+            Ok(ended) => ended,
             // Stopped before the first step: while texts were cut into tokens, say.
-            Err(_) if stopped(stop) && folder.read().is_ok_and(|history| history.steps.is_empty()) => {
+            Err(_)
+                if stopped(stop) && running.folder.read().is_ok_and(|history| history.steps.is_empty()) =>
+            {
                 (RunOutcome::Stopped { at_step: 0 }, None)
             }
             Err(reason) => (RunOutcome::Failed(reason), None),
         };
-        if let Err(error) = folder.set_outcome(&outcome)
+        if let Err(error) = running.folder.set_outcome(&outcome)
             && !matches!(outcome, RunOutcome::Failed(_))
         {
             outcome = RunOutcome::Failed(error.to_string());
         }
-        self.outbox.post(News::RunEnded { outcome, report });
+        let can_resume = outcome.can_be_resumed() && running.folder.has_checkpoint();
+        self.outbox.post(News::RunEnded { outcome, report, can_resume });
     }
 
-    fn train_in(
-        &mut self,
-        plan: &Arc<RunPlan>,
-        folder: &mut RunFolder,
-        started: Instant,
-        stop: &AtomicBool,
-    ) -> Result<(RunOutcome, Arc<RunReport>), Failure> {
-        folder.write_plan(plan).map_err(|error| error.to_string())?;
-        let dataset = self.dataset()?;
-        let tokens = self.tokens(Weights::Base, plan.recipe.max_length, stop)?;
-        let split_rows = |split: Split| {
-            let labelled = |row: &usize| {
-                dataset.tasks.iter().any(|task| task.labels.get(*row).is_some_and(Option::is_some))
-            };
-            let which: Vec<usize> = dataset.rows_of(split).into_iter().filter(|row| labelled(row)).collect();
-            rows_of(&dataset, &tokens, &which, &plan.tasks)
-        };
-        let splits: Vec<(Split, Rows)> = Split::ALL.map(|split| (split, split_rows(split))).into();
+    fn train_in(&mut self, running: &mut Running<'_>, project_dir: &Path) -> Result<Ended, Failure> {
+        let plan = running.plan.clone();
+        let stop = running.stop;
+        let splits = self.splits(&plan, stop)?;
         let rows = |split: Split| splits.iter().find(|(s, _)| *s == split).map(|(_, rows)| rows);
         let (Some(train), Some(valid)) = (rows(Split::Train), rows(Split::Valid)) else {
             return Err("the data has no training rows".into());
         };
 
         self.outbox.post(News::Busy(None));
-        let (mut model, tokenizer) = self.start_model(plan)?;
-        let before = model.params.snapshot().map_err(|error| error.to_string())?;
-        let fitted = self.fit(plan, &mut model, train, valid, folder, stop)?;
+        self.outbox.post(News::Note("loading the weights that the run starts from".into()));
+        let (mut model, tokenizer) = self.start_model(&plan, project_dir)?;
+        let fitted = self.fit(running, &mut model, train, valid)?;
+        if let RunOutcome::Stopped { at_step } = fitted.outcome
+            && running.pause.load(Ordering::Relaxed)
+        {
+            return Ok((RunOutcome::Paused { at_step }, None));
+        }
 
         self.outbox.post(News::Note("measuring the kept weights".into()));
         let kept: Vec<(String, Tensor)> =
             model.params.iter().map(|param| (param.name.clone(), param.tensor.shallow_clone())).collect();
-        save(&kept, &folder.checkpoint_dir().join(BEST)).map_err(|error| error.to_string())?;
+        running.store.write_best(&kept).map_err(|error| error.to_string())?;
+        drop(kept);
+        // Made again rather than kept through the run: it is needed once, and would be a copy of everything.
+        let (start, _) = self.start_model(&plan, project_dir)?;
         let mut report = RunReport {
-            changes: changes(plan, &model, &before, fitted.kept_phases)?,
-            drifts: Self::drifts(plan, &model, &before, &fitted, valid, stop)?,
-            truncated_rows: train.tokens.truncated_rows() + valid.tokens.truncated_rows(),
+            changes: changes(&plan, &model, &start, fitted.kept_phases)?,
+            drifts: drifts(&plan, &start, &fitted, valid, stop)?,
+            truncated_rows: train.truncated_rows() + valid.truncated_rows(),
             ..RunReport::default()
         };
-        drop(before);
+        drop(start);
+        model.merge_lora().map_err(|error| error.to_string())?;
         // A stopped run is measured too, but the user is not kept waiting for the training rows; a second Stop
         // ends the measuring. One without a whole epoch has nothing worth measuring.
         let measured = match (&fitted.outcome, fitted.kept_epoch) {
@@ -134,23 +149,32 @@ impl Worker {
             embedded.push((*split, to_embeddings(&model, &said.pooled)?));
         }
         report.metrics.sort_by_key(|(split, _)| *split);
-        report.probes = run_probes(plan, &splits, &embedded);
-        report.seconds = started.elapsed().as_secs_f64();
-        folder.write_report(&report).map_err(|error| error.to_string())?;
+        report.probes = run_probes(&plan, &splits, &embedded);
+        report.seconds = fitted.seconds;
+        running.folder.write_report(&report).map_err(|error| error.to_string())?;
         let (report, outcome) = (Arc::new(report), fitted.outcome);
-        self.tuned = Some(Tuned {
-            plan: plan.clone(),
-            model,
-            tokenizer,
-            report: report.clone(),
-            outcome: outcome.clone(),
-        });
-        Ok((outcome, report))
+        self.tuned = Some(Tuned { plan, model, tokenizer, report: report.clone(), outcome: outcome.clone() });
+        Ok((outcome, Some(report)))
     }
 
-    /// The pretrained model with new heads.
-    fn start_model(&mut self, plan: &RunPlan) -> Result<(Model, Tokenizer), Failure> {
-        self.outbox.post(News::Note("loading the pretrained weights".into()));
+    /// Rows of every split that carry a label.
+    fn splits(&mut self, plan: &RunPlan, stop: &AtomicBool) -> Result<Vec<(Split, Rows)>, Failure> {
+        let dataset = self.dataset()?;
+        let tokens = self.tokens(Weights::Base, plan.recipe.max_length, stop)?;
+        let split_rows = |split: Split| {
+            let labelled = |row: &usize| {
+                dataset.tasks.iter().any(|task| task.labels.get(*row).is_some_and(Option::is_some))
+            };
+            let which: Vec<usize> = dataset.rows_of(split).into_iter().filter(|row| labelled(row)).collect();
+            rows_of(&dataset, &tokens, &which, &plan.tasks)
+        };
+        Ok(Split::ALL.map(|split| (split, split_rows(split))).into())
+    }
+
+    /// What a run starts from: the pretrained model or the kept weights of another run, with new heads where those
+    /// have none, and adapters where the recipe asks for them.
+    fn start_model(&mut self, plan: &RunPlan, project_dir: &Path) -> Result<(Model, Tokenizer), Failure> {
+        let text = |error: ModelError| error.to_string();
         let (mut model, tokenizer) = self.open_model(&plan.model_path)?;
         if model.summary.sha256 != plan.model_sha256 {
             return Err(format!(
@@ -158,210 +182,181 @@ impl Worker {
                 plan.model_path.display()
             ));
         }
-        model.start_heads(&specs(plan), plan.recipe.seed).map_err(|error| error.to_string())?;
+        model.start_heads(&plan.head_specs(), plan.recipe.seed).map_err(text)?;
+        if let Some(parent) = &plan.parent {
+            self.take_over(&model, plan, parent, project_dir)?;
+        }
+        if plan.recipe.uses_lora() {
+            model.attach_lora(&plan.recipe.lora, plan.recipe.seed).map_err(text)?;
+        }
+        model.start_loss_weights(plan).map_err(text)?;
         Ok((model, tokenizer))
+    }
+
+    /// Copies the kept weights of another run: the encoder's, and those of every head that has the same classes.
+    fn take_over(
+        &self,
+        model: &Model,
+        plan: &RunPlan,
+        parent: &Parent,
+        project_dir: &Path,
+    ) -> Result<(), Failure> {
+        let text = |error: ModelError| error.to_string();
+        let folder = RunFolder::open(project_dir, &parent.run).map_err(|error| error.to_string())?;
+        let best = best_path(&folder.checkpoint_dir());
+        if weights::file_sha256(&best).map_err(text)? != parent.sha256 {
+            return Err(format!(
+                "the kept weights of run {} are no longer those that the plan was made for. Start again from it",
+                parent.run
+            ));
+        }
+        let (other, _, other_plan) = open_run(project_dir, &parent.run, self.device)?
+            .into_parts()?
+            .ok_or_else(|| format!("run {} kept no weights", parent.run))?;
+        let heads = fit_heads(plan, &other_plan);
+        let _guard = tch::no_grad_guard();
+        for param in &model.params {
+            let wanted = match param.group {
+                Group::Head(task) => heads.contains(&task),
+                _ => true,
+            };
+            let Some(value) = other.params.find(&param.name).filter(|_| wanted) else { continue };
+            if value.size() == param.tensor.size() {
+                let copied = param.tensor.f_detach().and_then(|mut tensor| tensor.f_copy_(&value));
+                copied.map_err(|error| text(error.into()))?;
+            }
+        }
+        Ok(())
     }
 
     /// The loop, its news sent on and written down.
     fn fit(
         &mut self,
-        plan: &RunPlan,
+        running: &mut Running<'_>,
         model: &mut Model,
         train: &Rows,
         valid: &Rows,
-        folder: &mut RunFolder,
-        stop: &AtomicBool,
     ) -> Result<Fitted, Failure> {
-        let best = folder.checkpoint_dir().join(BEST);
-        let mut reporter = Reporter::new(&mut self.outbox, self.steps_every, folder, plan);
-        reporter.outbox.post(News::Note("measuring before the first step".into()));
+        let Running { plan, folder, store, from, stop, .. } = running;
+        let from = from.take();
+        let at = from.as_ref().map_or(0, |checkpoint| checkpoint.place.step);
+        let mut reporter = Reporter::new(&mut self.outbox, self.steps_every, folder, plan, at);
+        reporter.note("measuring before the first step");
         let fitted = Fit {
             plan,
             model,
             train,
             valid,
             stop,
-            keep: &mut |named| save(named, &best),
+            store: &mut *store,
             report: &mut |event| reporter.take(event),
         }
-        .run();
+        .run(from);
         reporter.send_steps();
-        fitted.map_err(|error| error.to_string())
-    }
-
-    /// Frozen heads over an encoder that moved: their accuracy at the start and now.
-    fn drifts(
-        plan: &RunPlan,
-        model: &Model,
-        before: &[Tensor],
-        fitted: &Fitted,
-        valid: &Rows,
-        stop: &AtomicBool,
-    ) -> Result<Vec<HeadDrift>, Failure> {
-        let reached = plan.phases.iter().take(fitted.kept_phases);
-        let frozen: Vec<usize> = (0..plan.tasks.len())
-            .filter(|task| reached.clone().all(|phase| phase.thaw(Group::Head(*task)) == Thaw::Frozen))
-            .collect();
-        let moved = reached.clone().any(|phase| !phase.encoder_is_frozen());
-        if frozen.is_empty() || !moved || valid.is_empty() || fitted.valid.is_empty() {
-            return Ok(Vec::new());
-        }
-        let text = |error: crate::model::ModelError| error.to_string();
-        let now = model.params.snapshot().map_err(text)?;
-        model.params.restore(before).map_err(text)?;
-        let said = answers(model, valid, stop, &mut |_| {}).map_err(text)?;
-        model.params.restore(&now).map_err(text)?;
-        let Some(said) = said else { return Ok(Vec::new()) };
-        let start = crate::train::evaluate::scores(valid, &said.probabilities);
-        let drift = |task: &usize| {
-            let (before, after) = (start.get(*task)?.accuracy, fitted.valid.get(*task)?.accuracy);
-            Some(HeadDrift { task: plan.tasks.get(*task)?.name.clone(), before, after })
-        };
-        Ok(frozen.iter().filter_map(drift).collect())
-    }
-
-    /// Reads a run back from its folder and shows it.
-    pub(super) fn show_run(&mut self, project_dir: &Path, name: &str) -> Result<(), Failure> {
-        self.busy("opening the run", None);
-        let run = open_run(project_dir, name, self.device)?;
-        self.map = None;
-        self.outbox.post(News::Run(Box::new(run.view)));
-        // The curves and the report are worth showing without the weights too.
-        self.tuned = run.tuned.unwrap_or_else(|reason| {
-            let text = format!("Run {name} is shown without its model: {reason}");
-            self.outbox.post(News::Notice(Severity::Warning, text));
-            None
-        });
-        Ok(())
-    }
-
-    pub(super) fn export(&mut self, to: &Path) -> Result<ExportReport, Failure> {
-        self.busy("writing the model and reading it back", None);
-        let rows =
-            self.data.as_ref().map_or([0; 3], |dataset| Split::ALL.map(|split| dataset.rows_of(split).len()));
-        let tuned = self.tuned.as_ref().ok_or("there is no trained model yet: train one first")?;
-        let title = to
-            .file_name()
-            .map_or_else(|| tuned.plan.name.clone(), |name| name.to_string_lossy().into_owned());
-        let card = model_card(&CardInputs {
-            title: &title,
-            base_model: known_base_model(&tuned.plan.model_sha256),
-            license: None,
-            model: &tuned.model.summary,
-            plan: &tuned.plan,
-            report: &tuned.report,
-            outcome: &tuned.outcome,
-            rows,
-            versions: &[("Frostline", env!("CARGO_PKG_VERSION")), ("libtorch", "2.11.0")],
-        });
-        let request = ExportRequest {
-            model: &tuned.model,
-            base: &tuned.plan.model_path,
-            to,
-            max_seq_length: tuned.plan.recipe.max_length,
-            card: &card,
-        };
-        write_folder(&request).map_err(|error| error.to_string())
+        fitted.map_err(|error| in_words(&error, store))
     }
 }
 
-/// A run read back: what is shown, and its model where it kept one.
-pub(in crate::session) struct OpenRun {
-    pub(super) view: RunView,
-    /// `None` when it kept no weights; a sentence when they cannot be read.
-    pub(super) tuned: Result<Option<Tuned>, Failure>,
-}
-
-impl OpenRun {
-    /// The model, its tokeniser and its plan.
-    pub(in crate::session) fn into_parts(self) -> Result<Option<(Model, Tokenizer, Arc<RunPlan>)>, Failure> {
-        Ok(self.tuned?.map(|tuned| (tuned.model, tuned.tokenizer, tuned.plan)))
-    }
-}
-
-/// Reads a run back from its folder.
-pub(in crate::session) fn open_run(
+/// A new run's folder with its plan in it.
+fn begin_run<'a>(
+    plan: RunPlan,
     project_dir: &Path,
+    every: Duration,
+    pause: &'a AtomicBool,
+    stop: &'a AtomicBool,
+) -> Result<(Running<'a>, RunView), Failure> {
+    let folder = RunFolder::create(project_dir, &plan.name).map_err(|error| error.to_string())?;
+    folder.write_plan(&plan).map_err(|error| error.to_string())?;
+    let store = Store::new(&folder.checkpoint_dir(), every);
+    let plan = Arc::new(plan);
+    let view = RunView::starting(plan.clone(), folder.dir());
+    Ok((Running { plan, folder, store, from: None, pause, stop }, view))
+}
+
+/// A run that was stopped, paused or cut off, as far as its last checkpoint goes.
+fn resume_run<'a>(
     name: &str,
-    device: tch::Device,
-) -> Result<OpenRun, Failure> {
+    project_dir: &Path,
+    every: Duration,
+    pause: &'a AtomicBool,
+    stop: &'a AtomicBool,
+) -> Result<(Running<'a>, RunView), Failure> {
     let folder = RunFolder::open(project_dir, name).map_err(|error| error.to_string())?;
     let plan = Arc::new(folder.read_plan().map_err(|error| error.to_string())?);
-    let history = folder.read().map_err(|error| error.to_string())?;
-    let report = folder.read_report().map_err(|error| error.to_string())?.map(Arc::new);
-    let outcome = history.outcome.unwrap_or_else(|| {
-        RunOutcome::Failed("it was interrupted: the program ended before the run did".into())
-    });
-    let view = RunView {
-        plan: plan.clone(),
-        dir: folder.dir().to_owned(),
-        phase: history.phases.last().map_or(0, |(phase, _)| *phase),
-        steps: history.steps,
-        epochs: history.epochs,
-        note: String::new(),
-        rows_per_second: 0.0,
-        seconds_left: None,
-        outcome: Some(outcome.clone()),
-        report: report.clone(),
-    };
-    let best = folder.checkpoint_dir().join(BEST);
-    let tuned = if best.is_file() {
-        open_tuned(plan, &best, report.unwrap_or_default(), outcome, device).map(Some)
+    let mut history = folder.read().map_err(|error| error.to_string())?;
+    if history.outcome == Some(RunOutcome::Finished) {
+        return Err(format!("run {name} is finished. To go on from its weights, start a new run from it"));
+    }
+    let mut store = Store::new(&folder.checkpoint_dir(), every);
+    let from = store.read_last().map_err(|error| error.to_string())?;
+    if let Some(checkpoint) = &from {
+        history.rewind(checkpoint.place.step);
     } else {
-        Ok(None)
-    };
-    Ok(OpenRun { view, tuned })
+        // Cut off before its first checkpoint: it begins again.
+        history = crate::project::runs::History::default();
+    }
+    let mut view = RunView::starting(plan.clone(), folder.dir());
+    (view.steps, view.epochs) = (history.steps, history.epochs);
+    view.phase = history.phases.last().map_or(0, |(phase, _)| *phase);
+    Ok((Running { plan, folder, store, from, pause, stop }, view))
 }
 
-/// The kept weights of a run, over its pretrained model.
-fn open_tuned(
-    plan: Arc<RunPlan>,
-    best: &Path,
-    report: Arc<RunReport>,
-    outcome: RunOutcome,
-    device: tch::Device,
-) -> Result<Tuned, Failure> {
-    let text = |error: crate::model::ModelError| error.to_string();
-    let mut model = Model::load(&plan.model_path, device).map_err(text)?;
-    let tokenizer = Tokenizer::load(&plan.model_path).map_err(|error| error.to_string())?;
-    model.start_heads(&specs(&plan), plan.recipe.seed).map_err(text)?;
-    model.fill(&weights::read_all(best).map_err(text)?, best).map_err(text)?;
-    Ok(Tuned { plan, model, tokenizer, report, outcome })
-}
-
-fn specs(plan: &RunPlan) -> Vec<HeadSpec> {
-    plan.tasks
-        .iter()
-        .map(|task| HeadSpec {
-            task: task.name.clone(),
-            kind: task.kind,
-            classes: task.classes.clone(),
-            scale: task.scale,
-        })
-        .collect()
-}
-
-fn save(named: &[(String, Tensor)], path: &Path) -> Result<(), TrainError> {
-    let tensors: Vec<(String, &Tensor)> = named.iter().map(|(name, tensor)| (name.clone(), tensor)).collect();
-    Ok(weights::write(path, &tensors)?)
+/// Why a run broke off, and what is left of it.
+fn in_words(error: &TrainError, store: &Store) -> Failure {
+    let text = error.to_string();
+    match (error, store.last_step()) {
+        // These say it themselves.
+        (TrainError::NotFinite { .. } | TrainError::Checkpoint(_), _) | (_, None) => text,
+        (_, Some(step)) => {
+            format!("{text}. The checkpoint of step {step} is intact: the run can be resumed from it")
+        }
+    }
 }
 
 /// The proof of freezing: every tensor's bytes compared with those at the start.
 fn changes(
     plan: &RunPlan,
     model: &Model,
-    before: &[Tensor],
+    start: &Model,
     reached: usize,
 ) -> Result<Vec<TensorChange>, Failure> {
     let mut changes = Vec::new();
-    for (param, before) in model.params.iter().zip(before) {
-        let same = param.tensor.f_equal(before).map_err(|error| error.to_string())?;
-        let trains =
-            |phase: &crate::train::plan::Phase| phase.epochs > 0 && phase.thaw(param.group) != Thaw::Frozen;
-        let planned = plan.phases.iter().take(reached).any(trains);
+    for param in &model.params {
+        let before = start.params.get(&param.name).map_err(|error| error.to_string())?;
+        let same = param.tensor.f_equal(&before).map_err(|error| error.to_string())?;
+        let info = param.info();
+        let reached = plan.phases.iter().take(reached);
+        let planned = reached.clone().any(|phase| phase.epochs > 0 && phase.rate(&info).is_some());
         changes.push(TensorChange { name: param.name.clone(), changed: !same, planned });
     }
     Ok(changes)
+}
+
+/// Frozen heads over an encoder that moved: their figure at the start and now.
+fn drifts(
+    plan: &RunPlan,
+    start: &Model,
+    fitted: &Fitted,
+    valid: &Rows,
+    stop: &AtomicBool,
+) -> Result<Vec<HeadDrift>, Failure> {
+    let reached = plan.phases.iter().take(fitted.kept_phases);
+    let is_frozen =
+        |task: &usize| reached.clone().all(|phase| phase.thaw(Group::Head(*task)) == Thaw::Frozen);
+    let has_head = |task: &usize| plan.tasks.get(*task).is_some_and(|task| task.kind.has_head());
+    let frozen: Vec<usize> = (0..plan.tasks.len()).filter(has_head).filter(is_frozen).collect();
+    let moved = reached.clone().any(|phase| !phase.encoder_is_frozen());
+    if frozen.is_empty() || !moved || valid.is_empty() || fitted.valid.is_empty() {
+        return Ok(Vec::new());
+    }
+    let said = answers(start, valid, stop, &mut |_| {}).map_err(|error| error.to_string())?;
+    let Some(said) = said else { return Ok(Vec::new()) };
+    let start = scores(valid, &said.probabilities);
+    let drift = |task: &usize| {
+        let (before, after) = (start.get(*task)?.accuracy, fitted.valid.get(*task)?.accuracy);
+        Some(HeadDrift { task: plan.tasks.get(*task)?.name.clone(), before, after })
+    };
+    Ok(frozen.iter().filter_map(drift).collect())
 }
 
 /// Probes on validation rows, on test rows where there are none.
@@ -384,85 +379,4 @@ fn run_probes(
     let rows = Rows { targets: rows.targets.iter().map(label).collect(), ..Rows::default() };
     let Some(eval) = of(Split::Valid).or_else(|| of(Split::Test)) else { return Vec::new() };
     probes(&plan.tasks, (&embeddings, &rows), eval)
-}
-
-/// Sends the loop's news on and writes them down.
-struct Reporter<'a> {
-    outbox: &'a mut Outbox,
-    /// How often steps are sent on.
-    every: Duration,
-    folder: &'a mut RunFolder,
-    plan: &'a RunPlan,
-    steps: Vec<StepPoint>,
-    sent: Instant,
-    /// When steps were counted for the pace, and how many there were: from the first mark on, which the second
-    /// replaces after a while, so that the window moves but never shrinks to nothing.
-    marks: [(Instant, usize); 2],
-    pace: Pace,
-    step: usize,
-}
-
-impl<'a> Reporter<'a> {
-    fn new(outbox: &'a mut Outbox, every: Duration, folder: &'a mut RunFolder, plan: &'a RunPlan) -> Self {
-        let now = Instant::now();
-        let (steps, pace) = (Vec::new(), Pace::default());
-        Self { outbox, every, folder, plan, steps, sent: now, marks: [(now, 0); 2], pace, step: 0 }
-    }
-
-    fn take(&mut self, event: FitEvent) -> Result<(), TrainError> {
-        let line = match event {
-            FitEvent::Note(note) => {
-                self.outbox.post(News::Note(note));
-                return Ok(());
-            }
-            FitEvent::Phase(phase) => {
-                self.send_steps();
-                self.outbox.post(News::Phase(phase));
-                self.marks = [(Instant::now(), self.step); 2];
-                let name = self.plan.phases.get(phase).map(|phase| phase.name.clone()).unwrap_or_default();
-                HistoryLine::Event(RunEvent::PhaseStarted { phase, name, step: self.step })
-            }
-            FitEvent::Step(point) => {
-                self.step = point.step;
-                self.steps.push(point.clone());
-                if self.sent.elapsed() >= self.every {
-                    self.measure_pace();
-                    self.send_steps();
-                }
-                HistoryLine::Step(point)
-            }
-            FitEvent::Epoch(point) => self.epoch(point),
-        };
-        self.folder.append(&line).map_err(|error| TrainError::Unfit(error.to_string()))
-    }
-
-    fn epoch(&mut self, point: EpochPoint) -> HistoryLine {
-        self.measure_pace();
-        self.send_steps();
-        self.outbox.post(News::Epoch(point.clone()));
-        HistoryLine::Epoch(point)
-    }
-
-    fn measure_pace(&mut self) {
-        let [(since, at), (newer, _)] = self.marks;
-        let (seconds, steps) = (since.elapsed().as_secs_f64(), self.step.saturating_sub(at));
-        if steps == 0 || seconds <= 0.0 {
-            return;
-        }
-        let per_second = steps as f64 / seconds;
-        let rows = self.plan.train_rows as f64 / self.plan.steps_per_epoch.max(1) as f64;
-        let left = self.plan.total_steps().saturating_sub(self.step);
-        self.pace = Pace { rows_per_second: per_second * rows, seconds_left: Some(left as f64 / per_second) };
-        if newer.elapsed() > PACE_WINDOW {
-            self.marks = [self.marks[1], (Instant::now(), self.step)];
-        }
-    }
-
-    fn send_steps(&mut self) {
-        self.sent = Instant::now();
-        let points = std::mem::take(&mut self.steps);
-        if !points.is_empty() {
-            self.outbox.post(News::Steps { points, pace: self.pace });
-        }
-    }
 }

@@ -252,6 +252,7 @@ fn group_name(group: Group) -> String {
         Group::Embeddings => "embeddings".into(),
         Group::Layer(index) => format!("layer {index}"),
         Group::Head(index) => format!("head {index}"),
+        Group::LossWeight(index) => format!("weight of loss {index}"),
         Group::Unused => "unused".into(),
     }
 }

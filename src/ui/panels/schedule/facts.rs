@@ -1,5 +1,6 @@
 //! What a preset would mean for this very project: rows, steps, parameters.
 
+use crate::model::heads::HeadSpec;
 use crate::model::summary::{Group, ModelSummary, TensorInfo};
 use crate::session::state::State;
 use crate::train::plan::Phase;
@@ -20,7 +21,13 @@ impl<'a> Facts<'a> {
     pub(super) fn of(state: &'a State) -> Option<Self> {
         let (data, model) = (state.data.ready()?, state.model.ready()?);
         let head = |task: &'a crate::data::dataset::TaskLabels| {
-            let tensors = TensorInfo::of_head(0, &task.name, model.hidden, task.classes.len());
+            let spec = HeadSpec {
+                task: task.name.clone(),
+                classes: task.classes.clone(),
+                hidden_units: state.project.recipe.task(&task.name).hidden_units,
+                ..HeadSpec::default()
+            };
+            let tensors = spec.tensors(0, model.hidden);
             (task.name.as_str(), tensors.iter().map(TensorInfo::elements).sum())
         };
         let heads = data.dataset.tasks.iter().map(head).collect();
@@ -54,7 +61,7 @@ impl<'a> Facts<'a> {
             recipe.choose(preset);
         }
         let names: Vec<&str> = self.tasks().collect();
-        let Ok(phases) = recipe.phases(self.model.layers, &names) else { return Vec::new() };
+        let Ok(phases) = recipe.phases_for(self.model.layers, &names) else { return Vec::new() };
         let (trained, total) = (self.trained(&phases), self.total());
         let parameters = format!("{} of {}", short_count(trained), short_count(total));
         let mut figures = vec![

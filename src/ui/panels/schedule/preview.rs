@@ -50,7 +50,8 @@ fn trained_groups(plan: &RunPlan, phase: usize) -> Vec<(Group, Vec<Trainable<'_>
         Group::Head(index) => (0, index),
         Group::Layer(index) => (1, usize::MAX - index),
         Group::Embeddings => (2, 0),
-        Group::Unused => (3, 0),
+        Group::LossWeight(index) => (3, index),
+        Group::Unused => (4, 0),
     };
     groups.sort_by_key(|(group, _)| height(*group));
     groups

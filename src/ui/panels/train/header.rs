@@ -14,7 +14,10 @@ pub(super) fn header_ui(ui: &mut Ui, state: &State, run: &RunView, actions: &mut
     widgets::card(ui, "", |ui| {
         ui.horizontal(|ui| {
             ui.heading(&run.plan.name);
-            let preset = run.plan.recipe.preset.title();
+            let preset = match &run.plan.parent {
+                Some(parent) => format!("{}, from {}", run.plan.recipe.preset.title(), parent.run),
+                None => run.plan.recipe.preset.title().to_owned(),
+            };
             widgets::chip(ui, RichText::new(preset).small(), Palette::of(ui).raised);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| buttons_ui(ui, state, run, actions));
         });
@@ -28,7 +31,11 @@ pub(super) fn header_ui(ui: &mut Ui, state: &State, run: &RunView, actions: &mut
 fn buttons_ui(ui: &mut Ui, state: &State, run: &RunView, actions: &mut Actions) {
     if run.outcome.is_none() {
         widgets::primary_button(ui, state, actions, Action::Stop);
+        widgets::action_button(ui, state, actions, Action::Pause);
         return;
+    }
+    if run.can_resume {
+        widgets::primary_button(ui, state, actions, Action::Resume);
     }
     if run.report.is_some() {
         widgets::primary_button(ui, state, actions, Action::GoTo(Page::Evaluate));
@@ -38,6 +45,9 @@ fn buttons_ui(ui: &mut Ui, state: &State, run: &RunView, actions: &mut Actions) 
     widgets::action_button(ui, state, actions, Action::GoTo(Page::Schedule));
     widgets::action_button(ui, state, actions, Action::Train)
         .on_hover_text("Start another run of the draft's plan");
+    if run.report.is_some() {
+        widgets::action_button(ui, state, actions, Action::Branch);
+    }
 }
 
 fn live_ui(ui: &mut Ui, run: &RunView) {
@@ -84,6 +94,13 @@ fn outcome_ui(ui: &mut Ui, run: &RunView, outcome: &RunOutcome) {
             let total = thousands(run.plan.total_steps() as u64);
             let at = thousands(*at_step as u64);
             let text = format!("Stopped by you at step {at} of {total}{took}. {}", kept(run));
+            widgets::message(ui, Severity::Info, &text);
+        }
+        RunOutcome::Paused { at_step } => {
+            let total = thousands(run.plan.total_steps() as u64);
+            let at = thousands(*at_step as u64);
+            let text =
+                format!("Paused at step {at} of {total}. Resume goes on from there, also after a restart.");
             widgets::message(ui, Severity::Info, &text);
         }
         RunOutcome::Failed(reason) => {

@@ -95,6 +95,7 @@ pub fn group_name(plan: &RunPlan, group: Group) -> String {
             Some(task) => format!("head: {}", task.name),
             None => format!("head {}", index + 1),
         },
+        Group::LossWeight(_) => "loss weights".to_owned(),
         Group::Unused => "not used".to_owned(),
     }
 }
@@ -157,7 +158,7 @@ const fn kind(group: Group) -> u8 {
     match group {
         Group::Head(_) => 0,
         Group::Layer(_) => 1,
-        Group::Embeddings | Group::Unused => 2,
+        Group::Embeddings | Group::LossWeight(_) | Group::Unused => 2,
     }
 }
 
@@ -237,10 +238,10 @@ mod tests {
         let tensor = |name: String, group| TensorInfo { name, shape: vec![4, 4], group };
         let mut tensors = vec![tensor("embeddings.word".into(), Group::Embeddings)];
         tensors.extend((0..layers).map(|i| tensor(format!("layer.{i}"), Group::Layer(i))));
-        tensors.extend(TensorInfo::of_head(0, "topic", 4, 2));
-        tensors.extend(TensorInfo::of_head(1, "tone", 4, 2));
-        let phases = recipe.phases(layers, &["topic", "tone"]);
+        tensors.extend(tasks.iter().enumerate().flat_map(|(index, task)| task.head(None).tensors(index, 4)));
+        let phases = recipe.phases_for(layers, &["topic", "tone"]);
         RunPlan {
+            parent: None,
             name: "run".into(),
             model_path: "model".into(),
             model_sha256: String::new(),

@@ -1,0 +1,138 @@
+//! Runs of the project's history: read back, shown again, exported.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::super::news::News;
+use super::super::state::{RunOutcome, RunView, Severity};
+use super::{Failure, Tuned, Worker};
+use crate::data::dataset::Split;
+use crate::export::ExportReport;
+use crate::export::card::{CardInputs, known_base_model, model_card};
+use crate::export::folder::{ExportRequest, write_folder};
+use crate::model::{Model, weights};
+use crate::project::runs::RunFolder;
+use crate::text::tokenizer::Tokenizer;
+use crate::train::checkpoint::best_path;
+use crate::train::plan::RunPlan;
+use crate::train::report::RunReport;
+
+impl Worker {
+    /// Reads a run back from its folder and shows it.
+    pub(super) fn show_run(&mut self, project_dir: &Path, name: &str) -> Result<(), Failure> {
+        self.busy("opening the run", None);
+        let run = open_run(project_dir, name, self.device)?;
+        self.map = None;
+        self.outbox.post(News::Run(Box::new(run.view)));
+        // The curves and the report are worth showing without the weights too.
+        self.tuned = run.tuned.unwrap_or_else(|reason| {
+            let text = format!("Run {name} is shown without its model: {reason}");
+            self.outbox.post(News::Notice(Severity::Warning, text));
+            None
+        });
+        Ok(())
+    }
+
+    pub(super) fn export(&mut self, to: &Path) -> Result<ExportReport, Failure> {
+        self.busy("writing the model and reading it back", None);
+        let rows =
+            self.data.as_ref().map_or([0; 3], |dataset| Split::ALL.map(|split| dataset.rows_of(split).len()));
+        let tuned = self.tuned.as_ref().ok_or("there is no trained model yet: train one first")?;
+        let title = to
+            .file_name()
+            .map_or_else(|| tuned.plan.name.clone(), |name| name.to_string_lossy().into_owned());
+        let card = model_card(&CardInputs {
+            title: &title,
+            base_model: known_base_model(&tuned.plan.model_sha256),
+            license: None,
+            model: &tuned.model.summary,
+            plan: &tuned.plan,
+            report: &tuned.report,
+            outcome: &tuned.outcome,
+            rows,
+            versions: &[("Frostline", env!("CARGO_PKG_VERSION")), ("libtorch", "2.11.0")],
+        });
+        let request = ExportRequest {
+            model: &tuned.model,
+            base: &tuned.plan.model_path,
+            to,
+            max_seq_length: tuned.plan.recipe.max_length,
+            card: &card,
+        };
+        write_folder(&request).map_err(|error| error.to_string())
+    }
+}
+
+/// A run read back: what is shown, and its model where it kept one.
+pub(in crate::session) struct OpenRun {
+    pub(super) view: RunView,
+    /// `None` when it kept no weights; a sentence when they cannot be read.
+    pub(super) tuned: Result<Option<Tuned>, Failure>,
+}
+
+impl OpenRun {
+    /// The model, its tokeniser and its plan.
+    pub(in crate::session) fn into_parts(self) -> Result<Option<(Model, Tokenizer, Arc<RunPlan>)>, Failure> {
+        Ok(self.tuned?.map(|tuned| (tuned.model, tuned.tokenizer, tuned.plan)))
+    }
+}
+
+/// Reads a run back from its folder.
+pub(in crate::session) fn open_run(
+    project_dir: &Path,
+    name: &str,
+    device: tch::Device,
+) -> Result<OpenRun, Failure> {
+    let folder = RunFolder::open(project_dir, name).map_err(|error| error.to_string())?;
+    let plan = Arc::new(folder.read_plan().map_err(|error| error.to_string())?);
+    let history = folder.read().map_err(|error| error.to_string())?;
+    let report = folder.read_report().map_err(|error| error.to_string())?.map(Arc::new);
+    let outcome = history.outcome.unwrap_or_else(|| {
+        RunOutcome::Failed("it was interrupted: the program ended before the run did".into())
+    });
+    let can_resume = outcome.can_be_resumed() && folder.has_checkpoint();
+    let view = RunView {
+        phase: history.phases.last().map_or(0, |(phase, _)| *phase),
+        steps: history.steps,
+        epochs: history.epochs,
+        note: String::new(),
+        outcome: Some(outcome.clone()),
+        report: report.clone(),
+        can_resume,
+        ..RunView::starting(plan.clone(), folder.dir())
+    };
+    let best = best_path(&folder.checkpoint_dir());
+    let tuned = if best.is_file() {
+        open_tuned(plan, &best, report.unwrap_or_default(), outcome, device).map(Some)
+    } else {
+        Ok(None)
+    };
+    Ok(OpenRun { view, tuned })
+}
+
+/// The kept weights of a run, over its pretrained model.
+fn open_tuned(
+    plan: Arc<RunPlan>,
+    best: &Path,
+    report: Arc<RunReport>,
+    outcome: RunOutcome,
+    device: tch::Device,
+) -> Result<Tuned, Failure> {
+    let text = |error: crate::model::ModelError| error.to_string();
+    let mut model = Model::load(&plan.model_path, device).map_err(text)?;
+    let tokenizer = Tokenizer::load(&plan.model_path).map_err(|error| error.to_string())?;
+    model.start_heads(&plan.head_specs(), plan.recipe.seed).map_err(text)?;
+    if plan.recipe.uses_lora() {
+        model.attach_lora(&plan.recipe.lora, plan.recipe.seed).map_err(text)?;
+    }
+    model.fill(&weights::read_all(best).map_err(text)?, best).map_err(text)?;
+    model.merge_lora().map_err(text)?;
+    Ok(Tuned { plan, model, tokenizer, report, outcome })
+}
+
+/// Tasks of a plan whose heads another plan's fit: of the same name, kind, classes and shape.
+pub(super) fn fit_heads(plan: &RunPlan, other: &RunPlan) -> Vec<usize> {
+    let specs = other.head_specs();
+    let fits = |(_, spec): &(usize, crate::model::heads::HeadSpec)| specs.contains(spec);
+    plan.head_specs().into_iter().enumerate().filter(fits).map(|(task, _)| task).collect()
+}

@@ -1,0 +1,141 @@
+//! What changes from step to step beside the weights, and how all of it goes to disk and comes back.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Instant;
+
+use tch::Tensor;
+
+use super::average::Average;
+use super::checkpoint::{Checkpoint, CheckpointError, Store};
+use super::error::TrainError;
+use super::optim::Optimizer;
+use super::place::Place;
+use super::plan::RunPlan;
+use super::rows::Rows;
+use crate::model::Model;
+use crate::model::params::Param;
+
+/// The course of a run.
+pub(super) struct Course {
+    /// Where it stands.
+    pub(super) place: Place,
+    /// Moments and step counts.
+    pub(super) optimizer: Optimizer,
+    /// The average of the weights, where the recipe asks for one.
+    average: Option<Average>,
+    /// Fingerprint of the rows.
+    rows: String,
+    /// Since when seconds are not in the place yet.
+    since: Instant,
+}
+
+impl Course {
+    /// A run's beginning, or where a checkpoint of it stands: its weights are then written into the model.
+    ///
+    /// # Errors
+    /// When the checkpoint is of other rows or of another model, or libtorch refuses.
+    pub(super) fn begin(
+        plan: &RunPlan,
+        model: &Model,
+        rows: [&Rows; 2],
+        from: Option<Checkpoint>,
+    ) -> Result<Self, TrainError> {
+        let trains = |index: usize| {
+            let info = model.params.at(index).map(Param::info);
+            info.is_some_and(|info| plan.phases.iter().any(|phase| phase.rate(&info).is_some()))
+        };
+        let average = plan.recipe.ema.map(|decay| Average::new(&model.params, decay, trains)).transpose()?;
+        let mut course = Self {
+            place: Place::start(plan.tasks.len()),
+            optimizer: Optimizer::new(plan.recipe.optimizer),
+            average,
+            rows: rows.map(Rows::fingerprint).join(" "),
+            since: Instant::now(),
+        };
+        if let Some(checkpoint) = from {
+            course.restore(checkpoint, model)?;
+        }
+        Ok(course)
+    }
+
+    fn restore(&mut self, checkpoint: Checkpoint, model: &Model) -> Result<(), TrainError> {
+        if checkpoint.rows != self.rows {
+            return Err(CheckpointError::OtherData.into());
+        }
+        let _guard = tch::no_grad_guard();
+        let mut saved: HashMap<String, Tensor> = checkpoint.tensors.into_iter().collect();
+        for (index, param) in model.params.iter().enumerate() {
+            let shape = param.tensor.size();
+            let mut take = |part: &str| {
+                saved.remove(&format!("{part}/{}", param.name)).filter(|tensor| tensor.size() == shape)
+            };
+            let weight = take("weight").ok_or_else(|| CheckpointError::OtherModel {
+                tensor: param.name.clone(),
+                shape: shape.clone(),
+            })?;
+            param.tensor.f_detach()?.f_copy_(&weight)?;
+            if let (Some(first), Some(second)) = (take("first"), take("second")) {
+                let steps = checkpoint.updates.get(&param.name).copied().unwrap_or(0);
+                let (first, second) = (first.f_to_device(model.device)?, second.f_to_device(model.device)?);
+                self.optimizer.restore(index, first, second, steps);
+            }
+            if let (Some(average), Some(saved)) = (&mut self.average, take("average")) {
+                average.restore(index, &saved)?;
+            }
+        }
+        self.place = checkpoint.place;
+        Ok(())
+    }
+
+    /// Writes everything that the run can be gone on from.
+    ///
+    /// # Errors
+    /// When it cannot be written; the last one is intact.
+    pub(super) fn save(&mut self, model: &Model, store: &mut Store) -> Result<(), TrainError> {
+        self.place.seconds += self.since.elapsed().as_secs_f64();
+        self.since = Instant::now();
+        let params = &model.params;
+        let name = |index: usize| params.at(index).map(|param| param.name.clone()).unwrap_or_default();
+        let mut tensors: Vec<(String, Tensor)> = params
+            .iter()
+            .map(|param| (format!("weight/{}", param.name), param.tensor.shallow_clone()))
+            .collect();
+        let mut updates = BTreeMap::new();
+        for (index, first, second, steps) in self.optimizer.states() {
+            tensors.push((format!("first/{}", name(index)), first.shallow_clone()));
+            tensors.push((format!("second/{}", name(index)), second.shallow_clone()));
+            updates.insert(name(index), steps);
+        }
+        for (index, shadow) in self.average.iter().flat_map(Average::iter) {
+            tensors.push((format!("average/{}", name(index)), shadow.shallow_clone()));
+        }
+        let (place, rows) = (self.place.clone(), self.rows.clone());
+        Ok(store.write_last(&Checkpoint { place, rows, tensors, updates })?)
+    }
+
+    /// Seconds of all processes that worked on the run.
+    pub(super) fn seconds(&self) -> f64 {
+        self.place.seconds + self.since.elapsed().as_secs_f64()
+    }
+
+    /// Whether weights are averaged.
+    pub(super) fn averages(&self) -> bool {
+        self.average.is_some()
+    }
+
+    /// The average takes the weights of a step in.
+    pub(super) fn follow(&mut self, model: &Model) -> Result<(), TrainError> {
+        if let Some(average) = &mut self.average {
+            average.follow(&model.params)?;
+        }
+        Ok(())
+    }
+
+    /// Exchanges weights and their average, where there is one: what is measured and kept is the average.
+    pub(super) fn exchange(&mut self, model: &Model) -> Result<(), TrainError> {
+        if let Some(average) = &mut self.average {
+            average.exchange(&model.params)?;
+        }
+        Ok(())
+    }
+}
