@@ -105,7 +105,8 @@ fn read(config: &Value) -> Result<Blueprint, String> {
             layers: (0..shape.layers).map(layer).collect::<Result<_, _>>()?,
         }))
     };
-    Ok(Blueprint { shape, tensors, optional, build: Box::new(build) })
+    let together = (0..shape.layers).flat_map(|i| NAMES.together(&format!("encoder.layer.{i}"))).collect();
+    Ok(Blueprint { shape, tensors, optional, together, build: Box::new(build) })
 }
 
 fn tensors(config: &Config) -> (Vec<TensorInfo>, Vec<TensorInfo>) {

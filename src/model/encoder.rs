@@ -66,6 +66,8 @@ pub struct Blueprint {
     pub tensors: Vec<TensorInfo>,
     /// Tensors that are kept for export when the file has them, though the embedding does not depend on them.
     pub optional: Vec<TensorInfo>,
+    /// Tensors that are kept side by side in memory, in this order, because one product is made of them.
+    pub together: Vec<[String; 3]>,
     /// Builds the encoder over parameters of those names.
     pub build: Build,
 }

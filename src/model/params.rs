@@ -52,6 +52,26 @@ impl Params {
         self.index = self.list.iter().enumerate().map(|(at, param)| (param.name.clone(), at)).collect();
     }
 
+    /// Moves some parameters of one width into one piece of memory, in this order. Nothing else changes about them.
+    ///
+    /// # Errors
+    /// When there is no parameter of such a name, or their shapes do not fit together.
+    pub(super) fn lay_together(&mut self, names: &[String; 3]) -> Result<(), ModelError> {
+        let _guard = tch::no_grad_guard();
+        let parts = [self.get(&names[0])?, self.get(&names[1])?, self.get(&names[2])?];
+        let piece = Tensor::f_cat(&parts, 0)?;
+        let mut start = 0;
+        for (name, part) in names.iter().zip(parts) {
+            let rows = part.size().first().copied().unwrap_or(0);
+            let at = self.index.get(name).and_then(|at| self.list.get_mut(*at));
+            if let Some(param) = at {
+                param.tensor = piece.f_narrow(0, start, rows)?;
+            }
+            start += rows;
+        }
+        Ok(())
+    }
+
     /// A parameter's tensor; shares its memory.
     ///
     /// # Errors

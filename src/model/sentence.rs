@@ -63,7 +63,10 @@ impl Model {
                 expected.push(info);
             }
         }
-        let params = read_params(&weights, folder.family.prefix, &expected, device)?;
+        let mut params = read_params(&weights, folder.family.prefix, &expected, device)?;
+        for names in &blueprint.together {
+            params.lay_together(names)?;
+        }
         let encoder = (blueprint.build)(&params)?;
         let shape = blueprint.shape;
         let file_bytes = std::fs::metadata(&weights).map_err(ModelError::io(&weights))?.len();
@@ -146,15 +149,32 @@ impl Model {
         }
     }
 
-    /// Rows of token ids as a batch on the model's device.
+    /// Rows of token ids as a padded batch on the model's device.
     ///
     /// # Errors
     /// When libtorch cannot allocate.
     pub fn batch(&self, rows: &[&[u32]]) -> Result<TokenBatch, ModelError> {
-        let Some(map) = &self.vocabulary else { return TokenBatch::new(rows, self.device) };
+        self.with_places(rows, TokenBatch::new)
+    }
+
+    /// Rows of token ids, sorted by length, as a packed batch on the model's device: nothing is computed for
+    /// padding.
+    ///
+    /// # Errors
+    /// When libtorch cannot allocate.
+    pub fn packed(&self, rows: &[&[u32]]) -> Result<TokenBatch, ModelError> {
+        self.with_places(rows, TokenBatch::packed)
+    }
+
+    fn with_places(
+        &self,
+        rows: &[&[u32]],
+        batch: impl Fn(&[&[u32]], Device) -> Result<TokenBatch, ModelError>,
+    ) -> Result<TokenBatch, ModelError> {
+        let Some(map) = &self.vocabulary else { return batch(rows, self.device) };
         let place = |id: &u32| map.get(*id as usize).copied().unwrap_or(0);
         let rows: Vec<Vec<u32>> = rows.iter().map(|row| row.iter().map(place).collect()).collect();
-        TokenBatch::new(&rows.iter().map(Vec::as_slice).collect::<Vec<_>>(), self.device)
+        batch(&rows.iter().map(Vec::as_slice).collect::<Vec<_>>(), self.device)
     }
 
     /// Builds the encoder anew over the parameters as they are now.
@@ -163,12 +183,12 @@ impl Model {
         Ok(())
     }
 
-    /// Token states below layer 0, `[batch, seq, hidden]`.
+    /// Token states below layer 0, `[batch, seq, hidden]`, or `[tokens, hidden]` of a packed batch.
     pub fn embed(&self, batch: &TokenBatch, dropout: Dropout) -> Result<Tensor, ModelError> {
         self.encoder.embed(batch, dropout)
     }
 
-    /// Token states after layers `range`, `[batch, seq, hidden]`.
+    /// Token states after layers `range`, shaped as what goes in.
     pub fn layers(
         &self,
         range: std::ops::Range<usize>,
@@ -179,7 +199,7 @@ impl Model {
         self.encoder.layers(range, hidden, batch, dropout)
     }
 
-    /// Last hidden state in eval mode, `[batch, seq, hidden]`.
+    /// Last hidden state in eval mode, `[batch, seq, hidden]`, or `[tokens, hidden]` of a packed batch.
     pub fn last_hidden_state(&self, batch: &TokenBatch) -> Result<Tensor, ModelError> {
         let hidden = self.embed(batch, Dropout::OFF)?;
         self.layers(0..self.summary.layers, hidden, batch, &|_| Dropout::OFF)
