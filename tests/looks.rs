@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex};
 use eframe::egui;
 use egui::{ColorImage, ScreenshotCallback, ThemePreference, ViewportCommand};
 use frostline::session::Session;
-use frostline::session::state::State;
+use frostline::session::state::{Loadable, RateSearch, State};
+use frostline::train::finder::{FindPoint, RateCurve};
 use frostline::ui::actions::{Action, Page};
 use frostline::ui::app::{App, Environment};
 use frostline::ui::dialogs::Dialogs;
@@ -43,6 +44,7 @@ fn shots() -> Vec<Shot> {
         shot("settings", states::loaded(), Page::Settings),
         Shot { name: "about", state: states::loaded(), page: Page::Data, then: Some(Action::About) },
         shot("schedule", states::loaded(), Page::Schedule),
+        shot("schedule-rates", searched(), Page::Schedule),
         shot("train", states::training(), Page::Train),
         shot("train-done", states::trained(), Page::Train),
         shot("evaluate-empty", states::trained(), Page::Evaluate),
@@ -55,6 +57,21 @@ fn shots() -> Vec<Shot> {
         },
         Shot { name: "leave", state: states::training(), page: Page::Data, then: Some(Action::Quit) },
     ]
+}
+
+/// A project with a search for learning rates.
+fn searched() -> State {
+    let point = |step: u32| {
+        let x = f64::from(step) / 20.0 - 4.0;
+        let fall = 1.0 / (1.0 + (-3.0 * (x - 0.3)).exp());
+        let rise = (3.0 * (x - 1.6)).exp();
+        let smoothed = 7.4 - 2.4 * fall + rise;
+        let loss = smoothed + 0.3 * f64::from(step * 7919 % 13) / 13.0 - 0.15;
+        FindPoint { factor: 10f64.powf(x), loss, smoothed }
+    };
+    let curve = RateCurve { points: (0..120).map(point).collect(), suggestion: Some(1.8) };
+    let search = RateSearch { lr_encoder: 1e-4, lr_heads: 1e-3, curve };
+    State { rate_search: Loadable::Ready(Arc::new(search)), ..states::loaded() }
 }
 
 /// Shows one shot after another, in both looks, and takes a picture of each once it has settled.

@@ -160,7 +160,7 @@ fn a_saved_project_reads_well_and_moves_with_its_data() {
         "model = \"../minilm\"",
         "path = \"data/train.csv\"",
         "column = \"topic\"",
-        "# preset: freeze-all, freeze-backbone, freeze-head, gradual, full. optimizer: adamw, adam.",
+        "# preset: freeze-all, freeze-backbone, freeze-head, gradual, full. optimizer: adamw, adam, sgd.",
         "lr_encoder = 0.0001",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");

@@ -3,115 +3,18 @@
 
 #![expect(clippy::expect_used, reason = "a test ends where its ground is missing")]
 
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use frostline::data::dataset::Split;
-use frostline::project::{DataFile, Project};
 use frostline::session::Session;
 use frostline::session::command::{Command, Edit};
-use frostline::session::state::{Loadable, RunOutcome, RunReport, RunView, Severity};
+use frostline::session::state::{Loadable, RunOutcome};
 use frostline::train::preset::{Preset, Recipe};
 
-const PATIENCE: Duration = Duration::from_mins(2);
+#[path = "common/tiny_run.rs"]
+mod tiny_run;
 
-fn tiny_model(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models").join(name)
-}
-
-/// Rows whose labels can be learnt from words; the second task lacks a third of its labels.
-fn csv(rows: usize) -> String {
-    let openings = ["the train", "a card", "my account", "this recipe", "our test", "the bank"];
-    let feelings = [("was cancelled", "bad"), ("starts tomorrow", "plain"), ("was wonderful", "good")];
-    let mut text = String::from("text,topic,mood\n");
-    for row in 0..rows {
-        let topic = row % openings.len();
-        let (words, mood) = feelings[(row / openings.len()) % feelings.len()];
-        let mood = if row % 3 == 2 { "" } else { mood };
-        let (opening, class) = (openings[topic], ["go", "pay", "eat"][topic % 3]);
-        writeln!(text, "{opening} {words} number {row},{class},{mood}").expect("memory");
-    }
-    text
-}
-
-/// libtorch has one random generator per process, and the program one worker: the tests take turns.
-static TURN: Mutex<()> = Mutex::new(());
-
-struct Place {
-    _turn: MutexGuard<'static, ()>,
-    dir: tempfile::TempDir,
-    session: Session,
-}
-
-/// A saved project on the tiny model, loaded and ready.
-fn place(model: &str, recipe: Recipe) -> Place {
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let dir = tempfile::tempdir().expect("a folder");
-    let data = dir.path().join("data.csv");
-    std::fs::write(&data, csv(90)).expect("rows");
-    let project = Project {
-        name: "tiny".into(),
-        files: vec![DataFile { path: data, split: None }],
-        model: Some(tiny_model(model)),
-        recipe,
-        ..Project::default()
-    };
-    let home = dir.path().join("project");
-    std::fs::create_dir(&home).expect("a project folder");
-    project.save(&home).expect("the project file");
-    let mut session = Session::start(|| {});
-    session.send(Command::OpenProject(home));
-    let mut place = Place { _turn: turn, dir, session };
-    place.settle();
-    place
-}
-
-impl Place {
-    /// Waits until nothing is queued or running.
-    fn settle(&mut self) {
-        let deadline = Instant::now() + PATIENCE;
-        while !self.session.is_idle() {
-            assert!(Instant::now() < deadline, "still at work: {:?}", self.session.state().busy);
-            self.session.wait(Duration::from_millis(50));
-        }
-    }
-
-    fn home(&self) -> PathBuf {
-        self.dir.path().join("project")
-    }
-
-    fn train(&mut self) -> RunView {
-        self.session.send(Command::Train { name: None });
-        self.settle();
-        self.session
-            .state()
-            .run
-            .clone()
-            .unwrap_or_else(|| panic!("no run: {:?}", self.session.state().notices))
-    }
-
-    fn errors(&self) -> Vec<String> {
-        let notices = self.session.state().notices.iter();
-        notices
-            .filter(|notice| notice.severity == Severity::Error)
-            .map(|notice| notice.text.clone())
-            .collect()
-    }
-}
-
-fn recipe(preset: Preset) -> Recipe {
-    let mut recipe = Recipe { batch_size: 16, max_length: 32, ..Recipe::default() };
-    recipe.choose(preset);
-    recipe.epochs = recipe.epochs.min(4);
-    recipe
-}
-
-fn report(run: &RunView) -> Arc<RunReport> {
-    assert_eq!(run.outcome, Some(RunOutcome::Finished));
-    run.report.clone().expect("a report")
-}
+use tiny_run::{PATIENCE, place, recipe, report, tiny_model};
 
 #[test]
 fn every_preset_moves_exactly_what_it_says() {

@@ -486,3 +486,73 @@ fn a_run_is_stopped_in_its_first_batches() {
         assert!(is_finished(&window.train()), "{:#?}", window.said());
     });
 }
+
+#[test]
+fn a_paused_run_is_gone_on_with_after_a_restart() {
+    alone("a_paused_run_is_gone_on_with_after_a_restart", |home| {
+        let (data, model, project) = (messages(home), tiny_model(), home.join("project"));
+        let mut window = Window::open([data.as_path(), &model, &project]);
+        window.open_data();
+        window.open_model();
+        window.schedule(Preset::Full, 60);
+        window.0.state_mut().ask(Action::SaveProjectAs);
+        window.until("it is saved", |state| state.dir.is_some());
+        window.press("Train");
+        window.until("an epoch is done", |state| {
+            state.run.as_ref().is_some_and(|run| run.outcome.is_none() && run.epochs.len() > 1)
+        });
+        window.press("Pause");
+        window.until("it is paused", |state| !state.is_training());
+        let run = window.state().run.clone().expect("a run");
+        let Some(RunOutcome::Paused { at_step }) = run.outcome else { panic!("{:?}", run.outcome) };
+        window.sees(&format!("Paused at step {at_step} of "));
+        drop(window);
+
+        // By the program in another process, on a copy; and in another window.
+        let copy = home.join("copy");
+        copy_all(&project, &copy);
+        let resumed = std::process::Command::new(env!("CARGO_BIN_EXE_frostline"))
+            .args(["train", "--resume"])
+            .arg(&copy)
+            .output()
+            .expect("the program");
+        assert!(resumed.status.success(), "{}", String::from_utf8_lossy(&resumed.stderr));
+        let mut window = Window::open([]);
+        window.0.state_mut().ask(Command::OpenProject(project.clone()));
+        window.until("the run is shown", |state| state.run.is_some() && state.plan.is_some());
+        window.go_to(Page::Train);
+        window.press("Resume");
+        window.until("it has ended", |state| {
+            state.run.as_ref().is_some_and(|run| run.outcome == Some(RunOutcome::Finished))
+        });
+        let gone_on = window.state().run.clone().expect("a run");
+        assert_eq!(gone_on.resumed_at, Some(at_step));
+        let steps: Vec<usize> = gone_on.steps.iter().map(|point| point.step).collect();
+        assert_eq!(
+            steps,
+            (1..=gone_on.plan.total_steps()).collect::<Vec<_>>(),
+            "no step twice, none missing"
+        );
+        assert!(is_finished(&window.train()), "{:#?}", window.said());
+        let whole = window.state().run.clone().expect("a run");
+
+        let name = Path::new("runs").join(&run.plan.name).join("checkpoints/best.safetensors");
+        let bytes = |path: &Path| fs::read(path).expect("weights");
+        let wanted = bytes(&whole.dir.join("checkpoints/best.safetensors"));
+        assert!(bytes(&project.join(&name)) == wanted, "the window came to other weights");
+        assert!(bytes(&copy.join(&name)) == wanted, "the program came to other weights");
+    });
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let target = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            copy_all(&path, &target);
+        } else {
+            fs::copy(&path, &target).expect("a copy");
+        }
+    }
+}

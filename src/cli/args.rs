@@ -22,6 +22,8 @@ pub struct Args {
 pub(super) enum Command {
     /// Train a project as its frostline.toml says.
     Train(TrainArgs),
+    /// Look for learning rates: train some steps with a rising rate, and keep nothing of it.
+    FindRate(FindRateArgs),
     /// Measure a project's newest finished run, a run or an exported model on labelled files.
     Eval(EvalArgs),
     /// Write the embedding of every text of a file.
@@ -38,6 +40,17 @@ pub(super) enum Command {
     Init(InitArgs),
     /// Walk the whole road on the demo project: data, training, figures, similarities, export.
     Tour(TourArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct FindRateArgs {
+    /// Project folder (with frostline.toml).
+    pub(super) project: PathBuf,
+    #[command(flatten)]
+    pub(super) device: DeviceArg,
+    /// Print one JSON object per line instead of text.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, clap::Args)]

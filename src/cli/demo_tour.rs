@@ -43,6 +43,7 @@ pub(super) fn run(args: &TourArgs) -> anyhow::Result<()> {
     heading("3. Training: one encoder, a head per task")?;
     let view = train::train(&mut driver, &dir, train::Asked::default(), &mut |news| match news {
         News::Started(view) => train::start_lines(view).iter().try_for_each(say),
+        News::Steps(..) => Ok(()),
         News::Epoch(plan, point) => say(epoch_line(plan, point)),
     })?;
     train::ended_well(&view)?;

@@ -9,6 +9,7 @@ mod encode;
 mod evaluate;
 mod export;
 mod figures;
+mod find_rate;
 mod init;
 mod inspect;
 mod interrupt;
@@ -33,6 +34,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let done = match args.command {
         None => open_window(args.project),
         Some(Command::Train(args)) => train::run(&args),
+        Some(Command::FindRate(args)) => find_rate::run(&args),
         Some(Command::Eval(args)) => evaluate::run(&args),
         Some(Command::Embed(args)) => encode::embed(&args),
         Some(Command::Predict(args)) => encode::predict(&args),

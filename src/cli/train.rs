@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, bail};
 use serde_json::{Value, json};
@@ -19,10 +19,15 @@ use crate::session::state::{RunOutcome, RunReport, RunView};
 use crate::train::metrics::EpochPoint;
 use crate::train::plan::RunPlan;
 
+/// Between two objects on how many steps are done.
+const STEPS_EVERY: Duration = Duration::from_secs(1);
+
 /// What is told of a run while it goes on.
 pub(super) enum News<'a> {
     /// It began.
     Started(&'a RunView),
+    /// Steps are done, and so long after the run began. Told every second or less often.
+    Steps(&'a RunView, Duration),
     /// An epoch is done.
     Epoch(&'a RunPlan, &'a EpochPoint),
 }
@@ -35,6 +40,8 @@ pub(super) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let view = train(&mut driver, &args.project, asked, &mut |news| match (news, args.json) {
         (News::Started(view), true) => say_json(&start_json(view)),
         (News::Started(view), false) => start_lines(view).iter().try_for_each(say),
+        (News::Steps(view, since_start), true) => say_json(&steps_json(view, since_start)),
+        (News::Steps(..), false) => Ok(()), // the progress bar says it
         (News::Epoch(plan, point), true) => say_json(&epoch_json(&plan.tasks, point)),
         (News::Epoch(plan, point), false) => say(epoch_line(plan, point)),
     })?;
@@ -73,6 +80,7 @@ pub(super) fn train(
     let mut errors: Vec<String> = Vec::new();
     let mut progress: Option<Progress> = None;
     let (mut told, mut stopping) = (0, false);
+    let (started, mut told_steps) = (Instant::now(), (Instant::now(), 0));
     loop {
         errors.extend(driver.wait());
         if interrupt::is_asked() && !stopping {
@@ -81,8 +89,10 @@ pub(super) fn train(
             driver.send(Command::Stop);
         }
         let idle = driver.is_idle();
-        // A run that is gone on with was shown before, as it had ended.
-        let is_it = |view: &&RunView| view.plan.name == name && (view.outcome.is_none() || idle || told > 0);
+        // A run that is gone on with was shown before, as it had ended, and is so still where it cannot be.
+        let is_it = |view: &&RunView| {
+            view.plan.name == name && (view.outcome.is_none() || told > 0 || (idle && errors.is_empty()))
+        };
         if let Some(view) = driver.state().run.as_ref().filter(is_it) {
             let bar = match &mut progress {
                 Some(bar) => bar,
@@ -95,7 +105,12 @@ pub(super) fn train(
                 bar.around(|| tell_news(News::Epoch(&view.plan, point)))?;
             }
             told = view.epochs.len();
-            bar.set(view.steps.last().map_or(0, |step| step.step), &doing(view));
+            let step = view.steps.last().map_or(0, |step| step.step);
+            bar.set(step, &doing(view));
+            if step > told_steps.1 && told_steps.0.elapsed() >= STEPS_EVERY {
+                told_steps = (Instant::now(), step);
+                bar.around(|| tell_news(News::Steps(view, started.elapsed())))?;
+            }
             if view.outcome.is_some() && idle {
                 break;
             }
@@ -103,11 +118,13 @@ pub(super) fn train(
             break;
         }
     }
+    let began = progress.is_some();
     if let Some(progress) = progress {
         progress.finish();
     }
+    // A run that could not be gone on with is still shown as it had ended.
     let view = driver.state().run.as_ref().filter(|view| view.plan.name == name).cloned();
-    match view {
+    match view.filter(|_| began) {
         Some(view) => {
             // A failed run gives its own reason; what else went wrong is told beside the result.
             let reason = match &view.outcome {
@@ -206,8 +223,12 @@ pub(super) fn start_lines(view: &RunView) -> Vec<String> {
     let preset = plan.recipe.preset.title();
     let rows = count(plan.train_rows, "training row");
     let mut lines = vec![format!("run {}: {preset}, {rows}, on {}", plan.name, plan.device)];
+    lines.extend(
+        plan.parent.as_ref().map(|parent| format!("  starts from the kept weights of {}", parent.run)),
+    );
+    lines.extend(view.resumed_at.map(|step| format!("  goes on from the checkpoint of step {step}")));
     for (index, phase) in plan.phases.iter().enumerate() {
-        let trains = plan.tensors.iter().filter(|tensor| phase.thaw(tensor.group).lr().is_some());
+        let trains = plan.tensors.iter().filter(|tensor| phase.rate(tensor).is_some());
         lines.push(format!(
             "  phase {}: {}, {}; {} of {} train",
             index + 1,
@@ -234,12 +255,23 @@ fn start_json(view: &RunView) -> Value {
         "event": "start",
         "run": plan.name,
         "dir": view.dir,
+        "from": plan.parent.as_ref().map(|parent| &parent.run),
+        "resumed_at": view.resumed_at,
         "preset": plan.recipe.preset.key(),
         "device": plan.device,
         "seed": plan.recipe.seed,
         "train_rows": plan.train_rows,
         "steps": steps_of(plan),
         "tasks": tasks.collect::<Vec<_>>(),
+    })
+}
+
+fn steps_json(view: &RunView, since_start: Duration) -> Value {
+    json!({
+        "event": "steps",
+        "step": view.steps.last().map_or(0, |step| step.step),
+        "seconds": since_start.as_secs_f64(),
+        "rows_per_second": view.rows_per_second,
     })
 }
 

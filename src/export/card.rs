@@ -2,11 +2,12 @@
 //!
 //! It is computed from the plan and the report of the run, and must never know a tensor.
 
+use super::settings_text::settings_text;
 use crate::data::dataset::Split;
 use crate::model::summary::{Group, ModelSummary, Pooling};
 use crate::train::metrics::{Probe, TaskMetrics};
 use crate::train::plan::{Phase, RunPlan, Thaw};
-use crate::train::preset::{Decay, OptimizerKind, Preset, Recipe};
+use crate::train::preset::Preset;
 use crate::train::report::{RunOutcome, RunReport};
 
 /// What the card is written from.
@@ -181,7 +182,7 @@ fn training(inputs: &CardInputs<'_>) -> String {
     if plan.recipe.preset == Preset::FreezeAll {
         parts.push("Nothing was trained: the encoder is the pretrained one, measured as it is.".to_owned());
     } else {
-        parts.push(settings(&plan.recipe));
+        parts.push(settings_text(&plan.recipe));
     }
     let mut table = vec![
         "| Phase | Epochs | Embeddings | Layers | Heads | Parameters that train |".to_owned(),
@@ -213,35 +214,6 @@ fn training(inputs: &CardInputs<'_>) -> String {
         )
     }));
     parts.join("\n\n")
-}
-
-fn settings(recipe: &Recipe) -> String {
-    let optimizer = match recipe.optimizer {
-        OptimizerKind::Adam => "Adam",
-        OptimizerKind::AdamW => "AdamW",
-        OptimizerKind::Sgd => "SGD",
-    };
-    let decay = match recipe.decay {
-        Decay::Constant => "constant afterwards",
-        Decay::Linear => "then linear decay to 0",
-        Decay::Cosine => "then cosine decay to 0",
-    };
-    let clipping = match recipe.clip_norm {
-        Some(norm) => format!("gradients clipped to a global norm of {norm}"),
-        None => "no gradient clipping".into(),
-    };
-    let encoder_dropout = recipe.encoder_dropout.map_or("the model's own".into(), |p| p.to_string());
-    format!(
-        "Cross-entropy, summed over the tasks with equal weights; {optimizer}, batches of {batch}, {epochs} epochs, \
-         weight decay {weight_decay}; warm-up over {warmup} % of the steps, {decay}; {clipping}; dropout {head} \
-         before the heads, {encoder_dropout} in trained layers; frozen parts run without dropout. Seed {seed}.",
-        batch = recipe.batch_size,
-        epochs = recipe.epochs,
-        weight_decay = recipe.weight_decay,
-        warmup = (recipe.warmup * 1000.0).round() / 10.0,
-        head = recipe.head_dropout,
-        seed = recipe.seed,
-    )
 }
 
 /// The comparison of the tensors' bytes before and after the run.
@@ -407,7 +379,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// Text that stays on its line.
-fn line(text: &str) -> String {
+pub(super) fn line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

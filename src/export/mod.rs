@@ -10,6 +10,7 @@ mod layout;
 pub mod load;
 mod place;
 mod proof;
+mod settings_text;
 
 use std::path::PathBuf;
 

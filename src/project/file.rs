@@ -23,8 +23,10 @@ const HEADER: &str = "\
 ";
 
 const RECIPE_NOTE: &str = "\
-# preset: freeze-all, freeze-backbone, freeze-head, gradual, full. optimizer: adamw, adam.
+# preset: freeze-all, freeze-backbone, freeze-head, gradual, full. optimizer: adamw, adam, sgd.
 # decay: linear, cosine, constant. clip_norm: a number or \"none\". encoder_dropout: left out, the model's own.
+# Keys that may be added (the README says more): part = all, lora, biases, norms; accumulate, sampling, ema,
+# patience, weighting = fixed, uncertainty; [recipe.tasks.NAME] and [[recipe.phases]].
 ";
 
 #[derive(Debug, Deserialize, Serialize)]

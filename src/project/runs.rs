@@ -58,14 +58,12 @@ impl RunFolder {
         let folder = Self::at(project_dir, name);
         let runs = folder.project_dir.join(RUNS);
         fs::create_dir_all(&runs).map_err(|error| ProjectError::write(&runs, &error))?;
-        fs::create_dir(&folder.dir).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => {
-                ProjectError::RunExists { name: name.to_owned(), dir: runs.clone() }
-            }
-            _ => ProjectError::write(&folder.dir, &error),
-        })?;
+        // A folder without a plan is what a program leaves that was killed before it had written one.
+        if folder.dir.join(PLAN).exists() {
+            return Err(ProjectError::RunExists { name: name.to_owned(), dir: runs });
+        }
         let checkpoints = folder.checkpoint_dir();
-        fs::create_dir(&checkpoints).map_err(|error| ProjectError::write(&checkpoints, &error))?;
+        fs::create_dir_all(&checkpoints).map_err(|error| ProjectError::write(&checkpoints, &error))?;
         Ok(folder)
     }
 

@@ -30,6 +30,7 @@ impl Session {
                     state.model = loaded(answer);
                     (state.map, state.neighbours) = (Loadable::Empty, Loadable::Empty);
                     (state.similarity, state.tokenized) = (Loadable::Empty, Loadable::Empty);
+                    state.rate_search = Loadable::Empty;
                     self.preview_plan();
                     self.tell_of_cut();
                 }
@@ -70,6 +71,10 @@ impl Session {
                 }
             }
             News::RunEnded { outcome, report, can_resume } => self.end_run(outcome, report, can_resume),
+            News::RateSearch(answer) => {
+                state.rate_search = answer
+                    .map_or_else(Loadable::Failed, |found| found.map_or(Loadable::Empty, Loadable::Ready));
+            }
             News::Evaluation(answer) => {
                 let shown = state.run.as_ref().map(|run| run.plan.name.as_str());
                 let other = answer.as_ref().is_ok_and(|answer| Some(answer.run.as_str()) != shown);

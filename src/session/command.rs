@@ -69,6 +69,8 @@ pub enum Command {
     },
     /// Goes on with a run that was paused, stopped or cut off, by its own plan, from its last checkpoint.
     Resume(String),
+    /// Looks for a learning rate for the draft's plan: some steps with a rising rate, nothing of which is kept.
+    FindRate,
     /// Stops what is running, within a batch.
     Stop,
     /// Ends the run within a batch, to be gone on with later: its checkpoint is written, nothing is measured.

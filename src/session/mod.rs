@@ -156,6 +156,7 @@ impl Session {
             Command::Train { name } => self.train(name, None),
             Command::Branch { from, name } => self.train(name, Some(&from)),
             Command::Resume(name) => self.resume(name),
+            Command::FindRate => self.find_rate(),
             Command::Stop => self.stop(),
             Command::Pause => self.pause(),
             Command::ShowRun(name) => self.show_run(name),
@@ -362,9 +363,8 @@ impl Session {
 
     /// What speaks of rows by their numbers means nothing once the rows are others.
     fn forget_rows(&mut self) {
-        self.state.evaluation = Loadable::Empty;
-        self.state.map = Loadable::Empty;
-        self.state.neighbours = Loadable::Empty;
+        (self.state.evaluation, self.state.rate_search) = (Loadable::Empty, Loadable::Empty);
+        (self.state.map, self.state.neighbours) = (Loadable::Empty, Loadable::Empty);
     }
 
     fn load_model(&mut self) {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::state::{
-    Busy, DataMap, DataView, DeviceInfo, Evaluation, Neighbours, Prediction, RunOutcome, RunReport, RunView,
-    Severity, Similarity, Tokenized,
+    Busy, DataMap, DataView, DeviceInfo, Evaluation, Neighbours, Prediction, RateSearch, RunOutcome,
+    RunReport, RunView, Severity, Similarity, Tokenized,
 };
 use super::worker::RunRequest;
 use crate::data::dataset::Split;
@@ -16,6 +16,7 @@ use crate::export::ExportReport;
 use crate::model::summary::ModelSummary;
 use crate::project::DataFile;
 use crate::train::metrics::{EpochPoint, StepPoint};
+use crate::train::plan::RunPlan;
 
 /// What is needed to read a project's data.
 #[derive(Clone, Debug)]
@@ -38,6 +39,7 @@ pub(super) enum Work {
     ShowRun { project_dir: PathBuf, name: String },
     ForgetRun,
     ForgetData,
+    FindRate(Box<RunPlan>),
     Evaluate(Split),
     Similarity(Vec<String>),
     Map { limit: usize },
@@ -95,6 +97,8 @@ pub(super) enum News {
         report: Option<Arc<RunReport>>,
         can_resume: bool,
     },
+    /// `None` when it was stopped.
+    RateSearch(Result<Option<Arc<RateSearch>>, String>),
     Evaluation(Answer<Evaluation>),
     Similarity(Answer<Similarity>),
     Map(Answer<DataMap>),

@@ -86,6 +86,22 @@ impl Session {
         }
     }
 
+    /// Queues a search for the rates of the draft's plan.
+    pub(super) fn find_rate(&mut self) {
+        if self.refuse_while_training("looking for a learning rate") {
+            return;
+        }
+        match self.build_plan("search") {
+            Some(Ok(plan)) => {
+                if self.queue(Work::FindRate(Box::new(plan))) {
+                    self.state.rate_search = Loadable::Loading;
+                }
+            }
+            Some(Err(reason)) => self.notify(Severity::Error, format!("This plan cannot be run: {reason}.")),
+            None => self.notify(Severity::Error, self.what_is_missing()),
+        }
+    }
+
     /// Goes on with a run of the project.
     pub(super) fn resume(&mut self, name: String) {
         if self.refuse_while_training("resuming another") {

@@ -10,6 +10,7 @@ use crate::data::table::{FileFacts, RowProblem};
 use crate::export::ExportReport;
 use crate::model::summary::ModelSummary;
 use crate::project::Project;
+use crate::train::finder::RateCurve;
 use crate::train::metrics::{EpochPoint, Probe, StepPoint, TaskMetrics};
 use crate::train::plan::RunPlan;
 
@@ -97,6 +98,8 @@ pub struct RunView {
     pub report: Option<Arc<RunReport>>,
     /// It ended before its time, and there is a checkpoint to go on from.
     pub can_resume: bool,
+    /// Steps done when it was gone on with; `None` of a run that began at its beginning.
+    pub resumed_at: Option<usize>,
 }
 
 impl RunView {
@@ -115,8 +118,20 @@ impl RunView {
             outcome: None,
             report: None,
             can_resume: false,
+            resumed_at: None,
         }
     }
+}
+
+/// What the loss did as the rates of the draft's plan rose.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RateSearch {
+    /// Peak rate of the encoder that the factors multiply.
+    pub lr_encoder: f64,
+    /// Peak rate of the heads that the factors multiply.
+    pub lr_heads: f64,
+    /// The curve and what follows from it.
+    pub curve: RateCurve,
 }
 
 /// A row that the model got wrong.
@@ -276,6 +291,8 @@ pub struct State {
     pub run: Option<RunView>,
     /// All runs in the project's folder, oldest first.
     pub runs: Vec<RunListing>,
+    /// The last search for a learning rate.
+    pub rate_search: Loadable<Arc<RateSearch>>,
     /// The shown run, measured.
     pub evaluation: Loadable<Arc<Evaluation>>,
     /// Similarities of typed sentences.

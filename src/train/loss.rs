@@ -26,7 +26,8 @@ pub(super) struct TaskLoss {
 
 /// The losses of a batch; `None` for a task without a label in it.
 pub(super) struct Losses {
-    pub(super) total: Tensor,
+    /// `None` where no row of the batch is labelled for any task.
+    pub(super) total: Option<Tensor>,
     pub(super) tasks: Vec<Option<TaskLoss>>,
 }
 
@@ -56,14 +57,15 @@ impl LossRules {
         Ok(Self { weighting: plan.recipe.weighting, tasks })
     }
 
-    /// The sum that is minimised; `None` when no task has a label.
+    /// The sum that is minimised; `None` when no task has a label. Losses come with the part of their task's labels
+    /// that their batch has among those of the step.
     pub(super) fn total(
         &self,
         model: &Model,
-        losses: &[(usize, Tensor)],
+        losses: &[(usize, Tensor, f64)],
     ) -> Result<Option<Tensor>, ModelError> {
         let mut total: Option<Tensor> = None;
-        for (task, loss) in losses {
+        for (task, loss, part) in losses {
             let Some(rule) = self.tasks.get(*task) else { continue };
             let weighed = match self.weighting {
                 Weighting::Fixed if rule.settings.weight == 1.0 => loss.shallow_clone(),
@@ -74,6 +76,7 @@ impl LossRules {
                     log_var.f_neg()?.f_exp()?.f_mul(loss)?.f_add(&log_var.f_div_scalar(2.0)?)?
                 }
             };
+            let weighed = if *part == 1.0 { weighed } else { weighed.f_mul_scalar(*part)? };
             total = Some(match total {
                 Some(total) => total.f_add(&weighed)?,
                 None => weighed,
@@ -230,7 +233,12 @@ impl Losses {
         factor: f64,
         norm: f64,
     ) -> Result<StepPoint, TrainError> {
-        let mut scalars = vec![self.total.f_detach()?];
+        let epoch = step as f64 / plan.steps_per_epoch.max(1) as f64;
+        let Some(total) = &self.total else {
+            let tasks = vec![Score::default(); self.tasks.len()];
+            return Ok(StepPoint { step, epoch, loss: 0.0, tasks, rate_factor: factor, grad_norm: norm });
+        };
+        let mut scalars = vec![total.f_detach()?];
         for task in self.tasks.iter().flatten() {
             scalars.extend([task.loss.f_detach()?, task.figure.f_detach()?]);
         }
@@ -259,7 +267,6 @@ impl Losses {
             }
             tasks.push(Score { loss, accuracy: figure, rows: task.labelled });
         }
-        let epoch = step as f64 / plan.steps_per_epoch.max(1) as f64;
         Ok(StepPoint { step, epoch, loss, tasks, rate_factor: factor, grad_norm: norm })
     }
 }

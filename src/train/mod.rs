@@ -9,6 +9,7 @@ pub mod checkpoint;
 mod course;
 pub mod error;
 pub mod evaluate;
+pub mod finder;
 pub mod fit;
 pub mod loss;
 pub mod metrics;

@@ -44,6 +44,18 @@ impl Targets {
         }
     }
 
+    /// Labels of a row: tags of its tokens where they are tagged, else one or none.
+    #[must_use]
+    pub fn labels(&self, row: usize) -> usize {
+        match self {
+            Self::Tags(labels) => labels
+                .get(row)
+                .and_then(Option::as_ref)
+                .map_or(0, |tags| tags.iter().filter(|tag| **tag != NO_TAG).count()),
+            _ => usize::from(self.is_labelled(row)),
+        }
+    }
+
     /// The single class of a row.
     #[must_use]
     pub fn class(&self, row: usize) -> Option<u32> {

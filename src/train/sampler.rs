@@ -11,13 +11,20 @@ use crate::text::batches::{epoch_batches, permutation};
 /// The batches of an epoch, counted from 0, grouped by optimiser step.
 #[must_use]
 pub fn steps(rows: &Rows, recipe: &Recipe, epoch: u32) -> Vec<Vec<Vec<u32>>> {
-    let batches = batches(rows, recipe, u64::from(epoch));
-    batches.chunks(recipe.accumulate.max(1)).map(<[Vec<u32>]>::to_vec).collect()
+    let (size, epoch) = (recipe.batch_size.max(1), u64::from(epoch));
+    let accumulate = recipe.accumulate.max(1);
+    if recipe.sampling == Sampling::RoundRobin {
+        // A step then sees several files.
+        let batches = batches(rows, recipe, size, epoch);
+        return batches.chunks(accumulate).map(<[Vec<u32>]>::to_vec).collect();
+    }
+    // The rows of a step are those of one large batch, which is merely computed in parts.
+    let batches = batches(rows, recipe, size.saturating_mul(accumulate), epoch);
+    batches.iter().map(|batch| batch.chunks(size).map(<[u32]>::to_vec).collect()).collect()
 }
 
-fn batches(rows: &Rows, recipe: &Recipe, epoch: u64) -> Vec<Vec<u32>> {
+fn batches(rows: &Rows, recipe: &Recipe, size: usize, epoch: u64) -> Vec<Vec<u32>> {
     let lengths = rows.lengths();
-    let size = recipe.batch_size.max(1);
     let sources = by_source(&rows.sources);
     if recipe.sampling == Sampling::Proportional || sources.len() < 2 {
         return epoch_batches(&lengths, size, recipe.seed, epoch);
@@ -143,7 +150,7 @@ mod tests {
     #[test]
     fn proportional_takes_every_row_once() {
         let rows = rows(&[100, 40, 10]);
-        let mut all = batches(&rows, &recipe(Sampling::Proportional), 0).concat();
+        let mut all = batches(&rows, &recipe(Sampling::Proportional), 10, 0).concat();
         all.sort_unstable();
         assert_eq!(all, (0..150).collect::<Vec<_>>());
     }
@@ -151,9 +158,9 @@ mod tests {
     #[test]
     fn a_temperature_lifts_small_files_and_keeps_the_epoch_as_long() {
         let rows = rows(&[100, 40, 10]);
-        let cold = batches(&rows, &recipe(Sampling::Temperature(1.0)), 0);
+        let cold = batches(&rows, &recipe(Sampling::Temperature(1.0)), 10, 0);
         assert_eq!(by_file(&rows, &cold), [100, 40, 10]);
-        let hot = by_file(&rows, &batches(&rows, &recipe(Sampling::Temperature(5.0)), 0));
+        let hot = by_file(&rows, &batches(&rows, &recipe(Sampling::Temperature(5.0)), 10, 0));
         assert!(hot[2] > 30 && hot[0] < 70, "{hot:?}");
         assert_eq!(hot.iter().sum::<usize>(), 150);
     }
@@ -161,7 +168,7 @@ mod tests {
     #[test]
     fn files_take_turns() {
         let rows = rows(&[100, 40, 10]);
-        let all = batches(&rows, &recipe(Sampling::RoundRobin), 1);
+        let all = batches(&rows, &recipe(Sampling::RoundRobin), 10, 1);
         let files: Vec<u32> = all.iter().map(|batch| rows.sources[batch[0] as usize]).collect();
         assert_eq!(files, [1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0]);
         for (batch, file) in all.iter().zip(files) {

@@ -60,7 +60,8 @@ impl<'a> Stepper<'a> {
         }
     }
 
-    /// One optimiser step on some batches of training rows, whose gradients are averaged.
+    /// One optimiser step on some batches of training rows: the gradient is that of one large batch of all of them.
+    /// Nothing moves where no row is labelled.
     ///
     /// # Errors
     /// A loss that is not a number, or a refusal of libtorch.
@@ -75,9 +76,12 @@ impl<'a> Stepper<'a> {
         tch::manual_seed(step_seed(self.plan.recipe.seed, at.step));
         let mut updates = self.updates(phase, at.factor);
         let mut losses = Vec::with_capacity(batches.len());
+        let of_step = (batches.len() > 1).then(|| self.labels(&batches.concat()));
         for rows in batches {
-            let batch = self.losses(phase, prefix, rows)?;
-            add_gradients(&mut updates, &batch.total, batches.len())?;
+            let batch = self.losses(phase, prefix, rows, of_step.as_deref())?;
+            if let Some(total) = &batch.total {
+                add_gradients(&mut updates, total)?;
+            }
             losses.push(batch);
         }
         updates.retain(|update| update.grad.defined());
@@ -91,7 +95,7 @@ impl<'a> Stepper<'a> {
         Ok(point)
     }
 
-    /// The mean over the batches of a step.
+    /// The batches of a step together.
     fn point(&self, losses: &[Losses], at: At, norm: f64) -> Result<StepPoint, TrainError> {
         let points: Vec<StepPoint> = losses
             .iter()
@@ -108,12 +112,24 @@ impl<'a> Stepper<'a> {
                 sum.rows += score.rows;
             }
         }
-        point.loss /= losses.len().max(1) as f64;
         Ok(point)
     }
 
-    /// Forward pass and the loss of every task over the batch's labelled rows.
-    fn losses(&self, phase: &Phase, prefix: &Prefix, rows: &[u32]) -> Result<Losses, TrainError> {
+    /// Labels of some rows, per task.
+    fn labels(&self, rows: &[u32]) -> Vec<usize> {
+        let count = |targets: &Targets| rows.iter().map(|row| targets.labels(*row as usize)).sum();
+        self.train.targets.iter().map(count).collect()
+    }
+
+    /// Forward pass and the loss of every task over the batch's labelled rows. `of_step` are the labels that the
+    /// batches of the step have together, where there are several.
+    fn losses(
+        &self,
+        phase: &Phase,
+        prefix: &Prefix,
+        rows: &[u32],
+        of_step: Option<&[usize]>,
+    ) -> Result<Losses, TrainError> {
         let second: Vec<usize> = (0..rows.len()).filter(|at| self.has_second(rows[*at])).collect();
         let encoded = self.encode(phase, prefix, rows, &second)?;
         let mut tasks = Vec::with_capacity(self.model.heads.len());
@@ -128,11 +144,10 @@ impl<'a> Stepper<'a> {
                 continue;
             };
             tasks.push(Some(TaskLoss { loss: loss.f_detach()?, figure, labelled }));
-            losses.push((task, loss));
+            let all = of_step.and_then(|all| all.get(task).copied()).unwrap_or(labelled);
+            losses.push((task, loss, labelled as f64 / all.max(1) as f64));
         }
-        let total = self.rules.total(self.model, &losses)?;
-        let total = total.ok_or_else(|| TrainError::Unfit("a batch without any label".into()))?;
-        Ok(Losses { total, tasks })
+        Ok(Losses { total: self.rules.total(self.model, &losses)?, tasks })
     }
 
     /// A task's loss, the figure of its curve, and how many rows are labelled; `None` when none is.
@@ -267,12 +282,11 @@ impl<'a> Stepper<'a> {
 }
 
 /// Backward pass: adds a batch's part to the gradient of every parameter that had a part in its loss.
-fn add_gradients(updates: &mut [Update], loss: &Tensor, batches: usize) -> Result<(), ModelError> {
+fn add_gradients(updates: &mut [Update], loss: &Tensor) -> Result<(), ModelError> {
     let inputs: Vec<&Tensor> = updates.iter().map(|update| &update.param).collect();
     if inputs.is_empty() || !loss.requires_grad() {
         return Ok(());
     }
-    let loss = if batches > 1 { loss.f_div_scalar(batches as f64)? } else { loss.shallow_clone() };
     let gradients = Tensor::f_run_backward(&[loss], &inputs, false, false)?;
     let _guard = tch::no_grad_guard();
     for (update, gradient) in updates.iter_mut().zip(gradients) {

@@ -40,6 +40,8 @@ pub enum Action {
     Redo,
     /// Starts a run.
     Train,
+    /// Looks for learning rates.
+    FindRate,
     /// Stops the run.
     Stop,
     /// Stops the run to go on with it later.
@@ -102,6 +104,7 @@ impl Action {
             Self::Undo => "Undo",
             Self::Redo => "Redo",
             Self::Train => "Train",
+            Self::FindRate => "Find rates",
             Self::Stop => "Stop",
             Self::Pause => "Pause",
             Self::Resume => "Resume",
@@ -146,6 +149,7 @@ impl Action {
             Self::Undo => "Take the last change of the project back",
             Self::Redo => "Make the change again that was taken back",
             Self::Train => "Start a run of the schedule as it is drawn",
+            Self::FindRate => "Train some steps with rising rates and see where the loss falls fastest",
             Self::Stop => "Stop after the current batch; what was learnt so far is kept",
             Self::Pause => {
                 "Write a checkpoint after the current batch and end the run; it can be resumed at any time"
@@ -263,6 +267,12 @@ impl Action {
                     (None, _, Loadable::Empty) => Err("Choose a model first, on the Model page"),
                     (None, ..) => Err("The plan is being made"),
                 }
+            }
+            Self::FindRate => {
+                Self::Train.enabled(state)?;
+                let trains = state.plan.as_ref().and_then(|plan| plan.as_ref().ok());
+                need(trains.is_some_and(|plan| plan.epochs() > 0), "Nothing trains with this preset")?;
+                need(!matches!(state.rate_search, Loadable::Loading), "A search is going on")
             }
             Self::Stop => need(state.is_training() || state.busy.is_some(), "Nothing is running"),
             Self::Pause => need(state.is_training(), "No run is in progress"),

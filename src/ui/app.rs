@@ -236,6 +236,7 @@ impl App {
                 self.page = Page::Train;
                 self.session.send(Command::Train { name: None });
             }
+            Action::FindRate => self.session.send(Command::FindRate),
             Action::Stop => self.session.send(Command::Stop),
             Action::Pause => self.session.send(Command::Pause),
             Action::Resume => {

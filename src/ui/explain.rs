@@ -185,6 +185,30 @@ explanations! {
         "While training, a share of the values is set to zero at random, so that no single one can be relied on. It \
          slows learning by heart. It is off whenever the model is measured or used, and in frozen layers always.";
     /// Schedule page.
+    WHY_PARTS: "Must all weights of a layer train?" =>
+        "No. Adapters (LoRA, Hu et al. 2021) leave a weight as it is and learn a small correction beside it, of low \
+         rank; it is added into the weight on export. BitFit (Ben Zaken et al. 2022) trains the biases alone. Both \
+         move far fewer parameters, so they overfit less on few rows; full training mostly reaches a little further.";
+    /// Schedule page.
+    WHY_SAMPLING: "Why draw rows other than by size?" =>
+        "When one file has a hundred times the rows of another, the small one's task hardly gets a step. Drawing by \
+         turns gives every file as many batches; a temperature of 2 to 5 lies between. An epoch has as many rows in \
+         all, so rows of small files come several times and some of large ones not.";
+    /// Schedule page.
+    WHY_KEEP_BEST: "Which weights are kept?" =>
+        "Those of the epoch with the best figure on the validation rows; where two epochs are equal, the one with the \
+         lower loss. Ending early saves the epochs after that; it changes nothing about what is kept.";
+    /// Schedule page.
+    WHY_AVERAGE: "Why average the weights?" =>
+        "The last steps of a run swing around a good place. A moving average of the weights (EMA) lies nearer to its \
+         middle, and often measures a little better and steadier. The average is what is measured and kept; training \
+         goes on from the weights themselves.";
+    /// Schedule page.
+    WHY_FIND_RATE: "How does one find a learning rate?" =>
+        "By trying: the rate is raised a little from step to step while the loss is watched (Smith 2017). Too low a rate \
+         changes nothing, too high a one makes the loss climb. Between them it falls; where it falls fastest is the \
+         suggestion, and a third of that is a careful choice for a long run.";
+    /// Schedule page.
     WHY_SEED: "What is the seed for?" =>
         "It fixes everything random: the heads' first weights, the order of the rows, dropout. The same plan, data, \
          seed and machine give the same result to the byte. Two seeds tell how much of a difference is chance.";

@@ -262,6 +262,7 @@ fn run_view(preset: Preset, done: f64, outcome: Option<RunOutcome>) -> RunView {
     let (steps, epochs) = history(&plan, done, plan.steps_per_epoch);
     RunView {
         can_resume: false,
+        resumed_at: None,
         phase: epochs.last().map_or(0, |epoch| epoch.phase + usize::from(outcome.is_none())),
         plan,
         dir: "projects/messages/runs/run-1".into(),

@@ -273,6 +273,7 @@ fn run(steps: usize, epochs: u32, outcome: Option<RunOutcome>) -> RunView {
     let ended = outcome.is_some();
     RunView {
         can_resume: false,
+        resumed_at: None,
         dir: "/home/kim/messages/runs/run-1".into(),
         steps: (1..=steps)
             .map(|step| StepPoint {

@@ -1,4 +1,4 @@
-//! `.venv`: the Python libraries that an exported folder has to open in.
+//! `.venv`: the Python libraries that an exported folder has to open in, and that the benchmark runs beside.
 
 use std::fs;
 use std::io::IsTerminal as _;
@@ -17,6 +17,9 @@ use crate::{disk, needs};
 
 /// The wheel of torch and what is unpacked of it, with the rest.
 const NEEDED_BYTES: u64 = 3_500_000_000;
+
+/// The wheels of `OpenVINO` and what is unpacked of them.
+const OPENVINO_BYTES: u64 = 600_000_000;
 
 /// The CUDA libraries that importing torch's Linux wheel loads and that nothing on a CPU calls. They are 2 GB;
 /// empty libraries of the same names do.
@@ -42,8 +45,7 @@ const AT_START: &str =
 pub(crate) fn ensure(workspace: &Workspace) -> Result<PathBuf> {
     let venv = workspace.venv();
     let list = workspace.pins("python-peers.txt");
-    let text = fs::read(&list).with_context(|| format!("cannot read {}", list.display()))?;
-    let digest = format!("{:x}", Sha256::new().chain_update(text).chain_update(AT_START).finalize());
+    let digest = digest_of(&list, AT_START)?;
     let python = venv.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     if stamp::is_complete(&venv, &[&digest]) && python.exists() {
         return Ok(python);
@@ -54,16 +56,7 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<PathBuf> {
     println!("installing sentence-transformers and transformers into {}", venv.display());
     place::remove(&venv)?;
     run(Command::new(&base).args(["-m", "venv"]).arg(&venv), "cannot make a virtual environment")?;
-    run(
-        Command::new(&python)
-            .args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input"])
-            .args((!std::io::stdout().is_terminal()).then_some("--quiet"))
-            .args(["--no-deps", "--only-binary=:all:", "-r"])
-            .arg(&list)
-            // `/tmp` is often too small for the wheel of torch.
-            .env("TMPDIR", &venv),
-        "the Python libraries could not be installed; check the network and run the same command again",
-    )?;
+    install(&python, &list, &venv)?;
     if cfg!(target_os = "linux") {
         stand_in(&python)?;
     }
@@ -74,6 +67,45 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<PathBuf> {
     Stamp { digest, files: Vec::new() }.write(&venv)?;
     println!("installed in {}", duration_in_words(started.elapsed()));
     Ok(python)
+}
+
+/// Adds `OpenVINO` to the environment that [`ensure`] made. The benchmark does without it where this fails.
+pub(crate) fn ensure_openvino(workspace: &Workspace, python: &Path) -> Result<()> {
+    let list = workspace.pins("python-bench.txt");
+    let digest = digest_of(&list, "")?;
+    // A stamp of its own, inside the environment: it goes when that is made anew.
+    let stamped = workspace.venv().join("bench");
+    if stamp::is_complete(&stamped, &[&digest]) {
+        return Ok(());
+    }
+    disk::require(&stamped, OPENVINO_BYTES, "to install OpenVINO")?;
+    println!("installing OpenVINO into {}", workspace.venv().display());
+    install(python, &list, &workspace.venv())?;
+    run(
+        Command::new(python).args(["-c", "from optimum.intel import OVModelForFeatureExtraction"]),
+        "OpenVINO was installed but does not load",
+    )?;
+    fs::create_dir_all(&stamped).with_context(|| format!("cannot make {}", stamped.display()))?;
+    Stamp { digest, files: Vec::new() }.write(&stamped)
+}
+
+fn digest_of(list: &Path, salt: &str) -> Result<String> {
+    let text = fs::read(list).with_context(|| format!("cannot read {}", list.display()))?;
+    Ok(format!("{:x}", Sha256::new().chain_update(text).chain_update(salt).finalize()))
+}
+
+/// The list is the whole of it, so what a library says it requires is left alone.
+fn install(python: &Path, list: &Path, venv: &Path) -> Result<()> {
+    run(
+        Command::new(python)
+            .args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input"])
+            .args((!std::io::stdout().is_terminal()).then_some("--quiet"))
+            .args(["--no-deps", "--only-binary=:all:", "-r"])
+            .arg(list)
+            // `/tmp` is often too small for the wheel of torch.
+            .env("TMPDIR", venv),
+        "the Python libraries could not be installed; check the network and run the same command again",
+    )
 }
 
 fn stand_in(python: &Path) -> Result<()> {

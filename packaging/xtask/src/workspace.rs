@@ -38,6 +38,37 @@ impl Workspace {
         self.root.join("packaging").join("pins").join(file)
     }
 
+    /// A script of the benchmark.
+    pub(crate) fn bench_script(&self, file: &str) -> PathBuf {
+        self.root.join("packaging").join("bench").join(file)
+    }
+
+    /// The page with the benchmark's results.
+    pub(crate) fn benchmarks_page(&self) -> PathBuf {
+        self.root.join("BENCHMARKS.md")
+    }
+
+    /// The data of the demo project.
+    pub(crate) fn demo_data(&self) -> PathBuf {
+        self.root.join("assets").join("demo").join("data")
+    }
+
+    /// A data set in the folder `shared` beside the checkout, where there is such a thing.
+    pub(crate) fn shared_data(&self, name: &str) -> Option<PathBuf> {
+        let path = self.root.parent()?.join("shared").join("data").join(name);
+        path.exists().then_some(path)
+    }
+
+    /// The commit that is checked out, and whether files differ from it.
+    pub(crate) fn commit(&self) -> Option<(String, bool)> {
+        let git = |arguments: &[&str]| {
+            let output = Command::new("git").args(arguments).current_dir(&self.root).output().ok()?;
+            output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        };
+        let commit = git(&["rev-parse", "--short", "HEAD"])?;
+        Some((commit, !git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty()))
+    }
+
     /// Where `cargo` puts what it builds.
     pub(crate) fn target(&self) -> PathBuf {
         std::env::var_os("CARGO_TARGET_DIR")

@@ -4,6 +4,7 @@
 
 mod explore;
 mod load;
+mod rates;
 mod reporter;
 mod runs;
 mod train;
@@ -162,6 +163,10 @@ impl Worker {
                 (self.data, self.map) = (None, None);
                 self.tokens.clear();
             }
+            Work::FindRate(plan) => {
+                let answer = self.find_rate(*plan, stop).map(|found| found.map(Arc::new));
+                self.outbox.post(News::RateSearch(answer));
+            }
             Work::Evaluate(split) => {
                 let answer = self.evaluate(split, stop).map(Arc::new);
                 self.outbox.post(News::Evaluation(answer));
@@ -259,6 +264,7 @@ fn failure_of(work: &Work) -> Box<dyn Fn(String) -> News> {
             report: None,
             can_resume: false,
         }),
+        Work::FindRate(_) => Box::new(|reason| News::RateSearch(Err(reason))),
         Work::Evaluate(_) => Box::new(|reason| News::Evaluation(Err(reason))),
         Work::Similarity(_) => Box::new(|reason| News::Similarity(Err(reason))),
         Work::Map { .. } => Box::new(|reason| News::Map(Err(reason))),

@@ -158,7 +158,11 @@ impl Worker {
     }
 
     /// Rows of every split that carry a label.
-    fn splits(&mut self, plan: &RunPlan, stop: &AtomicBool) -> Result<Vec<(Split, Rows)>, Failure> {
+    pub(super) fn splits(
+        &mut self,
+        plan: &RunPlan,
+        stop: &AtomicBool,
+    ) -> Result<Vec<(Split, Rows)>, Failure> {
         let dataset = self.dataset()?;
         let tokens = self.tokens(Weights::Base, plan.recipe.max_length, stop)?;
         let split_rows = |split: Split| {
@@ -175,6 +179,23 @@ impl Worker {
     /// have none, and adapters where the recipe asks for them.
     fn start_model(&mut self, plan: &RunPlan, project_dir: &Path) -> Result<(Model, Tokenizer), Failure> {
         let text = |error: ModelError| error.to_string();
+        let (mut model, tokenizer) = self.pretrained(plan)?;
+        if let Some(parent) = &plan.parent {
+            self.take_over(&model, plan, parent, project_dir)?;
+        }
+        complete(&mut model, plan).map_err(text)?;
+        Ok((model, tokenizer))
+    }
+
+    /// The same for a plan that starts from the pretrained model.
+    pub(super) fn fresh_model(&mut self, plan: &RunPlan) -> Result<(Model, Tokenizer), Failure> {
+        let (mut model, tokenizer) = self.pretrained(plan)?;
+        complete(&mut model, plan).map_err(|error| error.to_string())?;
+        Ok((model, tokenizer))
+    }
+
+    /// The plan's pretrained model with new heads.
+    fn pretrained(&mut self, plan: &RunPlan) -> Result<(Model, Tokenizer), Failure> {
         let (mut model, tokenizer) = self.open_model(&plan.model_path)?;
         if model.summary.sha256 != plan.model_sha256 {
             return Err(format!(
@@ -182,14 +203,7 @@ impl Worker {
                 plan.model_path.display()
             ));
         }
-        model.start_heads(&plan.head_specs(), plan.recipe.seed).map_err(text)?;
-        if let Some(parent) = &plan.parent {
-            self.take_over(&model, plan, parent, project_dir)?;
-        }
-        if plan.recipe.uses_lora() {
-            model.attach_lora(&plan.recipe.lora, plan.recipe.seed).map_err(text)?;
-        }
-        model.start_loss_weights(plan).map_err(text)?;
+        model.start_heads(&plan.head_specs(), plan.recipe.seed).map_err(|error| error.to_string())?;
         Ok((model, tokenizer))
     }
 
@@ -257,6 +271,14 @@ impl Worker {
     }
 }
 
+/// Adapters and weights of the losses, where the recipe asks for them.
+fn complete(model: &mut Model, plan: &RunPlan) -> Result<(), ModelError> {
+    if plan.recipe.uses_lora() {
+        model.attach_lora(&plan.recipe.lora, plan.recipe.seed)?;
+    }
+    model.start_loss_weights(plan)
+}
+
 /// A new run's folder with its plan in it.
 fn begin_run<'a>(
     plan: RunPlan,
@@ -297,6 +319,7 @@ fn resume_run<'a>(
     }
     let mut view = RunView::starting(plan.clone(), folder.dir());
     (view.steps, view.epochs) = (history.steps, history.epochs);
+    view.resumed_at = from.as_ref().map(|checkpoint| checkpoint.place.step);
     view.phase = history.phases.last().map_or(0, |(phase, _)| *phase);
     Ok((Running { plan, folder, store, from, pause, stop }, view))
 }

@@ -3,7 +3,7 @@
 use crate::model::heads::HeadSpec;
 use crate::model::summary::{Group, ModelSummary, TensorInfo};
 use crate::session::state::State;
-use crate::train::plan::Phase;
+use crate::train::plan::{Phase, Thaw};
 use crate::train::preset::{Preset, Recipe};
 use crate::ui::panels::parts::share;
 use crate::ui::widgets::numbers::{short_count, thousands};
@@ -44,12 +44,13 @@ impl<'a> Facts<'a> {
     }
 
     /// Parameters that train in at least one phase.
-    fn trained(&self, phases: &[Phase]) -> u64 {
-        let trains = |group: Group| phases.iter().any(|phase| phase.thaw(group).lr().is_some());
-        let encoder = [Group::Embeddings].into_iter().chain((0..self.model.layers).map(Group::Layer));
-        let encoder: u64 =
-            encoder.filter(|group| trains(*group)).map(|group| self.model.parameters_of(group)).sum();
-        let heads = self.heads.iter().enumerate().filter(|(index, _)| trains(Group::Head(*index)));
+    fn trained(&self, phases: &[Phase], recipe: &Recipe) -> u64 {
+        let adapters = if recipe.uses_lora() { self.model.adapters(&recipe.lora) } else { Vec::new() };
+        let trains = |tensor: &&TensorInfo| phases.iter().any(|phase| phase.rate(tensor).is_some());
+        let tensors = self.model.tensors.iter().chain(&adapters).filter(trains);
+        let encoder: u64 = tensors.map(TensorInfo::elements).sum();
+        let thaws = |index: usize| phases.iter().any(|phase| phase.thaw(Group::Head(index)) != Thaw::Frozen);
+        let heads = self.heads.iter().enumerate().filter(|(index, _)| thaws(*index));
         encoder + heads.map(|(_, (_, count))| count).sum::<u64>()
     }
 
@@ -62,7 +63,7 @@ impl<'a> Facts<'a> {
         }
         let names: Vec<&str> = self.tasks().collect();
         let Ok(phases) = recipe.phases_for(self.model.layers, &names) else { return Vec::new() };
-        let (trained, total) = (self.trained(&phases), self.total());
+        let (trained, total) = (self.trained(&phases, &recipe), self.total());
         let parameters = format!("{} of {}", short_count(trained), short_count(total));
         let mut figures = vec![
             (thousands(self.train_rows as u64), "training rows"),
@@ -70,7 +71,8 @@ impl<'a> Facts<'a> {
             (share(trained as f64 / total.max(1) as f64), "of all parameters"),
         ];
         if trained > 0 {
-            let steps_per_epoch = self.train_rows.div_ceil(recipe.batch_size.max(1));
+            let rows_of_step = recipe.batch_size.max(1) * recipe.accumulate.max(1);
+            let steps_per_epoch = self.train_rows.div_ceil(rows_of_step);
             let epochs: u32 = phases.iter().map(|phase| phase.epochs).sum();
             let steps = steps_per_epoch * epochs as usize;
             let per_row = trained as f64 / self.train_rows.max(1) as f64;

@@ -3,8 +3,10 @@
 //! It reads the draft's recipe and plan and sends edits. It must never know how a plan is carried out.
 
 mod facts;
+mod further;
 mod preset_cards;
 mod preview;
+mod search;
 mod settings;
 
 use eframe::egui::{self, ScrollArea, Ui};
@@ -40,6 +42,7 @@ fn page_ui(ui: &mut Ui, state: &State, view: &mut ScheduleView, actions: &mut Ac
     let recipe = &state.project.recipe;
     preset_cards::preset_cards_ui(ui, state, actions);
     ui.add_space(theme::GAP);
+    own_phases_ui(ui, recipe, actions);
     plan_ui(ui, state, actions);
     ui.add_space(theme::GAP);
 
@@ -47,6 +50,14 @@ fn page_ui(ui: &mut Ui, state: &State, view: &mut ScheduleView, actions: &mut Ac
     let mut editing = false;
     columns(ui, theme::SECTION_GAP, |[left, right]| {
         editing = settings::settings_ui(left, &mut draft);
+        let tasks: Vec<&str> = state
+            .data
+            .ready()
+            .map_or_else(Vec::new, |data| data.dataset.tasks.iter().map(|task| task.name.as_str()).collect());
+        left.add_space(theme::GAP);
+        editing |= further::further_ui(left, &mut draft, &tasks, state.project.files.len());
+        search::search_ui(right, state, actions);
+        right.add_space(theme::GAP);
         preview::preview_ui(right, state);
     });
     if editing {
@@ -54,6 +65,22 @@ fn page_ui(ui: &mut Ui, state: &State, view: &mut ScheduleView, actions: &mut Ac
     } else if draft != *recipe {
         actions.send(Edit::SetRecipe(draft));
     }
+}
+
+/// Phases that were written into the project's file stand in place of the preset's: that must be seen.
+fn own_phases_ui(ui: &mut Ui, recipe: &Recipe, actions: &mut Actions) {
+    if recipe.phases.is_empty() {
+        return;
+    }
+    ui.horizontal(|ui| {
+        let text = "The phases of frostline.toml stand in place of the preset's.";
+        widgets::message(ui, Severity::Info, text);
+        let button = ui.button("Use the preset's phases");
+        if button.on_hover_text("Leaves the written phases out; can be undone").clicked() {
+            actions.send(Edit::SetRecipe(Recipe { phases: Vec::new(), ..recipe.clone() }));
+        }
+    });
+    ui.add_space(theme::GAP);
 }
 
 /// The plan as a picture, or the sentence that says why there is none.

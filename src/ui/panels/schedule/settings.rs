@@ -9,11 +9,11 @@ use crate::ui::widgets;
 use crate::ui::widgets::stack::rate;
 
 /// A setting's name and words.
-struct Setting {
-    name: &'static str,
+pub(super) struct Setting {
+    pub(super) name: &'static str,
     /// What it does, and why the default is what it is.
-    tooltip: &'static str,
-    explanation: &'static Explanation,
+    pub(super) tooltip: &'static str,
+    pub(super) explanation: &'static Explanation,
 }
 
 /// Draws the form on a draft; true while a value is being dragged.
@@ -48,14 +48,15 @@ pub(super) fn settings_ui(ui: &mut Ui, draft: &mut Recipe) -> bool {
     editing
 }
 
-struct Form<'a> {
-    ui: &'a mut Ui,
-    editing: &'a mut bool,
+/// A grid of settings.
+pub(super) struct Form<'a> {
+    pub(super) ui: &'a mut Ui,
+    pub(super) editing: &'a mut bool,
 }
 
 impl Form<'_> {
     /// A row: name, control, question mark. A setting without effect is grey, and its tooltip says why.
-    fn row(
+    pub(super) fn row(
         &mut self,
         setting: &Setting,
         idle: Option<&'static str>,
@@ -76,11 +77,11 @@ impl Form<'_> {
 }
 
 /// Why a setting does nothing with a preset.
-fn idle_without_training(recipe: &Recipe) -> Option<&'static str> {
+pub(super) fn idle_without_training(recipe: &Recipe) -> Option<&'static str> {
     (recipe.preset == Preset::FreezeAll).then_some("Nothing trains with this preset")
 }
 
-fn idle_without_encoder(recipe: &Recipe) -> Option<&'static str> {
+pub(super) fn idle_without_encoder(recipe: &Recipe) -> Option<&'static str> {
     let frozen = recipe.preset == Preset::FreezeBackbone;
     idle_without_training(recipe).or(frozen.then_some("The encoder does not train with this preset"))
 }
@@ -124,7 +125,8 @@ fn rate_rows(form: &mut Form<'_>, recipe: &mut Recipe) {
         explanation: &explain::WHY_ADAMW,
     };
     form.row(&optimizer, idle, |ui| {
-        let names = [(OptimizerKind::AdamW, "AdamW"), (OptimizerKind::Adam, "Adam")];
+        let names =
+            [(OptimizerKind::AdamW, "AdamW"), (OptimizerKind::Adam, "Adam"), (OptimizerKind::Sgd, "SGD")];
         choice(ui, "optimizer", &mut recipe.optimizer, &names)
     });
     let encoder = Setting {
@@ -183,8 +185,8 @@ fn guard_rows(form: &mut Form<'_>, recipe: &mut Recipe) {
                   light touch, the usual one for fine-tuning.",
         explanation: &explain::WHY_WEIGHT_DECAY,
     };
-    let no_decay = (recipe.optimizer == OptimizerKind::Adam)
-        .then_some("Adam is used without weight decay: choose AdamW");
+    let no_decay = (recipe.optimizer != OptimizerKind::AdamW)
+        .then_some("This optimizer is used without weight decay: choose AdamW");
     form.row(&weight_decay, idle.or(no_decay), |ui| ui.add(part(&mut recipe.weight_decay, 0.0..=1.0)));
     let clip = Setting {
         name: "Clip gradients at",
@@ -213,11 +215,14 @@ fn guard_rows(form: &mut Form<'_>, recipe: &mut Recipe) {
     });
 }
 
-fn whole<N: egui::emath::Numeric>(value: &mut N, range: std::ops::RangeInclusive<N>) -> DragValue<'_> {
+pub(super) fn whole<N: egui::emath::Numeric>(
+    value: &mut N,
+    range: std::ops::RangeInclusive<N>,
+) -> DragValue<'_> {
     DragValue::new(value).range(range).clamp_existing_to_range(false).update_while_editing(false).speed(0.1)
 }
 
-fn part(value: &mut f64, range: std::ops::RangeInclusive<f64>) -> DragValue<'_> {
+pub(super) fn part(value: &mut f64, range: std::ops::RangeInclusive<f64>) -> DragValue<'_> {
     whole(value, range).speed(0.002).custom_formatter(|value, _| trimmed(value))
 }
 
@@ -236,7 +241,12 @@ fn learning_rate(value: &mut f64) -> DragValue<'_> {
         .custom_parser(|text| text.trim().parse().ok())
 }
 
-fn choice<T: Copy + PartialEq>(ui: &mut Ui, id: &str, value: &mut T, names: &[(T, &str)]) -> Response {
+pub(super) fn choice<T: Copy + PartialEq>(
+    ui: &mut Ui,
+    id: &str,
+    value: &mut T,
+    names: &[(T, &str)],
+) -> Response {
     let shown = names.iter().find(|(choice, _)| choice == value).map_or("", |(_, name)| name);
     let combo = egui::ComboBox::from_id_salt(id).selected_text(shown).show_ui(ui, |ui| {
         for (choice, name) in names {
@@ -247,7 +257,7 @@ fn choice<T: Copy + PartialEq>(ui: &mut Ui, id: &str, value: &mut T, names: &[(T
 }
 
 /// A number that can be switched off; `off` says what holds then.
-fn optional(
+pub(super) fn optional(
     ui: &mut Ui,
     value: &mut Option<f64>,
     default: f64,
