@@ -5,6 +5,7 @@ use tch::Tensor;
 use super::attention::SelfAttention;
 use super::batch::TokenBatch;
 use super::error::ModelError;
+pub(super) use super::mask::dropout;
 use super::params::Params;
 use super::summary::{Group, LORA_DOWN, LORA_UP, TensorInfo};
 
@@ -20,11 +21,6 @@ pub struct Dropout {
 impl Dropout {
     /// Eval mode.
     pub const OFF: Self = Self { hidden: 0.0, attention: 0.0 };
-}
-
-/// Drops values with probability `p`, or gives the same tensor back where `p` is 0.
-pub(super) fn dropout(x: Tensor, p: f64) -> Result<Tensor, ModelError> {
-    if p > 0.0 { Ok(x.f_dropout(p, true)?) } else { Ok(x) }
 }
 
 /// `y = x W^T + b`, and beside it a low-rank adapter where the parameters hold one.

@@ -15,6 +15,7 @@ pub mod folder;
 pub mod heads;
 pub mod layers;
 pub mod lora;
+mod mask;
 pub mod params;
 pub mod pooling;
 pub mod sentence;

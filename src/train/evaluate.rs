@@ -29,7 +29,8 @@ pub fn answers(
     stop: &AtomicBool,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Option<Answers>, ModelError> {
-    let Some(pooled) = cache::pooled(model, rows, stop, progress)? else { return Ok(None) };
+    let Some(texts) = cache::pooled(model, rows, stop, progress)? else { return Ok(None) };
+    let pooled = texts.f_narrow(0, 0, rows.len() as i64)?;
     let probabilities = probabilities(model, &pooled)?;
     Ok(Some(Answers { pooled, probabilities }))
 }
