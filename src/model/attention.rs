@@ -1,10 +1,10 @@
 //! Self-attention. Queries, keys and values come out of one product where their weights lie side by side in memory.
 
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use super::batch::TokenBatch;
 use super::error::ModelError;
-use super::layers::Linear;
+use super::layers::{Linear, dropout};
 use super::params::Params;
 
 /// Multi-head self-attention with its output projection.
@@ -73,9 +73,36 @@ impl SelfAttention {
             Ok(x.f_view([rows, seq, self.heads, dim / self.heads])?.f_transpose(1, 2)?)
         };
         let (q, k, v) = (split(q)?, split(k)?, split(v)?);
+        if p > 0.0 && q.device() == Device::Cpu {
+            return mix_with_dropout([&q, &k, &v], bias, p)?
+                .f_transpose(1, 2)?
+                .f_reshape([rows, seq, dim])
+                .map_err(ModelError::from);
+        }
+        // Its floor must stay finite with fewer bits too.
+        let bias = match bias {
+            Some(bias) if bias.kind() != q.kind() => Some(bias.f_clamp_min(-3e38)?.f_to_kind(q.kind())?),
+            bias => bias.map(Tensor::shallow_clone),
+        };
         let mixed = Tensor::f_scaled_dot_product_attention(&q, &k, &v, bias, p, false, None, false)?;
         Ok(mixed.f_transpose(1, 2)?.f_reshape([rows, seq, dim])?)
     }
+}
+
+/// What libtorch does step by step where probabilities are dropped, in fewer steps, and with masks that are drawn on
+/// all threads. `[rows, heads, seq, size]` in and out.
+fn mix_with_dropout(qkv: [&Tensor; 3], bias: Option<&Tensor>, p: f64) -> Result<Tensor, ModelError> {
+    let [q, k, v] = qkv;
+    let (rows, heads, seq, size) = q.size4()?;
+    let flat = |x: &Tensor| x.f_reshape([rows * heads, seq, size]);
+    let (q, k, v) = (flat(q)?, flat(k)?, flat(v)?);
+    let scores = q.f_mul_scalar(1.0 / (size as f64).sqrt())?.f_bmm(&k.f_transpose(1, 2)?)?;
+    let scores = match bias {
+        Some(bias) => scores.f_view([rows, heads, seq, seq])?.f_add(bias)?.f_view([rows * heads, seq, seq])?,
+        None => scores,
+    };
+    let probabilities = dropout(scores.f_softmax(-1, None)?, p)?;
+    Ok(probabilities.f_bmm(&v)?.f_view([rows, heads, seq, size])?)
 }
 
 /// One weight and one bias over three that follow each other in memory; nothing is copied, so what is written to

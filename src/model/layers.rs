@@ -5,6 +5,7 @@ use tch::Tensor;
 use super::attention::SelfAttention;
 use super::batch::TokenBatch;
 use super::error::ModelError;
+use super::mask::add_dropped;
 pub(super) use super::mask::dropout;
 use super::params::Params;
 use super::summary::{Group, LORA_DOWN, LORA_UP, TensorInfo};
@@ -215,10 +216,12 @@ impl PostNormLayer {
 
     /// `[batch, seq, dim]`, or `[tokens, dim]` of a packed batch, in and out.
     pub fn forward(&self, x: &Tensor, batch: &TokenBatch, p: Dropout) -> Result<Tensor, ModelError> {
-        let attended = dropout(self.attention.forward(x, batch, p.attention)?, p.hidden)?;
-        let x = self.attention_norm.forward(&attended.f_add(x)?)?;
+        // No copy but below the first layer of an encoder that was reduced to fewer bits.
+        let x = &x.f_to_kind(self.up.weight().kind())?;
+        let attended = self.attention.forward(x, batch, p.attention)?;
+        let x = self.attention_norm.forward(&add_dropped(x, &attended, p.hidden)?)?;
         let inner = self.activation.forward(&self.up.forward(&x)?)?;
-        let outer = dropout(self.down.forward(&inner)?, p.hidden)?;
-        self.output_norm.forward(&outer.f_add(&x)?)
+        let outer = self.down.forward(&inner)?;
+        self.output_norm.forward(&add_dropped(&x, &outer, p.hidden)?)
     }
 }

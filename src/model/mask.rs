@@ -20,12 +20,31 @@ pub(super) fn dropout(x: Tensor, p: f64) -> Result<Tensor, ModelError> {
     if p <= 0.0 {
         return Ok(x);
     }
+    match drawn(&x, p)? {
+        Some(mask) => Ok(x.f_mul(&mask)?),
+        None => Ok(x.f_dropout(p, true)?),
+    }
+}
+
+/// `x + dropout(y)`, in one pass where that can be.
+pub(super) fn add_dropped(x: &Tensor, y: &Tensor, p: f64) -> Result<Tensor, ModelError> {
+    if p <= 0.0 {
+        return Ok(y.f_add(x)?);
+    }
+    match drawn(y, p)? {
+        Some(mask) => Ok(x.f_addcmul(y, &mask)?),
+        None => Ok(y.f_dropout(p, true)?.f_add(x)?),
+    }
+}
+
+/// A mask of the shape of `x`; `None` where libtorch draws its own.
+fn drawn(x: &Tensor, p: f64) -> Result<Option<Tensor>, ModelError> {
     if x.device() != Device::Cpu || p >= 1.0 {
-        return Ok(x.f_dropout(p, true)?);
+        return Ok(None);
     }
     let seed = Tensor::f_randint(i64::MAX, [1], (Kind::Int64, Device::Cpu))?.f_int64_value(&[0])?;
     let mask = Tensor::f_from_slice(&mask(x.numel(), p, seed as u64))?;
-    Ok(x.f_mul(&mask.f_view(x.size().as_slice())?)?)
+    Ok(Some(mask.f_view(x.size().as_slice())?))
 }
 
 /// 0 with probability `p`, else what keeps the mean; the same for the same seed, whatever the number of threads.

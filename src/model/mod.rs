@@ -18,6 +18,7 @@ pub mod lora;
 mod mask;
 pub mod params;
 pub mod pooling;
+pub mod reader;
 pub mod sentence;
 pub mod summary;
 pub mod vocabulary;

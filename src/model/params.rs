@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::error::ModelError;
 use super::summary::{Group, TensorInfo};
@@ -50,6 +50,14 @@ impl Params {
     pub fn remove(&mut self, gone: impl Fn(&Param) -> bool) {
         self.list.retain(|param| !gone(param));
         self.index = self.list.iter().enumerate().map(|(at, param)| (param.name.clone(), at)).collect();
+    }
+
+    /// Copies some parameters to another kind of number.
+    pub(super) fn convert(&mut self, which: impl Fn(&Param) -> bool, kind: Kind) -> Result<(), ModelError> {
+        for param in self.list.iter_mut().filter(|param| which(param)) {
+            param.tensor = param.tensor.f_detach()?.f_to_kind(kind)?;
+        }
+        Ok(())
     }
 
     /// Moves some parameters of one width into one piece of memory, in this order. Nothing else changes about them.

@@ -11,6 +11,7 @@ use super::summary::Pooling;
 /// # Errors
 /// When libtorch refuses the shapes.
 pub fn pool(pooling: Pooling, hidden: &Tensor, batch: &TokenBatch) -> Result<Tensor, ModelError> {
+    let hidden = &hidden.f_to_kind(Kind::Float)?; // no copy but of an encoder that was reduced to fewer bits
     let Some(groups) = &batch.groups else { return pool_padded(pooling, hidden, batch) };
     let dim = hidden.size().last().copied().unwrap_or(0);
     let pool_group = |group: &Group| {

@@ -12,6 +12,7 @@ use super::heads::{Head, HeadSpec, initial};
 use super::layers::Dropout;
 use super::params::Params;
 use super::pooling::{normalize, pool};
+use super::reader::{Reader, with_places};
 use super::summary::{Group, ModelSummary};
 use super::weights::{file_sha256, list_tensors, read_params};
 
@@ -35,6 +36,8 @@ pub struct Model {
     pub(super) vocabulary: Option<Vec<u32>>,
     encoder: Box<dyn Encoder>,
     build: Build,
+    /// Names of the parameters that lie side by side.
+    together: Vec<[String; 3]>,
 }
 
 /// What one forward pass gives.
@@ -100,6 +103,7 @@ impl Model {
             vocabulary: None,
             encoder,
             build: blueprint.build,
+            together: blueprint.together,
         })
     }
 
@@ -171,10 +175,41 @@ impl Model {
         rows: &[&[u32]],
         batch: impl Fn(&[&[u32]], Device) -> Result<TokenBatch, ModelError>,
     ) -> Result<TokenBatch, ModelError> {
-        let Some(map) = &self.vocabulary else { return batch(rows, self.device) };
-        let place = |id: &u32| map.get(*id as usize).copied().unwrap_or(0);
-        let rows: Vec<Vec<u32>> = rows.iter().map(|row| row.iter().map(place).collect()).collect();
-        batch(&rows.iter().map(Vec::as_slice).collect::<Vec<_>>(), self.device)
+        with_places(rows, self.vocabulary.as_deref(), self.device, batch)
+    }
+
+    /// Handles to the encoder for work without gradients on so many batches: one for each thread that helps.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn readers(&self, batches: usize) -> Result<Vec<Reader>, ModelError> {
+        let threads = if self.device == Device::Cpu { tch::get_num_threads().max(1) as usize } else { 1 };
+        // A thread without a batch of its own would be one that the others' batches lack.
+        let wanted = if batches < 2 * threads { 1 } else { threads };
+        let reader = |_| {
+            Ok(Reader {
+                encoder: (self.build)(&self.params)?,
+                layers: self.summary.layers,
+                pooling: self.summary.pooling,
+                device: self.device,
+                vocabulary: self.vocabulary.clone(),
+            })
+        };
+        (0..wanted).map(reader).collect()
+    }
+
+    /// Keeps the layers as bfloat16, for encoding only: half the memory, and where the processor multiplies such
+    /// numbers twice the speed. The embeddings stay float32, and so do heads and what is pooled.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn reduce(&mut self) -> Result<(), ModelError> {
+        let _guard = tch::no_grad_guard();
+        self.params.convert(|param| matches!(param.group, Group::Layer(_)), Kind::BFloat16)?;
+        for names in &self.together {
+            self.params.lay_together(names)?;
+        }
+        self.rebuild()
     }
 
     /// Builds the encoder anew over the parameters as they are now.

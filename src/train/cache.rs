@@ -12,6 +12,7 @@ use super::rows::Rows;
 pub use super::states::{Budget, Room, States};
 use crate::model::batch::TokenBatch;
 use crate::model::layers::Dropout;
+use crate::model::reader::{Reader, each_batch};
 use crate::model::{Model, ModelError};
 use crate::text::batches::inference_batches;
 
@@ -59,21 +60,29 @@ pub fn build(
     let Some(mut states) = States::new(depth, model.summary.hidden, &lengths, budget, model.device)? else {
         return Ok(Some(Prefix::None));
     };
-    let mut done = 0;
-    for texts in text_batches(rows) {
-        if stop.load(Ordering::Relaxed) {
+    let batches = text_batches(rows);
+    let (mut done, mut stopped) = (0, false);
+    // A text without a token has no states, and would have the batch padded.
+    let with_tokens =
+        |texts: &[u32]| texts.iter().copied().filter(|text| lengths[*text as usize] > 0).collect::<Vec<u32>>();
+    let work = |reader: &Reader, texts: &[u32]| {
+        let texts = with_tokens(texts);
+        if texts.is_empty() {
             return Ok(None);
         }
-        // A text without a token has no states, and would have the batch padded.
-        let texts: Vec<u32> = texts.into_iter().filter(|text| lengths[*text as usize] > 0).collect();
-        if !texts.is_empty() {
-            let batch = model.packed(&rows.text_ids(&texts))?;
-            states.put(&texts, &below(model, &batch, depth)?)?;
+        let batch = reader.packed(&rows.text_ids(&texts))?;
+        Ok(Some((reader.below(&batch, depth)?, texts)))
+    };
+    each_batch(model.readers(batches.len())?, &batches, &work, &mut |all, made| {
+        if let Some((below, texts)) = made {
+            states.put(&texts, &below)?;
         }
-        done += texts.len();
+        done += all.len();
         progress(done);
-    }
-    Ok(Some(Prefix::States(states)))
+        stopped = stop.load(Ordering::Relaxed);
+        Ok(!stopped)
+    })?;
+    Ok((!stopped).then_some(Prefix::States(states)))
 }
 
 /// Bytes that the states of some rows take at the frost line, as float32.
@@ -112,22 +121,34 @@ pub fn pooled_above(
     }
     let shape = [rows.texts() as i64, model.summary.hidden as i64];
     let mut all = Tensor::f_zeros(shape, (Kind::Float, model.device))?;
-    let mut done = 0;
-    for texts in text_batches(rows) {
-        if stop.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-        let batch = model.packed(&rows.text_ids(&texts))?;
-        let (hidden, from) = match prefix {
-            Prefix::States(states) => (states.gather(&texts, &batch)?, states.depth()),
-            _ => (model.embed(&batch, Dropout::OFF)?, 0),
-        };
-        let hidden = model.layers(from..model.summary.layers, hidden, &batch, &|_| Dropout::OFF)?;
-        drop(all.f_index_copy_(0, &places(&texts, model)?, &model.pool(&hidden, &batch)?)?);
+    let batches = text_batches(rows);
+    let (mut done, mut stopped) = (0, stop.load(Ordering::Relaxed));
+    let mut take = |texts: &[u32], pooled: Tensor| {
+        drop(all.f_index_copy_(0, &places(texts, model)?, &pooled)?);
         done += texts.len();
         progress(done);
+        stopped = stop.load(Ordering::Relaxed);
+        Ok(!stopped)
+    };
+    if let Prefix::States(states) = prefix {
+        // A file is read by one thread: its handles are not shared.
+        for texts in &batches {
+            let batch = model.packed(&rows.text_ids(texts))?;
+            let hidden = states.gather(texts, &batch)?;
+            let above = states.depth()..model.summary.layers;
+            let hidden = model.layers(above, hidden, &batch, &|_| Dropout::OFF)?;
+            if !take(texts, model.pool(&hidden, &batch)?)? {
+                break;
+            }
+        }
+    } else {
+        let work = |reader: &Reader, texts: &[u32]| {
+            let batch = reader.packed(&rows.text_ids(texts))?;
+            reader.pooled(reader.below(&batch, 0)?, 0, &batch)
+        };
+        each_batch(model.readers(batches.len())?, &batches, &work, &mut take)?;
     }
-    Ok(Some(all))
+    Ok((!stopped).then_some(all))
 }
 
 /// Texts of the rows in batches, longest first; second texts that are not there are left out.
