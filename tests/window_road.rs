@@ -17,7 +17,7 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use frostline::data::dataset::Split;
 use frostline::session::Session;
 use frostline::session::command::Command;
-use frostline::session::state::{Answer, Loadable, RunOutcome, State};
+use frostline::session::state::{Answer as Said, Loadable, RunOutcome, State};
 use frostline::train::preset::Preset;
 use frostline::ui::actions::{Action, Page};
 use frostline::ui::app::{App, Environment};
@@ -281,7 +281,7 @@ fn the_whole_road_once() {
         window.until("a text is classified", |state| state.prediction.ready().is_some());
         let tasks = &window.state().prediction.ready().expect("a prediction").tasks;
         for (task, classes) in tasks {
-            let Answer::OneOf(classes) = classes else { panic!("{classes:?}") };
+            let Said::OneOf(classes) = classes else { panic!("{classes:?}") };
             let sum: f32 = classes.iter().map(|(_, probability)| probability).sum();
             assert!((sum - 1.0).abs() < 1e-4, "{task}: {classes:?}");
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{anyhow, bail};
 use serde_json::json;
 
-use super::args::{DeviceArg, EmbedArgs, PredictArgs, SimilarArgs};
+use super::args::{DeviceArg, EmbedArgs, Precision, PredictArgs, SimilarArgs};
 use super::console::{count, say, say_json, tell};
 use super::figures::matrix_lines;
 use super::tables;
@@ -40,6 +40,9 @@ pub(super) fn embed(args: &EmbedArgs) -> anyhow::Result<()> {
     let rows = args.shard.map_or(0..all.len(), |shard| shard.range(all.len()));
     let texts = all.get(rows).unwrap_or_default();
     let mut model = open(&args.model, &args.device)?;
+    if args.precision == Precision::Bfloat16 {
+        model.reduce().map_err(|reason| anyhow!(reason))?;
+    }
     let mut progress = tables::row_progress("embedding", texts.len());
     let embedded = model.embed(texts, &mut |done| progress.advance(done));
     progress.finish();

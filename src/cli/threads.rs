@@ -1,29 +1,49 @@
-//! How the threads of libtorch wait for each other.
+//! How libtorch's threads wait for each other, and how its memory is kept.
 //!
 //! Its OpenMP runtime spins between two pieces of work. On a machine that does anything else at the same time
 //! (draws a window, compiles) the spinning threads take the processor from those they wait for: a step of the
-//! smallest exercise took 8 times as long beside two busy processes. Sleeping costs a few microseconds instead.
+//! smallest exercise took 8 times as long beside two busy processes. A few microseconds of it save most of the
+//! sleeps without that; ten times as much cost a quarter of the throughput beside a compiler.
+//!
+//! The C library gives large blocks back to the system when they are freed, and a training step frees and asks for
+//! hundreds of them: one part in twenty of a step was the clearing of pages. So they are kept, in large pages where
+//! the system has them. `docs/speed.md` has the measurements.
 
-/// Makes libtorch's threads sleep while they wait, unless the user's environment says otherwise.
+/// What the runtimes are told, by the names of their variables, and the variables by which the user says otherwise.
+#[cfg(target_os = "linux")]
+const SETTINGS: [(&[&str], &[(&str, &str)]); 2] = [
+    (&["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"], &[("OMP_WAIT_POLICY", "PASSIVE"), ("GOMP_SPINCOUNT", "300")]),
+    (
+        &["GLIBC_TUNABLES", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"],
+        &[(
+            "GLIBC_TUNABLES",
+            "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=1073741824:\
+             glibc.malloc.top_pad=33554432:glibc.malloc.hugetlb=1",
+        )],
+    ),
+];
+
+/// Makes libtorch's threads sleep while they wait and the C library keep its memory, unless the user's environment
+/// says otherwise.
 ///
-/// The runtime reads its environment before `main` starts, so the program starts itself once more; process,
+/// The runtimes read their environment before `main` starts, so the program starts itself once more; process,
 /// arguments and terminal stay the same. Where that fails the program goes on as it is.
 pub fn let_threads_sleep() {
     #[cfg(target_os = "linux")]
     {
         use std::os::unix::process::CommandExt;
-        let said = ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"].iter().any(|name| std::env::var_os(name).is_some());
+        let unsaid = |(said, _): &&(&[&str], &[(&str, &str)])| {
+            said.iter().all(|name| std::env::var_os(name).is_none())
+        };
+        let settings: Vec<(&str, &str)> =
+            SETTINGS.iter().filter(unsaid).flat_map(|(_, settings)| settings.iter().copied()).collect();
         let Ok(program) = std::env::current_exe() else { return };
-        if said {
+        if settings.is_empty() {
             return;
         }
         let mut arguments = std::env::args_os();
         let name = arguments.next().unwrap_or_default();
-        let error = std::process::Command::new(program)
-            .arg0(name)
-            .args(arguments)
-            .env("OMP_WAIT_POLICY", "PASSIVE")
-            .exec();
+        let error = std::process::Command::new(program).arg0(name).args(arguments).envs(settings).exec();
         // `exec` returns only when it failed.
         tracing::warn!("libtorch's threads will spin while they wait: {error}");
     }

@@ -1,15 +1,15 @@
-//! A batch of token ids on a device, padded to its longest row.
+//! A batch of token ids on a device: padded to its longest row, or packed end to end.
 
 use tch::{Device, Kind, Tensor};
 
 use super::error::ModelError;
 
-/// Rows of token ids with the masks that attention and pooling need.
+/// Rows of token ids with what attention and pooling need to know of them.
 #[derive(Debug)]
 pub struct TokenBatch {
-    /// Ids, int64 `[batch, seq]`; 0 at padded places, which nothing reads.
+    /// Ids, int64: `[batch, seq]` when padded (0 at padded places, which nothing reads), `[tokens]` when packed.
     pub ids: Tensor,
-    /// 1 at real tokens, 0 at padding, float32 `[batch, seq, 1]`.
+    /// 1 at real tokens, 0 at padding, float32 `[batch, seq, 1]`, or `[tokens, 1]` when packed: all ones.
     pub keep: Tensor,
     /// Added to attention scores, float32 `[batch, 1, 1, seq]`; `None` when no row is padded.
     pub bias: Option<Tensor>,
@@ -17,10 +17,32 @@ pub struct TokenBatch {
     pub lengths: Vec<usize>,
     /// Tokens of the longest row.
     pub longest: usize,
+    /// When packed: the runs of rows of one length, in order. `None` when padded.
+    pub groups: Option<Vec<Group>>,
+}
+
+/// Neighbouring rows of one length in a packed batch: together they are a batch without padding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Place of its first token.
+    pub start: usize,
+    /// Its rows.
+    pub rows: usize,
+    /// Tokens of each of them.
+    pub length: usize,
+}
+
+impl Group {
+    /// The group's part of a packed tensor `[tokens, ...]`, as `[rows, length, dim]`.
+    pub(super) fn of(&self, packed: &Tensor, dim: i64) -> Result<Tensor, ModelError> {
+        let tokens = (self.rows * self.length) as i64;
+        let part = packed.f_narrow(0, self.start as i64, tokens)?;
+        Ok(part.f_view([self.rows as i64, self.length as i64, dim])?)
+    }
 }
 
 impl TokenBatch {
-    /// Puts rows of ids together. A row without a token counts as one padded place.
+    /// Puts rows of ids together, padded. A row without a token counts as one padded place.
     ///
     /// # Errors
     /// When libtorch cannot allocate.
@@ -34,6 +56,35 @@ impl TokenBatch {
         let ids =
             Tensor::f_from_slice(&ids)?.f_view([rows.len() as i64, longest as i64])?.f_to_device(device)?;
         Self::with_lengths(ids, rows.iter().map(|row| row.len()).collect(), device)
+    }
+
+    /// Puts rows of ids end to end, so that nothing is computed for padding. Attention runs once for every run
+    /// of rows of one length: rows should be sorted by length. Padded where a row has no token.
+    ///
+    /// # Errors
+    /// When libtorch cannot allocate.
+    pub fn packed(rows: &[&[u32]], device: Device) -> Result<Self, ModelError> {
+        if rows.iter().any(|row| row.is_empty()) {
+            return Self::new(rows, device);
+        }
+        let ids: Vec<i64> = rows.iter().flat_map(|row| row.iter().map(|id| i64::from(*id))).collect();
+        let mut groups: Vec<Group> = Vec::new();
+        let mut start = 0;
+        for row in rows {
+            match groups.last_mut() {
+                Some(group) if group.length == row.len() => group.rows += 1,
+                _ => groups.push(Group { start, rows: 1, length: row.len() }),
+            }
+            start += row.len();
+        }
+        Ok(Self {
+            ids: Tensor::f_from_slice(&ids)?.f_to_device(device)?,
+            keep: Tensor::f_ones([ids.len() as i64, 1], (Kind::Float, device))?,
+            bias: None,
+            lengths: rows.iter().map(|row| row.len()).collect(),
+            longest: groups.iter().map(|group| group.length).max().unwrap_or(1),
+            groups: Some(groups),
+        })
     }
 
     /// The same masks for ids `[batch, seq]` that are on the device already.
@@ -57,12 +108,49 @@ impl TokenBatch {
         } else {
             None
         };
-        Ok(Self { ids, keep, bias, lengths, longest })
+        Ok(Self { ids, keep, bias, lengths, longest, groups: None })
     }
 
     /// Number of rows.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.lengths.len()
+    }
+
+    /// The place of every token in its row, int64: `[seq]` when padded, `[tokens]` when packed.
+    ///
+    /// # Errors
+    /// When libtorch cannot allocate.
+    pub fn places(&self) -> Result<Tensor, ModelError> {
+        let device = self.ids.device();
+        if self.groups.is_none() {
+            return Ok(
+                Tensor::f_arange(self.longest as i64, (Kind::Int64, Device::Cpu))?.f_to_device(device)?
+            );
+        }
+        let places: Vec<i64> = self.lengths.iter().flat_map(|length| 0..*length as i64).collect();
+        Ok(Tensor::f_from_slice(&places)?.f_to_device(device)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packed_rows_of_one_length_form_a_group() {
+        let rows: [&[u32]; 4] = [&[1, 2, 3], &[4, 5, 6], &[7, 8], &[9, 1]];
+        let batch = TokenBatch::packed(&rows, Device::Cpu).unwrap();
+        let wanted = [Group { start: 0, rows: 2, length: 3 }, Group { start: 6, rows: 2, length: 2 }];
+        assert_eq!(batch.groups.as_deref(), Some(&wanted[..]));
+        assert_eq!(batch.ids.size(), [10]);
+        let places = Vec::<i64>::try_from(batch.places().unwrap()).unwrap();
+        assert_eq!(places, [0, 1, 2, 0, 1, 2, 0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn a_row_without_a_token_is_padded() {
+        let batch = TokenBatch::packed(&[&[1, 2], &[]], Device::Cpu).unwrap();
+        assert!(batch.groups.is_none() && batch.bias.is_some());
     }
 }

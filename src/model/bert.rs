@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 
 use super::batch::TokenBatch;
 use super::encoder::{Blueprint, Encoder, Family, Shape, check_sizes};
@@ -105,7 +105,8 @@ fn read(config: &Value) -> Result<Blueprint, String> {
             layers: (0..shape.layers).map(layer).collect::<Result<_, _>>()?,
         }))
     };
-    Ok(Blueprint { shape, tensors, optional, build: Box::new(build) })
+    let together = (0..shape.layers).flat_map(|i| NAMES.together(&format!("encoder.layer.{i}"))).collect();
+    Ok(Blueprint { shape, tensors, optional, together, build: Box::new(build) })
 }
 
 fn tensors(config: &Config) -> (Vec<TensorInfo>, Vec<TensorInfo>) {
@@ -160,14 +161,13 @@ impl Encoder for Bert {
     }
 }
 
-/// Position embeddings 0..seq, `[seq, hidden]`.
+/// Position embeddings of every place, `[seq, hidden]`, or `[tokens, hidden]` of a packed batch.
 pub(super) fn learned_positions(table: &Tensor, batch: &TokenBatch) -> Result<Tensor, ModelError> {
     let rows = table.size().first().map_or(0, |d| *d as usize);
     if batch.longest > rows {
         return Err(ModelError::TooLong { tokens: batch.longest, positions: rows });
     }
     // Gathered rather than sliced, so that in the backward pass only these rows are touched.
-    let places =
-        Tensor::f_arange(batch.longest as i64, (Kind::Int64, Device::Cpu))?.f_to_device(table.device())?;
+    let places = batch.places()?;
     Ok(Tensor::f_embedding(table, &places, -1, false, false)?)
 }

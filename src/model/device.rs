@@ -54,6 +54,26 @@ pub fn parse(key: &str, devices: &Devices) -> Result<Device, String> {
     Err(format!("there is no device \"{key}\" here; there is: {known}. {why}").trim_end().to_owned())
 }
 
+/// Whether a device multiplies bfloat16 numbers itself, so that they are faster than float32.
+#[must_use]
+pub fn multiplies_bfloat16(device: Device) -> bool {
+    if device != Device::Cpu {
+        return true;
+    }
+    #[cfg(target_arch = "x86_64")]
+    {
+        std::is_x86_feature_detected!("avx512bf16")
+    }
+    #[cfg(target_arch = "aarch64")]
+    {
+        std::arch::is_aarch64_feature_detected!("bf16")
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    {
+        false
+    }
+}
+
 const CUDA_LIBRARY: &str = if cfg!(windows) { "torch_cuda.dll" } else { "libtorch_cuda.so" };
 
 fn load_cuda(named: Option<&Path>) -> Result<PathBuf, String> {

@@ -14,10 +14,10 @@ use super::{bert, distilbert};
 
 /// An encoder runs by ranges of layers, so that what lies below the frost line can be computed once and kept.
 pub trait Encoder: Send {
-    /// Ids to the states below the first layer, `[batch, seq, hidden]`.
+    /// Ids to the states below the first layer: `[batch, seq, hidden]`, or `[tokens, hidden]` of a packed batch.
     fn embed(&self, batch: &TokenBatch, dropout: Dropout) -> Result<Tensor, ModelError>;
 
-    /// One layer, `[batch, seq, hidden]` in and out.
+    /// One layer; the same shape in and out.
     fn layer(
         &self,
         index: usize,
@@ -66,6 +66,8 @@ pub struct Blueprint {
     pub tensors: Vec<TensorInfo>,
     /// Tensors that are kept for export when the file has them, though the embedding does not depend on them.
     pub optional: Vec<TensorInfo>,
+    /// Tensors that are kept side by side in memory, in this order, because one product is made of them.
+    pub together: Vec<[String; 3]>,
     /// Builds the encoder over parameters of those names.
     pub build: Build,
 }

@@ -2,8 +2,11 @@
 
 use tch::Tensor;
 
+use super::attention::SelfAttention;
 use super::batch::TokenBatch;
 use super::error::ModelError;
+use super::mask::add_dropped;
+pub(super) use super::mask::dropout;
 use super::params::Params;
 use super::summary::{Group, LORA_DOWN, LORA_UP, TensorInfo};
 
@@ -19,11 +22,6 @@ pub struct Dropout {
 impl Dropout {
     /// Eval mode.
     pub const OFF: Self = Self { hidden: 0.0, attention: 0.0 };
-}
-
-/// Drops values with probability `p`, or gives the same tensor back where `p` is 0.
-pub(super) fn dropout(x: Tensor, p: f64) -> Result<Tensor, ModelError> {
-    if p > 0.0 { Ok(x.f_dropout(p, true)?) } else { Ok(x) }
 }
 
 /// `y = x W^T + b`, and beside it a low-rank adapter where the parameters hold one.
@@ -52,6 +50,26 @@ impl Linear {
             bias: params.get(&format!("{name}.bias"))?,
             adapter: adapter.map(|(down, up)| Adapter { down, up, scale: params.adapter_scale }),
         })
+    }
+
+    /// `[out, in]`.
+    pub(super) fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
+    /// `[out]`.
+    pub(super) fn bias(&self) -> &Tensor {
+        &self.bias
+    }
+
+    /// Whether a low-rank adapter stands beside it.
+    pub(super) fn is_adapted(&self) -> bool {
+        self.adapter.is_some()
+    }
+
+    /// Whether a gradient is asked for.
+    pub(super) fn trains(&self) -> bool {
+        self.weight.requires_grad() || self.bias.requires_grad()
     }
 
     /// `[..., in]` to `[..., out]`.
@@ -135,6 +153,12 @@ pub struct PostNormNames {
 }
 
 impl PostNormNames {
+    /// The tensors that are kept side by side in memory, so that one product can be made of three: weights, biases.
+    #[must_use]
+    pub fn together(&self, prefix: &str) -> [[String; 3]; 2] {
+        ["weight", "bias"].map(|part| self.qkv.map(|name| format!("{prefix}.{name}.{part}")))
+    }
+
     /// Names and shapes of a layer's tensors: linear weights `[out, in]`, biases and norms `[dim]`.
     #[must_use]
     pub fn tensors(&self, prefix: &str, hidden: i64, inner: i64, group: Group) -> Vec<TensorInfo> {
@@ -159,14 +183,12 @@ impl PostNormNames {
 /// the layout of BERT and `DistilBERT`).
 #[derive(Debug)]
 pub struct PostNormLayer {
-    qkv: [Linear; 3],
-    out: Linear,
+    attention: SelfAttention,
     attention_norm: LayerNorm,
     up: Linear,
     down: Linear,
     output_norm: LayerNorm,
     activation: Activation,
-    heads: i64,
 }
 
 impl PostNormLayer {
@@ -181,37 +203,25 @@ impl PostNormLayer {
     ) -> Result<Self, ModelError> {
         let linear = |name: &str| Linear::new(params, &format!("{prefix}.{name}"));
         let norm = |name: &str| LayerNorm::new(params, &format!("{prefix}.{name}"), eps);
-        let [q, k, v] = names.qkv;
+        let full = |name: &str| format!("{prefix}.{name}");
         Ok(Self {
-            qkv: [linear(q)?, linear(k)?, linear(v)?],
-            out: linear(names.out)?,
+            attention: SelfAttention::new(params, &names.qkv.map(full), &full(names.out), heads as i64)?,
             attention_norm: norm(names.attention_norm)?,
             up: linear(names.up)?,
             down: linear(names.down)?,
             output_norm: norm(names.output_norm)?,
             activation,
-            heads: heads as i64,
         })
     }
 
-    /// `[batch, seq, dim]` in and out.
+    /// `[batch, seq, dim]`, or `[tokens, dim]` of a packed batch, in and out.
     pub fn forward(&self, x: &Tensor, batch: &TokenBatch, p: Dropout) -> Result<Tensor, ModelError> {
-        let attended = dropout(self.attend(x, batch, p.attention)?, p.hidden)?;
-        let x = self.attention_norm.forward(&attended.f_add(x)?)?;
+        // No copy but below the first layer of an encoder that was reduced to fewer bits.
+        let x = &x.f_to_kind(self.up.weight().kind())?;
+        let attended = self.attention.forward(x, batch, p.attention)?;
+        let x = self.attention_norm.forward(&add_dropped(x, &attended, p.hidden)?)?;
         let inner = self.activation.forward(&self.up.forward(&x)?)?;
-        let outer = dropout(self.down.forward(&inner)?, p.hidden)?;
-        self.output_norm.forward(&outer.f_add(&x)?)
-    }
-
-    fn attend(&self, x: &Tensor, batch: &TokenBatch, p: f64) -> Result<Tensor, ModelError> {
-        let (rows, seq, dim) = x.size3()?;
-        let split = |linear: &Linear| -> Result<Tensor, ModelError> {
-            Ok(linear.forward(x)?.f_view([rows, seq, self.heads, dim / self.heads])?.f_transpose(1, 2)?)
-        };
-        let [q, k, v] = &self.qkv;
-        let (q, k, v) = (split(q)?, split(k)?, split(v)?);
-        let mixed =
-            Tensor::f_scaled_dot_product_attention(&q, &k, &v, batch.bias.as_ref(), p, false, None, false)?;
-        self.out.forward(&mixed.f_transpose(1, 2)?.f_reshape([rows, seq, dim])?)
+        let outer = self.down.forward(&inner)?;
+        self.output_norm.forward(&add_dropped(&x, &outer, p.hidden)?)
     }
 }

@@ -4,6 +4,7 @@
 //! To add a family, write one file like [`bert`] (its `Config` mirrors the Hugging Face JSON; `read` lists the
 //! tensors and says how to build the encoder from them) and add one line to [`encoder::FAMILIES`].
 
+pub mod attention;
 pub mod batch;
 pub mod bert;
 pub mod device;
@@ -14,8 +15,10 @@ pub mod folder;
 pub mod heads;
 pub mod layers;
 pub mod lora;
+mod mask;
 pub mod params;
 pub mod pooling;
+pub mod reader;
 pub mod sentence;
 pub mod summary;
 pub mod vocabulary;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::error::ModelError;
 use super::summary::{Group, TensorInfo};
@@ -50,6 +50,34 @@ impl Params {
     pub fn remove(&mut self, gone: impl Fn(&Param) -> bool) {
         self.list.retain(|param| !gone(param));
         self.index = self.list.iter().enumerate().map(|(at, param)| (param.name.clone(), at)).collect();
+    }
+
+    /// Copies some parameters to another kind of number.
+    pub(super) fn convert(&mut self, which: impl Fn(&Param) -> bool, kind: Kind) -> Result<(), ModelError> {
+        for param in self.list.iter_mut().filter(|param| which(param)) {
+            param.tensor = param.tensor.f_detach()?.f_to_kind(kind)?;
+        }
+        Ok(())
+    }
+
+    /// Moves some parameters of one width into one piece of memory, in this order. Nothing else changes about them.
+    ///
+    /// # Errors
+    /// When there is no parameter of such a name, or their shapes do not fit together.
+    pub(super) fn lay_together(&mut self, names: &[String; 3]) -> Result<(), ModelError> {
+        let _guard = tch::no_grad_guard();
+        let parts = [self.get(&names[0])?, self.get(&names[1])?, self.get(&names[2])?];
+        let piece = Tensor::f_cat(&parts, 0)?;
+        let mut start = 0;
+        for (name, part) in names.iter().zip(parts) {
+            let rows = part.size().first().copied().unwrap_or(0);
+            let at = self.index.get(name).and_then(|at| self.list.get_mut(*at));
+            if let Some(param) = at {
+                param.tensor = piece.f_narrow(0, start, rows)?;
+            }
+            start += rows;
+        }
+        Ok(())
     }
 
     /// A parameter's tensor; shares its memory.

@@ -2,15 +2,35 @@
 
 use tch::{Kind, Tensor};
 
-use super::batch::TokenBatch;
+use super::batch::{Group, TokenBatch};
 use super::error::ModelError;
 use super::summary::Pooling;
 
-/// Pools `hidden` `[batch, seq, dim]` over the real tokens to `[batch, dim]`.
+/// Pools `hidden` `[batch, seq, dim]`, or `[tokens, dim]` of a packed batch, over the real tokens to `[batch, dim]`.
 ///
 /// # Errors
 /// When libtorch refuses the shapes.
 pub fn pool(pooling: Pooling, hidden: &Tensor, batch: &TokenBatch) -> Result<Tensor, ModelError> {
+    let hidden = &hidden.f_to_kind(Kind::Float)?; // no copy but of an encoder that was reduced to fewer bits
+    let Some(groups) = &batch.groups else { return pool_padded(pooling, hidden, batch) };
+    let dim = hidden.size().last().copied().unwrap_or(0);
+    let pool_group = |group: &Group| {
+        let states = group.of(hidden, dim)?;
+        let root = (group.length as f64).sqrt();
+        Ok(match pooling {
+            Pooling::Mean => states.f_mean_dim([1i64].as_slice(), false, Kind::Float)?,
+            Pooling::MeanSqrtLen => {
+                states.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Float)?.f_div_scalar(root)?
+            }
+            Pooling::Cls => states.f_select(1, 0)?,
+            Pooling::Max => states.f_amax([1i64].as_slice(), false)?,
+        })
+    };
+    let pooled = groups.iter().map(pool_group).collect::<Result<Vec<_>, ModelError>>()?;
+    Ok(Tensor::f_cat(&pooled, 0)?)
+}
+
+fn pool_padded(pooling: Pooling, hidden: &Tensor, batch: &TokenBatch) -> Result<Tensor, ModelError> {
     let keep = &batch.keep; // [batch, seq, 1], 1 at real tokens
     let sum = || hidden.f_mul(keep)?.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Float);
     let count = || keep.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Float)?.f_clamp_min(1e-9);

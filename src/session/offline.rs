@@ -67,6 +67,17 @@ impl Offline {
         Ok(Self { model, tokenizer, max_length: plan.recipe.max_length })
     }
 
+    /// From now on encodes with bfloat16 layers.
+    ///
+    /// # Errors
+    /// A sentence: where the processor has no such numbers, they would be slower and not faster.
+    pub fn reduce(&mut self) -> Result<(), String> {
+        if !device::multiplies_bfloat16(self.model.device) {
+            return Err("this processor cannot multiply bfloat16 numbers, so they would be slower than float32: leave out --precision".into());
+        }
+        self.model.reduce().map_err(|error| error.to_string())
+    }
+
     /// The tasks with their kinds and classes; empty for a model without heads.
     #[must_use]
     pub fn tasks(&self) -> Vec<HeadSpec> {

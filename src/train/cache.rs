@@ -1,23 +1,25 @@
 //! The prefix cache: everything below the frost line is a pure function of the text, so it is computed once.
 //!
 //! While the whole encoder is frozen that is one pooled vector per text; above a frost line within the encoder
-//! it is the token states there. States that would not fit the memory budget are computed batch by batch, as
-//! before, without gradients.
+//! it is the token states there. Texts are numbered as [`Rows::texts`] counts them. States that would not fit the
+//! memory budget go to a temporary file, or are computed batch by batch, as before, without gradients.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tch::{Kind, Tensor};
 
 use super::rows::Rows;
+pub use super::states::{Budget, Room, States};
 use crate::model::batch::TokenBatch;
 use crate::model::layers::Dropout;
+use crate::model::reader::{Reader, each_batch};
 use crate::model::{Model, ModelError};
 use crate::text::batches::inference_batches;
 
-/// Tokens, padding included, that are encoded at a time: what stays in a processor's cache.
+/// Tokens that are encoded at a time: what stays in a processor's cache.
 pub const TOKEN_BUDGET: usize = 1024;
 
-/// What is kept of each row.
+/// What is kept of each text.
 #[derive(Debug)]
 pub enum Prefix {
     /// Nothing: the embeddings train, or the states would not fit.
@@ -28,139 +30,152 @@ pub enum Prefix {
     States(States),
 }
 
-/// Token states of all texts end to end.
-#[derive(Debug)]
-pub struct States {
-    /// `[tokens + 1, hidden]`; the last row is zero, for padding.
-    packed: Tensor,
-    /// First token of each text, and one past the last.
-    starts: Vec<usize>,
+/// How much of the encoder is computed once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// All of it, and the pooling.
+    Pooled,
+    /// The embeddings and so many layers.
+    Layer(usize),
 }
 
-impl States {
-    /// States of some texts, padded to the longest: `[batch, seq, hidden]`.
-    pub fn gather(&self, rows: &[u32], batch: &TokenBatch) -> Result<Tensor, ModelError> {
-        let padding = self.starts.last().copied().unwrap_or(0) as i64;
-        let mut places = vec![padding; rows.len() * batch.longest];
-        for (row, places) in rows.iter().zip(places.chunks_mut(batch.longest)) {
-            let row = *row as usize;
-            let (Some(start), Some(end)) = (self.starts.get(row), self.starts.get(row + 1)) else { continue };
-            for (place, token) in places.iter_mut().zip(*start..*end) {
-                *place = token as i64;
-            }
-        }
-        let places = Tensor::f_from_slice(&places)?.f_to_device(self.packed.device())?;
-        let hidden = self.packed.size().get(1).copied().unwrap_or(0);
-        Ok(self.packed.f_index_select(0, &places)?.f_view([
-            rows.len() as i64,
-            batch.longest as i64,
-            hidden,
-        ])?)
-    }
-}
-
-/// Bytes that the states of some rows take at the frost line.
-#[must_use]
-pub fn state_bytes(rows: &Rows, hidden: usize) -> u64 {
-    ((rows.tokens.total_tokens() + rows.second.total_tokens()) as u64 + 1) * hidden as u64 * 4
-}
-
-/// Texts of the rows in batches; second texts that are not there are left out.
-fn text_batches(rows: &Rows) -> Vec<Vec<u32>> {
-    let is_there =
-        |text: &u32| (*text as usize).checked_sub(rows.len()).is_none_or(|row| rows.second.len(row) > 0);
-    let mut batches = inference_batches(&rows.text_lengths(), TOKEN_BUDGET);
-    for batch in &mut batches {
-        batch.retain(is_there);
-    }
-    batches.retain(|batch| !batch.is_empty());
-    batches
-}
-
-/// Pooled embeddings of all texts, `[texts, hidden]` as [`Rows::texts`] counts them, in eval mode. `None` when it
-/// was stopped.
+/// Computes what is kept of every text of some rows, in eval mode. `None` when it was stopped; [`Prefix::None`] where
+/// the budget has no room. `progress` is told how many texts are done.
 ///
 /// # Errors
-/// When the model refuses a row.
+/// When the model refuses a text, or the temporary file cannot be written.
+pub fn build(
+    model: &Model,
+    rows: &Rows,
+    depth: Depth,
+    budget: &Budget,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(usize),
+) -> Result<Option<Prefix>, ModelError> {
+    let Depth::Layer(depth) = depth else {
+        return Ok(pooled(model, rows, stop, progress)?.map(Prefix::Pooled));
+    };
+    let _guard = tch::no_grad_guard();
+    let lengths = rows.text_lengths();
+    let Some(mut states) = States::new(depth, model.summary.hidden, &lengths, budget, model.device)? else {
+        return Ok(Some(Prefix::None));
+    };
+    let batches = text_batches(rows);
+    let (mut done, mut stopped) = (0, false);
+    // A text without a token has no states, and would have the batch padded.
+    let with_tokens = |texts: &[u32]| {
+        texts.iter().copied().filter(|text| lengths[*text as usize] > 0).collect::<Vec<u32>>()
+    };
+    let work = |reader: &Reader, texts: &[u32]| {
+        let texts = with_tokens(texts);
+        if texts.is_empty() {
+            return Ok(None);
+        }
+        let batch = reader.packed(&rows.text_ids(&texts))?;
+        Ok(Some((reader.below(&batch, depth)?, texts)))
+    };
+    each_batch(model.readers(batches.len())?, &batches, &work, &mut |all, made| {
+        if let Some((below, texts)) = made {
+            states.put(&texts, &below)?;
+        }
+        done += all.len();
+        progress(done);
+        stopped = stop.load(Ordering::Relaxed);
+        Ok(!stopped)
+    })?;
+    Ok((!stopped).then_some(Prefix::States(states)))
+}
+
+/// Bytes that the states of some rows take at the frost line, as float32.
+#[must_use]
+pub fn state_bytes(rows: &Rows, hidden: usize) -> u64 {
+    Budget::default().bytes(rows.tokens.total_tokens() + rows.second.total_tokens(), hidden)
+}
+
+/// Pooled embeddings of all texts, `[texts, hidden]`, in eval mode. `None` when it was stopped.
+///
+/// # Errors
+/// When the model refuses a text.
 pub fn pooled(
     model: &Model,
     rows: &Rows,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Option<Tensor>, ModelError> {
-    encode(model, rows, stop, progress, &mut |_, _, _| Ok(()))
+    pooled_above(model, rows, &Prefix::None, None, stop, progress)
 }
 
-/// Shown the texts of a batch, their token states `[texts, longest, hidden]`, and the batch.
+/// Shown the texts of a batch, their last token states, shaped as the batch is, and the batch. Batches come in any
+/// order.
 pub type Look<'a> = dyn FnMut(&[u32], &Tensor, &TokenBatch) -> Result<(), ModelError> + 'a;
 
-/// The same, and `look` is shown the token states on the way.
+/// The same from what is kept already: only what lies above the frost line is computed. `look` is shown the token states
+/// on the way, unless pooled vectors are all that was kept.
 ///
 /// # Errors
-/// When the model refuses a row, or whatever `look` says.
-pub fn encode(
+/// When the model refuses a text, the temporary file cannot be read, or whatever `look` says.
+pub fn pooled_above(
     model: &Model,
     rows: &Rows,
+    prefix: &Prefix,
+    mut look: Option<&mut Look<'_>>,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(usize),
-    look: &mut Look<'_>,
 ) -> Result<Option<Tensor>, ModelError> {
     let _guard = tch::no_grad_guard();
+    if let Prefix::Pooled(pooled) = prefix {
+        return Ok(Some(pooled.shallow_clone()));
+    }
     let shape = [rows.texts() as i64, model.summary.hidden as i64];
     let mut all = Tensor::f_zeros(shape, (Kind::Float, model.device))?;
-    let mut done = 0;
-    for texts in text_batches(rows) {
-        if stop.load(Ordering::Relaxed) {
-            return Ok(None);
+    let batches = text_batches(rows);
+    let (mut done, mut stopped) = (0, stop.load(Ordering::Relaxed));
+    let looks = look.is_some();
+    let mut take = |texts: &[u32], (pooled, states): Encoded| {
+        drop(all.f_index_copy_(0, &places(texts, model)?, &pooled)?);
+        if let (Some(look), Some((states, batch))) = (&mut look, states) {
+            look(texts, &states, &batch)?;
         }
-        let batch = model.batch(&rows.text_ids(&texts))?;
-        let states = model.last_hidden_state(&batch)?;
-        let vectors = model.pool(&states, &batch)?;
-        drop(all.f_index_copy_(0, &places(&texts, model)?, &vectors)?);
-        look(&texts, &states, &batch)?;
         done += texts.len();
         progress(done);
+        stopped = stop.load(Ordering::Relaxed);
+        Ok(!stopped)
+    };
+    if let Prefix::States(states) = prefix {
+        // A file is read by one thread: its handles are not shared.
+        for texts in &batches {
+            let batch = model.packed(&rows.text_ids(texts))?;
+            let hidden = states.gather(texts, &batch)?;
+            let above = states.depth()..model.summary.layers;
+            let last = model.layers(above, hidden, &batch, &|_| Dropout::OFF)?;
+            let pooled = model.pool(&last, &batch)?;
+            if !take(texts, (pooled, looks.then_some((last, batch))))? {
+                break;
+            }
+        }
+    } else {
+        let work = |reader: &Reader, texts: &[u32]| {
+            let batch = reader.packed(&rows.text_ids(texts))?;
+            let last = reader.last(&batch)?;
+            let pooled = reader.pooled(&last, &batch)?;
+            Ok((pooled, looks.then_some((last, batch))))
+        };
+        each_batch(model.readers(batches.len())?, &batches, &work, &mut take)?;
     }
-    Ok(Some(all))
+    Ok((!stopped).then_some(all))
 }
 
-/// Token states of all texts after `depth` layers, in eval mode. `None` when it was stopped.
-///
-/// # Errors
-/// When the model refuses a row.
-pub fn states(
-    model: &Model,
-    rows: &Rows,
-    depth: usize,
-    stop: &AtomicBool,
-    progress: &mut dyn FnMut(usize),
-) -> Result<Option<States>, ModelError> {
-    let _guard = tch::no_grad_guard();
-    let mut starts = vec![0];
-    let mut tokens = 0;
-    for length in rows.text_lengths() {
-        tokens += length as usize;
-        starts.push(tokens);
-    }
-    let tokens = tokens as i64;
-    let shape = [tokens + 1, model.summary.hidden as i64];
-    let packed = Tensor::f_zeros(shape, (Kind::Float, model.device))?;
-    let mut done = 0;
-    for texts in text_batches(rows) {
-        if stop.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-        let batch = model.batch(&rows.text_ids(&texts))?;
-        let hidden = below(model, &batch, depth)?;
-        for (at, row) in texts.iter().enumerate() {
-            let (start, length) = (starts[*row as usize] as i64, batch.lengths[at] as i64);
-            let mut target = packed.f_narrow(0, start, length)?;
-            target.f_copy_(&hidden.f_get(at as i64)?.f_narrow(0, 0, length)?)?;
-        }
-        done += texts.len();
-        progress(done);
-    }
-    Ok(Some(States { packed, starts }))
+/// Pooled vectors of a batch, and its token states where they are looked at.
+type Encoded = (Tensor, Option<(Tensor, TokenBatch)>);
+
+/// Texts of the rows in batches, longest first; second texts that are not there are left out.
+fn text_batches(rows: &Rows) -> Vec<Vec<u32>> {
+    let is_there =
+        |text: &u32| (*text as usize).checked_sub(rows.len()).is_none_or(|row| rows.second.len(row) > 0);
+    let mut batches = inference_batches(&rows.text_lengths(), TOKEN_BUDGET);
+    batches.iter_mut().for_each(|batch| batch.retain(is_there));
+    batches.retain(|batch| !batch.is_empty());
+    batches
 }
 
 /// Token states after `depth` layers, in eval mode.
@@ -173,11 +188,11 @@ pub fn below(model: &Model, batch: &TokenBatch, depth: usize) -> Result<Tensor, 
     model.layers(0..depth, hidden, batch, &|_| Dropout::OFF)
 }
 
-/// Row numbers as an int64 tensor on the model's device.
+/// Numbers of texts as an int64 tensor on the model's device.
 ///
 /// # Errors
 /// When libtorch cannot allocate.
-pub fn places(rows: &[u32], model: &Model) -> Result<Tensor, ModelError> {
-    let places: Vec<i64> = rows.iter().map(|row| i64::from(*row)).collect();
+pub fn places(texts: &[u32], model: &Model) -> Result<Tensor, ModelError> {
+    let places: Vec<i64> = texts.iter().map(|text| i64::from(*text)).collect();
     Ok(Tensor::f_from_slice(&places)?.f_to_device(model.device)?)
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use tch::{Kind, Tensor};
 
-use super::cache;
+use super::cache::{self, Prefix};
 use super::loss::{RANKING_SCALE, cosine};
 use super::metrics::{Predictions, TaskMetrics, metrics_of};
 use super::rows::{NO_TAG, Rows, Targets};
@@ -38,10 +38,25 @@ pub fn answers(
     stop: &AtomicBool,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Option<Answers>, ModelError> {
+    answers_above(model, rows, &Prefix::None, stop, progress)
+}
+
+/// The same from what is kept of the rows already.
+///
+/// # Errors
+/// When the model refuses a row.
+pub fn answers_above(
+    model: &Model,
+    rows: &Rows,
+    prefix: &Prefix,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(usize),
+) -> Result<Option<Answers>, ModelError> {
     let tagging = |(task, head): (usize, &Head)| {
         (head.spec.kind == TaskKind::TokenLabels).then(|| Tagging::new(rows, task))
     };
     let mut tagging: Vec<Option<Tagging>> = model.heads.iter().enumerate().map(tagging).collect();
+    let tags = tagging.iter().any(Option::is_some);
     let mut look = |texts: &[u32], states: &Tensor, batch: &TokenBatch| {
         for (head, tagging) in model.heads.iter().zip(&mut tagging) {
             if let Some(tagging) = tagging {
@@ -50,7 +65,10 @@ pub fn answers(
         }
         Ok(())
     };
-    let Some(texts) = cache::encode(model, rows, stop, progress, &mut look)? else { return Ok(None) };
+    let looks = tags.then_some::<&mut cache::Look<'_>>(&mut look);
+    let Some(texts) = cache::pooled_above(model, rows, prefix, looks, stop, progress)? else {
+        return Ok(None);
+    };
     let mut predictions = from_pooled(model, rows, &texts)?;
     for (said, tagging) in predictions.iter_mut().zip(tagging) {
         if let Some(tagging) = tagging {
@@ -168,16 +186,18 @@ struct Tagging<'a> {
     targets: Option<&'a Targets>,
     /// Per row its most probable classes.
     tags: Vec<Vec<u32>>,
-    loss: f64,
+    /// Per row: summed here, and over the rows at the end, since batches come in any order.
+    losses: Vec<f64>,
     labelled: usize,
 }
 
 impl<'a> Tagging<'a> {
     fn new(rows: &'a Rows, task: usize) -> Self {
-        Self { targets: rows.targets.get(task), tags: vec![Vec::new(); rows.len()], loss: 0.0, labelled: 0 }
+        let (tags, losses) = (vec![Vec::new(); rows.len()], vec![0.0; rows.len()]);
+        Self { targets: rows.targets.get(task), tags, losses, labelled: 0 }
     }
 
-    /// Token states of some texts, `[texts, longest, hidden]`; second texts have no tags.
+    /// Last token states of some texts, shaped as the batch; second texts have no tags.
     fn take(
         &mut self,
         head: &Head,
@@ -187,17 +207,23 @@ impl<'a> Tagging<'a> {
     ) -> Result<(), ModelError> {
         let classes = head.spec.outputs().max(1);
         let logs = to_vec(&head.forward(states, 0.0)?.f_log_softmax(-1, Kind::Float)?)?;
-        let rows = texts.iter().zip(logs.chunks(batch.longest.max(1) * classes)).zip(&batch.lengths);
-        for ((row, logs), length) in rows {
+        let mut rest = logs.as_slice();
+        for (row, length) in texts.iter().zip(&batch.lengths) {
+            let places = if batch.groups.is_some() { *length } else { batch.longest };
+            let (of_row, behind) = rest.split_at_checked(places * classes).unwrap_or((rest, &[]));
+            rest = behind;
+            let row = *row as usize;
+            let (Some(tags), Some(loss)) = (self.tags.get_mut(row), self.losses.get_mut(row)) else {
+                continue;
+            };
             let truth = match self.targets {
-                Some(Targets::Tags(labels)) => labels.get(*row as usize).and_then(Option::as_deref),
+                Some(Targets::Tags(labels)) => labels.get(row).and_then(Option::as_deref),
                 _ => None,
             };
-            let Some(tags) = self.tags.get_mut(*row as usize) else { continue };
-            *tags = logs.chunks(classes).take(*length).map(|logs| argmax(logs) as u32).collect();
-            for (logs, tag) in logs.chunks(classes).zip(truth.unwrap_or_default()) {
+            *tags = of_row.chunks(classes).take(*length).map(|logs| argmax(logs) as u32).collect();
+            for (logs, tag) in of_row.chunks(classes).zip(truth.unwrap_or_default()) {
                 if let Some(log) = logs.get(*tag as usize).filter(|_| *tag != NO_TAG) {
-                    self.loss -= f64::from(*log);
+                    *loss -= f64::from(*log);
                     self.labelled += 1;
                 }
             }
@@ -206,6 +232,7 @@ impl<'a> Tagging<'a> {
     }
 
     fn finish(self) -> Predictions {
-        Predictions::Tags { tags: self.tags, loss: self.loss / self.labelled.max(1) as f64 }
+        let loss = self.losses.iter().sum::<f64>() / self.labelled.max(1) as f64;
+        Predictions::Tags { tags: self.tags, loss }
     }
 }

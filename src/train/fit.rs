@@ -10,11 +10,11 @@ use std::time::Instant;
 
 use tch::Tensor;
 
-use super::cache::{self, Prefix};
+use super::cache::{self, Budget, Depth, Prefix};
 use super::checkpoint::{Checkpoint, Store};
 use super::course::Course;
 use super::error::TrainError;
-use super::evaluate::{answers, from_pooled, metrics};
+use super::evaluate::{answers_above, metrics};
 use super::loss::Sums;
 use super::metrics::{EpochPoint, Score, StepPoint, TaskMetrics};
 use super::place::{Best, Place};
@@ -30,9 +30,6 @@ use crate::model::Model;
 use crate::model::summary::Group;
 use crate::model::vocabulary::CutVocabulary;
 use crate::model::weights::read_all;
-
-/// Bytes that states kept at the frost line may take.
-const CACHE_BUDGET: u64 = 2 << 30;
 
 /// News from the loop.
 #[derive(Clone, Debug, PartialEq)]
@@ -140,17 +137,27 @@ impl Run<'_, '_> {
         let plan = self.plan;
         let total_steps = plan.total_steps();
         let warmup = warmup_steps(&plan.recipe, total_steps);
+        // What the first phase keeps serves the measurement of the untrained model too.
+        let mut ready = None;
         if !course.place.measured {
-            let Some(valid) = self.measure(&Prefix::None)? else { return Ok(stopped(course)) };
+            let prefixes = match plan.phases.get(course.place.phase) {
+                Some(phase) => self.prefixes(phase)?,
+                None => Some((Prefix::None, Prefix::None)),
+            };
+            let Some(prefixes) = prefixes else { return Ok(stopped(course)) };
+            let Some(valid) = self.measure(&prefixes.1)? else { return Ok(stopped(course)) };
+            ready = Some(prefixes);
             course.place.measured = true;
             self.tell_epoch(course, 0.0, Vec::new(), curve(&valid), Instant::now(), false)?;
         }
         while let Some(phase) = plan.phases.get(course.place.phase) {
             (self.report)(FitEvent::Phase(course.place.phase))?;
             self.stepper.thaw(phase);
-            let Some((train_prefix, valid_prefix)) = self.prefixes(phase)? else {
-                return Ok(stopped(course));
+            let prefixes = match ready.take() {
+                Some(prefixes) => Some(prefixes),
+                None => self.prefixes(phase)?,
             };
+            let Some((train_prefix, valid_prefix)) = prefixes else { return Ok(stopped(course)) };
             while !course.place.phase_is_full(phase) {
                 let started = Instant::now();
                 let steps = sampler::steps(self.train, &plan.recipe, course.place.epoch);
@@ -284,8 +291,7 @@ impl Run<'_, '_> {
         let total = train.texts() + valid.texts();
         let whole = phase.encoder_is_frozen() && !super::step::reads_tokens(self.plan);
         let what = if whole { "pooled vectors" } else { "token states at the frost line" };
-        let fits = cache::state_bytes(train, model.summary.hidden) <= CACHE_BUDGET;
-        if !whole && (phase.epochs < 2 || !fits) {
+        if !whole && phase.epochs < 2 {
             return Ok(Some((Prefix::None, Prefix::None)));
         }
         let report = &mut self.report;
@@ -298,15 +304,13 @@ impl Run<'_, '_> {
                     .unwrap_or(());
             }
         };
-        if !whole {
-            let states = cache::states(model, train, depth, stop, &mut |done| progress(valid.texts(), done))?;
-            return Ok(states.map(|states| (Prefix::States(states), Prefix::None)));
-        }
-        let Some(train_pooled) = cache::pooled(model, train, stop, &mut |done| progress(0, done))? else {
-            return Ok(None);
-        };
-        let valid_pooled = cache::pooled(model, valid, stop, &mut |done| progress(train.texts(), done))?;
-        Ok(valid_pooled.map(|valid_pooled| (Prefix::Pooled(train_pooled), Prefix::Pooled(valid_pooled))))
+        let depth = if whole { Depth::Pooled } else { Depth::Layer(depth) };
+        let budget = Budget { spill: Some(self.store.dir().to_owned()), ..Budget::default() };
+        let before = train.texts();
+        let train = cache::build(model, train, depth, &budget, stop, &mut |done| progress(0, done))?;
+        let Some(train) = train else { return Ok(None) };
+        let valid = cache::build(model, valid, depth, &budget, stop, &mut |done| progress(before, done))?;
+        Ok(valid.map(|valid| (train, valid)))
     }
 
     /// Figures on the validation rows; empty without any, `None` when it was stopped.
@@ -314,14 +318,8 @@ impl Run<'_, '_> {
         if self.valid.is_empty() {
             return Ok(Some(Vec::new()));
         }
-        let predictions = match prefix {
-            Prefix::Pooled(pooled) => from_pooled(self.model, self.valid, pooled)?,
-            _ => match answers(self.model, self.valid, self.stop, &mut |_| {})? {
-                Some(answers) => answers.predictions,
-                None => return Ok(None),
-            },
-        };
-        Ok(Some(metrics(self.model, self.valid, &predictions)))
+        let answers = answers_above(self.model, self.valid, prefix, self.stop, &mut |_| {})?;
+        Ok(answers.map(|answers| metrics(self.model, self.valid, &answers.predictions)))
     }
 
     /// What chooses the kept weights: the watched figure, by default the mean over the tasks whose heads ever train (of

@@ -25,6 +25,7 @@ pub mod report;
 pub mod rows;
 pub mod sampler;
 pub mod schedule;
+mod states;
 pub mod step;
 pub mod watch;
 

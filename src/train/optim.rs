@@ -4,8 +4,7 @@
 //! without a gradient is skipped wholly, as `PyTorch` skips one whose gradient is `None`. On the CPU an update is
 //! one pass over parameter, gradient and both moments; elsewhere it is tensor operations.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 use tch::{Device, Kind, Tensor};
@@ -51,23 +50,19 @@ struct State {
 #[derive(Debug)]
 pub struct Optimizer {
     kind: OptimizerKind,
-    states: HashMap<usize, State>,
+    states: BTreeMap<usize, State>,
 }
 
 impl Optimizer {
     /// Without any state yet.
     #[must_use]
     pub fn new(kind: OptimizerKind) -> Self {
-        Self { kind, states: HashMap::new() }
+        Self { kind, states: BTreeMap::new() }
     }
 
     /// What it remembers of each parameter, by index: first moment, second moment, steps done on it.
     pub fn states(&self) -> impl Iterator<Item = (usize, &Tensor, &Tensor, i32)> {
-        let mut indices: Vec<&usize> = self.states.keys().collect();
-        indices.sort_unstable();
-        indices.into_iter().filter_map(|index| {
-            self.states.get(index).map(|state| (*index, &state.first, &state.second, state.steps))
-        })
+        self.states.iter().map(|(index, state)| (*index, &state.first, &state.second, state.steps))
     }
 
     /// Puts back what it remembered of a parameter.
@@ -88,32 +83,31 @@ impl Optimizer {
             }
             return Ok(());
         }
+        let mut factors = BTreeMap::new();
         for update in updates {
-            let state = match self.states.entry(update.index) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => {
-                    let (first, second) = (update.param.f_zeros_like()?, update.param.f_zeros_like()?);
-                    new.insert(State { first, second, steps: 0 })
-                }
-            };
+            if !self.states.contains_key(&update.index) {
+                let (first, second) = (update.param.f_zeros_like()?, update.param.f_zeros_like()?);
+                self.states.insert(update.index, State { first, second, steps: 0 });
+            }
+            let Some(state) = self.states.get_mut(&update.index) else { continue };
             state.steps += 1;
             let decay = match self.kind {
                 OptimizerKind::Adam | OptimizerKind::Sgd => 0.0,
                 OptimizerKind::AdamW => update.weight_decay,
             };
             let correction2 = (1.0 - BETA2.powi(state.steps)).sqrt();
-            let factors = Factors {
+            let own = Factors {
                 keep: 1.0 - update.lr * decay,
                 step: update.lr / (1.0 - BETA1.powi(state.steps)),
                 correction2,
                 scale,
             };
             match update.param.device() {
-                Device::Cpu => adam_on_cpu(update, state, &factors)?,
-                _ => adam_with_tensors(update, state, &factors)?,
+                Device::Cpu => drop(factors.insert(update.index, own)),
+                _ => adam_with_tensors(update, state, &own)?,
             }
         }
-        Ok(())
+        adam_on_cpu(updates, &mut self.states, &factors)
     }
 }
 
@@ -129,40 +123,68 @@ struct Factors {
     scale: f64,
 }
 
-fn adam_on_cpu(update: &Update, state: &mut State, factors: &Factors) -> Result<(), ModelError> {
-    let grad = update.grad.f_contiguous()?;
-    let (keep, step) = (factors.keep as f32, factors.step as f32);
-    let (correction, scale) = (factors.correction2 as f32, factors.scale as f32);
-    let (beta2, left1, left2) = (BETA2 as f32, (1.0 - BETA1) as f32, (1.0 - BETA2) as f32);
-    let eps = EPS as f32;
-    let mut param = update.param.shallow_clone();
-    let (p, g) = (values_mut(&mut param)?, values(&grad)?);
-    let (m, v) = (values_mut(&mut state.first)?, values_mut(&mut state.second)?);
-    if p.len() != g.len() {
-        return Err(ModelError::Unfit(format!(
-            "a gradient of {} values for {} parameters",
-            g.len(),
-            p.len()
-        )));
-    }
-    let chunk = |p: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32]| {
-        for (((p, g), m), v) in p.iter_mut().zip(g).zip(m).zip(v) {
+/// A part of a parameter with its gradient and moments, and what becomes of it.
+struct Part<'a> {
+    param: &'a mut [f32],
+    grad: &'a [f32],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+    factors: &'a Factors,
+}
+
+impl Part<'_> {
+    fn step(self) {
+        let Factors { keep, step, correction2, scale } = *self.factors;
+        let (keep, step, correction, scale) = (keep as f32, step as f32, correction2 as f32, scale as f32);
+        let (beta2, left1, left2) = (BETA2 as f32, (1.0 - BETA1) as f32, (1.0 - BETA2) as f32);
+        let eps = EPS as f32;
+        for (((p, g), m), v) in self.param.iter_mut().zip(self.grad).zip(self.first).zip(self.second) {
             let g = g * scale;
             let first = *m + (g - *m) * left1;
             *m = if first.abs() < FLUSH { 0.0 } else { first };
             *v = *v * beta2 + g * g * left2;
             *p = *p * keep - step * *m / (v.sqrt() / correction + eps);
         }
-    };
-    if p.len() <= CHUNK {
-        chunk(p, g, m, v);
-    } else {
-        p.par_chunks_mut(CHUNK)
-            .zip(g.par_chunks(CHUNK))
-            .zip(m.par_chunks_mut(CHUNK))
-            .zip(v.par_chunks_mut(CHUNK))
-            .for_each(|(((p, g), m), v)| chunk(p, g, m, v));
     }
+}
+
+/// The parts of all parameters are handed to the threads together: a hundred parameters one after the other would
+/// wake them a hundred times.
+fn adam_on_cpu(
+    updates: &[Update],
+    states: &mut BTreeMap<usize, State>,
+    factors: &BTreeMap<usize, Factors>,
+) -> Result<(), ModelError> {
+    let here: Vec<&Update> = updates.iter().filter(|update| factors.contains_key(&update.index)).collect();
+    let mut states: BTreeMap<usize, &mut State> =
+        states.iter_mut().map(|(index, state)| (*index, state)).collect();
+    let grads = here.iter().map(|update| update.grad.f_contiguous()).collect::<Result<Vec<_>, _>>()?;
+    let mut params: Vec<Tensor> = here.iter().map(|update| update.param.shallow_clone()).collect();
+    let mut parts = Vec::new();
+    for ((update, param), grad) in here.iter().zip(&mut params).zip(&grads) {
+        let (Some(state), Some(factors)) = (states.remove(&update.index), factors.get(&update.index)) else {
+            continue;
+        };
+        let (p, g) = (values_mut(param)?, values(grad)?);
+        if p.len() != g.len() {
+            return Err(ModelError::Unfit(format!(
+                "a gradient of {} values for {} parameters",
+                g.len(),
+                p.len()
+            )));
+        }
+        let (m, v) = (values_mut(&mut state.first)?, values_mut(&mut state.second)?);
+        let chunks =
+            p.chunks_mut(CHUNK).zip(g.chunks(CHUNK)).zip(m.chunks_mut(CHUNK)).zip(v.chunks_mut(CHUNK));
+        parts.extend(chunks.map(|(((param, grad), first), second)| Part {
+            param,
+            grad,
+            first,
+            second,
+            factors,
+        }));
+    }
+    parts.into_par_iter().for_each(Part::step);
     Ok(())
 }
 
@@ -179,25 +201,35 @@ fn adam_with_tensors(update: &Update, state: &mut State, factors: &Factors) -> R
     Ok(())
 }
 
+/// Sum of squares. Side by side in several sums, since one sum would wait for each addition.
+fn squares(values: &[f32]) -> f64 {
+    let mut sums = [0f64; 16];
+    let mut groups = values.chunks_exact(16);
+    for group in groups.by_ref() {
+        for (sum, g) in sums.iter_mut().zip(group) {
+            *sum += f64::from(*g) * f64::from(*g);
+        }
+    }
+    let rest: f64 = groups.remainder().iter().map(|g| f64::from(*g) * f64::from(*g)).sum();
+    sums.iter().sum::<f64>() + rest
+}
+
 /// The 2-norm of all gradients together.
 ///
 /// # Errors
 /// When libtorch refuses.
 pub fn global_norm(updates: &[Update]) -> Result<f64, ModelError> {
     let _guard = tch::no_grad_guard();
-    let mut sum = 0.0;
-    for update in updates {
-        sum += match update.grad.device() {
-            Device::Cpu => {
-                let grad = update.grad.f_contiguous()?;
-                let squares =
-                    |chunk: &[f32]| chunk.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>();
-                // Collected in order before they are added, so that the sum does not depend on the threads.
-                let parts: Vec<f64> = values(&grad)?.par_chunks(CHUNK).map(squares).collect();
-                parts.iter().sum::<f64>()
-            }
-            _ => update.grad.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?,
-        };
+    let (here, elsewhere): (Vec<&Update>, Vec<&Update>) =
+        updates.iter().partition(|update| update.grad.device() == Device::Cpu);
+    let grads = here.iter().map(|update| update.grad.f_contiguous()).collect::<Result<Vec<_>, _>>()?;
+    let grads = grads.iter().map(values).collect::<Result<Vec<_>, _>>()?;
+    let chunks: Vec<&[f32]> = grads.into_iter().flat_map(|grad| grad.chunks(CHUNK)).collect();
+    // Collected in order before they are added, so that the sum does not depend on the threads.
+    let parts: Vec<f64> = chunks.into_par_iter().map(squares).collect();
+    let mut sum = parts.iter().sum::<f64>();
+    for update in elsewhere {
+        sum += update.grad.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?;
     }
     Ok(sum.sqrt())
 }

@@ -1,0 +1,138 @@
+//! Self-attention. Queries, keys and values come out of one product where their weights lie side by side in memory.
+
+use tch::{Device, Tensor};
+
+use super::batch::TokenBatch;
+use super::error::ModelError;
+use super::layers::{Linear, dropout};
+use super::params::Params;
+
+/// Multi-head self-attention with its output projection.
+#[derive(Debug)]
+pub struct SelfAttention {
+    parts: [Linear; 3],
+    /// Weight `[3 dim, dim]` and bias `[3 dim]` over the memory of the parts; `None` where these lie apart.
+    fused: Option<(Tensor, Tensor)>,
+    out: Linear,
+    heads: i64,
+}
+
+impl SelfAttention {
+    /// From the linear layers `qkv` and `out`.
+    pub fn new(params: &Params, qkv: &[String; 3], out: &str, heads: i64) -> Result<Self, ModelError> {
+        let [q, k, v] = qkv;
+        let parts = [Linear::new(params, q)?, Linear::new(params, k)?, Linear::new(params, v)?];
+        let fused = side_by_side(&parts)?;
+        Ok(Self { parts, fused, out: Linear::new(params, out)?, heads })
+    }
+
+    /// `[batch, seq, dim]`, or `[tokens, dim]` of a packed batch, in and out; `p` is the dropout on the
+    /// probabilities.
+    pub fn forward(&self, x: &Tensor, batch: &TokenBatch, p: f64) -> Result<Tensor, ModelError> {
+        let dim = x.size().last().copied().unwrap_or(0);
+        let [q, k, v] = self.project(x, dim)?;
+        let Some(groups) = &batch.groups else {
+            let mixed = self.mix([&q, &k, &v], batch.bias.as_ref(), p)?;
+            return self.out.forward(&mixed);
+        };
+        let mixed = groups
+            .iter()
+            .map(|group| {
+                let [q, k, v] = [group.of(&q, dim)?, group.of(&k, dim)?, group.of(&v, dim)?];
+                Ok(self.mix([&q, &k, &v], None, p)?.f_reshape([-1, dim])?)
+            })
+            .collect::<Result<Vec<_>, ModelError>>()?;
+        match &mixed[..] {
+            [one] => self.out.forward(one),
+            several => self.out.forward(&Tensor::f_cat(several, 0)?),
+        }
+    }
+
+    /// Queries, keys and values, each shaped as `x`.
+    fn project(&self, x: &Tensor, dim: i64) -> Result<[Tensor; 3], ModelError> {
+        let [q, k, v] = &self.parts;
+        let Some((weight, bias)) = &self.fused else {
+            return Ok([q.forward(x)?, k.forward(x)?, v.forward(x)?]);
+        };
+        let together = if q.trains() {
+            // Put together anew in each step, so that the gradients find their way to each of the parts.
+            let weight = Tensor::f_cat(&[q.weight(), k.weight(), v.weight()], 0)?;
+            x.f_linear(&weight, Some(&Tensor::f_cat(&[q.bias(), k.bias(), v.bias()], 0)?))?
+        } else {
+            x.f_linear(weight, Some(bias))?
+        };
+        let part = |at: i64| together.f_narrow(-1, at * dim, dim);
+        Ok([part(0)?, part(1)?, part(2)?])
+    }
+
+    /// Attention within rows: `[rows, seq, dim]` in and out.
+    fn mix(&self, qkv: [&Tensor; 3], bias: Option<&Tensor>, p: f64) -> Result<Tensor, ModelError> {
+        let [q, k, v] = qkv;
+        let (rows, seq, dim) = q.size3()?;
+        let split = |x: &Tensor| -> Result<Tensor, ModelError> {
+            Ok(x.f_view([rows, seq, self.heads, dim / self.heads])?.f_transpose(1, 2)?)
+        };
+        let (q, k, v) = (split(q)?, split(k)?, split(v)?);
+        if p > 0.0 && q.device() == Device::Cpu {
+            return mix_with_dropout([&q, &k, &v], bias, p)?
+                .f_transpose(1, 2)?
+                .f_reshape([rows, seq, dim])
+                .map_err(ModelError::from);
+        }
+        // Its floor must stay finite with fewer bits too.
+        let bias = match bias {
+            Some(bias) if bias.kind() != q.kind() => Some(bias.f_clamp_min(-3e38)?.f_to_kind(q.kind())?),
+            bias => bias.map(Tensor::shallow_clone),
+        };
+        let mixed = Tensor::f_scaled_dot_product_attention(&q, &k, &v, bias, p, false, None, false)?;
+        Ok(mixed.f_transpose(1, 2)?.f_reshape([rows, seq, dim])?)
+    }
+}
+
+/// What libtorch does step by step where probabilities are dropped, in fewer steps, and with masks that are drawn on
+/// all threads. `[rows, heads, seq, size]` in and out.
+fn mix_with_dropout(qkv: [&Tensor; 3], bias: Option<&Tensor>, p: f64) -> Result<Tensor, ModelError> {
+    let [q, k, v] = qkv;
+    let (rows, heads, seq, size) = q.size4()?;
+    let flat = |x: &Tensor| x.f_reshape([rows * heads, seq, size]);
+    let (q, k, v) = (flat(q)?, flat(k)?, flat(v)?);
+    let scores = q.f_mul_scalar(1.0 / (size as f64).sqrt())?.f_bmm(&k.f_transpose(1, 2)?)?;
+    let scores = match bias {
+        Some(bias) => {
+            scores.f_view([rows, heads, seq, seq])?.f_add(bias)?.f_view([rows * heads, seq, seq])?
+        }
+        None => scores,
+    };
+    let probabilities = dropout(scores.f_softmax(-1, None)?, p)?;
+    Ok(probabilities.f_bmm(&v)?.f_view([rows, heads, seq, size])?)
+}
+
+/// One weight and one bias over three that follow each other in memory; nothing is copied, so what is written to
+/// the parts is read here. `None` where they do not, or where adapters stand beside them.
+fn side_by_side(parts: &[Linear; 3]) -> Result<Option<(Tensor, Tensor)>, ModelError> {
+    if parts.iter().any(Linear::is_adapted) {
+        return Ok(None);
+    }
+    let weights = parts.each_ref().map(Linear::weight);
+    let biases = parts.each_ref().map(Linear::bias);
+    if !follow_each_other(weights) || !follow_each_other(biases) {
+        return Ok(None);
+    }
+    let _guard = tch::no_grad_guard();
+    let (out, input) = weights[0].size2()?;
+    // libtorch refuses what would reach beyond the storage, so three neighbours by chance are told from one piece.
+    let weight = weights[0].f_detach()?.f_as_strided([3 * out, input], [input, 1], None);
+    let bias = biases[0].f_detach()?.f_as_strided([3 * out], [1], None);
+    Ok(weight.ok().zip(bias.ok()))
+}
+
+fn follow_each_other(parts: [&Tensor; 3]) -> bool {
+    let [first, second, third] = parts;
+    let next = |one: &Tensor| one.data_ptr() as usize + one.numel() * one.kind().elt_size_in_bytes();
+    let alike = |other: &Tensor| other.size() == first.size() && other.is_contiguous();
+    first.is_contiguous()
+        && alike(second)
+        && alike(third)
+        && next(first) == second.data_ptr() as usize
+        && next(second) == third.data_ptr() as usize
+}
