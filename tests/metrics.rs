@@ -1,5 +1,7 @@
 //! The figures of every kind of task are those of scikit-learn, scipy and seqeval, on cases recorded from them.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where its ground is missing")]
+
 use frostline::data::task::TaskKind;
 use frostline::train::metrics::{TagScheme, TaskMetrics, keys, larger_is_better};
 use proptest::prelude::*;
