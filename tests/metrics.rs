@@ -1,7 +1,10 @@
 //! The figures of every kind of task are those of scikit-learn, scipy and seqeval, on cases recorded from them.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where its ground is missing")]
+
 use frostline::data::task::TaskKind;
 use frostline::train::metrics::{TagScheme, TaskMetrics, keys, larger_is_better};
+use proptest::prelude::*;
 use serde_json::Value;
 
 const EXACT: f64 = 1e-9;
@@ -153,4 +156,67 @@ fn every_documented_key_names_a_figure() {
         assert!(larger_is_better(keys(kind)[0]));
     }
     assert!(!larger_is_better("loss") && !larger_is_better("rmse"));
+}
+
+/// Every figure that is a share or a correlation stays within its bounds, and none depends on the order of the rows.
+fn holds(found: &TaskMetrics, turned: &TaskMetrics) -> Result<(), TestCaseError> {
+    for ((key, value), (_, other)) in found.named().into_iter().zip(turned.named()) {
+        prop_assert!((value - other).abs() < 1e-9, "{key}: {value} and {other}");
+        let (lowest, highest) = match key {
+            "loss" | "mse" | "mae" | "rmse" => (0.0, f64::INFINITY),
+            "spearman" | "pearson" | "mcc" => (-1.0, 1.0),
+            _ => (0.0, 1.0),
+        };
+        prop_assert!((lowest..=highest).contains(&value), "{key}: {value}");
+    }
+    Ok(())
+}
+
+fn reversed<T: Clone>(list: &[T]) -> Vec<T> {
+    list.iter().rev().cloned().collect()
+}
+
+proptest! {
+    #[test]
+    fn figures_of_sets_are_bounded_whatever_the_order(
+        rows in prop::collection::vec((prop::array::uniform3(0.0_f32..=1.0), prop::collection::btree_set(0_u32..3, 0..4)), 0..20),
+    ) {
+        let classes = ["a", "b", "c"].map(str::to_owned);
+        let of = |rows: &[([f32; 3], std::collections::BTreeSet<u32>)]| {
+            let probs: Vec<f32> = rows.iter().flat_map(|(probs, _)| *probs).collect();
+            let truth: Vec<Vec<u32>> = rows.iter().map(|(_, set)| set.iter().copied().collect()).collect();
+            TaskMetrics::of_sets("task", &classes, &probs, &truth)
+        };
+        holds(&of(&rows), &of(&reversed(&rows)))?;
+    }
+
+    #[test]
+    fn figures_of_numbers_are_bounded_whatever_the_order(
+        rows in prop::collection::vec((-100.0_f32..100.0, (-3_i8..4).prop_map(f32::from)), 0..20),
+    ) {
+        let of = |rows: &[(f32, f32)]| {
+            let (said, is): (Vec<f32>, Vec<f32>) = rows.iter().copied().unzip();
+            TaskMetrics::of_numbers("task", TaskKind::Score, &said, &is)
+        };
+        holds(&of(&rows), &of(&reversed(&rows)))?;
+    }
+
+    #[test]
+    fn figures_of_tags_are_bounded_whatever_the_order(
+        rows in prop::collection::vec(prop::collection::vec((0_u32..5, 0_u32..5), 0..8), 0..12),
+    ) {
+        let classes = ["B-X", "I-X", "B-Y", "I-Y", "O"].map(str::to_owned);
+        let of = |rows: &[Vec<(u32, u32)>]| {
+            let (said, is): (Vec<Vec<u32>>, Vec<Vec<u32>>) =
+                rows.iter().map(|row| row.iter().copied().unzip()).unzip();
+            TaskMetrics::of_tags("task", &classes, &said, &is)
+        };
+        holds(&of(&rows), &of(&reversed(&rows)))?;
+    }
+
+    #[test]
+    fn figures_of_ranks_are_bounded_whatever_the_order(ranks in prop::collection::vec(1_u32..40, 0..20)) {
+        let of = |ranks: &[u32]| TaskMetrics::of_ranking("task", ranks, 40, 0.0);
+        holds(&of(&ranks), &of(&reversed(&ranks)))?;
+    }
 }

@@ -89,6 +89,31 @@ fn every_state_of_the_schedule_draws_and_fits() {
     }
 }
 
+/// Tasks of every kind are drawn with the figures that they have.
+#[test]
+fn every_kind_of_task_draws_with_its_own_figures() {
+    let train = page::<TrainView>(fake::every_kind(), train_ui);
+    for text in ["train sp. F1", "valid Sp.man"] {
+        assert!(train.query_all_by_label(text).next().is_some(), "{text}");
+    }
+    let explore = page::<ExploreView>(fake::every_kind(), explore_ui);
+    assert!(explore.query_all_by_label("Kim [B-PER]").next().is_some());
+    check(&explore, "answers of every kind");
+    let mut evaluate = page::<EvaluateView>(fake::every_kind(), evaluate_ui);
+    for (tab, figure) in [
+        ("themes", "samples F1"),
+        ("stars", "Spearman"),
+        ("entities", "span F1"),
+        ("alike", "Pearson"),
+        ("pairs", "MRR@10"),
+        ("topic", "MCC"),
+    ] {
+        click_role(&mut evaluate, Role::Button, tab);
+        assert!(evaluate.query_all_by_label(figure).next().is_some(), "{tab}: {figure}");
+        check(&evaluate, tab);
+    }
+}
+
 #[test]
 fn choosing_a_preset_sends_its_recipe_once() {
     let mut harness = page::<ScheduleView>(fake::ready(Preset::Full), schedule_ui);

@@ -11,6 +11,7 @@ use eframe::egui::{Key, Modifiers, Role, Theme, ThemePreference, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use frostline::data::mapping::TaskColumn;
+use frostline::data::task::TaskKind;
 use frostline::session::Session;
 use frostline::session::command::{Command, Edit};
 use frostline::session::state::State;
@@ -267,6 +268,20 @@ fn ticking_and_naming_a_task_edits_the_mapping() {
         panic!("sent {sent:?}")
     };
     assert_eq!(mapping.tasks[0], TaskColumn { task: "topic_x".into(), ..TaskColumn::named("topic") });
+}
+
+#[test]
+fn a_task_may_be_of_another_kind() {
+    let mut page = page::<DataPageView>(states::loaded(), data_ui);
+    page.get_by_role_and_label(Role::ComboBox, "Kind of the task in topic").click();
+    settle(&mut page);
+    page.get_by_role_and_label(Role::Button, "multi-label").click();
+    settle(&mut page);
+    let sent = page.state_mut().1.take();
+    let [Action::Session(Command::Edit(Edit::SetMapping(mapping)))] = sent.as_slice() else {
+        panic!("sent {sent:?}")
+    };
+    assert_eq!(mapping.tasks[0], TaskColumn::of_kind("topic", TaskKind::MultiLabel));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use frostline::data::card::{DataCard, TaskCounts};
 use frostline::data::dataset::{Dataset, Split, TaskLabels};
 use frostline::data::mapping::{Mapping, TaskColumn};
+use frostline::data::task::TaskKind;
 use frostline::model::summary::{Group, ModelSummary, Pooling, TensorInfo};
 use frostline::project::Project;
 use frostline::session::state::{
@@ -492,6 +493,61 @@ pub(crate) fn evaluated_151() -> State {
     let mut state = finished();
     let names: Vec<String> = (0..151).map(|i| format!("intent_{i:03}_of_a_long_list")).collect();
     state.evaluation = evaluation(vec![metrics("topic", &names, 4530, 5)]);
+    state
+}
+
+/// The finished run with a task of every kind, measured; its curves and figures are those of two tasks in turn.
+pub(crate) fn every_kind() -> State {
+    let tags = strings(&["B-PER", "I-PER", "O"]);
+    let names = strings(&["a", "b"]);
+    let figures = vec![
+        metrics("topic", &names, 60, 3),
+        TaskMetrics::of_sets("themes", &names, &[0.75, 0.25, 0.25, 0.75], &[vec![0], vec![]]),
+        TaskMetrics::of_numbers("stars", TaskKind::Score, &[1.0, 2.0, 0.5], &[1.0, 4.0, 2.0]),
+        TaskMetrics::of_tags("entities", &tags, &[vec![0, 2, 2, 0]], &[vec![0, 1, 2, 0]]),
+        TaskMetrics::of_numbers("alike", TaskKind::Similarity, &[0.5, 0.25], &[1.0, 0.0]),
+        TaskMetrics::of_ranking("pairs", &[1, 2, 4, 20], 64, 1.5),
+    ];
+    let mut state = finished();
+    if let Some(run) = &mut state.run {
+        let mut plan = (*run.plan).clone();
+        let planned = |found: &TaskMetrics| PlannedTask {
+            name: found.task.clone(),
+            kind: found.kind,
+            classes: found.classes.iter().map(|class| class.name.clone()).collect(),
+            ..PlannedTask::default()
+        };
+        plan.tasks = figures.iter().map(planned).collect();
+        run.plan = Arc::new(plan);
+        for epoch in &mut run.epochs {
+            for scores in [&mut epoch.train, &mut epoch.valid] {
+                *scores = scores.iter().copied().cycle().take(figures.len()).collect();
+            }
+        }
+        if let Some(report) = &mut run.report {
+            let mut with_all = (**report).clone();
+            with_all.metrics = vec![(Split::Valid, figures.clone())];
+            *report = Arc::new(with_all);
+        }
+    }
+    let words = |words: [(&str, &str); 2]| {
+        Answer::Words(words.map(|(word, tag)| (word.to_owned(), tag.to_owned())).to_vec())
+    };
+    state.prediction = Loadable::Ready(Arc::new(Prediction {
+        text: "Kim sleeps".into(),
+        tasks: vec![
+            ("topic".into(), Answer::OneOf(vec![("a".into(), 0.75), ("b".into(), 0.25)])),
+            ("themes".into(), Answer::AnyOf(vec![("a".into(), 0.75), ("b".into(), 0.75)])),
+            ("stars".into(), Answer::Number(3.5)),
+            ("entities".into(), words([("Kim", "B-PER"), ("sleeps", "O")])),
+            ("alike".into(), Answer::Cosine { cosine: 0.5, number: 2.5 }),
+            ("pairs".into(), Answer::OneText),
+        ],
+    }));
+    let mistakes = vec![Vec::new(); figures.len()];
+    let run = "run-1".into();
+    let measured = Evaluation { run, split: Split::Test, tasks: figures, mistakes, probes: probes() };
+    state.evaluation = Loadable::Ready(Arc::new(measured));
     state
 }
 

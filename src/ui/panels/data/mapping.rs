@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use eframe::egui;
-use egui::{ComboBox, Label, RichText, Role, Ui, WidgetInfo, vec2};
+use egui::{Button, ComboBox, Label, RichText, Role, Ui, WidgetInfo, vec2};
 
 use crate::data::mapping::{Mapping, TaskColumn};
 use crate::data::task::TaskKind;
@@ -32,6 +32,14 @@ pub(super) fn mapping_ui(
                     actions.send(Edit::SetMapping(with_text(mapping, column)));
                 }
                 ui.end_row();
+                ui.label("Second text");
+                let none = Some("no such column");
+                let second =
+                    column_choice_ui(ui, "Second text column", none, &columns, mapping.second.as_deref());
+                if let Some(column) = second {
+                    actions.send(Edit::SetMapping(with_second(mapping, column)));
+                }
+                ui.end_row();
                 ui.label("Split");
                 let split = column_choice_ui(
                     ui,
@@ -49,7 +57,9 @@ pub(super) fn mapping_ui(
         ui.add_space(theme::GRID);
         ui.label(RichText::new("Tasks").strong());
         for column in &columns {
-            if *column != mapping.text && mapping.split.as_ref() != Some(column) {
+            let is_task = mapping.tasks.iter().any(|task| task.column == *column);
+            let is_taken = [&mapping.split, &mapping.second].contains(&&Some(column.clone()));
+            if *column != mapping.text && (is_task || !is_taken) {
                 ui.push_id(column, |ui| task_row_ui(ui, data, column, names, actions));
             }
         }
@@ -63,7 +73,8 @@ pub(super) fn mapping_ui(
         widgets::explain(
             ui,
             "What is a task, and what if labels are missing?",
-            "Each ticked column is one classification task with a head of its own on the shared encoder. Missing \
+            "Each ticked column is one task on the shared encoder: one class per text, several classes (a|b), a score, \
+             a tag per word, or, with a second text, how alike two texts are or that they belong together. Missing \
              labels are masked: a row trains the tasks it is labelled for, and says nothing about the others. So \
              tasks may come from different files, too.",
         );
@@ -139,19 +150,38 @@ fn task_row_ui(
                 actions.send(Edit::SetMapping(with_name(mapping, column, &name)));
             }
         }
+        if let Some(kind) = kind_choice_ui(ui, mapping, position) {
+            actions.send(Edit::SetMapping(with_kind(mapping, position, kind)));
+        }
         if let Some(task) = data.dataset.tasks.get(position) {
             let labelled = (0..data.dataset.rows()).filter(|row| task.is_labelled(*row)).count();
-            let classes = match task.kind {
-                TaskKind::SingleLabel => numbers::counted(task.classes.len(), "class", "classes"),
-                kind if kind.has_classes() => {
-                    format!("{}, {}", kind.key(), numbers::counted(task.classes.len(), "class", "classes"))
-                }
-                kind => kind.key().to_owned(),
-            };
-            let text = format!("{classes}, {} labelled", numbers::thousands(labelled as u64));
+            let mut text = format!("{} labelled", numbers::thousands(labelled as u64));
+            if task.kind.has_classes() {
+                text = format!("{}, {text}", numbers::counted(task.classes.len(), "class", "classes"));
+            }
             ui.add(Label::new(RichText::new(text).color(palette.muted)).truncate());
         }
     });
+}
+
+/// What a task predicts; `Some` when another kind was chosen.
+fn kind_choice_ui(ui: &mut Ui, mapping: &Mapping, position: usize) -> Option<TaskKind> {
+    let task = mapping.tasks.get(position)?;
+    let mut chosen = None;
+    let combo = ComboBox::from_id_salt("kind").selected_text(task.kind.key()).width(104.0).truncate();
+    let combo = combo.show_ui(ui, |ui| {
+        for kind in TaskKind::ALL {
+            let possible = !kind.takes_pairs() || mapping.second.is_some();
+            let entry = ui.add_enabled(possible, Button::selectable(kind == task.kind, kind.key()));
+            let entry = entry.on_disabled_hover_text("Choose the column of the second text first");
+            if entry.clicked() && kind != task.kind {
+                chosen = Some(kind);
+            }
+        }
+    });
+    let name = format!("Kind of the task in {}", task.column);
+    combo.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, &name));
+    chosen
 }
 
 /// Every column of every file, once, in order.
@@ -188,6 +218,27 @@ fn with_text(mapping: &Mapping, column: String) -> Mapping {
     mapping
 }
 
+/// Without a second text there is no task on pairs.
+fn with_second(mapping: &Mapping, column: Option<String>) -> Mapping {
+    let mut mapping = mapping.clone();
+    if column.is_none() {
+        mapping.tasks.retain(|task| !task.kind.takes_pairs());
+    }
+    if let Some(column) = &column {
+        mapping.tasks.retain(|task| task.column != *column || task.kind == TaskKind::Ranking);
+    }
+    mapping.second = column;
+    mapping
+}
+
+fn with_kind(mapping: &Mapping, position: usize, kind: TaskKind) -> Mapping {
+    let mut mapping = mapping.clone();
+    if let Some(task) = mapping.tasks.get_mut(position) {
+        task.kind = kind;
+    }
+    mapping
+}
+
 fn with_task(mapping: &Mapping, column: &str, is_task: bool) -> Mapping {
     let mut mapping = mapping.clone();
     mapping.tasks.retain(|task| task.column != column);
@@ -220,6 +271,15 @@ mod tests {
 
     #[test]
     fn a_column_has_one_role() {
+        let pairs = Mapping {
+            second: Some("other".into()),
+            tasks: vec![TaskColumn::of_kind("alike", TaskKind::Similarity), TaskColumn::named("topic")],
+            ..mapping()
+        };
+        assert_eq!(with_second(&pairs, None).tasks, [TaskColumn::named("topic")]);
+        assert_eq!(with_text(&pairs, "other".into()).tasks, [TaskColumn::named("topic")]);
+        assert_eq!(with_kind(&pairs, 1, TaskKind::Score).tasks[1].kind, TaskKind::Score);
+
         let changed = with_text(&mapping(), "topic".into());
         assert_eq!(changed.text, "topic");
         assert_eq!(changed.tasks, [TaskColumn::named("tone")]);

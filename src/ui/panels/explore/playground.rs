@@ -15,6 +15,9 @@ use crate::ui::widgets::numbers::percent;
 /// Classes shown per task; the rest share what little is left.
 const SHOWN: usize = 6;
 
+/// Width of a task's answer.
+const TASK_WIDTH: f32 = 320.0;
+
 /// What the card remembers.
 #[derive(Debug)]
 pub(super) struct PlaygroundView {
@@ -62,12 +65,17 @@ pub(super) fn playground_ui(ui: &mut Ui, state: &State, view: &mut PlaygroundVie
             (Loadable::Ready(prediction), _) => {
                 let muted = Palette::of(ui).muted;
                 ui.add(Label::new(RichText::new(format!("\"{}\"", prediction.text)).color(muted)).wrap());
-                ui.horizontal_wrapped(|ui| {
-                    ui.spacing_mut().item_spacing.x = 2.0 * theme::SECTION_GAP;
-                    for (task, (name, answer)) in prediction.tasks.iter().enumerate() {
-                        ui.vertical(|ui| task_ui(ui, task, name, answer));
-                    }
-                });
+                let gap = 2.0 * theme::SECTION_GAP;
+                let in_a_row = ((ui.available_width() + gap) / (TASK_WIDTH + gap)).max(1.0) as usize;
+                let tasks: Vec<_> = prediction.tasks.iter().enumerate().collect();
+                for row in tasks.chunks(in_a_row) {
+                    ui.horizontal_top(|ui| {
+                        ui.spacing_mut().item_spacing.x = gap;
+                        for (task, (name, answer)) in row {
+                            ui.vertical(|ui| task_ui(ui, *task, name, answer));
+                        }
+                    });
+                }
             }
         }
     });
@@ -76,7 +84,7 @@ pub(super) fn playground_ui(ui: &mut Ui, state: &State, view: &mut PlaygroundVie
 fn task_ui(ui: &mut Ui, task: usize, name: &str, answer: &Answer) {
     let palette = Palette::of(ui);
     ui.spacing_mut().item_spacing = vec2(theme::GAP, theme::GRID);
-    ui.set_width(320.0);
+    ui.set_width(TASK_WIDTH);
     widgets::swatch_label(ui, palette.task(task), name);
     match answer {
         Answer::OneOf(classes) => classes_ui(ui, task, classes, true),
