@@ -98,7 +98,9 @@ fn mix_with_dropout(qkv: [&Tensor; 3], bias: Option<&Tensor>, p: f64) -> Result<
     let (q, k, v) = (flat(q)?, flat(k)?, flat(v)?);
     let scores = q.f_mul_scalar(1.0 / (size as f64).sqrt())?.f_bmm(&k.f_transpose(1, 2)?)?;
     let scores = match bias {
-        Some(bias) => scores.f_view([rows, heads, seq, seq])?.f_add(bias)?.f_view([rows * heads, seq, seq])?,
+        Some(bias) => {
+            scores.f_view([rows, heads, seq, seq])?.f_add(bias)?.f_view([rows * heads, seq, seq])?
+        }
         None => scores,
     };
     let probabilities = dropout(scores.f_softmax(-1, None)?, p)?;

@@ -85,7 +85,8 @@ fn read(config: &Value) -> Result<Blueprint, String> {
             layers: (0..shape.layers).map(layer).collect::<Result<_, _>>()?,
         }))
     };
-    let together = (0..shape.layers).flat_map(|i| NAMES.together(&format!("transformer.layer.{i}"))).collect();
+    let together =
+        (0..shape.layers).flat_map(|i| NAMES.together(&format!("transformer.layer.{i}"))).collect();
     Ok(Blueprint { shape, tensors, optional: Vec::new(), together, build: Box::new(build) })
 }
 

@@ -63,8 +63,9 @@ pub fn build(
     let batches = text_batches(rows);
     let (mut done, mut stopped) = (0, false);
     // A text without a token has no states, and would have the batch padded.
-    let with_tokens =
-        |texts: &[u32]| texts.iter().copied().filter(|text| lengths[*text as usize] > 0).collect::<Vec<u32>>();
+    let with_tokens = |texts: &[u32]| {
+        texts.iter().copied().filter(|text| lengths[*text as usize] > 0).collect::<Vec<u32>>()
+    };
     let work = |reader: &Reader, texts: &[u32]| {
         let texts = with_tokens(texts);
         if texts.is_empty() {

@@ -186,7 +186,9 @@ impl States {
         let mut places = Vec::new();
         for text in texts {
             let text = *text as usize;
-            let (Some(start), Some(end)) = (self.starts.get(text), self.starts.get(text + 1)) else { continue };
+            let (Some(start), Some(end)) = (self.starts.get(text), self.starts.get(text + 1)) else {
+                continue;
+            };
             let before = places.len();
             places.extend((*start..*end).map(|place| place as i64));
             if let Some(width) = width {
@@ -208,7 +210,9 @@ impl States {
         let mut bytes = Vec::new();
         for text in texts {
             let text = *text as usize;
-            let (Some(start), Some(end)) = (self.starts.get(text), self.starts.get(text + 1)) else { continue };
+            let (Some(start), Some(end)) = (self.starts.get(text), self.starts.get(text + 1)) else {
+                continue;
+            };
             let before = bytes.len();
             let own = (end - start) * row;
             bytes.resize(before + width.map_or(own, |width| (width * row).max(own)), 0);
