@@ -281,11 +281,7 @@ fn the_whole_road_once() {
         window.until("a text is classified", |state| state.prediction.ready().is_some());
         let tasks = &window.state().prediction.ready().expect("a prediction").tasks;
         for (task, classes) in tasks {
-<<<<<<< HEAD
             let Said::OneOf(classes) = classes else { panic!("{classes:?}") };
-=======
-            let frostline::session::state::Answer::OneOf(classes) = classes else { panic!("{classes:?}") };
->>>>>>> wt-data
             let sum: f32 = classes.iter().map(|(_, probability)| probability).sum();
             assert!((sum - 1.0).abs() < 1e-4, "{task}: {classes:?}");
         }

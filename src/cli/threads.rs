@@ -9,19 +9,31 @@
 //! hundreds of them: one part in twenty of a step was the clearing of pages. So they are kept, in large pages where
 //! the system has them. `docs/speed.md` has the measurements.
 
-/// What the runtimes are told, by the names of their variables, and the variables by which the user says otherwise.
+/// What a runtime is told through its environment.
 #[cfg(target_os = "linux")]
-const SETTINGS: [(&[&str], &[(&str, &str)]); 2] = [
-    (&["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"], &[("OMP_WAIT_POLICY", "PASSIVE"), ("GOMP_SPINCOUNT", "300")]),
-    (
-        &["GLIBC_TUNABLES", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"],
-        &[(
-            "GLIBC_TUNABLES",
-            "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=1073741824:\
-             glibc.malloc.top_pad=33554432:glibc.malloc.hugetlb=1",
-        )],
-    ),
+struct Setting {
+    /// Variables by which the user says otherwise.
+    said_by: &'static [&'static str],
+    /// Names and values.
+    values: &'static [(&'static str, &'static str)],
+}
+
+#[cfg(target_os = "linux")]
+const SETTINGS: [Setting; 2] = [
+    Setting {
+        said_by: &["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"],
+        values: &[("OMP_WAIT_POLICY", "PASSIVE"), ("GOMP_SPINCOUNT", "300")],
+    },
+    Setting {
+        said_by: &["GLIBC_TUNABLES", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"],
+        values: &[("GLIBC_TUNABLES", ALLOCATOR)],
+    },
 ];
+
+/// 32 MB is the largest block that glibc keeps on its heap; a run's weights, gradients and moments fit into 1 GB.
+#[cfg(target_os = "linux")]
+const ALLOCATOR: &str = "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=1073741824:\
+                         glibc.malloc.top_pad=33554432:glibc.malloc.hugetlb=1";
 
 /// Makes libtorch's threads sleep while they wait and the C library keep its memory, unless the user's environment
 /// says otherwise.
@@ -32,11 +44,9 @@ pub fn let_threads_sleep() {
     #[cfg(target_os = "linux")]
     {
         use std::os::unix::process::CommandExt;
-        let unsaid = |(said, _): &&(&[&str], &[(&str, &str)])| {
-            said.iter().all(|name| std::env::var_os(name).is_none())
-        };
-        let settings: Vec<(&str, &str)> =
-            SETTINGS.iter().filter(unsaid).flat_map(|(_, settings)| settings.iter().copied()).collect();
+        let unsaid = |setting: &&Setting| setting.said_by.iter().all(|name| std::env::var_os(name).is_none());
+        let settings = SETTINGS.iter().filter(unsaid).flat_map(|setting| setting.values.iter().copied());
+        let settings: Vec<(&str, &str)> = settings.collect();
         let Ok(program) = std::env::current_exe() else { return };
         if settings.is_empty() {
             return;

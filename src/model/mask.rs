@@ -9,8 +9,8 @@ use tch::{Device, Kind, Tensor};
 
 use super::error::ModelError;
 
-/// Values that a thread draws at a time.
-const CHUNK: usize = 1 << 14;
+/// Values that a thread draws at a time: below that, waking another would take longer.
+const CHUNK: usize = 1 << 16;
 /// Step of `SplitMix64` (Steele et al. 2014).
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
@@ -53,7 +53,7 @@ fn mask(values: usize, p: f64, seed: u64) -> Vec<f32> {
     let scale = (65536.0 / (65536.0 - dropped)) as f32;
     let dropped = dropped as u16;
     let mut mask = vec![0f32; values];
-    mask.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, mask)| {
+    let draw = |(chunk, mask): (usize, &mut [f32])| {
         let first = (chunk * CHUNK / 4) as u64;
         for (four, mask) in (first..).zip(mask.chunks_mut(4)) {
             let bits = mix(seed.wrapping_add(four.wrapping_mul(GOLDEN)));
@@ -61,7 +61,12 @@ fn mask(values: usize, p: f64, seed: u64) -> Vec<f32> {
                 *value = if (bits >> (16 * at)) as u16 >= dropped { scale } else { 0.0 };
             }
         }
-    });
+    };
+    if values <= CHUNK * 2 {
+        mask.chunks_mut(CHUNK).enumerate().for_each(draw);
+    } else {
+        mask.par_chunks_mut(CHUNK).enumerate().for_each(draw);
+    }
     mask
 }
 

@@ -20,6 +20,8 @@ const EPS: f64 = 1e-8;
 const CLIP_EPS: f64 = 1e-6;
 /// Values a thread takes at a time: small enough that a chunk of all four arrays stays in its cache.
 const CHUNK: usize = 1 << 15;
+/// So many chunks are done before another thread is awake.
+const FEW: usize = 4;
 /// First moments below this are 0: denormal numbers would slow every later step.
 const FLUSH: f32 = 1e-36;
 
@@ -184,7 +186,11 @@ fn adam_on_cpu(
             factors,
         }));
     }
-    parts.into_par_iter().for_each(Part::step);
+    if parts.len() <= FEW {
+        parts.into_iter().for_each(Part::step);
+    } else {
+        parts.into_par_iter().for_each(Part::step);
+    }
     Ok(())
 }
 
@@ -226,7 +232,11 @@ pub fn global_norm(updates: &[Update]) -> Result<f64, ModelError> {
     let grads = grads.iter().map(values).collect::<Result<Vec<_>, _>>()?;
     let chunks: Vec<&[f32]> = grads.into_iter().flat_map(|grad| grad.chunks(CHUNK)).collect();
     // Collected in order before they are added, so that the sum does not depend on the threads.
-    let parts: Vec<f64> = chunks.into_par_iter().map(squares).collect();
+    let parts: Vec<f64> = if chunks.len() <= FEW {
+        chunks.into_iter().map(squares).collect()
+    } else {
+        chunks.into_par_iter().map(squares).collect()
+    };
     let mut sum = parts.iter().sum::<f64>();
     for update in elsewhere {
         sum += update.grad.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?;

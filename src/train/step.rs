@@ -271,6 +271,10 @@ impl<'a> Stepper<'a> {
     fn updates(&self, phase: &Phase, factor: f64) -> Vec<Update> {
         let mut updates = Vec::new();
         for (index, param) in self.model.params.iter().enumerate() {
+            // Asked first, as it costs nothing: where heads train alone, most parameters are frozen.
+            if phase.thaw(param.group) == Thaw::Frozen {
+                continue;
+            }
             let Some(lr) = phase.rate(&param.info()) else { continue };
             let decay =
                 if decays(&param.name, &param.tensor.size()) { self.plan.recipe.weight_decay } else { 0.0 };
