@@ -8,13 +8,17 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use frostline::data::dataset::Split;
+use frostline::data::task::{Scale, TaskKind};
+use frostline::model::lora::{Lora, LoraTargets};
 use frostline::model::summary::{Group, TensorInfo};
 use frostline::project::ProjectError;
 use frostline::project::runs::{HistoryLine, RunEvent, RunFolder, RunListing, list, next_name};
 use frostline::train::metrics::{EpochPoint, Probe, Score, StepPoint, TaskMetrics};
-use frostline::train::plan::{Phase, PlannedTask, RunPlan, Thaw, Until};
+use frostline::train::plan::{Parent, Part, Phase, PlannedTask, RunPlan, Thaw, Until};
 use frostline::train::preset::{Preset, Recipe};
+use frostline::train::recipe::{OptimizerKind, Sampling, TaskSettings, Weighting};
 use frostline::train::report::{HeadDrift, RunOutcome, RunReport, TensorChange};
+use frostline::train::watch::Watch;
 use proptest::prelude::*;
 
 fn fixture() -> PathBuf {
@@ -163,22 +167,93 @@ fn version_1_of_a_run_is_read_field_by_field() {
     assert_eq!(list(&fixture()).unwrap(), [listing]);
 }
 
+fn fixture_2() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/project/v2")
+}
+
+/// The plan that the fixture of version 2 holds: all that version 1 did not have.
+fn plan_2(name: &str, project_dir: &Path) -> RunPlan {
+    let trains = |lr, part| Thaw::Trains { lr, part };
+    let settings =
+        TaskSettings { weight: 0.5, balance_classes: true, label_smoothing: 0.1, hidden_units: Some(16) };
+    let task = |name: &str, kind, classes: &[&str], scale| PlannedTask {
+        name: name.into(),
+        kind,
+        classes: classes.iter().map(|class| (*class).to_owned()).collect(),
+        scale,
+        labelled_train: 30,
+        labelled_valid: 6,
+    };
+    let plan = plan(name, project_dir);
+    RunPlan {
+        parent: Some(Parent { run: "gradual-01".into(), sha256: "0f".repeat(32) }),
+        tasks: vec![
+            task("topics", TaskKind::MultiLabel, &["a", "b"], Scale::default()),
+            task("alike", TaskKind::Similarity, &[], Scale { offset: 0.0, factor: 5.0 }),
+        ],
+        recipe: Recipe {
+            part: Part::Lora,
+            lora: Lora { rank: 4, alpha: 8.0, targets: LoraTargets::QueryValue },
+            accumulate: 2,
+            sampling: Sampling::Temperature(3.0),
+            optimizer: OptimizerKind::Sgd,
+            ema: Some(0.99),
+            watch: Watch { task: Some("topics".into()), figure: Some("macro-f1".into()) },
+            patience: Some(3),
+            weighting: Weighting::Uncertainty,
+            tasks: [("topics".to_owned(), settings)].into(),
+            ..Recipe::default()
+        },
+        phases: vec![
+            Phase {
+                name: "adapters".into(),
+                embeddings: Thaw::Frozen,
+                layers: vec![Thaw::Frozen, trains(2e-4, Part::Lora)],
+                heads: vec![Thaw::whole(1e-3), Thaw::Frozen],
+                loss_weights: 5e-3,
+                epochs: 4,
+                until: Until::Plateau { patience: 2 },
+            },
+            Phase {
+                name: "biases".into(),
+                embeddings: trains(1e-6, Part::Biases),
+                layers: vec![trains(1e-5, Part::Biases), trains(1e-5, Part::Biases)],
+                heads: vec![Thaw::Frozen, Thaw::Frozen],
+                loss_weights: 5e-3,
+                epochs: 2,
+                until: Until::Steps(5),
+            },
+        ],
+        ..plan
+    }
+}
+
+#[test]
+fn version_2_of_a_plan_is_read_field_by_field() {
+    let run = RunFolder::open(&fixture_2(), "branched-02").unwrap();
+    assert_eq!(run.read_plan().unwrap(), plan_2("branched-02", &fixture_2()));
+    let history = run.read().unwrap();
+    assert_eq!(history.steps, [step_point(1), step_point(2)]);
+    assert_eq!(history.outcome, Some(RunOutcome::Paused { at_step: 2 }));
+}
+
 /// Writes what the fixture of the present version should be. Run by hand, with `--ignored`, when a version is
 /// added; a fixture once committed is never written again.
 #[test]
 #[ignore = "writes a fixture"]
 fn write_the_fixture() {
-    let dir = fixture();
-    let mut run = new_run(&dir, "gradual-01");
-    run.append(&HistoryLine::Event(RunEvent::PhaseStarted { phase: 0, name: "heads only".into(), step: 0 }))
+    let dir = fixture_2();
+    let mut run = RunFolder::create(&dir, "branched-02").unwrap();
+    run.write_plan(&plan_2("branched-02", &dir)).unwrap();
+    run.append(&HistoryLine::Event(RunEvent::PhaseStarted { phase: 0, name: "adapters".into(), step: 0 }))
         .unwrap();
-    run.append(&epoch(0, 0, false)).unwrap();
-    for index in 1..=3 {
-        run.append(&step(index)).unwrap();
-    }
-    run.append(&epoch(1, 3, true)).unwrap();
-    run.write_report(&report()).unwrap();
-    run.set_outcome(&RunOutcome::Stopped { at_step: 3 }).unwrap();
+    run.append(&step(1)).unwrap();
+    // Cut off after a second step, and gone on with after the first.
+    run.append(&step(2)).unwrap();
+    run.append(&HistoryLine::Event(RunEvent::Resumed { at_step: 1 })).unwrap();
+    run.append(&step(2)).unwrap();
+    run.set_outcome(&RunOutcome::Paused { at_step: 2 }).unwrap();
+    std::fs::remove_dir(run.checkpoint_dir()).unwrap();
 }
 
 #[test]

@@ -238,8 +238,11 @@ pub fn global_norm(updates: &[Update]) -> Result<f64, ModelError> {
         chunks.into_par_iter().map(squares).collect()
     };
     let mut sum = parts.iter().sum::<f64>();
-    for update in elsewhere {
-        sum += update.grad.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?;
+    if !elsewhere.is_empty() {
+        // Added up where the gradients are, so that there is one thing to wait for and not one per tensor.
+        let squares = |update: &&Update| Ok(update.grad.f_square()?.f_sum(Kind::Double)?);
+        let squares = elsewhere.iter().map(squares).collect::<Result<Vec<_>, ModelError>>()?;
+        sum += Tensor::f_stack(&squares, 0)?.f_sum(Kind::Double)?.f_double_value(&[])?;
     }
     Ok(sum.sqrt())
 }

@@ -6,7 +6,9 @@ use eframe::egui::{self, Checkbox, CollapsingHeader, Grid, Response, RichText, U
 use super::settings::{
     Form, Setting, choice, idle_without_encoder, idle_without_training, optional, part, whole,
 };
+use crate::data::task::TaskKind;
 use crate::model::lora::LoraTargets;
+use crate::train::metrics::keys;
 use crate::train::plan::Part;
 use crate::train::recipe::{Recipe, Sampling, TaskSettings, Weighting};
 use crate::ui::explain;
@@ -15,7 +17,7 @@ use crate::ui::theme;
 use crate::ui::widgets;
 
 /// Draws the form on a draft; true while a value is being dragged.
-pub(super) fn further_ui(ui: &mut Ui, draft: &mut Recipe, tasks: &[&str], files: usize) -> bool {
+pub(super) fn further_ui(ui: &mut Ui, draft: &mut Recipe, tasks: &[(&str, TaskKind)], files: usize) -> bool {
     let mut editing = false;
     widgets::card(ui, "", |ui| {
         CollapsingHeader::new(RichText::new("Further settings").heading()).id_salt("further").show(
@@ -132,7 +134,7 @@ fn batch_rows(form: &mut Form<'_>, recipe: &mut Recipe, files: usize) {
     });
 }
 
-fn keep_rows(form: &mut Form<'_>, recipe: &mut Recipe, tasks: &[&str]) {
+fn keep_rows(form: &mut Form<'_>, recipe: &mut Recipe, tasks: &[(&str, TaskKind)]) {
     let idle = idle_without_training(recipe);
     let watch = Setting {
         name: "Keep the best by",
@@ -144,7 +146,7 @@ fn keep_rows(form: &mut Form<'_>, recipe: &mut Recipe, tasks: &[&str]) {
         let shown = recipe.watch.task.clone().unwrap_or_else(|| "all tasks".to_owned());
         let combo = egui::ComboBox::from_id_salt("watch").selected_text(shown).show_ui(ui, |ui| {
             ui.selectable_value(&mut recipe.watch.task, None, "all tasks");
-            for task in tasks {
+            for (task, _) in tasks {
                 ui.selectable_value(&mut recipe.watch.task, Some((*task).to_owned()), *task);
             }
         });
@@ -160,7 +162,9 @@ fn keep_rows(form: &mut Form<'_>, recipe: &mut Recipe, tasks: &[&str]) {
         let shown = recipe.watch.figure.clone().unwrap_or_else(|| "headline figure".to_owned());
         let combo = egui::ComboBox::from_id_salt("figure").selected_text(shown).show_ui(ui, |ui| {
             ui.selectable_value(&mut recipe.watch.figure, None, "headline figure");
-            ui.selectable_value(&mut recipe.watch.figure, Some("loss".to_owned()), "loss");
+            for key in figures_of(recipe.watch.task.as_deref(), tasks) {
+                ui.selectable_value(&mut recipe.watch.figure, Some(key.to_owned()), key);
+            }
         });
         combo.response
     });
@@ -187,8 +191,19 @@ fn keep_rows(form: &mut Form<'_>, recipe: &mut Recipe, tasks: &[&str]) {
     });
 }
 
+/// Figures that every watched task has; the loss first.
+fn figures_of(watched: Option<&str>, tasks: &[(&str, TaskKind)]) -> Vec<&'static str> {
+    let mut kinds =
+        tasks.iter().filter(|(task, _)| watched.is_none_or(|name| name == *task)).map(|(_, kind)| kind);
+    let Some(first) = kinds.next() else { return vec!["loss"] };
+    let others: Vec<&[&str]> = kinds.map(|kind| keys(*kind)).collect();
+    let shared = |key: &&&'static str| others.iter().all(|keys| keys.contains(*key));
+    let own = keys(*first).iter().filter(|key| **key != "loss").filter(shared).copied();
+    std::iter::once("loss").chain(own).collect()
+}
+
 /// A line of settings per task.
-fn tasks_ui(ui: &mut Ui, recipe: &mut Recipe, tasks: &[&str], editing: &mut bool) {
+fn tasks_ui(ui: &mut Ui, recipe: &mut Recipe, tasks: &[(&str, TaskKind)], editing: &mut bool) {
     Grid::new("settings of tasks").num_columns(5).spacing([theme::SECTION_GAP, theme::GRID]).show(ui, |ui| {
         for (name, tooltip) in [
             ("Task", "Settings of single tasks"),
@@ -201,7 +216,7 @@ fn tasks_ui(ui: &mut Ui, recipe: &mut Recipe, tasks: &[&str], editing: &mut bool
             ui.label(text).on_hover_text(tooltip);
         }
         ui.end_row();
-        for task in tasks {
+        for (task, _) in tasks {
             let before = recipe.task(task);
             let mut settings = before.clone();
             ui.label(*task);

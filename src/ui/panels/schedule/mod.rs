@@ -13,6 +13,7 @@ use eframe::egui::{self, ScrollArea, Ui};
 
 use super::parts::columns;
 use super::rate::rate_factor;
+use crate::data::task::TaskKind;
 use crate::session::command::Edit;
 use crate::session::state::{Loadable, Severity, State};
 use crate::train::plan::RunPlan;
@@ -50,10 +51,9 @@ fn page_ui(ui: &mut Ui, state: &State, view: &mut ScheduleView, actions: &mut Ac
     let mut editing = false;
     columns(ui, theme::SECTION_GAP, |[left, right]| {
         editing = settings::settings_ui(left, &mut draft);
-        let tasks: Vec<&str> = state
-            .data
-            .ready()
-            .map_or_else(Vec::new, |data| data.dataset.tasks.iter().map(|task| task.name.as_str()).collect());
+        let tasks: Vec<(&str, TaskKind)> = state.data.ready().map_or_else(Vec::new, |data| {
+            data.dataset.tasks.iter().map(|task| (task.name.as_str(), task.kind)).collect()
+        });
         left.add_space(theme::GAP);
         editing |= further::further_ui(left, &mut draft, &tasks, state.project.files.len());
         search::search_ui(right, state, actions);
