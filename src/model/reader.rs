@@ -73,6 +73,9 @@ pub(super) fn with_places(
     batch(&rows.iter().map(Vec::as_slice).collect::<Vec<_>>(), device)
 }
 
+/// Takes what came of a batch, and says whether to go on.
+pub type Take<'a, T> = dyn FnMut(&[u32], T) -> Result<bool, ModelError> + 'a;
+
 /// Does `work` for every batch on as many threads as libtorch has, and hands what comes of it to `take` on this one,
 /// in any order. `take` says whether to go on.
 ///
@@ -82,7 +85,7 @@ pub fn each_batch<T: Send>(
     readers: Vec<Reader>,
     batches: &[Vec<u32>],
     work: &(impl Fn(&Reader, &[u32]) -> Result<T, ModelError> + Sync),
-    take: &mut dyn FnMut(&[u32], T) -> Result<bool, ModelError>,
+    take: &mut Take<'_, T>,
 ) -> Result<(), ModelError> {
     let _guard = tch::no_grad_guard();
     if let [reader] = &readers[..] {

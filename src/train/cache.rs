@@ -173,7 +173,9 @@ fn text_batches(rows: &Rows) -> Vec<Vec<u32>> {
     let is_there =
         |text: &u32| (*text as usize).checked_sub(rows.len()).is_none_or(|row| rows.second.len(row) > 0);
     let mut batches = inference_batches(&rows.text_lengths(), TOKEN_BUDGET);
-    batches.iter_mut().for_each(|batch| batch.retain(is_there));
+    for batch in &mut batches {
+        batch.retain(is_there);
+    }
     batches.retain(|batch| !batch.is_empty());
     batches
 }

@@ -5,6 +5,7 @@
 //! one pass over parameter, gradient and both moments; elsewhere it is tensor operations.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use rayon::prelude::*;
 use tch::{Device, Kind, Tensor};
@@ -87,11 +88,13 @@ impl Optimizer {
         }
         let mut factors = BTreeMap::new();
         for update in updates {
-            if !self.states.contains_key(&update.index) {
-                let (first, second) = (update.param.f_zeros_like()?, update.param.f_zeros_like()?);
-                self.states.insert(update.index, State { first, second, steps: 0 });
-            }
-            let Some(state) = self.states.get_mut(&update.index) else { continue };
+            let state = match self.states.entry(update.index) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let (first, second) = (update.param.f_zeros_like()?, update.param.f_zeros_like()?);
+                    new.insert(State { first, second, steps: 0 })
+                }
+            };
             state.steps += 1;
             let decay = match self.kind {
                 OptimizerKind::Adam | OptimizerKind::Sgd => 0.0,
