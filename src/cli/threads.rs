@@ -2,8 +2,8 @@
 //!
 //! Its OpenMP runtime spins between two pieces of work. On a machine that does anything else at the same time
 //! (draws a window, compiles) the spinning threads take the processor from those they wait for: a step of the
-//! smallest exercise took 8 times as long beside two busy processes. A few microseconds of it save most of the
-//! sleeps without that; ten times as much cost a quarter of the throughput beside a compiler.
+//! smallest exercise took 8 times as long beside two busy processes. Some ten microseconds of it save most of the
+//! sleeps without that; three times as much cost a quarter of the throughput beside a compiler.
 //!
 //! The C library gives large blocks back to the system when they are freed, and a training step frees and asks for
 //! hundreds of them: one part in twenty of a step was the clearing of pages. So they are kept, in large pages where
@@ -22,7 +22,7 @@ struct Setting {
 const SETTINGS: [Setting; 2] = [
     Setting {
         said_by: &["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"],
-        values: &[("OMP_WAIT_POLICY", "PASSIVE"), ("GOMP_SPINCOUNT", "300")],
+        values: &[("OMP_WAIT_POLICY", "PASSIVE"), ("GOMP_SPINCOUNT", "1000")],
     },
     Setting {
         said_by: &["GLIBC_TUNABLES", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"],

@@ -63,6 +63,9 @@ pub struct Fitted {
     pub valid: Vec<Score>,
     /// Seconds of all processes that worked on the run.
     pub seconds: f64,
+    /// Pooled embeddings of all texts of the training and of the validation rows, where the encoder stayed as it was
+    /// throughout: they need not be computed again.
+    pub pooled: Option<[Prefix; 2]>,
 }
 
 /// Takes the news.
@@ -104,17 +107,27 @@ impl Fit<'_> {
         }
         let stepper = Stepper::new(plan, model, train)?;
         let (model_now, cut_now) = (&*model, cut.as_ref());
-        let mut run =
-            Run { plan, model: model_now, cut: cut_now, train, valid, stop, stepper, store, report };
+        let mut run = Run {
+            plan,
+            model: model_now,
+            cut: cut_now,
+            train,
+            valid,
+            stop,
+            stepper,
+            store,
+            report,
+            pooled: None,
+        };
         let ended = run.phases(&mut course).map_err(|error| run.name_the_checkpoint(error));
-        let best_path = run.store.best_path();
+        let (best_path, pooled) = (run.store.best_path(), run.pooled.take());
         if let Some(cut) = cut {
             model.restore_vocabulary(cut, course.place.unused)?;
         }
         for param in &model.params {
             drop(param.tensor.set_requires_grad(false));
         }
-        fitted(model, ended?, course, &best_path)
+        Ok(Fitted { pooled, ..fitted(model, ended?, course, &best_path)? })
     }
 }
 
@@ -129,6 +142,8 @@ struct Run<'a, 'b> {
     stepper: Stepper<'a>,
     store: &'b mut Store,
     report: &'b mut Report<'b>,
+    /// See [`Fitted`].
+    pooled: Option<[Prefix; 2]>,
 }
 
 impl Run<'_, '_> {
@@ -158,6 +173,7 @@ impl Run<'_, '_> {
                 None => self.prefixes(phase)?,
             };
             let Some((train_prefix, valid_prefix)) = prefixes else { return Ok(stopped(course)) };
+            self.pooled = self.pooled_throughout(&train_prefix, &valid_prefix);
             while !course.place.phase_is_full(phase) {
                 let started = Instant::now();
                 let steps = sampler::steps(self.train, &plan.recipe, course.place.epoch);
@@ -196,6 +212,17 @@ impl Run<'_, '_> {
         course.save(self.model, self.store)?;
         course.exchange(self.model)?; // a run without validation rows keeps the average, where there is one
         Ok(RunOutcome::Finished)
+    }
+
+    /// What is kept of the texts, where it will still hold when the run is over.
+    fn pooled_throughout(&self, train: &Prefix, valid: &Prefix) -> Option<[Prefix; 2]> {
+        let frozen = self.plan.phases.iter().all(Phase::encoder_is_frozen);
+        match (train, valid) {
+            (Prefix::Pooled(train), Prefix::Pooled(valid)) if frozen => {
+                Some([train, valid].map(|pooled| Prefix::Pooled(pooled.shallow_clone())))
+            }
+            _ => None,
+        }
     }
 
     /// Measures, keeps the weights where they are the best so far, tells, and says what comes next.
@@ -400,9 +427,10 @@ fn fitted(model: &Model, outcome: RunOutcome, course: Course, best: &Path) -> Re
     let place = course.place;
     let Some(kept) = place.best else {
         let kept_epoch = (outcome == RunOutcome::Finished).then_some(place.epoch);
-        return Ok(Fitted { outcome, kept_epoch, kept_phases: place.moved, valid: Vec::new(), seconds });
+        let valid = Vec::new();
+        return Ok(Fitted { outcome, kept_epoch, kept_phases: place.moved, valid, seconds, pooled: None });
     };
     model.fill(&read_all(best)?, best)?;
     let (kept_epoch, kept_phases) = (Some(kept.epoch), kept.phases);
-    Ok(Fitted { outcome, kept_epoch, kept_phases, valid: kept.valid, seconds })
+    Ok(Fitted { outcome, kept_epoch, kept_phases, valid: kept.valid, seconds, pooled: None })
 }

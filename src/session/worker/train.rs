@@ -21,8 +21,9 @@ use crate::model::{Model, ModelError, weights};
 use crate::project::runs::RunFolder;
 use crate::text::tokenizer::Tokenizer;
 use crate::train::TrainError;
+use crate::train::cache::Prefix;
 use crate::train::checkpoint::{Checkpoint, Store, best_path};
-use crate::train::evaluate::{answers, metrics};
+use crate::train::evaluate::{answers, answers_above, metrics};
 use crate::train::fit::{Fit, Fitted};
 use crate::train::plan::{Parent, RunPlan, Thaw};
 use crate::train::report::{HeadDrift, RunReport, TensorChange};
@@ -140,10 +141,13 @@ impl Worker {
         let mut embedded = Vec::new();
         for split in measured {
             let Some(rows) = rows(*split).filter(|rows| !rows.is_empty()) else { continue };
-            let Some(said) = answers(&model, rows, stop, &mut |_| {}).map_err(|error| error.to_string())?
-            else {
-                continue;
+            let prefix = match (&fitted.pooled, split) {
+                (Some([train, _]), Split::Train) => train,
+                (Some([_, valid]), Split::Valid) => valid,
+                _ => &Prefix::None,
             };
+            let said = answers_above(&model, rows, prefix, stop, &mut |_| {});
+            let Some(said) = said.map_err(|error| error.to_string())? else { continue };
             report.metrics.push((*split, metrics(&model, rows, &said.predictions)));
             embedded.push((*split, to_embeddings(&model, &said.pooled)?));
         }

@@ -128,7 +128,7 @@ impl<'a> Lab<'a> {
             command.env(variable, self.threads.to_string());
         }
         // Cargo sets this for the tests; outside of it neither Frostline's user nor the peer's has it set.
-        command.env_remove("OMP_WAIT_POLICY");
+        command.env_remove("OMP_WAIT_POLICY").env_remove("GOMP_SPINCOUNT");
         // The user's own settings play no part.
         command.env("FROSTLINE_CONFIG_DIR", self.path("config")).env("FROSTLINE_DATA_DIR", self.path("data"));
         let output = command.output().with_context(|| format!("cannot start {}", self.python.display()))?;
