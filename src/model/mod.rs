@@ -14,10 +14,15 @@ pub mod folder;
 pub mod heads;
 pub mod layers;
 pub mod lora;
+mod modules;
+mod origin;
 pub mod params;
+mod pickle;
 pub mod pooling;
 pub mod sentence;
+pub mod stored;
 pub mod summary;
+mod torch_file;
 pub mod vocabulary;
 pub mod weights;
 

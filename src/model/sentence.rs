@@ -12,8 +12,8 @@ use super::heads::{Head, HeadSpec, initial};
 use super::layers::Dropout;
 use super::params::Params;
 use super::pooling::{normalize, pool};
+use super::stored::Loaded;
 use super::summary::{Group, ModelSummary};
-use super::weights::{file_sha256, list_tensors, read_params};
 use crate::data::task::TaskKind;
 
 /// A pretrained encoder with pooling, and a head per task.
@@ -56,18 +56,13 @@ impl Model {
         let folder = Folder::read(path)?;
         let weights = folder.weights()?;
         let blueprint = folder.blueprint;
+        let prefix = folder.family.prefix;
         let mut expected = blueprint.tensors;
-        let present = list_tensors(&weights)?;
-        for info in blueprint.optional {
-            let name = |file: &str| super::weights::canonical_name(file, folder.family.prefix);
-            if present.iter().any(|(file, _)| name(file) == info.name) {
-                expected.push(info);
-            }
-        }
-        let params = read_params(&weights, folder.family.prefix, &expected, device)?;
+        expected.extend(blueprint.optional.into_iter().filter(|info| weights.holds(&info.name, prefix)));
+        let Loaded { params, unexpected } = weights.read(prefix, &expected, device)?;
         let encoder = (blueprint.build)(&params)?;
         let shape = blueprint.shape;
-        let file_bytes = std::fs::metadata(&weights).map_err(ModelError::io(&weights))?.len();
+        let origin = folder.origin.with_unexpected(unexpected);
         let name =
             path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
         let summary = ModelSummary {
@@ -84,8 +79,9 @@ impl Model {
             pooling_source: folder.pooling.1,
             normalize: folder.normalize,
             tensors: expected,
-            sha256: file_sha256(&weights)?,
-            file_bytes,
+            sha256: weights.sha256()?,
+            file_bytes: weights.bytes(),
+            origin,
         };
         Ok(Self {
             summary,
