@@ -5,24 +5,20 @@
 //! values live in flat lists and point at each other by index, so that no input makes it recurse, and its memory
 //! is bounded by the limits below.
 
+mod value;
+
 use std::collections::HashMap;
 
 use tch::Kind;
+
+pub(super) use value::Refusal;
+use value::{Global, Storage, Tensor, Value, damaged, empty, shortened, size, too_many};
 
 /// Values, remembered places and stack entries that a pickle may make. A state dict of a thousand tensors makes
 /// some twenty thousand.
 const MOST_VALUES: usize = 1_000_000;
 /// Dimensions of a tensor.
 const MOST_DIMENSIONS: usize = 8;
-
-/// Why a pickle was not read.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// It is cut off or makes no sense.
-    Damaged(String),
-    /// It holds or calls something that is no tensor.
-    Foreign(String),
-}
 
 /// A tensor as the pickle describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,90 +56,6 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Pickled>, Refusal> {
         .filter(|(key, _)| *key != Value::Text("_metadata"))
         .map(|item| machine.tensor_of(item))
         .collect()
-}
-
-/// What may be named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Global {
-    OrderedDict,
-    RebuildTensor,
-    RebuildParameter,
-    Storage(Option<Kind>, &'static str),
-}
-
-impl Global {
-    fn named(module: &str, name: &str) -> Result<Self, Refusal> {
-        const STORAGES: [(&str, Option<Kind>); 10] = [
-            ("FloatStorage", Some(Kind::Float)),
-            ("HalfStorage", Some(Kind::Half)),
-            ("BFloat16Storage", Some(Kind::BFloat16)),
-            ("DoubleStorage", Some(Kind::Double)),
-            ("LongStorage", None),
-            ("IntStorage", None),
-            ("ShortStorage", None),
-            ("CharStorage", None),
-            ("ByteStorage", None),
-            ("BoolStorage", None),
-        ];
-        match (module, name) {
-            ("collections", "OrderedDict") => Ok(Self::OrderedDict),
-            ("torch._utils", "_rebuild_tensor_v2") => Ok(Self::RebuildTensor),
-            ("torch._utils", "_rebuild_parameter") => Ok(Self::RebuildParameter),
-            _ => {
-                let storage = STORAGES.iter().find(|(known, _)| module == "torch" && name == *known);
-                storage.map(|(name, kind)| Self::Storage(*kind, name)).ok_or_else(|| {
-                    Refusal::Foreign(format!("it names {}", shortened(&format!("{module}.{name}"))))
-                })
-            }
-        }
-    }
-}
-
-/// A value on the stack; what is larger than a number lies in a list of the machine.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Value<'a> {
-    Mark,
-    None,
-    Bool,
-    Int(i64),
-    Float,
-    Text(&'a str),
-    /// A tuple or a list.
-    Sequence(usize),
-    Dict(usize),
-    Global(Global),
-    Storage(usize),
-    Tensor(usize),
-}
-
-impl Value<'_> {
-    fn what(self) -> &'static str {
-        match self {
-            Self::Mark => "a mark",
-            Self::None => "nothing",
-            Self::Bool => "a truth value",
-            Self::Int(_) | Self::Float => "a number",
-            Self::Text(_) => "a text",
-            Self::Sequence(_) => "a list",
-            Self::Dict(_) => "a dictionary",
-            Self::Global(_) => "a function",
-            Self::Storage(_) => "a storage",
-            Self::Tensor(_) => "a tensor",
-        }
-    }
-}
-
-struct Storage<'a> {
-    key: &'a str,
-    kind: Option<Kind>,
-    kind_name: &'static str,
-}
-
-struct Tensor {
-    storage: usize,
-    offset: usize,
-    shape: Vec<usize>,
-    strides: Vec<usize>,
 }
 
 #[derive(Default)]
@@ -471,33 +383,6 @@ impl<'a> Machine<'a> {
             strides: tensor.strides.clone(),
         })
     }
-}
-
-fn size(value: i64) -> Result<usize, Refusal> {
-    usize::try_from(value).ok().ok_or_else(|| damaged("a size is negative"))
-}
-
-/// A name from the file, kept to a length that fits a sentence, without what would break a line.
-fn shortened(name: &str) -> String {
-    const LONGEST: usize = 80;
-    let clean = name.chars().filter(|c| !c.is_control());
-    if name.chars().count() > LONGEST {
-        clean.take(LONGEST).chain(['\u{2026}']).collect()
-    } else {
-        clean.collect()
-    }
-}
-
-fn damaged(reason: &str) -> Refusal {
-    Refusal::Damaged(reason.to_owned())
-}
-
-fn empty() -> Refusal {
-    damaged("it uses a value that is not there")
-}
-
-fn too_many() -> Refusal {
-    damaged("it holds more values than any model has")
 }
 
 #[cfg(test)]

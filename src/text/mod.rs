@@ -7,3 +7,4 @@ pub mod batches;
 pub mod encoder_dir;
 pub mod token_set;
 pub mod tokenizer;
+mod vocab_files;
