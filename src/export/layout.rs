@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::data::task::TaskKind;
 use crate::model::heads::HeadSpec;
-use crate::model::summary::Pooling;
+use crate::model::summary::{Pooling, Prompt};
 
 /// Version of `heads/config.json`.
 pub(super) const HEADS_VERSION: u64 = 2;
@@ -120,16 +120,20 @@ pub(super) fn has_folder(spec: &HeadSpec) -> bool {
 }
 
 /// `sentence_bert_config.json`.
-pub(super) fn sentence_bert(max_seq_length: usize) -> Value {
-    json!({"max_seq_length": max_seq_length, "do_lower_case": false})
+pub(super) fn sentence_bert(max_seq_length: usize, lower_case: bool) -> Value {
+    json!({"max_seq_length": max_seq_length, "do_lower_case": lower_case})
 }
 
 /// `config_sentence_transformers.json`. The versions are those of the layout, not of what is installed here:
 /// a reader that is older than what stands here warns.
-pub(super) fn sentence_transformers() -> Value {
+///
+/// Prompts are handed on under their names; none is put before every text, for none was in training.
+pub(super) fn sentence_transformers(prompts: &[Prompt]) -> Value {
+    let prompts: Map<String, Value> =
+        prompts.iter().map(|prompt| (prompt.name.clone(), json!(prompt.text))).collect();
     json!({
         "__version__": {"sentence_transformers": "3.0.0", "transformers": "4.40.0", "pytorch": "2.2.0"},
-        "prompts": {},
+        "prompts": prompts,
         "default_prompt_name": null,
         "similarity_fn_name": "cosine",
     })
