@@ -85,3 +85,23 @@ proptest::proptest! {
         drop(read(&bytes));
     }
 }
+
+/// Written by Python's own pickler over stand-ins for torch's classes, as `torch.save` calls it: a shared storage, a
+/// parameter, a number, more entries than go into one batch, `_metadata`.
+#[test]
+fn what_pythons_pickler_writes_is_read() {
+    for protocol in [2, 4] {
+        let path =
+            format!("{}/tests/fixtures/torch/state_dict_protocol{protocol}.pkl", env!("CARGO_MANIFEST_DIR"));
+        let tensors = read(&std::fs::read(path).expect("the fixture")).expect("read");
+        assert_eq!(tensors.len(), 304);
+        assert_eq!((tensors[0].shape.as_slice(), tensors[0].storage.as_str()), (&[272, 48][..], "0"));
+        assert_eq!((tensors[1].kind, tensors[1].shape.as_slice()), (None, &[1, 70_000][..]));
+        assert_eq!((tensors[2].kind, tensors[2].shape.len()), (Some(Kind::Half), 0));
+        assert_eq!((tensors[3].name.as_str(), tensors[3].storage.as_str()), ("cls.decoder.weight", "0"));
+        assert_eq!(
+            (tensors[303].name.as_str(), tensors[303].strides.as_slice()),
+            ("encoder.layer.299.bias", &[1][..])
+        );
+    }
+}
