@@ -55,8 +55,8 @@ pub(super) fn pooling(pooling: Pooling, hidden: usize) -> Value {
         "pooling_mode_mean_tokens": pooling == Pooling::Mean,
         "pooling_mode_max_tokens": pooling == Pooling::Max,
         "pooling_mode_mean_sqrt_len_tokens": pooling == Pooling::MeanSqrtLen,
-        "pooling_mode_weightedmean_tokens": false,
-        "pooling_mode_lasttoken": false,
+        "pooling_mode_weightedmean_tokens": pooling == Pooling::WeightedMean,
+        "pooling_mode_lasttoken": pooling == Pooling::LastToken,
         "include_prompt": true,
     })
 }
@@ -267,7 +267,14 @@ mod tests {
 
     #[test]
     fn one_pooling_mode_is_on() {
-        for mode in [Pooling::Mean, Pooling::Cls, Pooling::Max, Pooling::MeanSqrtLen] {
+        for mode in [
+            Pooling::Mean,
+            Pooling::Cls,
+            Pooling::Max,
+            Pooling::MeanSqrtLen,
+            Pooling::WeightedMean,
+            Pooling::LastToken,
+        ] {
             let config = pooling(mode, 8);
             let on: Vec<&String> = config
                 .as_object()

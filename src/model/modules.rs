@@ -120,25 +120,27 @@ impl Modules {
         };
         let [name] = named.as_slice() else {
             let found = if named.is_empty() { "none".to_owned() } else { named.join(" and ") };
-            return Err(bad(format!("expected exactly one pooling mode, found {found}")));
+            return Err(bad(format!(
+                "expected exactly one pooling mode, found {found}: embeddings of several modes end to end are not supported"
+            )));
         };
         match MODES.iter().find(|(_, known, _)| known == name) {
-            Some((_, _, Some(pooling))) => Ok(*pooling),
-            _ => Err(bad(format!(
-                "its pooling mode is {name}, which is not supported: Frostline pools by mean, cls, max and mean_sqrt_len_tokens"
+            Some((_, _, pooling)) => Ok(*pooling),
+            None => Err(bad(format!(
+                "its pooling mode is {name}; known are mean, cls, max, mean_sqrt_len_tokens, weightedmean and lasttoken"
             ))),
         }
     }
 }
 
 /// The switch of the older layout, the name in the newest one, and what it is here.
-const MODES: [(&str, &str, Option<Pooling>); 6] = [
-    ("pooling_mode_cls_token", "cls", Some(Pooling::Cls)),
-    ("pooling_mode_max_tokens", "max", Some(Pooling::Max)),
-    ("pooling_mode_mean_tokens", "mean", Some(Pooling::Mean)),
-    ("pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len_tokens", Some(Pooling::MeanSqrtLen)),
-    ("pooling_mode_weightedmean_tokens", "weightedmean", None),
-    ("pooling_mode_lasttoken", "lasttoken", None),
+const MODES: [(&str, &str, Pooling); 6] = [
+    ("pooling_mode_cls_token", "cls", Pooling::Cls),
+    ("pooling_mode_max_tokens", "max", Pooling::Max),
+    ("pooling_mode_mean_tokens", "mean", Pooling::Mean),
+    ("pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len_tokens", Pooling::MeanSqrtLen),
+    ("pooling_mode_weightedmean_tokens", "weightedmean", Pooling::WeightedMean),
+    ("pooling_mode_lasttoken", "lasttoken", Pooling::LastToken),
 ];
 
 /// What the encoder module's settings are called, by the family they were written for.

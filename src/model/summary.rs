@@ -105,10 +105,14 @@ pub enum Pooling {
     Max,
     /// Sum over the real tokens / sqrt(count).
     MeanSqrtLen,
+    /// Mean over the real tokens, the first weighing 1, the second 2 and so on.
+    WeightedMean,
+    /// The last real token's state.
+    LastToken,
 }
 
 impl Pooling {
-    /// `mean`, `cls`, `max`, `mean_sqrt_len`.
+    /// `mean`, `cls`, `max`, `mean_sqrt_len`, `weightedmean`, `lasttoken`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -116,6 +120,8 @@ impl Pooling {
             Self::Cls => "cls",
             Self::Max => "max",
             Self::MeanSqrtLen => "mean_sqrt_len",
+            Self::WeightedMean => "weightedmean",
+            Self::LastToken => "lasttoken",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Which folder of a model holds the encoder and its tokenizer. Older sentence-transformers folders keep both in
 //! a folder of their own, such as `0_Transformer`.
 
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
@@ -10,7 +11,7 @@ use serde_json::Value;
 /// A `modules.json` that makes no sense is told by whoever reads it whole.
 #[must_use]
 pub fn encoder_dir(dir: &Path) -> PathBuf {
-    let modules = std::fs::read(dir.join("modules.json")).ok();
+    let modules = read_at_most(&dir.join("modules.json"), SMALL).ok();
     let modules: Option<Value> = modules.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let is_encoder = |module: &&Value| {
         let kind = module.get("type").and_then(Value::as_str).unwrap_or_default();
@@ -27,6 +28,21 @@ pub fn inside(dir: &Path, sub: &str) -> Option<PathBuf> {
     let stays =
         Path::new(sub).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if sub.is_empty() { Some(dir.to_owned()) } else { stays.then(|| dir.join(sub)) }
+}
+
+/// Bytes of a file of settings, at the most.
+pub(super) const SMALL: u64 = 16 << 20;
+/// Bytes of a vocabulary, at the most: that of a quarter of a million words has 17 MB.
+pub(super) const VOCABULARY: u64 = 256 << 20;
+
+/// Reads a file that has no business being larger than this.
+pub(super) fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let about = std::fs::metadata(path)?;
+    if !about.is_file() || about.len() > most {
+        let what = if about.is_file() { "far too large" } else { "no file" };
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("it is {what}")));
+    }
+    std::fs::read(path)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use thiserror::Error;
 use tokenizers::NormalizerWrapper;
 use tokenizers::normalizers::{Lowercase, Sequence};
 
-use super::encoder_dir::encoder_dir;
+use super::encoder_dir::{SMALL, VOCABULARY, encoder_dir, read_at_most};
 use super::token_set::TokenSet;
 use super::vocab_files;
 
@@ -240,7 +240,7 @@ impl Tokenizer {
 /// When there is none, or the older files make no sense.
 pub fn json_of(dir: &Path) -> Result<(PathBuf, Vec<u8>), TokenizerError> {
     let path = dir.join("tokenizer.json");
-    match std::fs::read(&path) {
+    match read_at_most(&path, VOCABULARY) {
         Ok(json) => return Ok((path, json)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(reason) => return Err(TokenizerError::Unreadable { path, reason }),
@@ -257,7 +257,7 @@ pub fn json_of(dir: &Path) -> Result<(PathBuf, Vec<u8>), TokenizerError> {
 /// Whether sentence-transformers' settings ask for texts in lower case, whatever the tokenizer does. What is wrong
 /// with those settings is told by whoever loads the model.
 fn lower_cases(dir: &Path) -> bool {
-    let settings = std::fs::read(dir.join("sentence_bert_config.json")).ok();
+    let settings = read_at_most(&dir.join("sentence_bert_config.json"), SMALL).ok();
     let settings = settings.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
     settings.is_some_and(|settings| settings.get("do_lower_case") == Some(&serde_json::Value::Bool(true)))
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+use super::encoder_dir::{VOCABULARY, read_at_most};
 use super::tokenizer::TokenizerError;
 
 /// Classes of transformers that these files may belong to; any other cuts text in its own way.
@@ -228,8 +229,8 @@ impl Settings {
 }
 
 fn read(path: &Path) -> Result<String, TokenizerError> {
-    let bytes =
-        std::fs::read(path).map_err(|reason| TokenizerError::Unreadable { path: path.to_owned(), reason })?;
+    let bytes = read_at_most(path, VOCABULARY)
+        .map_err(|reason| TokenizerError::Unreadable { path: path.to_owned(), reason })?;
     String::from_utf8(bytes).map_err(|error| damaged(path, &format!("it is not UTF-8: {error}")))
 }
 

@@ -153,6 +153,8 @@ const fn pooling(pooling: Pooling) -> &'static str {
         Pooling::Cls => "first token (CLS)",
         Pooling::Max => "maximum over tokens",
         Pooling::MeanSqrtLen => "sum over tokens / root of their number",
+        Pooling::WeightedMean => "mean over tokens, later ones weigh more",
+        Pooling::LastToken => "last token",
     }
 }
 
