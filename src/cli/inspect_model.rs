@@ -20,7 +20,7 @@ pub(super) fn describe(dir: &Path) -> anyhow::Result<(Vec<String>, Value)> {
         lines.push(format!("head {task}: {}", shortened(&classes)));
     }
     let heads = tasks.iter().map(|(task, classes)| json!({"task": task, "classes": classes}));
-    let object = object(summary, heads.collect());
+    let object = object(summary, &heads.collect::<Vec<_>>());
     Ok((lines, object))
 }
 
@@ -67,7 +67,7 @@ fn lines(summary: &ModelSummary) -> Vec<String> {
     lines
 }
 
-fn object(summary: &ModelSummary, heads: Vec<Value>) -> Value {
+fn object(summary: &ModelSummary, heads: &[Value]) -> Value {
     let origin = &summary.origin;
     let parts: serde_json::Map<String, Value> =
         parts(summary).into_iter().map(|(part, parameters)| (part, json!(parameters))).collect();

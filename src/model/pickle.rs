@@ -102,10 +102,9 @@ impl<'a> Machine<'a> {
                 self.take(8)?;
                 self.push(Value::Float)?;
             }
-            b'X' => self.text(4)?,
-            // Texts of Python 2 are among the ASCII ones here: names of tensors and devices.
+            // U and T are texts of Python 2, plain ASCII where they name tensors and devices.
+            b'X' | b'T' => self.text(4)?,
             0x8c | b'U' => self.text(1)?,
-            b'T' => self.text(4)?,
             b'}' => self.new_dict()?,
             b']' | b')' => self.new_sequence(Vec::new())?,
             b't' | b'l' => {

@@ -54,7 +54,7 @@ pub enum TokenizerError {
     UnknownClass {
         /// The folder.
         dir: PathBuf,
-        /// What its tokenizer_config.json names.
+        /// What its `tokenizer_config.json` names.
         class: String,
     },
     /// Ids without an embedding.

@@ -1,4 +1,4 @@
-//! A tokenizer from the files of older models: `vocab.txt` (WordPiece, as BERT and `MPNet` have it) or `vocab.json`
+//! A tokenizer from the files of older models: `vocab.txt` (`WordPiece`, as BERT and `MPNet` have it) or `vocab.json`
 //! with `merges.txt` (byte-level BPE, as `RoBERTa` has it). They become the `tokenizer.json` that transformers
 //! would write for them.
 
