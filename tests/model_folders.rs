@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use frostline::export::folder::{ExportRequest, write_folder};
 use frostline::model::Model;
+use frostline::model::sentence::to_vec;
 use frostline::model::summary::{ModelSummary, Pooling, Prompt};
 use frostline::text::tokenizer::Tokenizer;
 use serde_json::{Value, json};
@@ -191,6 +192,7 @@ fn limits_and_prompts_are_read_and_checked() {
         ("sentence_roberta_config.json", json!({"max_seq_length": "long"}), "max_seq_length is \"long\""),
         ("sentence_roberta_config.json", json!({"max_seq_length": 0}), "max_seq_length is 0"),
         ("sentence_roberta_config.json", json!({"do_lower_case": 1}), "do_lower_case is 1"),
+        ("sentence_roberta_config.json", json!({"transformer_task": "fill-mask"}), "set up for fill-mask"),
         ("config_sentence_transformers.json", json!({"prompts": ["query"]}), "prompts is"),
         ("config_sentence_transformers.json", json!({"prompts": {"query": 1}}), "prompt \"query\" is 1"),
         (
@@ -260,4 +262,40 @@ fn an_export_keeps_what_the_folder_said() {
     assert_eq!(read("tokenizer.json")["model"]["type"], json!("WordPiece"));
     assert!(to.join("vocab.txt").is_file() && to.join("model.safetensors").is_file());
     assert_eq!(Model::load(&to, Device::Cpu).unwrap().summary.pooling, Pooling::LastToken);
+}
+
+/// A folder as sentence-transformers 6.2 saves it, and what it encodes with every pooling mode.
+#[test]
+fn the_newest_layout_encodes_as_its_writer_does() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sentence_transformers_6");
+    let encoded: Value = serde_json::from_slice(&fs::read(fixtures.join("encoded.json")).unwrap()).unwrap();
+    let texts: Vec<String> = serde_json::from_value(encoded["texts"].clone()).unwrap();
+    let folder = Folder::plain();
+    for file in [
+        "modules.json",
+        "sentence_bert_config.json",
+        "config_sentence_transformers.json",
+        "tokenizer_config.json",
+        "1_Pooling/config.json",
+        "2_Normalize/config.json",
+    ] {
+        fs::create_dir_all(folder.at(file).parent().unwrap()).unwrap();
+        fs::copy(fixtures.join(file), folder.at(file)).unwrap();
+    }
+    let summary = folder.summary();
+    assert_eq!((summary.pooling, summary.normalize, summary.max_seq_length), (Pooling::Mean, true, 48));
+    assert_eq!(summary.origin.prompts.len(), 2);
+    for (mode, rows) in encoded["embeddings"].as_object().unwrap() {
+        folder.write("1_Pooling/config.json", &json!({"embedding_dimension": 48, "pooling_mode": mode}));
+        let model = folder.load();
+        let tokens = Tokenizer::load(folder.0.path()).unwrap().encode(&texts, 48, &|_, _| true).unwrap();
+        let ids: Vec<&[u32]> = (0..texts.len()).map(|row| tokens.ids(row)).collect();
+        let pooled = model.infer(&model.batch(&ids).unwrap()).unwrap().pooled;
+        let ours = to_vec(&model.finish(&pooled).unwrap()).unwrap();
+        let theirs: Vec<Vec<f32>> = serde_json::from_value(rows.clone()).unwrap();
+        let difference =
+            ours.iter().zip(theirs.iter().flatten()).map(|(a, b)| (a - b).abs()).fold(0.0_f32, f32::max);
+        assert_eq!(ours.len(), theirs.len() * 48);
+        assert!(difference < 2e-5, "{mode}: {difference}");
+    }
 }

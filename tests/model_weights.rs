@@ -72,6 +72,18 @@ fn torch_files_give_the_same_model() {
     }
 }
 
+/// Written by torch 2.11 through transformers, not by the writer of these tests.
+#[test]
+fn what_torch_itself_saves_is_read() {
+    let written = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/torch").join(name);
+    let (dir, _) = bare("bert_gelu_new");
+    let weights = dir.path().join("pytorch_model.bin");
+    fs::copy(written("bert_gelu_new.bin"), &weights).unwrap();
+    assert_eq!(difference(&load(&dir), "bert_gelu_new"), 0.0);
+    fs::copy(written("before_1_6.bin"), &weights).unwrap();
+    assert!(refused(&dir).contains("before 1.6"));
+}
+
 #[test]
 fn narrower_and_wider_numbers_become_float32() {
     for (kind, most) in [(Kind::Half, 4e-3), (Kind::BFloat16, 3e-2), (Kind::Double, 0.0), (Kind::Float, 0.0)]

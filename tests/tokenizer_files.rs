@@ -217,3 +217,38 @@ fn files_that_are_not_understood_are_refused_in_words() {
         }
     }
 }
+
+/// Ids that transformers' own classes gave for the same files.
+#[test]
+fn transformers_classes_give_the_same_ids() {
+    let cases = read(&root("tests/fixtures/tokenizers/cases.json"));
+    let texts: Vec<String> = serde_json::from_value(cases["texts"].clone()).unwrap();
+    for case in cases["tokenizers"].as_array().unwrap() {
+        let vocabulary = case["vocabulary"].as_str().unwrap();
+        let path = if vocabulary == "minilm" {
+            ".models/all-MiniLM-L6-v2/tokenizer.json".to_owned()
+        } else {
+            format!("tests/fixtures/tokenizers/{vocabulary}.json")
+        };
+        if !root(&path).is_file() {
+            continue; // the project's setup puts it there
+        }
+        let json = read(&root(&path));
+        let mut files = vec![("tokenizer_config.json", case["settings"].to_string())];
+        let merges = json["model"]["merges"].as_array();
+        if let Some(merges) = merges {
+            let pair =
+                |merge: &Value| format!("{} {}\n", merge[0].as_str().unwrap(), merge[1].as_str().unwrap());
+            files.push(("merges.txt", merges.iter().map(pair).collect()));
+            files.push(("vocab.json", json["model"]["vocab"].to_string()));
+        } else {
+            let (_, vocab) = fixture(&path, |_| {});
+            files.push(("vocab.txt", vocab.join("\n")));
+        }
+        let set = load(&folder(&files)).encode(&texts, 100_000, &|_, _| true).unwrap();
+        for (row, text) in texts.iter().enumerate() {
+            let expected: Vec<u32> = serde_json::from_value(case["ids"][row].clone()).unwrap();
+            assert_eq!(set.ids(row), expected, "{}: {text:?}", case["settings"]);
+        }
+    }
+}

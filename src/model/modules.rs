@@ -172,6 +172,12 @@ impl Limits {
                     limits.max_seq_length = Some(usable as usize);
                 }
             }
+            let task = settings.get("transformer_task").and_then(Value::as_str);
+            if let Some(task) = task.filter(|task| *task != "feature-extraction") {
+                return Err(bad(format!(
+                    "its encoder is set up for {task}; Frostline takes encoders for feature-extraction"
+                )));
+            }
             match settings.get("do_lower_case") {
                 None | Some(Value::Null) => {}
                 Some(Value::Bool(lower_case)) => limits.lower_case = *lower_case,

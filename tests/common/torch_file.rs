@@ -103,7 +103,9 @@ pub(crate) fn rebuild(
     number(pickle, offset);
     for sizes in [shape, strides] {
         pickle.push(b'(');
-        sizes.iter().for_each(|size| number(pickle, *size));
+        for size in sizes {
+            number(pickle, *size);
+        }
         pickle.push(b't');
     }
     pickle.extend(b"\x89ccollections\nOrderedDict\n)RtR");
