@@ -62,8 +62,8 @@ impl Folder {
         let mut notes = modules.notes;
         if let Some(name) = &default_prompt {
             notes.push(format!(
-                "sentence-transformers puts the model's prompt \"{name}\" before every text; Frostline takes \
-                 texts as they are"
+                "The model's prompt \"{name}\" is put before every text by sentence-transformers; Frostline \
+                 takes texts as they are."
             ));
         }
         let origin = Origin {

@@ -43,8 +43,8 @@ impl Modules {
         let path = dir.join("modules.json");
         let Some(list) = read_json_if_there(&path)? else {
             found.notes.push(
-                "the folder has no modules.json, so it does not say how sentences are pooled: the mean over \
-                 the real tokens is taken"
+                "The folder has no modules.json, so it does not say how sentences are pooled: the mean over \
+                 the real tokens is taken."
                     .into(),
             );
             return Ok(found);
@@ -78,7 +78,7 @@ impl Modules {
                 }
                 "Normalize" => found.normalize = true,
                 // Does nothing to a model that is not being trained by sentence-transformers itself.
-                "Dropout" => found.notes.push("its Dropout module is left aside".into()),
+                "Dropout" => found.notes.push("Its Dropout module is left aside.".into()),
                 "Dense" => {
                     return Err(bad(format!(
                         "it has a Dense module ({sub}) behind the pooling, which Frostline cannot train or export yet. \
@@ -94,7 +94,9 @@ impl Modules {
             ));
         }
         if poolings == 0 {
-            found.notes.push("modules.json has no Pooling: the mean over the real tokens is taken".into());
+            found
+                .notes
+                .push("Its modules.json has no Pooling: the mean over the real tokens is taken.".into());
         }
         Ok(found)
     }
@@ -104,8 +106,8 @@ impl Modules {
         let bad = |reason: String| ModelError::BadJson { path: path.to_owned(), reason };
         if config.get("include_prompt").and_then(Value::as_bool) == Some(false) {
             self.notes.push(
-                "the model leaves the tokens of a prompt out of the pooling; Frostline pools them too, should \
-                 you put one before your texts"
+                "The model leaves the tokens of a prompt out of the pooling; Frostline pools them too, should \
+                 you put one before your texts."
                     .into(),
             );
         }

@@ -189,10 +189,10 @@ impl Origin {
         const SHOWN: usize = 4;
         if !unexpected.is_empty() {
             let shown = unexpected.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-            let more = if unexpected.len() > SHOWN { " \u{2026}" } else { "" };
+            let more = if unexpected.len() > SHOWN { " and more" } else { "" };
             let what = if unexpected.len() == 1 { "tensor is" } else { "tensors are" };
             self.notes.push(format!(
-                "{} {what} no part of the encoder and left aside: {shown}{more}",
+                "{} {what} no part of the encoder and left aside: {shown}{more}.",
                 unexpected.len()
             ));
         }
