@@ -163,6 +163,9 @@ fn lower_casing_of_sentence_transformers_comes_first() {
     let (ours, _) = fixture("tests/fixtures/models/bert/tokenizer.json", keep_case);
     fs::write(ours.path().join("sentence_bert_config.json"), r#"{"do_lower_case": true}"#).unwrap();
     assert_same(&load(&ours), &load(&theirs), "lower case");
+    let other = ours.path().join("sentence_distilbert_config.json");
+    fs::rename(ours.path().join("sentence_bert_config.json"), other).unwrap();
+    assert_same(&load(&ours), &load(&theirs), "lower case, by another name");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::error::ModelError;
 use super::folder::{read_json, read_json_if_there};
 use super::summary::Pooling;
-use crate::text::encoder_dir::inside;
+use crate::text::encoder_dir::{inside, settings_of};
 
 /// What is said of the sentence embedding.
 pub(super) struct Modules {
@@ -145,23 +145,11 @@ const MODES: [(&str, &str, Pooling); 6] = [
     ("pooling_mode_lasttoken", "lasttoken", Pooling::LastToken),
 ];
 
-/// What the encoder module's settings are called, by the family they were written for.
-const SETTINGS: [&str; 7] = [
-    "sentence_bert_config.json",
-    "sentence_roberta_config.json",
-    "sentence_distilbert_config.json",
-    "sentence_camembert_config.json",
-    "sentence_albert_config.json",
-    "sentence_xlm-roberta_config.json",
-    "sentence_xlnet_config.json",
-];
-
 impl Limits {
     /// Reads the settings beside an encoder.
     pub(super) fn read(encoder: &Path) -> Result<Self, ModelError> {
         let mut limits = Self::default();
-        let settings = SETTINGS.iter().map(|name| encoder.join(name)).find(|path| path.is_file());
-        if let Some(path) = settings {
+        if let Some(path) = settings_of(encoder) {
             let settings = read_json(&path)?;
             let bad = |reason: String| ModelError::BadJson { path: path.clone(), reason };
             match settings.get("max_seq_length") {

@@ -22,6 +22,23 @@ pub fn encoder_dir(dir: &Path) -> PathBuf {
     inside(dir, sub).unwrap_or_else(|| dir.to_owned())
 }
 
+/// What the encoder module's settings are called, by the family they were written for.
+const SETTINGS: [&str; 7] = [
+    "sentence_bert_config.json",
+    "sentence_roberta_config.json",
+    "sentence_distilbert_config.json",
+    "sentence_camembert_config.json",
+    "sentence_albert_config.json",
+    "sentence_xlm-roberta_config.json",
+    "sentence_xlnet_config.json",
+];
+
+/// The file of the encoder module's settings, where there is one.
+#[must_use]
+pub fn settings_of(encoder: &Path) -> Option<PathBuf> {
+    SETTINGS.iter().map(|name| encoder.join(name)).find(|path| path.is_file())
+}
+
 /// A path below a folder, or the folder itself; `None` for one that leads out of it.
 #[must_use]
 pub fn inside(dir: &Path, sub: &str) -> Option<PathBuf> {

@@ -8,7 +8,7 @@ use thiserror::Error;
 use tokenizers::NormalizerWrapper;
 use tokenizers::normalizers::{Lowercase, Sequence};
 
-use super::encoder_dir::{SMALL, VOCABULARY, encoder_dir, read_at_most};
+use super::encoder_dir::{SMALL, VOCABULARY, encoder_dir, read_at_most, settings_of};
 use super::token_set::TokenSet;
 use super::vocab_files;
 
@@ -257,7 +257,7 @@ pub fn json_of(dir: &Path) -> Result<(PathBuf, Vec<u8>), TokenizerError> {
 /// Whether sentence-transformers' settings ask for texts in lower case, whatever the tokenizer does. What is wrong
 /// with those settings is told by whoever loads the model.
 fn lower_cases(dir: &Path) -> bool {
-    let settings = read_at_most(&dir.join("sentence_bert_config.json"), SMALL).ok();
+    let settings = settings_of(dir).and_then(|path| read_at_most(&path, SMALL).ok());
     let settings = settings.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
     settings.is_some_and(|settings| settings.get("do_lower_case") == Some(&serde_json::Value::Bool(true)))
 }
