@@ -152,6 +152,21 @@ fn inspect_describes_models_projects_and_runs() {
         (&found["kind"], &found["layers"], &found["dimensions"]),
         (&"model".into(), &3.into(), &48.into())
     );
+    let parts = &found["parameters_by_part"];
+    let of_layers: u64 = (0..3).map(|layer| parts[format!("layer {layer}")].as_u64().unwrap()).sum();
+    assert_eq!(Some(of_layers + parts["embeddings"].as_u64().unwrap()), found["parameters"].as_u64());
+    assert_eq!(
+        (&found["pooling"], &found["max_seq_length"], &found["licence"]),
+        (&"mean".into(), &48.into(), &serde_json::Value::Null)
+    );
+    let files = found["files"].as_array().unwrap();
+    let bytes = |name: &str| files.iter().find(|file| file["name"] == name).map(|file| file["bytes"].clone());
+    assert_eq!(bytes("model.safetensors"), Some(found["file_bytes"].clone()));
+    assert!(bytes("1_Pooling/config.json").is_some());
+    let first = &found["tensors"][0];
+    assert_eq!(first["name"], "embeddings.word_embeddings.weight");
+    assert_eq!((&first["part"], &first["shape"][1]), (&"embeddings".into(), &48.into()));
+    assert!(place.ok(&["inspect", &tiny_model()]).contains("licence: not stated"));
     let project = format!("{}/tests/fixtures/project/v1", env!("CARGO_MANIFEST_DIR"));
     let found = place.json(&["inspect", &project, "--json"]).remove(0);
     assert_eq!((&found["kind"], &found["runs"][0]["name"]), (&"project".into(), &"gradual-01".into()));

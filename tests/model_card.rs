@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use frostline::data::dataset::Split;
 use frostline::export::card::{CardInputs, known_base_model, model_card};
-use frostline::model::summary::{Group, ModelSummary, Pooling, TensorInfo};
+use frostline::model::summary::{Group, ModelSummary, Origin, Pooling, TensorInfo};
 use frostline::train::metrics::{Probe, TaskMetrics};
 use frostline::train::plan::{PlannedTask, RunPlan};
 use frostline::train::preset::{Preset, Recipe};
@@ -45,6 +45,7 @@ fn model(normalize: bool) -> ModelSummary {
         tensors,
         sha256: MINILM.into(),
         file_bytes: 90_868_376,
+        origin: Origin::default(),
     }
 }
 

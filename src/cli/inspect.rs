@@ -5,11 +5,11 @@ use std::path::Path;
 use anyhow::{anyhow, bail};
 use serde_json::{Value, json};
 
-use super::args::{DeviceArg, InspectArgs};
+use super::args::InspectArgs;
 use super::console::{count, say, say_json, table, thousands};
-use super::encode;
 use super::figures::{epoch_line, metrics_json, metrics_table};
 use super::init::shortened;
+use super::inspect_model;
 use crate::data::assemble::assemble;
 use crate::data::card::DataCard;
 use crate::data::dataset::Split;
@@ -37,8 +37,9 @@ pub(super) fn run(args: &InspectArgs) -> anyhow::Result<()> {
         project(path)?
     } else if path.join("run.toml").is_file() {
         a_run(path)?
-    } else if path.join("config.json").is_file() {
-        model(path)?
+    } else if path.join("config.json").is_file() || path.join("modules.json").is_file() {
+        let (lines, object) = inspect_model::describe(path)?;
+        Found { lines, object }
     } else {
         bail!(
             "{} holds no project (frostline.toml), no run (run.toml) and no model (config.json)",
@@ -155,58 +156,6 @@ fn facts_lines(table: &Table) -> Vec<String> {
         format!("columns: {}", table.column_names().join(", ")),
         format!("{}{}", count(table.rows(), "record"), left_out),
     ]
-}
-
-fn model(dir: &Path) -> anyhow::Result<Found> {
-    let opened = encode::open(dir, &DeviceArg { device: Some("cpu".to_owned()) })?;
-    let (summary, tasks) = (opened.summary(), opened.tasks());
-    let mut lines = vec![
-        format!("{}: {}, {} parameters", summary.name, summary.model_type, thousands(summary.parameters())),
-        format!(
-            "{} layers, {} dimensions, {} attention heads, vocabulary of {}",
-            summary.layers,
-            summary.hidden,
-            summary.attention_heads,
-            thousands(summary.vocab_size as u64)
-        ),
-        format!(
-            "{} pooling ({}){}",
-            summary.pooling.name(),
-            summary.pooling_source,
-            if summary.normalize { ", scaled to length 1" } else { "" }
-        ),
-        format!(
-            "texts up to {} tokens; the positions allow {}",
-            summary.max_seq_length, summary.max_positions
-        ),
-        format!("SHA-256 of the weights: {}", summary.sha256),
-    ];
-    for head in &tasks {
-        let classes: Vec<&str> = head.classes.iter().map(String::as_str).collect();
-        let what = if head.kind.has_classes() { shortened(&classes) } else { head.kind.key().to_owned() };
-        lines.push(format!("head {}: {what}", head.task));
-    }
-    let heads =
-        tasks.iter().map(|head| json!({"task": head.task, "kind": head.kind.key(), "classes": head.classes}));
-    let object = json!({
-        "kind": "model",
-        "path": summary.path,
-        "name": summary.name,
-        "model_type": summary.model_type,
-        "parameters": summary.parameters(),
-        "layers": summary.layers,
-        "dimensions": summary.hidden,
-        "attention_heads": summary.attention_heads,
-        "vocabulary": summary.vocab_size,
-        "max_positions": summary.max_positions,
-        "max_seq_length": summary.max_seq_length,
-        "pooling": summary.pooling.name(),
-        "normalize": summary.normalize,
-        "sha256": summary.sha256,
-        "file_bytes": summary.file_bytes,
-        "heads": heads.collect::<Vec<_>>(),
-    });
-    Ok(Found { lines, object })
 }
 
 fn a_run(dir: &Path) -> anyhow::Result<Found> {

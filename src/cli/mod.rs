@@ -12,6 +12,7 @@ mod figures;
 mod find_rate;
 mod init;
 mod inspect;
+mod inspect_model;
 mod interrupt;
 mod parquet_file;
 mod progress;

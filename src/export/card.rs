@@ -119,6 +119,8 @@ fn pooled_from(pooling: Pooling) -> &'static str {
         Pooling::Cls => "the state of its first token",
         Pooling::Max => "the largest value of its token states in each dimension",
         Pooling::MeanSqrtLen => "the sum of its token states over the square root of their number",
+        Pooling::WeightedMean => "the mean of its token states, later ones weighing more",
+        Pooling::LastToken => "the state of its last token",
     }
 }
 

@@ -20,6 +20,8 @@ use crate::data::task::TaskKind;
 use crate::model::heads::HeadSpec;
 use crate::model::summary::Group;
 use crate::model::{Model, ModelError, weights};
+use crate::text::encoder_dir::encoder_dir;
+use crate::text::tokenizer::{TokenizerError, json_of};
 
 const WEIGHTS: &str = "model.safetensors";
 
@@ -89,7 +91,7 @@ fn write_encoder(
     writer: &mut Writer,
     at: &str,
     request: &ExportRequest<'_>,
-    tokenizer: &[PathBuf],
+    tokenizer: &TokenizerFiles,
     behind: &[Module],
     max_seq_length: usize,
 ) -> Result<(), ExportError> {
@@ -102,8 +104,14 @@ fn write_encoder(
     }
     write_tokenizer(writer, at, tokenizer)?;
     writer.json(&format!("{at}modules.json"), &layout::modules(behind))?;
-    writer.json(&format!("{at}sentence_bert_config.json"), &layout::sentence_bert(max_seq_length))?;
-    writer.json(&format!("{at}config_sentence_transformers.json"), &layout::sentence_transformers())?;
+    writer.json(
+        &format!("{at}sentence_bert_config.json"),
+        &layout::sentence_bert(max_seq_length, summary.origin.lower_case),
+    )?;
+    writer.json(
+        &format!("{at}config_sentence_transformers.json"),
+        &layout::sentence_transformers(&summary.origin.prompts),
+    )?;
     for (index, module) in (1..).zip(behind) {
         let folder = format!("{at}{}", layout::module_folder(index, *module));
         match module {
@@ -130,13 +138,8 @@ fn write_heads(writer: &mut Writer, model: &Model) -> Result<(), ExportError> {
     if tensors.is_empty() { Ok(()) } else { writer.tensors(&format!("{HEADS}/{WEIGHTS}"), &tensors) }
 }
 
-fn write_tokenizer(writer: &mut Writer, at: &str, tokenizer: &[PathBuf]) -> Result<(), ExportError> {
-    for file in tokenizer {
-        let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let bytes = fs::read(file).map_err(|reason| ExportError::Read { path: file.clone(), reason })?;
-        writer.bytes(&format!("{at}{name}"), &bytes)?;
-    }
-    Ok(())
+fn write_tokenizer(writer: &mut Writer, at: &str, tokenizer: &TokenizerFiles) -> Result<(), ExportError> {
+    tokenizer.iter().try_for_each(|(name, bytes)| writer.bytes(&format!("{at}{name}"), bytes))
 }
 
 /// One head as the last modules of its task's folder.
@@ -175,7 +178,7 @@ fn write_token_classifier(
     at: &str,
     model: &Model,
     spec: &HeadSpec,
-    tokenizer: &[PathBuf],
+    tokenizer: &TokenizerFiles,
 ) -> Result<(), ExportError> {
     let config = layout::token_classifier(&model.config, model.family.architecture, &spec.classes);
     writer.json(&format!("{at}config.json"), &config)?;
@@ -205,17 +208,29 @@ fn task_folders(model: &Model) -> Vec<String> {
     layout::task_folders(&names)
 }
 
-fn tokenizer_files(base: &Path) -> Result<Vec<PathBuf>, ExportError> {
-    if !base.join("tokenizer.json").is_file() {
-        return Err(ExportError::NoTokenizer(base.to_owned()));
-    }
-    let unreadable = |reason| ExportError::Read { path: base.to_owned(), reason };
-    let mut files = Vec::new();
-    for entry in fs::read_dir(base).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
+/// A tokenizer's files, by name.
+type TokenizerFiles = Vec<(String, Vec<u8>)>;
+
+/// The files beside the pretrained encoder, unchanged; and a tokenizer.json where it has only those of older
+/// models, for what is exported has to open in servers that know nothing else.
+fn tokenizer_files(base: &Path) -> Result<TokenizerFiles, ExportError> {
+    let dir = encoder_dir(base);
+    let json = match json_of(&dir) {
+        Ok((_, json)) => json,
+        Err(TokenizerError::Missing { .. }) => return Err(ExportError::NoTokenizer(base.to_owned())),
+        Err(other) => return Err(other.into()),
+    };
+    let unreadable = |path: &Path| {
+        let path = path.to_owned();
+        move |reason| ExportError::Read { path, reason }
+    };
+    let mut files = vec![("tokenizer.json".to_owned(), json)];
+    for entry in fs::read_dir(&dir).map_err(unreadable(&dir))? {
+        let path = entry.map_err(unreadable(&dir))?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         // Folders from a hub's cache hold links to files.
-        if path.is_file() && path.file_name().is_some_and(|n| place::is_of_tokenizer(&n.to_string_lossy())) {
-            files.push(path);
+        if path.is_file() && place::is_of_tokenizer(&name) && name != "tokenizer.json" {
+            files.push((name, fs::read(&path).map_err(unreadable(&path))?));
         }
     }
     files.sort();

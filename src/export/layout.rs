@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::data::task::TaskKind;
 use crate::model::heads::HeadSpec;
-use crate::model::summary::Pooling;
+use crate::model::summary::{Pooling, Prompt};
 
 /// Version of `heads/config.json`.
 pub(super) const HEADS_VERSION: u64 = 2;
@@ -55,8 +55,8 @@ pub(super) fn pooling(pooling: Pooling, hidden: usize) -> Value {
         "pooling_mode_mean_tokens": pooling == Pooling::Mean,
         "pooling_mode_max_tokens": pooling == Pooling::Max,
         "pooling_mode_mean_sqrt_len_tokens": pooling == Pooling::MeanSqrtLen,
-        "pooling_mode_weightedmean_tokens": false,
-        "pooling_mode_lasttoken": false,
+        "pooling_mode_weightedmean_tokens": pooling == Pooling::WeightedMean,
+        "pooling_mode_lasttoken": pooling == Pooling::LastToken,
         "include_prompt": true,
     })
 }
@@ -120,16 +120,20 @@ pub(super) fn has_folder(spec: &HeadSpec) -> bool {
 }
 
 /// `sentence_bert_config.json`.
-pub(super) fn sentence_bert(max_seq_length: usize) -> Value {
-    json!({"max_seq_length": max_seq_length, "do_lower_case": false})
+pub(super) fn sentence_bert(max_seq_length: usize, lower_case: bool) -> Value {
+    json!({"max_seq_length": max_seq_length, "do_lower_case": lower_case})
 }
 
 /// `config_sentence_transformers.json`. The versions are those of the layout, not of what is installed here:
 /// a reader that is older than what stands here warns.
-pub(super) fn sentence_transformers() -> Value {
+///
+/// Prompts are handed on under their names; none is put before every text, for none was in training.
+pub(super) fn sentence_transformers(prompts: &[Prompt]) -> Value {
+    let prompts: Map<String, Value> =
+        prompts.iter().map(|prompt| (prompt.name.clone(), json!(prompt.text))).collect();
     json!({
         "__version__": {"sentence_transformers": "3.0.0", "transformers": "4.40.0", "pytorch": "2.2.0"},
-        "prompts": {},
+        "prompts": prompts,
         "default_prompt_name": null,
         "similarity_fn_name": "cosine",
     })
@@ -263,7 +267,14 @@ mod tests {
 
     #[test]
     fn one_pooling_mode_is_on() {
-        for mode in [Pooling::Mean, Pooling::Cls, Pooling::Max, Pooling::MeanSqrtLen] {
+        for mode in [
+            Pooling::Mean,
+            Pooling::Cls,
+            Pooling::Max,
+            Pooling::MeanSqrtLen,
+            Pooling::WeightedMean,
+            Pooling::LastToken,
+        ] {
             let config = pooling(mode, 8);
             let on: Vec<&String> = config
                 .as_object()

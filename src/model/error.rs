@@ -37,7 +37,7 @@ pub enum ModelError {
     },
     /// No weights file.
     #[error(
-        "{0} has no model.safetensors. Save the model with save_pretrained(..., safe_serialization=True), or copy the file from the hub"
+        "{0} has no model.safetensors and no pytorch_model.bin. Save the model with save_pretrained(..., safe_serialization=True), or copy the file from the hub"
     )]
     NoWeights(PathBuf),
     /// A weights file that cannot be understood.
@@ -48,6 +48,29 @@ pub enum ModelError {
         /// What the reader said.
         reason: String,
     },
+    /// A torch archive that cannot be understood.
+    #[error("{path} is damaged or not a file of PyTorch weights: {reason}. Copy or download it again")]
+    BadTorchFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A torch archive whose pickle does more than describe tensors.
+    #[error(
+        "{path} is refused: {reason}, and Frostline reads nothing but tensors and runs no code from a weights file. Take model.safetensors from the model's page, or load it in Python if you trust it and save it with save_pretrained(..., safe_serialization=True)"
+    )]
+    ForeignPickle {
+        /// The file.
+        path: PathBuf,
+        /// What it names or holds.
+        reason: String,
+    },
+    /// A file as torch wrote it before 1.6.
+    #[error(
+        "{0} is in the format of PyTorch before 1.6, which is not read here. Load it in Python and save it again: torch.save(torch.load(path, weights_only=True), path)"
+    )]
+    LegacyTorchFile(PathBuf),
     /// Tensors that the architecture needs are absent or of another shape.
     #[error("{path} does not fit its config.json: {}", list(.problems))]
     Mismatch {

@@ -1,4 +1,4 @@
-//! A model folder as transformers and sentence-transformers write it: what config.json and modules.json say.
+//! A model folder as transformers and sentence-transformers write it: what its JSON files say.
 
 use std::path::{Path, PathBuf};
 
@@ -6,12 +6,18 @@ use serde_json::Value;
 
 use super::encoder::{Blueprint, Family, family, known_types};
 use super::error::ModelError;
-use super::summary::Pooling;
+use super::modules::{Limits, Modules};
+use super::origin;
+use super::stored::Stored;
+use super::summary::{Origin, Pooling};
+
+/// No JSON file of a model but the tokenizer's is anywhere near this.
+const LARGEST_JSON: u64 = 64 << 20;
 
 /// What the JSON files of a model folder say.
 pub struct Folder {
-    /// The folder.
-    pub path: PathBuf,
+    /// The folder of the encoder: the model's own, or one in it.
+    pub encoder: PathBuf,
     /// The whole config.json, to be written again on export.
     pub config: Value,
     /// The architecture.
@@ -24,6 +30,8 @@ pub struct Folder {
     pub normalize: bool,
     /// `max_seq_length`, where the folder says it.
     pub max_seq_length: Option<usize>,
+    /// Licence, prompts, files and notes.
+    pub origin: Origin,
 }
 
 impl Folder {
@@ -35,9 +43,10 @@ impl Folder {
         if !path.is_dir() {
             return Err(ModelError::NotAFolder(path.to_owned()));
         }
-        let config_path = path.join("config.json");
+        let modules = Modules::read(path)?;
+        let config_path = modules.encoder.join("config.json");
         if !config_path.is_file() {
-            return Err(ModelError::NoConfig(path.to_owned()));
+            return Err(ModelError::NoConfig(modules.encoder));
         }
         let config = read_json(&config_path)?;
         let model_type = config.get("model_type").and_then(Value::as_str).unwrap_or("(none)");
@@ -48,104 +57,60 @@ impl Folder {
         })?;
         let blueprint =
             (family.read)(&config).map_err(|reason| ModelError::BadJson { path: config_path, reason })?;
-        let modules = Modules::read(path)?;
+        let limits = Limits::read(&modules.encoder)?;
+        let (prompts, default_prompt) = origin::prompts(path)?;
+        let mut notes = modules.notes;
+        if let Some(name) = &default_prompt {
+            notes.push(format!(
+                "The model's prompt \"{name}\" is put before every text by sentence-transformers; Frostline \
+                 takes texts as they are."
+            ));
+        }
+        let origin = Origin {
+            licence: origin::licence(path, &config),
+            files: origin::files(path),
+            prompts,
+            default_prompt,
+            lower_case: limits.lower_case,
+            unexpected: Vec::new(),
+            notes,
+        };
         Ok(Self {
-            path: path.to_owned(),
+            encoder: modules.encoder,
             family,
             pooling: modules.pooling,
             normalize: modules.normalize,
-            max_seq_length: modules.max_seq_length,
+            max_seq_length: limits.max_seq_length,
             config,
             blueprint,
+            origin,
         })
     }
 
-    /// The weights file.
+    /// The weights, opened.
     ///
     /// # Errors
-    /// When there is none.
-    pub fn weights(&self) -> Result<PathBuf, ModelError> {
-        let path = self.path.join("model.safetensors");
-        if path.is_file() { Ok(path) } else { Err(ModelError::NoWeights(self.path.clone())) }
-    }
-}
-
-/// What modules.json and the files it names say.
-struct Modules {
-    pooling: (Pooling, String),
-    normalize: bool,
-    max_seq_length: Option<usize>,
-}
-
-impl Modules {
-    fn read(path: &Path) -> Result<Self, ModelError> {
-        let mut found = Self {
-            pooling: (Pooling::Mean, "not stated by the model: mean, the usual choice".into()),
-            normalize: false,
-            max_seq_length: None,
-        };
-        let sentence = path.join("sentence_bert_config.json");
-        if sentence.is_file() {
-            let length = read_json(&sentence)?.get("max_seq_length").and_then(Value::as_u64);
-            found.max_seq_length = length.map(|length| length as usize).filter(|length| *length > 0);
-        }
-        let modules = path.join("modules.json");
-        if !modules.is_file() {
-            return Ok(found);
-        }
-        let list = read_json(&modules)?;
-        let bad = |reason: &str| ModelError::BadJson { path: modules.clone(), reason: reason.to_owned() };
-        for module in list.as_array().ok_or_else(|| bad("expected a list of modules"))? {
-            let kind =
-                module.get("type").and_then(Value::as_str).ok_or_else(|| bad("a module has no type"))?;
-            let sub = module.get("path").and_then(Value::as_str).unwrap_or_default();
-            match kind.rsplit('.').next().unwrap_or(kind) {
-                "Transformer" => {}
-                "Normalize" => found.normalize = true,
-                "Pooling" => {
-                    let file = path.join(sub).join("config.json");
-                    found.pooling = (read_pooling(&file)?, format!("from {sub}/config.json"));
-                }
-                other => {
-                    return Err(bad(&format!("it has a module of type {other}, which is not supported yet")));
-                }
-            }
-        }
-        Ok(found)
-    }
-}
-
-fn read_pooling(path: &Path) -> Result<Pooling, ModelError> {
-    let config = read_json(path)?;
-    let known = [
-        ("pooling_mode_mean_tokens", "mean", Pooling::Mean),
-        ("pooling_mode_cls_token", "cls", Pooling::Cls),
-        ("pooling_mode_max_tokens", "max", Pooling::Max),
-        ("pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len_tokens", Pooling::MeanSqrtLen),
-    ];
-    // The newest layout names the mode; the older one has a switch for each.
-    if let Some(mode) = config.get("pooling_mode").and_then(Value::as_str)
-        && let Some((_, _, pooling)) = known.iter().find(|(_, name, _)| *name == mode)
-    {
-        return Ok(*pooling);
-    }
-    let on = |key: &str| config.get(key).and_then(Value::as_bool).unwrap_or(false);
-    let chosen: Vec<_> = known.iter().filter(|(key, _, _)| on(key)).collect();
-    match chosen.as_slice() {
-        [(_, _, pooling)] => Ok(*pooling),
-        _ => Err(ModelError::BadJson {
-            path: path.to_owned(),
-            reason: "expected exactly one pooling mode of mean, cls, max and mean_sqrt_len".into(),
-        }),
+    /// When there are none, or they are damaged.
+    pub fn weights(&self) -> Result<Stored, ModelError> {
+        Stored::of_folder(&self.encoder)
     }
 }
 
 /// Reads a JSON file.
 ///
 /// # Errors
-/// When it is not there or not JSON.
+/// When it is not there, not JSON, or far too large.
 pub fn read_json(path: &Path) -> Result<Value, ModelError> {
+    let size = std::fs::metadata(path).map_err(ModelError::io(path))?.len();
+    let bad = |reason: String| ModelError::BadJson { path: path.to_owned(), reason };
+    if size > LARGEST_JSON {
+        return Err(bad(format!("it has {size} bytes, which no such file has")));
+    }
     let bytes = std::fs::read(path).map_err(ModelError::io(path))?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| ModelError::BadJson { path: path.to_owned(), reason: error.to_string() })
+    serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))
+}
+
+/// Reads a JSON file, where there is one.
+pub(super) fn read_json_if_there(path: &Path) -> Result<Option<Value>, ModelError> {
+    if path.is_file() { read_json(path).map(Some) } else { Ok(None) }
 }

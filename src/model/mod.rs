@@ -16,11 +16,16 @@ pub mod heads;
 pub mod layers;
 pub mod lora;
 mod mask;
+mod modules;
+mod origin;
 pub mod params;
+mod pickle;
 pub mod pooling;
 pub mod reader;
 pub mod sentence;
+pub mod stored;
 pub mod summary;
+mod torch_file;
 pub mod vocabulary;
 pub mod weights;
 

@@ -13,8 +13,8 @@ use super::layers::Dropout;
 use super::params::Params;
 use super::pooling::{normalize, pool};
 use super::reader::{Reader, with_places};
+use super::stored::Loaded;
 use super::summary::{Group, ModelSummary};
-use super::weights::{file_sha256, list_tensors, read_params};
 use crate::data::task::TaskKind;
 
 /// A pretrained encoder with pooling, and a head per task.
@@ -59,21 +59,16 @@ impl Model {
         let folder = Folder::read(path)?;
         let weights = folder.weights()?;
         let blueprint = folder.blueprint;
+        let prefix = folder.family.prefix;
         let mut expected = blueprint.tensors;
-        let present = list_tensors(&weights)?;
-        for info in blueprint.optional {
-            let name = |file: &str| super::weights::canonical_name(file, folder.family.prefix);
-            if present.iter().any(|(file, _)| name(file) == info.name) {
-                expected.push(info);
-            }
-        }
-        let mut params = read_params(&weights, folder.family.prefix, &expected, device)?;
+        expected.extend(blueprint.optional.into_iter().filter(|info| weights.holds(&info.name, prefix)));
+        let Loaded { mut params, unexpected } = weights.read(prefix, &expected, device)?;
         for names in &blueprint.together {
             params.lay_together(names)?;
         }
         let encoder = (blueprint.build)(&params)?;
         let shape = blueprint.shape;
-        let file_bytes = std::fs::metadata(&weights).map_err(ModelError::io(&weights))?.len();
+        let origin = folder.origin.with_unexpected(unexpected);
         let name =
             path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
         let summary = ModelSummary {
@@ -90,8 +85,9 @@ impl Model {
             pooling_source: folder.pooling.1,
             normalize: folder.normalize,
             tensors: expected,
-            sha256: file_sha256(&weights)?,
-            file_bytes,
+            sha256: weights.sha256()?,
+            file_bytes: weights.bytes(),
+            origin,
         };
         Ok(Self {
             summary,

@@ -105,10 +105,14 @@ pub enum Pooling {
     Max,
     /// Sum over the real tokens / sqrt(count).
     MeanSqrtLen,
+    /// Mean over the real tokens, the first weighing 1, the second 2 and so on.
+    WeightedMean,
+    /// The last real token's state.
+    LastToken,
 }
 
 impl Pooling {
-    /// `mean`, `cls`, `max`, `mean_sqrt_len`.
+    /// `mean`, `cls`, `max`, `mean_sqrt_len`, `weightedmean`, `lasttoken`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -116,6 +120,8 @@ impl Pooling {
             Self::Cls => "cls",
             Self::Max => "max",
             Self::MeanSqrtLen => "mean_sqrt_len",
+            Self::WeightedMean => "weightedmean",
+            Self::LastToken => "lasttoken",
         }
     }
 }
@@ -149,10 +155,68 @@ pub struct ModelSummary {
     pub normalize: bool,
     /// Every tensor.
     pub tensors: Vec<TensorInfo>,
-    /// SHA-256 of the weights file, in hexadecimal.
+    /// SHA-256 of the weights, in hexadecimal: of the file, or of the shards one behind the other.
     pub sha256: String,
-    /// Bytes of the weights file.
+    /// Bytes of the weights files.
     pub file_bytes: u64,
+    /// What the folder says beside the network.
+    pub origin: Origin,
+}
+
+/// What a model folder says of itself beside the network, and what the user should know of how it was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The licence that its README or its configuration names.
+    pub licence: Option<String>,
+    /// Its files with their sizes.
+    pub files: Vec<FileSize>,
+    /// Texts that the model expects before certain kinds of texts (`query: `).
+    pub prompts: Vec<Prompt>,
+    /// The name of the prompt that sentence-transformers puts before every text.
+    pub default_prompt: Option<String>,
+    /// Whether texts are lower-cased before the tokenizer sees them.
+    pub lower_case: bool,
+    /// Tensors in the weights that the encoder has no place for, by their names there.
+    pub unexpected: Vec<String>,
+    /// What was assumed or left aside, a sentence each.
+    pub notes: Vec<String>,
+}
+
+impl Origin {
+    /// The same, with what was left aside in the weights, and a note that says so.
+    #[must_use]
+    pub fn with_unexpected(mut self, unexpected: Vec<String>) -> Self {
+        const SHOWN: usize = 4;
+        if !unexpected.is_empty() {
+            let shown = unexpected.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+            let more = if unexpected.len() > SHOWN { " and more" } else { "" };
+            let what = if unexpected.len() == 1 { "tensor is" } else { "tensors are" };
+            self.notes.push(format!(
+                "{} {what} no part of the encoder and left aside: {shown}{more}.",
+                unexpected.len()
+            ));
+        }
+        self.unexpected = unexpected;
+        self
+    }
+}
+
+/// A file of a model folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileSize {
+    /// Its name, `1_Pooling/config.json` in a folder.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// A text to be put before others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prompt {
+    /// What it is called.
+    pub name: String,
+    /// The text.
+    pub text: String,
 }
 
 impl ModelSummary {

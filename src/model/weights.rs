@@ -1,4 +1,4 @@
-//! Safetensors in and out. Reading is memory-mapped; what is missing or misshapen is named, never made up.
+//! Safetensors files in and out, whole or not at all. The weights of a model folder are read by [`Stored`].
 
 use std::fs::File;
 use std::path::Path;
@@ -8,7 +8,8 @@ use safetensors::tensor::{Dtype, TensorView};
 use tch::{Device, Kind, Tensor};
 
 use super::error::ModelError;
-use super::params::{Param, Params, tensor_bytes};
+use super::params::{Params, tensor_bytes};
+use super::stored::{Stored, map, sha256_of};
 use super::summary::TensorInfo;
 
 /// Gives a tensor's name in the file its canonical form: the family's prefix and the names of old checkpoints
@@ -24,9 +25,7 @@ pub fn canonical_name(name: &str, prefix: &str) -> String {
     name.to_owned()
 }
 
-/// Reads the tensors a family expects, as float32 on a device.
-///
-/// Tensors that nobody expects (a language-model head, counters of positions) are left aside.
+/// Reads the tensors of a safetensors file that are expected, as float32 on a device; others are left aside.
 ///
 /// # Errors
 /// A damaged file; every tensor that is missing or of another shape; values that are not finite.
@@ -36,43 +35,7 @@ pub fn read_params(
     expected: &[TensorInfo],
     device: Device,
 ) -> Result<Params, ModelError> {
-    with_safetensors(path, |file| {
-        let mut found = std::collections::HashMap::new();
-        for name in file.names() {
-            found.insert(canonical_name(name, prefix), name);
-        }
-        let mut problems = Vec::new();
-        let mut params = Params::default();
-        for info in expected {
-            let Some(view) = found.get(&info.name).and_then(|name| file.tensor(name).ok()) else {
-                problems.push(format!("tensor {} is missing", info.name));
-                continue;
-            };
-            let shape: Vec<i64> = view.shape().iter().map(|d| *d as i64).collect();
-            if shape != info.shape {
-                problems.push(format!("tensor {} has shape {shape:?}, expected {:?}", info.name, info.shape));
-                continue;
-            }
-            let Some(tensor) = to_float(&view)? else {
-                problems.push(format!(
-                    "tensor {} holds {:?}, expected floating-point numbers",
-                    info.name,
-                    view.dtype()
-                ));
-                continue;
-            };
-            if !finite(&tensor)? {
-                return Err(ModelError::NotFinite { path: path.to_owned(), tensor: info.name.clone() });
-            }
-            let tensor = tensor.f_to_device(device)?;
-            params.push(Param { name: info.name.clone(), group: info.group, tensor });
-        }
-        if problems.is_empty() {
-            Ok(params)
-        } else {
-            Err(ModelError::Mismatch { path: path.to_owned(), problems })
-        }
-    })
+    Ok(Stored::of_file(path)?.read(prefix, expected, device)?.params)
 }
 
 /// Names and shapes in a safetensors file, without reading values.
@@ -220,16 +183,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
 /// # Errors
 /// What the system says, with the path.
 pub fn file_sha256(path: &Path) -> Result<String, ModelError> {
-    use sha2::{Digest, Sha256};
-    let map = map(path)?;
-    Ok(format!("{:x}", Sha256::digest(&map[..])))
-}
-
-#[expect(unsafe_code, reason = "memory-mapping a file; it is only read, and copied out at once")]
-fn map(path: &Path) -> Result<memmap2::Mmap, ModelError> {
-    let file = File::open(path).map_err(ModelError::io(path))?;
-    // SAFETY: undefined only if another process truncates the file while it is being copied out of the map.
-    unsafe { memmap2::Mmap::map(&file) }.map_err(ModelError::io(path))
+    sha256_of([path])
 }
 
 fn with_safetensors<T>(

@@ -4,5 +4,7 @@
 //! the model together. It must never know a tensor, a label or a window.
 
 pub mod batches;
+pub mod encoder_dir;
 pub mod token_set;
 pub mod tokenizer;
+mod vocab_files;

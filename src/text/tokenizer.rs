@@ -5,8 +5,12 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use thiserror::Error;
+use tokenizers::NormalizerWrapper;
+use tokenizers::normalizers::{Lowercase, Sequence};
 
+use super::encoder_dir::{SMALL, VOCABULARY, encoder_dir, read_at_most, settings_of};
 use super::token_set::TokenSet;
+use super::vocab_files;
 
 /// Texts that are tokenized between two looks at whether to go on.
 const CHUNK: usize = 1024;
@@ -43,6 +47,18 @@ pub enum TokenizerError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// Vocabulary files that are used in a way of their own.
+    #[error(
+        "{} has no tokenizer.json, and its older files belong to a {class}, which is not built from them here. Load \
+         it with transformers' AutoTokenizer and save it again, which writes tokenizer.json",
+        dir.display()
+    )]
+    UnknownClass {
+        /// The folder.
+        dir: PathBuf,
+        /// What its `tokenizer_config.json` names.
+        class: String,
     },
     /// Ids without an embedding.
     #[error(
@@ -86,20 +102,22 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Loads `tokenizer.json` from a model's folder.
+    /// Loads the tokenizer of a model's folder, or of the folder in it where `modules.json` says the encoder is:
+    /// `tokenizer.json`, or else the older files that one can be made of.
     ///
     /// # Errors
     /// When it is not there, cannot be read, or is damaged.
     pub fn load(dir: &Path) -> Result<Self, TokenizerError> {
-        let path = dir.join("tokenizer.json");
-        let json = match std::fs::read(&path) {
-            Ok(json) => json,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(missing(dir)),
-            Err(reason) => return Err(TokenizerError::Unreadable { path, reason }),
-        };
+        let dir = &encoder_dir(dir);
+        let (path, json) = json_of(dir)?;
         let damaged = |reason: String| TokenizerError::Damaged { path: path.clone(), reason };
         let mut inner =
             tokenizers::Tokenizer::from_bytes(&json).map_err(|error| damaged(error.to_string()))?;
+        if lower_cases(dir) {
+            let mut steps = vec![NormalizerWrapper::Lowercase(Lowercase)];
+            steps.extend(inner.get_normalizer().cloned());
+            inner.with_normalizer(Some(NormalizerWrapper::Sequence(Sequence::new(steps))));
+        }
         let stored_pad = inner.get_padding().map(|padding| padding.pad_id);
         // Published files store the padding and the cut of whoever saved them (MiniLM: both to 128).
         inner.with_padding(None);
@@ -273,12 +291,46 @@ impl Tokenizer {
     }
 }
 
+/// The `tokenizer.json` of a folder, as it is there or made of older files, and the file that it comes from.
+///
+/// # Errors
+/// When there is none, or the older files make no sense.
+pub fn json_of(dir: &Path) -> Result<(PathBuf, Vec<u8>), TokenizerError> {
+    let path = dir.join("tokenizer.json");
+    match read_at_most(&path, VOCABULARY) {
+        Ok(json) => return Ok((path, json)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(reason) => return Err(TokenizerError::Unreadable { path, reason }),
+    }
+    match vocab_files::build(dir)? {
+        Some(json) => {
+            let name = if dir.join("merges.txt").is_file() { "vocab.json" } else { "vocab.txt" };
+            Ok((dir.join(name), json.to_string().into_bytes()))
+        }
+        None => Err(missing(dir)),
+    }
+}
+
+/// Whether sentence-transformers' settings ask for texts in lower case, whatever the tokenizer does. What is wrong
+/// with those settings is told by whoever loads the model.
+fn lower_cases(dir: &Path) -> bool {
+    let settings = settings_of(dir).and_then(|path| read_at_most(&path, SMALL).ok());
+    let settings = settings.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+    settings.is_some_and(|settings| settings.get("do_lower_case") == Some(&serde_json::Value::Bool(true)))
+}
+
 fn missing(dir: &Path) -> TokenizerError {
-    let has = |name: &str| dir.join(name).exists();
+    let sentencepiece = std::fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .any(|entry| entry.path().extension().is_some_and(|extension| extension == "model"));
     let advice = if !dir.is_dir() {
         "The folder is not there: choose the folder of a model"
-    } else if has("vocab.txt") || has("spiece.model") || has("sentencepiece.bpe.model") || has("vocab.json") {
-        "It holds a tokenizer in an older form: load it with transformers' AutoTokenizer and save it again, which writes tokenizer.json"
+    } else if sentencepiece {
+        "It holds a sentencepiece model, which is not read here: load it with transformers' AutoTokenizer and save it again, which writes tokenizer.json"
+    } else if dir.join("vocab.json").exists() {
+        "It has a vocab.json without the merges.txt that belongs to it: copy that from the model's page, or better its tokenizer.json"
     } else {
         "Choose the folder of a model from the Hugging Face hub, or copy its tokenizer.json there"
     };

@@ -6,7 +6,7 @@ use frostline::data::card::{DataCard, TaskCounts};
 use frostline::data::dataset::{Dataset, Split, TaskLabels};
 use frostline::data::mapping::{Mapping, TaskColumn};
 use frostline::data::task::TaskKind;
-use frostline::model::summary::{Group, ModelSummary, Pooling, TensorInfo};
+use frostline::model::summary::{Group, ModelSummary, Origin, Pooling, TensorInfo};
 use frostline::project::Project;
 use frostline::session::state::{
     Answer, DataMap, DataView, DeviceInfo, Evaluation, HeadDrift, Loadable, Mistake, Neighbours, Prediction,
@@ -127,6 +127,7 @@ pub(crate) fn model(layers: usize) -> ModelSummary {
         tensors,
         sha256: "0f".repeat(32),
         file_bytes: 90_868_376,
+        origin: Origin::default(),
     }
 }
 

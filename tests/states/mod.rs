@@ -9,7 +9,7 @@ use frostline::data::dataset::{Dataset, Split, TaskLabels};
 use frostline::data::mapping::{Mapping, TaskColumn};
 use frostline::data::table::{FileFacts, Format, RowProblem};
 use frostline::export::ExportReport;
-use frostline::model::summary::{Group, ModelSummary, Pooling, TensorInfo};
+use frostline::model::summary::{Group, ModelSummary, Origin, Pooling, TensorInfo};
 use frostline::project::{DataFile, Project};
 use frostline::session::state::{
     Busy, DataView, DeviceInfo, FilePreview, Loadable, Notice, RunOutcome, RunReport, RunView, Severity,
@@ -247,6 +247,7 @@ pub(crate) fn model() -> ModelSummary {
         tensors,
         sha256: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db".into(),
         file_bytes: 90_868_376,
+        origin: Origin::default(),
     }
 }
 

@@ -6,7 +6,7 @@ use eframe::egui;
 use egui::{Label, RichText, ScrollArea, Ui};
 use egui_extras::{Column, TableBuilder};
 
-use crate::model::summary::{Group, ModelSummary, Pooling, TensorInfo};
+use crate::model::summary::{FileSize, Group, ModelSummary, Pooling, TensorInfo};
 use crate::session::command::Command;
 use crate::session::state::{Loadable, Severity, State, Tokenized};
 use crate::ui::actions::{Action, Actions, Page};
@@ -118,10 +118,26 @@ fn summary_ui(ui: &mut Ui, state: &State, model: &ModelSummary, actions: &mut Ac
             let length = if model.normalize { "scaled to length 1" } else { "not scaled" };
             widgets::fact(ui, "Embeddings", length);
             widgets::fact(ui, "Parameters", numbers::thousands(model.parameters()));
-            widgets::fact(ui, "On disk", numbers::bytes(model.file_bytes));
+            widgets::fact(ui, "On disk", numbers::bytes(model.file_bytes)).on_hover_text(files(model));
+            if let Some(licence) = &model.origin.licence {
+                widgets::fact(ui, "Licence", licence.as_str());
+            }
+            if !model.origin.prompts.is_empty() {
+                let prompts = &model.origin.prompts;
+                let names: Vec<&str> = prompts.iter().map(|prompt| prompt.name.as_str()).collect();
+                let texts: Vec<String> =
+                    prompts.iter().map(|prompt| format!("{}: {:?}", prompt.name, prompt.text)).collect();
+                widgets::fact(ui, "Prompts", names.join(", ")).on_hover_text(format!(
+                    "Texts that the model expects before others. Write one before your own where it is meant.\n{}",
+                    texts.join("\n")
+                ));
+            }
             let short = model.sha256.get(..12).unwrap_or(&model.sha256);
             widgets::fact(ui, "SHA-256", RichText::new(short).monospace()).on_hover_text(&model.sha256);
         });
+        for note in &model.origin.notes {
+            widgets::caption(ui, note);
+        }
         ui.add_space(theme::GRID);
         ui.add(Label::new(RichText::new(model.path.display().to_string()).small().weak()).truncate());
         ui.horizontal_wrapped(|ui| {
@@ -139,6 +155,12 @@ fn summary_ui(ui: &mut Ui, state: &State, model: &ModelSummary, actions: &mut Ac
     });
 }
 
+/// The folder's files, a line each.
+fn files(model: &ModelSummary) -> String {
+    let line = |file: &FileSize| format!("{}  {}", file.name, numbers::bytes(file.bytes));
+    model.origin.files.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
 fn family(model_type: &str) -> String {
     match model_type {
         "bert" => "BERT".into(),
@@ -153,6 +175,8 @@ const fn pooling(pooling: Pooling) -> &'static str {
         Pooling::Cls => "first token (CLS)",
         Pooling::Max => "maximum over tokens",
         Pooling::MeanSqrtLen => "sum over tokens / root of their number",
+        Pooling::WeightedMean => "mean over tokens, later ones weigh more",
+        Pooling::LastToken => "last token",
     }
 }
 

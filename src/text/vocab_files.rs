@@ -1,0 +1,243 @@
+//! A tokenizer from the files of older models: `vocab.txt` (`WordPiece`, as BERT and `MPNet` have it) or `vocab.json`
+//! with `merges.txt` (byte-level BPE, as `RoBERTa` has it). They become the `tokenizer.json` that transformers
+//! would write for them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::encoder_dir::{VOCABULARY, read_at_most};
+use super::tokenizer::TokenizerError;
+
+/// Classes of transformers that these files may belong to; any other cuts text in its own way.
+const WORDPIECE: [&str; 6] = ["Bert", "DistilBert", "Electra", "MPNet", "MobileBert", "PreTrained"];
+const BYTE_LEVEL: [&str; 4] = ["Roberta", "Longformer", "Bart", "PreTrained"];
+
+/// A `tokenizer.json` made of the older files of a folder; `None` where there are none.
+pub(super) fn build(dir: &Path) -> Result<Option<Value>, TokenizerError> {
+    let (vocab, merges) = (dir.join("vocab.json"), dir.join("merges.txt"));
+    if vocab.is_file() && merges.is_file() {
+        return byte_level(&Settings::read(dir, &BYTE_LEVEL)?, &vocab, &merges).map(Some);
+    }
+    let vocab = dir.join("vocab.txt");
+    if vocab.is_file() {
+        return wordpiece(&Settings::read(dir, &WORDPIECE)?, &vocab).map(Some);
+    }
+    Ok(None)
+}
+
+/// `BertTokenizerFast` and `MPNetTokenizerFast` of transformers.
+fn wordpiece(settings: &Settings, path: &Path) -> Result<Value, TokenizerError> {
+    // As Python reads lines: a later token of the same text takes the place of the earlier one.
+    let text = read(path)?;
+    let vocab: Map<String, Value> =
+        text.lines().enumerate().map(|(id, token)| (token.to_owned(), json!(id))).collect();
+    let is_mpnet = !vocab.contains_key("[CLS]") && vocab.contains_key("<s>");
+    let defaults = if is_mpnet {
+        ["<s>", "</s>", "[UNK]", "<pad>", "<mask>"]
+    } else {
+        ["[CLS]", "[SEP]", "[UNK]", "[PAD]", "[MASK]"]
+    };
+    let special = settings.specials(path, &vocab, defaults)?;
+    let normalizer = json!({
+        "type": "BertNormalizer",
+        "clean_text": true,
+        "handle_chinese_chars": settings.flag("tokenize_chinese_chars")?.unwrap_or(true),
+        "strip_accents": settings.flag("strip_accents")?,
+        "lowercase": settings.flag("do_lower_case")?.unwrap_or(true),
+    });
+    let id = |token: &str| vocab.get(token).cloned().unwrap_or_default();
+    let (cls, sep) = (&special.cls, &special.sep);
+    let post_processor = if is_mpnet {
+        json!({"type": "RobertaProcessing", "sep": [sep, id(sep)], "cls": [cls, id(cls)], "trim_offsets": true, "add_prefix_space": false})
+    } else {
+        json!({"type": "BertProcessing", "sep": [sep, id(sep)], "cls": [cls, id(cls)]})
+    };
+    Ok(json!({
+        "version": "1.0",
+        "truncation": null,
+        "padding": null,
+        "added_tokens": settings.added(&vocab, &special, is_mpnet)?,
+        "normalizer": normalizer,
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": post_processor,
+        "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
+        "model": {
+            "type": "WordPiece",
+            "unk_token": special.unk,
+            "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100,
+            "vocab": vocab,
+        },
+    }))
+}
+
+/// `RobertaTokenizerFast` of transformers.
+fn byte_level(settings: &Settings, vocab_path: &Path, merges_path: &Path) -> Result<Value, TokenizerError> {
+    let Value::Object(vocab) = parse(vocab_path)? else {
+        return Err(damaged(vocab_path, "expected tokens with their ids"));
+    };
+    let text = read(merges_path)?;
+    let mut merges = Vec::new();
+    for (row, line) in text.lines().enumerate() {
+        if line.is_empty() || (row == 0 && line.starts_with("#version")) {
+            continue;
+        }
+        let Some((left, right)) = line.split_once(' ') else {
+            return Err(damaged(merges_path, &format!("line {} is no pair of tokens", row + 1)));
+        };
+        merges.push(json!([left, right]));
+    }
+    let special = settings.specials(vocab_path, &vocab, ["<s>", "</s>", "<unk>", "<pad>", "<mask>"])?;
+    let id = |token: &str| vocab.get(token).cloned().unwrap_or_default();
+    let prefix_space = settings.flag("add_prefix_space")?.unwrap_or(false);
+    let (cls, sep) = (&special.cls, &special.sep);
+    Ok(json!({
+        "version": "1.0",
+        "truncation": null,
+        "padding": null,
+        "added_tokens": settings.added(&vocab, &special, true)?,
+        "normalizer": null,
+        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": prefix_space, "trim_offsets": true, "use_regex": true},
+        "post_processor": {"type": "RobertaProcessing", "sep": [sep, id(sep)], "cls": [cls, id(cls)], "trim_offsets": true, "add_prefix_space": prefix_space},
+        "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
+        "model": {
+            "type": "BPE",
+            "dropout": null,
+            "unk_token": null,
+            "continuing_subword_prefix": "",
+            "end_of_word_suffix": "",
+            "fuse_unk": false,
+            "byte_fallback": false,
+            "ignore_merges": false,
+            "vocab": vocab,
+            "merges": merges,
+        },
+    }))
+}
+
+/// Tokens with a meaning of their own.
+struct Specials {
+    cls: String,
+    sep: String,
+    unk: String,
+    pad: String,
+    mask: String,
+}
+
+/// The settings beside a vocabulary.
+struct Settings {
+    path: PathBuf,
+    config: Value,
+    map: Value,
+    added: Value,
+}
+
+impl Settings {
+    fn read(dir: &Path, classes: &[&str]) -> Result<Self, TokenizerError> {
+        let optional = |name: &str| {
+            let path = dir.join(name);
+            if path.is_file() { parse(&path) } else { Ok(Value::Null) }
+        };
+        let settings = Self {
+            path: dir.join("tokenizer_config.json"),
+            config: optional("tokenizer_config.json")?,
+            map: optional("special_tokens_map.json")?,
+            added: optional("added_tokens.json")?,
+        };
+        let class = settings.config.get("tokenizer_class").and_then(Value::as_str).unwrap_or_default();
+        let base = class.trim_end_matches("Fast").trim_end_matches("Tokenizer");
+        if !class.is_empty() && !classes.contains(&base) {
+            return Err(TokenizerError::UnknownClass { dir: dir.to_owned(), class: class.to_owned() });
+        }
+        Ok(settings)
+    }
+
+    fn flag(&self, key: &str) -> Result<Option<bool>, TokenizerError> {
+        match self.config.get(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(*flag)),
+            Some(other) => Err(damaged(&self.path, &format!("{key} is {other}, expected true or false"))),
+        }
+    }
+
+    /// A special token's text; it may be written as a text or as an object.
+    fn named(&self, key: &str) -> Option<String> {
+        let of = |from: &Value| {
+            let token = from.get(key)?;
+            token.as_str().or_else(|| token.get("content").and_then(Value::as_str)).map(str::to_owned)
+        };
+        of(&self.config).or_else(|| of(&self.map))
+    }
+
+    fn specials(
+        &self,
+        path: &Path,
+        vocab: &Map<String, Value>,
+        defaults: [&str; 5],
+    ) -> Result<Specials, TokenizerError> {
+        let [cls, sep, unk, pad, mask] = defaults;
+        let token = |key: &str, default: &str| self.named(key).unwrap_or_else(|| default.to_owned());
+        let special = Specials {
+            cls: token("cls_token", cls),
+            sep: token("sep_token", sep),
+            unk: token("unk_token", unk),
+            pad: token("pad_token", pad),
+            mask: token("mask_token", mask),
+        };
+        for needed in [&special.cls, &special.sep, &special.unk] {
+            if vocab.get(needed).and_then(Value::as_u64).is_none() {
+                return Err(damaged(path, &format!("it has no token {needed}, which every text needs")));
+            }
+        }
+        Ok(special)
+    }
+
+    /// Tokens that are found in a text before it is cut: the special ones, and those added to the vocabulary.
+    fn added(
+        &self,
+        vocab: &Map<String, Value>,
+        special: &Specials,
+        mask_takes_space: bool,
+    ) -> Result<Value, TokenizerError> {
+        let mut added: BTreeMap<u64, Value> = BTreeMap::new();
+        let token = |id: u64, content: &str, special: bool, left: bool| json!({"id": id, "content": content, "single_word": false, "lstrip": left, "rstrip": false, "normalized": !special, "special": special});
+        for (content, id) in self.added.as_object().into_iter().flatten() {
+            let id = id.as_u64().ok_or_else(|| {
+                damaged(&self.path.with_file_name("added_tokens.json"), "an id is no number")
+            })?;
+            added.insert(id, token(id, content, false, false));
+        }
+        for content in [&special.pad, &special.unk, &special.cls, &special.sep, &special.mask] {
+            let Some(id) = vocab.get(content).and_then(Value::as_u64) else { continue };
+            added.insert(id, token(id, content, true, mask_takes_space && *content == special.mask));
+        }
+        // The newest settings say of each token all there is to say.
+        for (id, said) in
+            self.config.get("added_tokens_decoder").and_then(Value::as_object).into_iter().flatten()
+        {
+            let (Ok(id), Some(fields)) = (id.parse::<u64>(), said.as_object()) else {
+                return Err(damaged(&self.path, "added_tokens_decoder is not made of ids with tokens"));
+            };
+            let mut fields = fields.clone();
+            fields.insert("id".into(), json!(id));
+            added.insert(id, Value::Object(fields));
+        }
+        Ok(added.into_values().collect())
+    }
+}
+
+fn read(path: &Path) -> Result<String, TokenizerError> {
+    let bytes = read_at_most(path, VOCABULARY)
+        .map_err(|reason| TokenizerError::Unreadable { path: path.to_owned(), reason })?;
+    String::from_utf8(bytes).map_err(|error| damaged(path, &format!("it is not UTF-8: {error}")))
+}
+
+fn parse(path: &Path) -> Result<Value, TokenizerError> {
+    serde_json::from_str(&read(path)?).map_err(|error| damaged(path, &error.to_string()))
+}
+
+fn damaged(path: &Path, reason: &str) -> TokenizerError {
+    TokenizerError::Damaged { path: path.to_owned(), reason: reason.to_owned() }
+}
