@@ -10,8 +10,8 @@ use super::lab::{Lab, words};
 use super::stats::{Contender, Sample, extremes, median, take_turns};
 use super::table::{Comparison, Goal, Row, Unit};
 
-/// What is asked of `frostline embed --precision`, where it knows that option.
-const REDUCED: &str = "int8";
+/// What is asked of `frostline embed --precision`.
+const REDUCED: &str = "bfloat16";
 
 /// Sentences per second of all contenders, and notes on the machine's limit.
 pub(super) fn throughput(lab: &Lab) -> Result<(Vec<Row>, Vec<String>)> {
@@ -122,13 +122,11 @@ pub(super) fn similarity_note(lab: &Lab) -> Result<String> {
     Ok(note + ".")
 }
 
-/// The reduced precision that the program offers, or why there is none to measure.
+/// The reduced precision that the program offers on this machine, or why there is none to measure.
 fn reduced_precision(lab: &Lab) -> Result<Result<String, String>> {
-    Ok(if lab.help("embed")?.contains("--precision") {
-        Ok(REDUCED.to_owned())
-    } else {
-        Err("`frostline embed` has no option --precision".to_owned())
-    })
+    let folder = lab.folder()?;
+    let tried = lab.frostline(&embed(lab, "one.jsonl", folder.path(), Some(REDUCED)), None);
+    Ok(tried.map(|_| REDUCED.to_owned()).map_err(|error| format!("{error:#}")))
 }
 
 /// The whole command over all sentences, less the whole command over one: starting and loading are not counted, as

@@ -28,7 +28,7 @@ pub(super) struct Size {
 }
 
 const QUICK: Size = Size { rounds: 2, long_rounds: 1, steps: 24, sentences: 1000 };
-const FULL: Size = Size { rounds: 5, long_rounds: 3, steps: 96, sentences: 5000 };
+const FULL: Size = Size { rounds: 3, long_rounds: 2, steps: 64, sentences: 5000 };
 
 /// What `inputs.py` made.
 pub(super) struct Inputs {
@@ -104,12 +104,6 @@ impl<'a> Lab<'a> {
     /// Runs the program; with `stop_after` it is asked to stop after so many steps.
     pub(super) fn frostline(&self, arguments: &[OsString], stop_after: Option<usize>) -> Result<Lines> {
         self.measured(self.workspace.program().as_os_str(), arguments, stop_after)
-    }
-
-    /// What the program says of one of its commands.
-    pub(super) fn help(&self, command: &str) -> Result<String> {
-        let output = self.workspace.command(self.workspace.program()).args([command, "--help"]).output()?;
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// The commit that is measured, and whether files differ from it.
