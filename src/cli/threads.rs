@@ -30,6 +30,24 @@ const SETTINGS: [Setting; 2] = [
     },
 ];
 
+/// Commands that are over soon, or keep every thread busy with work of its own: starting once more would cost them the
+/// fifth of a second that libtorch takes to load, and gain nothing.
+#[cfg(target_os = "linux")]
+const START_ONCE: [&str; 12] = [
+    "embed",
+    "predict",
+    "similar",
+    "eval",
+    "export",
+    "inspect",
+    "init",
+    "help",
+    "--help",
+    "-h",
+    "--version",
+    "-V",
+];
+
 /// 32 MB is the largest block that glibc keeps on its heap; a run's weights, gradients and moments fit into 1 GB.
 #[cfg(target_os = "linux")]
 const ALLOCATOR: &str = "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=1073741824:\
@@ -44,6 +62,10 @@ pub fn let_threads_sleep() {
     #[cfg(target_os = "linux")]
     {
         use std::os::unix::process::CommandExt;
+        if std::env::args_os().nth(1).is_some_and(|command| START_ONCE.iter().any(|known| command == *known))
+        {
+            return;
+        }
         let unsaid = |setting: &&Setting| setting.said_by.iter().all(|name| std::env::var_os(name).is_none());
         let settings = SETTINGS.iter().filter(unsaid).flat_map(|setting| setting.values.iter().copied());
         let settings: Vec<(&str, &str)> = settings.collect();

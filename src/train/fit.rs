@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -63,9 +64,9 @@ pub struct Fitted {
     pub valid: Vec<Score>,
     /// Seconds of all processes that worked on the run.
     pub seconds: f64,
-    /// Pooled embeddings of all texts of the training and of the validation rows, where the encoder stayed as it was
-    /// throughout: they need not be computed again.
-    pub pooled: Option<[Prefix; 2]>,
+    /// What was kept of the training and of the validation rows' texts, where nothing below it ever trained: it holds for
+    /// the kept weights too.
+    pub prefixes: Option<Rc<[Prefix; 2]>>,
 }
 
 /// Takes the news.
@@ -117,17 +118,17 @@ impl Fit<'_> {
             stepper,
             store,
             report,
-            pooled: None,
+            prefixes: None,
         };
         let ended = run.phases(&mut course).map_err(|error| run.name_the_checkpoint(error));
-        let (best_path, pooled) = (run.store.best_path(), run.pooled.take());
+        let (best_path, prefixes) = (run.store.best_path(), run.prefixes.take());
         if let Some(cut) = cut {
             model.restore_vocabulary(cut, course.place.unused)?;
         }
         for param in &model.params {
             drop(param.tensor.set_requires_grad(false));
         }
-        Ok(Fitted { pooled, ..fitted(model, ended?, course, &best_path)? })
+        Ok(Fitted { prefixes, ..fitted(model, ended?, course, &best_path)? })
     }
 }
 
@@ -143,7 +144,7 @@ struct Run<'a, 'b> {
     store: &'b mut Store,
     report: &'b mut Report<'b>,
     /// See [`Fitted`].
-    pooled: Option<[Prefix; 2]>,
+    prefixes: Option<Rc<[Prefix; 2]>>,
 }
 
 impl Run<'_, '_> {
@@ -173,7 +174,9 @@ impl Run<'_, '_> {
                 None => self.prefixes(phase)?,
             };
             let Some((train_prefix, valid_prefix)) = prefixes else { return Ok(stopped(course)) };
-            self.pooled = self.pooled_throughout(&train_prefix, &valid_prefix);
+            let prefixes = Rc::new([train_prefix, valid_prefix]);
+            self.prefixes = self.holds_throughout(&prefixes[0]).then(|| prefixes.clone());
+            let [train_prefix, valid_prefix] = &*prefixes;
             while !course.place.phase_is_full(phase) {
                 let started = Instant::now();
                 let steps = sampler::steps(self.train, &plan.recipe, course.place.epoch);
@@ -187,8 +190,7 @@ impl Run<'_, '_> {
                     }
                     let factor = rate_factor(course.place.position, total_steps, warmup, plan.recipe.decay);
                     let at = At { step: course.place.step, factor };
-                    let point =
-                        self.stepper.step(&mut course.optimizer, phase, &train_prefix, batches, at)?;
+                    let point = self.stepper.step(&mut course.optimizer, phase, train_prefix, batches, at)?;
                     course.follow(self.model)?;
                     course.place.stepped(factor, self.decay_of_unused(phase, factor));
                     course.place.sums.add(&point);
@@ -197,7 +199,7 @@ impl Run<'_, '_> {
                         course.save(self.model, self.store)?;
                     }
                 }
-                match self.end_epoch(course, phase, &valid_prefix, started)? {
+                match self.end_epoch(course, phase, valid_prefix, started)? {
                     Next::Epoch => {}
                     Next::Phase => break,
                     Next::Nothing => return Ok(RunOutcome::Finished),
@@ -214,14 +216,15 @@ impl Run<'_, '_> {
         Ok(RunOutcome::Finished)
     }
 
-    /// What is kept of the texts, where it will still hold when the run is over.
-    fn pooled_throughout(&self, train: &Prefix, valid: &Prefix) -> Option<[Prefix; 2]> {
-        let frozen = self.plan.phases.iter().all(Phase::encoder_is_frozen);
-        match (train, valid) {
-            (Prefix::Pooled(train), Prefix::Pooled(valid)) if frozen => {
-                Some([train, valid].map(|pooled| Prefix::Pooled(pooled.shallow_clone())))
-            }
-            _ => None,
+    /// Whether nothing below a prefix trains in any phase.
+    fn holds_throughout(&self, prefix: &Prefix) -> bool {
+        let frozen = |depth: usize| {
+            self.plan.phases.iter().all(|phase| phase.frozen_prefix().is_some_and(|frozen| frozen >= depth))
+        };
+        match prefix {
+            Prefix::None => false,
+            Prefix::Pooled(_) => self.plan.phases.iter().all(Phase::encoder_is_frozen),
+            Prefix::States(states) => frozen(states.depth()),
         }
     }
 
@@ -428,9 +431,9 @@ fn fitted(model: &Model, outcome: RunOutcome, course: Course, best: &Path) -> Re
     let Some(kept) = place.best else {
         let kept_epoch = (outcome == RunOutcome::Finished).then_some(place.epoch);
         let valid = Vec::new();
-        return Ok(Fitted { outcome, kept_epoch, kept_phases: place.moved, valid, seconds, pooled: None });
+        return Ok(Fitted { outcome, kept_epoch, kept_phases: place.moved, valid, seconds, prefixes: None });
     };
     model.fill(&read_all(best)?, best)?;
     let (kept_epoch, kept_phases) = (Some(kept.epoch), kept.phases);
-    Ok(Fitted { outcome, kept_epoch, kept_phases, valid: kept.valid, seconds, pooled: None })
+    Ok(Fitted { outcome, kept_epoch, kept_phases, valid: kept.valid, seconds, prefixes: None })
 }

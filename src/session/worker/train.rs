@@ -141,7 +141,7 @@ impl Worker {
         let mut embedded = Vec::new();
         for split in measured {
             let Some(rows) = rows(*split).filter(|rows| !rows.is_empty()) else { continue };
-            let prefix = match (&fitted.pooled, split) {
+            let prefix = match (fitted.prefixes.as_deref(), split) {
                 (Some([train, _]), Split::Train) => train,
                 (Some([_, valid]), Split::Valid) => valid,
                 _ => &Prefix::None,
