@@ -260,3 +260,20 @@ fn the_watched_figure_chooses_the_kept_epoch() {
         best.valid[0].loss
     );
 }
+
+#[test]
+fn states_kept_as_float16_train_nearly_the_same() {
+    let phase = PhaseSpec { layers: "top 1".parse().expect("layers"), epochs: 2, ..PhaseSpec::default() };
+    let learnt = |half_cache| {
+        let recipe = Recipe { half_cache, optimizer: OptimizerKind::Sgd, ..with_phases(vec![phase.clone()]) };
+        let mut place = place("bert", recipe);
+        kept(&place.train())
+    };
+    let (exact, half) = (learnt(false), learnt(true));
+    let furthest = exact
+        .iter()
+        .zip(&half)
+        .map(|((_, a), (_, b))| (a - b).abs().max().double_value(&[]))
+        .fold(0.0, f64::max);
+    assert!(furthest > 0.0 && furthest < 1e-3, "{furthest}");
+}

@@ -84,6 +84,9 @@ fn further(recipe: &Recipe) -> Vec<String> {
         }
         Sampling::RoundRobin => said.push("Batches were drawn from the files by turns.".into()),
     }
+    if recipe.half_cache {
+        said.push("Token states below the lowest thawed layer were kept as float16.".into());
+    }
     if let Some(decay) = recipe.ema {
         said.push(format!("What is kept is a moving average of the weights, with a decay of {decay}."));
     }

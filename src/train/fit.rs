@@ -335,7 +335,8 @@ impl Run<'_, '_> {
             }
         };
         let depth = if whole { Depth::Pooled } else { Depth::Layer(depth) };
-        let budget = Budget { spill: Some(self.store.dir().to_owned()), ..Budget::default() };
+        let half = self.plan.recipe.half_cache;
+        let budget = Budget { half, spill: Some(self.store.dir().to_owned()), ..Budget::default() };
         let before = train.texts();
         let train = cache::build(model, train, depth, &budget, stop, &mut |done| progress(0, done))?;
         let Some(train) = train else { return Ok(None) };

@@ -94,6 +94,8 @@ pub struct Recipe {
     pub accumulate: usize,
     /// From which files the rows come.
     pub sampling: Sampling,
+    /// Token states at the frost line are kept as float16: half the room, and no longer exact.
+    pub half_cache: bool,
     /// The update rule.
     pub optimizer: OptimizerKind,
     /// Peak rate of the encoder's top layer.
@@ -143,6 +145,7 @@ impl Default for Recipe {
             batch_size: 16,
             accumulate: 1,
             sampling: Sampling::Proportional,
+            half_cache: false,
             optimizer: OptimizerKind::AdamW,
             lr_encoder: 1e-4,
             lr_heads: 1e-3,

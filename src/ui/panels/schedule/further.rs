@@ -122,6 +122,20 @@ fn batch_rows(form: &mut Form<'_>, recipe: &mut Recipe, files: usize) {
         };
         form.row(&setting, idle.or(idle_files), |ui| ui.add(part(temperature, 1.0..=100.0).speed(0.05)));
     }
+    let half = Setting {
+        name: "States below the frost line",
+        tooltip: "What is computed once is kept as float32 by default, so that nothing changes. As float16 it takes half the \
+                  room, and the run is no longer exactly that of an encoder that is asked anew.",
+        explanation: &explain::FROST_LINE,
+    };
+    form.row(&half, idle, |ui| {
+        choice(
+            ui,
+            "half",
+            &mut recipe.half_cache,
+            &[(false, "float32, exact"), (true, "float16, half the room")],
+        )
+    });
     let weighting = Setting {
         name: "Losses of the tasks",
         tooltip: "Their sum, each times its weight, by default. Learnt weights give noisy tasks less (Kendall et al. \
