@@ -85,6 +85,13 @@ impl LossRules {
         Ok(total)
     }
 
+    /// Weights of a task's classes, where they are balanced, and its label smoothing.
+    fn of_classes(&self, task: usize) -> (Option<&Tensor>, f64) {
+        let rule = self.tasks.get(task);
+        let weights = rule.and_then(|rule| rule.class_weights.as_ref());
+        (weights, rule.map_or(0.0, |rule| rule.settings.label_smoothing))
+    }
+
     /// Cross-entropy of logits `[n, classes]` against classes `[n]`, mean over those that are labelled; and the share
     /// of them that is right.
     pub(super) fn classes(
@@ -93,9 +100,7 @@ impl LossRules {
         logits: &Tensor,
         targets: &Tensor,
     ) -> Result<(Tensor, Tensor), ModelError> {
-        let rule = self.tasks.get(task);
-        let weights = rule.and_then(|rule| rule.class_weights.as_ref());
-        let smoothing = rule.map_or(0.0, |rule| rule.settings.label_smoothing);
+        let (weights, smoothing) = self.of_classes(task);
         let loss = logits.f_cross_entropy_loss(targets, weights, Reduction::Mean, NO_LABEL, smoothing)?;
         let labelled = targets.f_ne(NO_LABEL)?.f_sum(Kind::Float)?;
         let right = logits.f_argmax(-1, false)?.f_eq_tensor(targets)?.f_sum(Kind::Float)?;
@@ -110,9 +115,7 @@ impl LossRules {
         logits: &Tensor,
         targets: &Tensor,
     ) -> Result<(Tensor, Tensor), ModelError> {
-        let rule = self.tasks.get(task);
-        let weights = rule.and_then(|rule| rule.class_weights.as_ref());
-        let smoothing = rule.map_or(0.0, |rule| rule.settings.label_smoothing);
+        let (weights, smoothing) = self.of_classes(task);
         let smooth = targets.f_mul_scalar(1.0 - smoothing)?.f_add_scalar(smoothing / 2.0)?;
         let loss =
             logits.f_binary_cross_entropy_with_logits(&smooth, None::<&Tensor>, weights, Reduction::Mean)?;
