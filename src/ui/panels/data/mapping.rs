@@ -155,11 +155,16 @@ fn task_row_ui(
         }
         if let Some(task) = data.dataset.tasks.get(position) {
             let labelled = (0..data.dataset.rows()).filter(|row| task.is_labelled(*row)).count();
-            let mut text = format!("{} labelled", numbers::thousands(labelled as u64));
-            if task.kind.has_classes() {
-                text = format!("{}, {text}", numbers::counted(task.classes.len(), "class", "classes"));
-            }
-            ui.add(Label::new(RichText::new(text).color(palette.muted)).truncate());
+            let labelled = format!("{} labelled", numbers::thousands(labelled as u64));
+            // There is room for one of the two; the other is told under the pointer.
+            let (shown, all) = if task.kind.has_classes() {
+                let classes = numbers::counted(task.classes.len(), "class", "classes");
+                let all = format!("{classes}, {labelled}");
+                (classes, all)
+            } else {
+                (labelled.clone(), labelled)
+            };
+            ui.add(Label::new(RichText::new(shown).color(palette.muted)).truncate()).on_hover_text(all);
         }
     });
 }
