@@ -222,14 +222,14 @@ fn a_file_on_disk_goes_all_the_way() {
     std::fs::write(&path, format!("review\tmood\n{}\n", body.join("\n"))).expect("written");
     assert_eq!(split_of_name(&path), Some(Split::Train));
 
-    let calls = std::cell::RefCell::new(Vec::new());
+    let calls = std::sync::Mutex::new(Vec::new());
     let table = read_table(&path, &ReadOptions::default(), &|done, total| {
-        calls.borrow_mut().push((done, total));
+        calls.lock().expect("no panic").push((done, total));
         true
     })
     .expect("a table");
     let size = std::fs::metadata(&path).expect("its size").len();
-    assert_eq!(calls.borrow().last(), Some(&(size, size)), "progress ends at the end");
+    assert_eq!(calls.lock().expect("no panic").last(), Some(&(size, size)), "progress ends at the end");
     assert_eq!(guess(std::slice::from_ref(&table)).text, "review");
     let (dataset, _, _) = assemble(&[(table, None)], None, &RULE).expect("a data set");
     assert_eq!(DataCard::of(&dataset).rows, [35, 5, 10]);

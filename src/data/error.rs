@@ -29,6 +29,14 @@ pub enum DataError {
         /// What to do about it.
         advice: &'static str,
     },
+    /// There is no encoding of that name.
+    #[error("{}: no encoding is called \"{label}\". Usual ones are utf-8, utf-16, windows-1252 and iso-8859-1", path.display())]
+    Encoding {
+        /// The file.
+        path: PathBuf,
+        /// The name that was given.
+        label: String,
+    },
     /// Nothing in it but blanks.
     #[error("{} is empty: it holds no record. Choose a file with a text and a label in every row", path.display())]
     Empty {
@@ -66,7 +74,7 @@ pub enum DataError {
         problems: Vec<RowProblem>,
     },
     /// There is no file to read.
-    #[error("no data file is open. Add a CSV, TSV or JSONL file")]
+    #[error("no data file is open. Add a CSV, TSV, JSON, Parquet or CoNLL file, or a folder of them")]
     NoFiles,
     /// A mapped column is not in the file.
     #[error("{}: there is no column \"{column}\" for the {part}. The file has: {}", path.display(), columns.join(", "))]

@@ -1,11 +1,13 @@
 //! Which rows train, validate and test: by the files' names, a column, or a seeded stratified rule.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::dataset::Split;
+use super::same;
 
 /// The seed of the split. It is not the run's: runs of several seeds must be measured on the same rows.
 pub const SPLIT_SEED: u64 = 1;
@@ -63,16 +65,7 @@ pub fn split_of_name(path: &Path) -> Option<Split> {
 /// A row that the rule is to place: its text, and its class per task.
 pub(super) struct Candidate<'a> {
     pub(super) text: &'a str,
-    pub(super) labels: Vec<Option<u32>>,
-}
-
-/// Rows of one text, which stay together.
-struct Group<'a> {
-    /// Classes per task; where the rows disagree, the smallest, so that their order does not matter.
-    labels: Vec<Option<u32>>,
-    order: [u8; 16],
-    rows: Vec<usize>,
-    text: &'a str,
+    pub(super) labels: &'a [Option<u32>],
 }
 
 /// Places rows by the rule: `split[i]` for `rows[i]`.
@@ -83,73 +76,113 @@ pub(super) fn place(rows: &[Candidate], valid: f64, test: f64, seed: u64) -> Vec
     if valid <= 0.0 && test <= 0.0 {
         return vec![Split::Train; rows.len()];
     }
-    let mut groups = groups(rows, seed);
-    groups.sort_by(|a, b| (&a.labels, a.order, a.text).cmp(&(&b.labels, b.order, b.text)));
-    let kept = kept_for_training(&groups);
-    let free: Vec<usize> = (0..groups.len()).filter(|index| !kept.contains(index)).collect();
+    let groups = Groups::of(rows, seed);
+    let order = groups.by_stratum_and_lot();
+    let kept = groups.kept_for_training();
+    let free: Vec<u32> = order.into_iter().filter(|group| !is_set(&kept, *group)).collect();
 
-    let wanted = |part: f64| (part * groups.len() as f64).round() as usize;
-    let tests = evenly(&free, wanted(test));
-    let rest: Vec<usize> = free.iter().copied().filter(|index| tests.binary_search(index).is_err()).collect();
-    let valids = evenly(&rest, wanted(valid));
-
-    let mut splits = vec![Split::Train; rows.len()];
-    let mut assign = |chosen: &[usize], split: Split| {
-        for row in chosen.iter().filter_map(|index| groups.get(*index)).flat_map(|group| &group.rows) {
-            if let Some(slot) = splits.get_mut(*row) {
+    let wanted = |part: f64| (part * groups.count as f64).round() as usize;
+    let mut of_group = vec![Split::Train; groups.count];
+    let mut assign = |chosen: &[u32], split: Split| {
+        for group in chosen {
+            if let Some(slot) = of_group.get_mut(*group as usize) {
                 *slot = split;
             }
         }
     };
+    let (tests, rest) = evenly(&free, wanted(test));
+    let (valids, _) = evenly(&rest, wanted(valid));
     assign(&tests, Split::Test);
     assign(&valids, Split::Valid);
-    splits
+    groups.of_row.iter().map(|group| of_group.get(*group as usize).copied().unwrap_or(Split::Train)).collect()
 }
 
-fn groups<'a>(rows: &[Candidate<'a>], seed: u64) -> Vec<Group<'a>> {
-    let mut places: HashMap<&str, usize> = HashMap::with_capacity(rows.len());
-    let mut groups: Vec<Group> = Vec::new();
-    for (row, candidate) in rows.iter().enumerate() {
-        let place = *places.entry(candidate.text).or_insert(groups.len());
-        match groups.get_mut(place) {
-            Some(group) => {
-                group.rows.push(row);
-                for (mine, other) in group.labels.iter_mut().zip(&candidate.labels) {
-                    *mine = mine.iter().chain(other).min().copied();
+/// Rows of one text, which stay together.
+struct Groups {
+    count: usize,
+    /// The group of each row.
+    of_row: Vec<u32>,
+    /// Classes per group and task; where the rows disagree, the smallest, so that their order does not matter.
+    labels: Vec<Option<u32>>,
+    tasks: usize,
+    /// What each group has drawn. No two texts draw the same.
+    lots: Vec<[u8; 16]>,
+}
+
+impl Groups {
+    fn of(rows: &[Candidate], seed: u64) -> Self {
+        let texts: Vec<&str> = rows.iter().map(|row| row.text).collect();
+        let (of_row, count) = same::numbered(&texts);
+        let tasks = rows.first().map_or(0, |row| row.labels.len());
+        let mut labels = vec![None; count * tasks];
+        let mut first_texts = vec![None; count];
+        for (row, group) in rows.iter().zip(&of_row) {
+            let start = *group as usize * tasks;
+            for (mine, other) in labels.iter_mut().skip(start).zip(row.labels) {
+                *mine = mine.iter().chain(other).min().copied();
+            }
+            if let Some(slot) = first_texts.get_mut(*group as usize) {
+                *slot = Some(row.text);
+            }
+        }
+        let lots = first_texts.par_iter().map(|text| lot(seed, text.unwrap_or_default())).collect();
+        Self { count, of_row, labels, tasks, lots }
+    }
+
+    fn labels_of(&self, group: usize) -> &[Option<u32>] {
+        self.labels.get(group * self.tasks..(group + 1) * self.tasks).unwrap_or_default()
+    }
+
+    /// All groups, those of equal labels side by side, and among them by their lots.
+    fn by_stratum_and_lot(&self) -> Vec<u32> {
+        let mut strata: Vec<&[Option<u32>]> =
+            (0..self.count).map(|group| self.labels_of(group)).collect::<HashSet<_>>().into_iter().collect();
+        strata.sort_unstable();
+        let ranks: HashMap<&[Option<u32>], u32> = strata.into_iter().zip(0..).collect();
+        let mut keyed: Vec<(u32, [u8; 16], u32)> = self
+            .lots
+            .iter()
+            .zip(0..)
+            .map(|(lot, group)| {
+                let rank = ranks.get(self.labels_of(group as usize)).copied().unwrap_or_default();
+                (rank, *lot, group)
+            })
+            .collect();
+        keyed.par_sort_unstable();
+        keyed.into_iter().map(|(_, _, group)| group).collect()
+    }
+
+    /// Per class of every task the group with the lowest lot: it stays in train, so that the class can be learnt.
+    fn kept_for_training(&self) -> Vec<bool> {
+        let mut lowest: HashMap<(usize, u32), usize> = HashMap::new();
+        let lot = |group: usize| self.lots.get(group);
+        for group in 0..self.count {
+            for (task, class) in self.labels_of(group).iter().enumerate() {
+                let Some(class) = class else { continue };
+                let keeper = lowest.entry((task, *class)).or_insert(group);
+                if lot(group) < lot(*keeper) {
+                    *keeper = group;
                 }
             }
-            None => groups.push(Group {
-                labels: candidate.labels.clone(),
-                order: lot(seed, candidate.text),
-                rows: vec![row],
-                text: candidate.text,
-            }),
         }
+        let keepers: HashSet<usize> = lowest.into_values().collect();
+        (0..self.count).map(|group| keepers.contains(&group)).collect()
     }
-    groups
 }
 
-/// Per class of every task the group with the lowest lot: it stays in train, so that the class can be learnt.
-fn kept_for_training(groups: &[Group]) -> BTreeSet<usize> {
-    let mut lowest: BTreeMap<(usize, u32), usize> = BTreeMap::new();
-    for (index, group) in groups.iter().enumerate() {
-        for (task, class) in group.labels.iter().enumerate() {
-            let Some(class) = class else { continue };
-            let keeper = lowest.entry((task, *class)).or_insert(index);
-            if groups.get(*keeper).is_some_and(|other| (group.order, group.text) < (other.order, other.text))
-            {
-                *keeper = index;
-            }
-        }
-    }
-    lowest.into_values().collect()
+fn is_set(flags: &[bool], group: u32) -> bool {
+    flags.get(group as usize).copied().unwrap_or(false)
 }
 
-/// `count` of the items, evenly spaced: over items sorted by stratum, that is a stratified draw.
-fn evenly(items: &[usize], count: usize) -> Vec<usize> {
+/// `count` of the items, evenly spaced, and the rest: over items sorted by stratum, that is a stratified draw.
+fn evenly(items: &[u32], count: usize) -> (Vec<u32>, Vec<u32>) {
     let count = count.min(items.len());
     let picked = |index: usize| (index + 1) * count / items.len() > index * count / items.len();
-    items.iter().enumerate().filter(|(index, _)| picked(*index)).map(|(_, item)| *item).collect()
+    let (mut chosen, mut rest) = (Vec::with_capacity(count), Vec::with_capacity(items.len() - count));
+    for (index, item) in items.iter().enumerate() {
+        if picked(index) { chosen.push(*item) } else { rest.push(*item) }
+    }
+    (chosen, rest)
 }
 
 fn lot(seed: u64, text: &str) -> [u8; 16] {

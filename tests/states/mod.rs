@@ -7,7 +7,7 @@ use frostline::data::card::{DataCard, Finding, TaskCounts, Weight};
 use frostline::data::column::StrColumn;
 use frostline::data::dataset::{Dataset, Split, TaskLabels};
 use frostline::data::mapping::{Mapping, TaskColumn};
-use frostline::data::table::{FileFacts, Format, RowProblem};
+use frostline::data::table::{FileFacts, Format, Quoting, RowProblem, Stamp};
 use frostline::export::ExportReport;
 use frostline::model::summary::{Group, ModelSummary, Origin, Pooling, TensorInfo};
 use frostline::project::{DataFile, Project};
@@ -100,9 +100,12 @@ fn preview(name: &str, rows: usize, split: Option<Split>) -> FilePreview {
     FilePreview {
         facts: FileFacts {
             path: format!("/home/kim/messages/{name}").into(),
-            format: Format::Delimited { delimiter: b',', quoting: true },
+            format: Format::Delimited { delimiter: b',', quoting: Quoting::Doubled },
             encoding: "UTF-8".into(),
             has_header: true,
+            gzip: false,
+            lines: 0,
+            stamp: Stamp::default(),
         },
         split,
         rows,

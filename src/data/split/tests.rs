@@ -1,3 +1,5 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use proptest::prelude::*;
 
 use super::*;
@@ -34,7 +36,7 @@ fn some_rows() -> impl Strategy<Value = Vec<(String, Vec<Option<u32>>)>> {
 
 fn placed(rows: &[(String, Vec<Option<u32>>)], valid: f64, test: f64, seed: u64) -> Vec<Split> {
     let candidates: Vec<Candidate> =
-        rows.iter().map(|(text, labels)| Candidate { text, labels: labels.clone() }).collect();
+        rows.iter().map(|(text, labels)| Candidate { text, labels }).collect();
     place(&candidates, valid, test, seed)
 }
 
