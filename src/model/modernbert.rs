@@ -83,7 +83,7 @@ impl Config {
     /// Whether a layer looks at its neighbourhood only.
     fn is_local(&self, layer: usize) -> Result<bool, String> {
         let Some(types) = &self.layer_types else {
-            return Ok(layer % self.global_attn_every_n_layers.max(1) != 0);
+            return Ok(!layer.is_multiple_of(self.global_attn_every_n_layers.max(1)));
         };
         match types.get(layer).map(String::as_str) {
             Some("full_attention") => Ok(false),
