@@ -3,7 +3,6 @@
 #![expect(clippy::expect_used, reason = "a test ends where its ground is missing")]
 
 use frostline::model::lora::{Lora, LoraTargets};
-use frostline::model::summary::Group;
 use frostline::train::metrics::StepPoint;
 use frostline::train::plan::{Part, Thaw};
 use frostline::train::preset::Preset;
