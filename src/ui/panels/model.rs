@@ -6,11 +6,13 @@ use eframe::egui;
 use egui::{Label, RichText, ScrollArea, Ui};
 use egui_extras::{Column, TableBuilder};
 
+use crate::model::encoder;
 use crate::model::memory::{self, Memory};
 use crate::model::summary::{FileSize, Group, ModelSummary, Pooling, TensorInfo};
 use crate::session::command::Command;
 use crate::session::state::{Loadable, Severity, State, Tokenized};
 use crate::ui::actions::{Action, Actions, Page};
+use crate::ui::explain::SHARED_LAYERS;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets::{self, icon::Icon, numbers};
 
@@ -171,11 +173,6 @@ fn files(model: &ModelSummary) -> String {
     model.origin.files.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// What sharing means for a freeze plan.
-pub(super) const SHARED_LAYERS: &str = "The layers of this model share their weights. What is frozen or trained is \
-     frozen or trained in every pass through them, so they are one row of the schedule, and gradual unfreezing has \
-     only that one step.";
-
 fn layers(model: &ModelSummary) -> String {
     let own = numbers::thousands(model.layers as u64);
     if model.applications > model.layers {
@@ -194,19 +191,7 @@ fn in_memory(memory: Memory, state: &State) -> String {
 }
 
 fn family(model_type: &str) -> &str {
-    match model_type {
-        "albert" => "ALBERT",
-        "bert" => "BERT",
-        "camembert" => "CamemBERT",
-        "deberta-v2" => "DeBERTa v2 or v3",
-        "distilbert" => "DistilBERT",
-        "electra" => "ELECTRA",
-        "modernbert" => "ModernBERT",
-        "mpnet" => "MPNet",
-        "roberta" => "RoBERTa",
-        "xlm-roberta" => "XLM-RoBERTa",
-        other => other,
-    }
+    encoder::family(model_type).map_or(model_type, |family| family.title)
 }
 
 const fn pooling(pooling: Pooling) -> &'static str {
