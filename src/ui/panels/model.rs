@@ -126,7 +126,8 @@ fn summary_ui(ui: &mut Ui, state: &State, model: &ModelSummary, actions: &mut Ac
             widgets::fact(ui, "Parameters", numbers::thousands(model.parameters()));
             widgets::fact(ui, "On disk", numbers::bytes(model.file_bytes)).on_hover_text(files(model));
             widgets::fact(ui, "In memory", in_memory(model.memory(), state)).on_hover_text(format!(
-                "The weights alone, and an estimate for training all of them on {} texts of {} tokens at a time. \
+                "The weights alone; an estimate for training all of them on {} texts of {} tokens at a time; and what \
+                 this machine has. \
                  Freezing layers, shorter texts and smaller batches need less.",
                 memory::ROWS,
                 memory::TOKENS
@@ -185,7 +186,7 @@ fn layers(model: &ModelSummary) -> String {
 fn in_memory(memory: Memory, state: &State) -> String {
     let device = state.devices.iter().find(|device| device.key == state.device);
     let room = device.and_then(|device| device.memory);
-    let of = room.map_or_else(String::new, |room| format!("; this machine has {}", numbers::bytes(room)));
+    let of = room.map_or_else(String::new, |room| format!(", of {}", numbers::bytes(room)));
     let (weights, training) = (numbers::bytes(memory.weights), numbers::bytes(memory.training));
     format!("{weights}, about {training} to train{of}")
 }
@@ -212,7 +213,7 @@ fn parts_ui(ui: &mut Ui, model: &ModelSummary) {
         let layers: u64 = (0..model.layers).map(|layer| model.parameters_of(Group::Layer(layer))).sum();
         let mut parts = vec![
             ("Token, position and type embeddings".to_owned(), model.parameters_of(Group::Embeddings)),
-            (format!("{} encoder layers", model.layers), layers),
+            (numbers::counted(model.layers, "encoder layer", "encoder layers"), layers),
         ];
         let unused = model.parameters_of(Group::Unused);
         if unused > 0 {
