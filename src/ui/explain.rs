@@ -32,6 +32,10 @@ pub struct PresetText {
     pub when: &'static str,
 }
 
+/// What it means for a freeze plan that layers share their weights (ALBERT).
+pub const SHARED_LAYERS: &str = "Layers of this model share their weights. A row of the schedule is one set of weights: \
+     what is frozen or trained is frozen or trained in every pass through it.";
+
 /// The texts of a preset.
 #[must_use]
 pub const fn preset_text(preset: Preset) -> PresetText {

@@ -6,10 +6,13 @@ use eframe::egui;
 use egui::{Label, RichText, ScrollArea, Ui};
 use egui_extras::{Column, TableBuilder};
 
+use crate::model::encoder;
+use crate::model::memory::{self, Memory};
 use crate::model::summary::{FileSize, Group, ModelSummary, Pooling, TensorInfo};
 use crate::session::command::Command;
 use crate::session::state::{Loadable, Severity, State, Tokenized};
 use crate::ui::actions::{Action, Actions, Page};
+use crate::ui::explain::SHARED_LAYERS;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets::{self, icon::Icon, numbers};
 
@@ -103,7 +106,10 @@ fn summary_ui(ui: &mut Ui, state: &State, model: &ModelSummary, actions: &mut Ac
         widgets::facts(ui, "summary", |ui| {
             let count = |number: usize| numbers::thousands(number as u64);
             widgets::fact(ui, "Architecture", family(&model.model_type));
-            widgets::fact(ui, "Layers", count(model.layers));
+            let layers = widgets::fact(ui, "Layers", layers(model));
+            if model.applications > model.layers {
+                layers.on_hover_text(SHARED_LAYERS);
+            }
             widgets::fact(ui, "Size of a state", count(model.hidden))
                 .on_hover_text("Values per token inside the encoder, and in the sentence embedding");
             widgets::fact(ui, "Attention heads", format!("{} per layer", model.attention_heads));
@@ -119,6 +125,13 @@ fn summary_ui(ui: &mut Ui, state: &State, model: &ModelSummary, actions: &mut Ac
             widgets::fact(ui, "Embeddings", length);
             widgets::fact(ui, "Parameters", numbers::thousands(model.parameters()));
             widgets::fact(ui, "On disk", numbers::bytes(model.file_bytes)).on_hover_text(files(model));
+            widgets::fact(ui, "In memory", in_memory(model.memory(), state)).on_hover_text(format!(
+                "The weights alone; an estimate for training all of them on {} texts of {} tokens at a time; and what \
+                 this machine has. \
+                 Freezing layers, shorter texts and smaller batches need less.",
+                memory::ROWS,
+                memory::TOKENS
+            ));
             if let Some(licence) = &model.origin.licence {
                 widgets::fact(ui, "Licence", licence.as_str());
             }
@@ -161,12 +174,25 @@ fn files(model: &ModelSummary) -> String {
     model.origin.files.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn family(model_type: &str) -> String {
-    match model_type {
-        "bert" => "BERT".into(),
-        "distilbert" => "DistilBERT".into(),
-        other => other.to_owned(),
+fn layers(model: &ModelSummary) -> String {
+    let own = numbers::thousands(model.layers as u64);
+    if model.applications > model.layers {
+        format!("{own}, passed {} times in all", numbers::thousands(model.applications as u64))
+    } else {
+        own
     }
+}
+
+fn in_memory(memory: Memory, state: &State) -> String {
+    let device = state.devices.iter().find(|device| device.key == state.device);
+    let room = device.and_then(|device| device.memory);
+    let of = room.map_or_else(String::new, |room| format!(", of {}", numbers::bytes(room)));
+    let (weights, training) = (numbers::bytes(memory.weights), numbers::bytes(memory.training));
+    format!("{weights}, about {training} to train{of}")
+}
+
+fn family(model_type: &str) -> &str {
+    encoder::family(model_type).map_or(model_type, |family| family.title)
 }
 
 const fn pooling(pooling: Pooling) -> &'static str {
@@ -187,7 +213,7 @@ fn parts_ui(ui: &mut Ui, model: &ModelSummary) {
         let layers: u64 = (0..model.layers).map(|layer| model.parameters_of(Group::Layer(layer))).sum();
         let mut parts = vec![
             ("Token, position and type embeddings".to_owned(), model.parameters_of(Group::Embeddings)),
-            (format!("{} encoder layers", model.layers), layers),
+            (numbers::counted(model.layers, "encoder layer", "encoder layers"), layers),
         ];
         let unused = model.parameters_of(Group::Unused);
         if unused > 0 {
