@@ -87,7 +87,10 @@ mod tests {
 
     #[test]
     fn sizes_are_short() {
-        assert_eq!([1, 532, 90_868_373, 2_270_000_000].map(size), ["1 byte", "532 bytes", "90.9 MB", "2.3 GB"]);
+        assert_eq!(
+            [1, 532, 90_868_373, 2_270_000_000].map(size),
+            ["1 byte", "532 bytes", "90.9 MB", "2.3 GB"]
+        );
     }
 
     #[test]

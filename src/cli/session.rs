@@ -46,7 +46,10 @@ impl Driver {
             &driver.state().data,
             "no data file is named. Add one under [[data.file]] in frostline.toml",
         )?;
-        require(&driver.state().model, "no model is named. Add `model = \"FOLDER\"` or `model = \"ORG/NAME@main\"` to frostline.toml")?;
+        require(
+            &driver.state().model,
+            "no model is named. Add `model = \"FOLDER\"` or `model = \"ORG/NAME@main\"` to frostline.toml",
+        )?;
         Ok(driver)
     }
 

@@ -173,15 +173,7 @@ impl Hub {
             files.push(self.remote_file(&wire, name, &listing.commit, listed, stop)?);
         }
         let Listing { commit, licence, gated, private, .. } = listing;
-        Ok(Offer {
-            name: name.clone(),
-            commit,
-            files,
-            licence,
-            gated,
-            private,
-            without_modules: !has_modules,
-        })
+        Ok(Offer { name: name.clone(), commit, files, licence, gated, private, has_modules })
     }
 
     /// Fetches what is missing of an offer, checks it, and gives the folder of the model. Where it ends early, what was
@@ -205,7 +197,7 @@ impl Hub {
             self.cache.place(name, commit, &file.name, &file.checksum)?;
             on_progress(meter.done(file.bytes));
         }
-        if offer.without_modules {
+        if !offer.has_modules {
             self.cache.mark_without_modules(name, commit)?;
         }
         // Last, so that an earlier commit that is whole stays found until this one is.

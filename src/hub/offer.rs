@@ -65,8 +65,8 @@ pub struct Offer {
     pub gated: bool,
     /// Only some may see it.
     pub private: bool,
-    /// There is no `modules.json` at that commit: the encoder alone is the model.
-    pub(super) without_modules: bool,
+    /// There is a `modules.json` at that commit; else the encoder alone is the model.
+    pub has_modules: bool,
 }
 
 impl Offer {
