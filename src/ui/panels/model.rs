@@ -58,8 +58,9 @@ fn empty_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
         ui,
         Icon::Layers,
         "Choose a pretrained encoder",
-        "A folder in the Hugging Face layout: config.json, model.safetensors, tokenizer.json. BERT and DistilBERT \
-         encoders are understood. The default model is small, quick and good at sentences.",
+        "A folder in the Hugging Face layout: config.json, model.safetensors, tokenizer.json. BERT, RoBERTa, MPNet, \
+         DeBERTa, ModernBERT and their relatives are understood. The default model is small, quick and good at \
+         sentences.",
         |ui| {
             widgets::primary_button(ui, state, actions, Action::UseDefaultModel);
             widgets::action_button(ui, state, actions, Action::OpenModel);

@@ -77,17 +77,17 @@ fn offer_ui(ui: &mut Ui, state: &State, offer: &Arc<Offer>, actions: &mut Action
             "What is needed to run and train it: one format of the weights, not all that are there",
         );
         widgets::fact(ui, "Licence", offer.licence.as_deref().unwrap_or("not stated by its card"));
-        widgets::fact(
-            ui,
-            "In the cache",
-            match left {
-                0 => "yes, all of it".to_owned(),
-                left if left < all => {
-                    format!("{} of it; {} to fetch", numbers::bytes(all - left), numbers::bytes(left))
-                }
-                _ => "no".to_owned(),
-            },
-        );
+        let cached = match left {
+            0 => "yes, all of it".to_owned(),
+            left if left < all => {
+                format!("{} of it; {} to fetch", numbers::bytes(all - left), numbers::bytes(left))
+            }
+            _ => "no".to_owned(),
+        };
+        // While it is being fetched, the bar says how much of it is here.
+        if !state.hub.is_downloading() {
+            widgets::fact(ui, "In the cache", cached);
+        }
         let short = offer.commit.get(..SHORT_COMMIT).unwrap_or(&offer.commit);
         widgets::fact(ui, "Commit", RichText::new(short).monospace())
             .on_hover_text(format!("{}\nThe project keeps it, so that its runs repeat", offer.commit));
@@ -197,7 +197,7 @@ fn cached_ui(ui: &mut Ui, state: &State, card: &mut HubCard, actions: &mut Actio
 fn cached_row_ui(ui: &mut Ui, state: &State, model: &CachedModel, card: &mut HubCard, actions: &mut Actions) {
     let muted = Palette::of(ui).muted;
     let name = model.name.to_string();
-    ui.add(Label::new(&name).truncate()).on_hover_text(model.folder.display().to_string());
+    ui.add(Label::new(&name).extend()).on_hover_text(model.folder.display().to_string());
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| ui.label(numbers::bytes(model.bytes)));
     ui.label(RichText::new(model.licence.as_deref().unwrap_or("no licence stated")).color(muted));
     if !model.missing.is_empty() {
