@@ -1,6 +1,6 @@
 //! `embed`, `predict` and `similar`: a model folder, or a run's, applied to texts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
 use serde_json::json;
@@ -8,30 +8,45 @@ use serde_json::json;
 use super::args::{DeviceArg, EmbedArgs, Precision, PredictArgs, SimilarArgs};
 use super::console::{count, say, say_json, tell};
 use super::figures::matrix_lines;
-use super::tables;
 use super::writers::{self, Predictions};
+use super::{hub, tables};
 use crate::explore::similarity::cosine_matrix;
+use crate::project::runs::RunFolder;
 use crate::project::settings::Settings;
 use crate::session::offline::Offline;
 
 /// What a run folder holds and no model folder does.
 const RUN_PLAN: &str = "run.toml";
 
-/// Opens a model folder or a run folder.
-pub(super) fn open(dir: &Path, device: &DeviceArg) -> anyhow::Result<Offline> {
+/// Opens a model folder, a run folder, or a model of the hub by its name.
+pub(super) fn open(model: &Path, device: &DeviceArg) -> anyhow::Result<Offline> {
+    let dir = &hub::folder_of(model)?;
     if !dir.is_dir() {
-        bail!("{} is not there, or is no folder: name a model folder or a run folder", dir.display());
+        bail!(
+            "{} is not there, or is no folder: name a model folder, a run folder, or a model on the hub as ORG/NAME",
+            dir.display()
+        );
     }
     let device = match &device.device {
         Some(device) => device.clone(),
         None => Settings::load().0.device.unwrap_or_else(|| "cpu".to_owned()),
     };
     let opened = if dir.join(RUN_PLAN).is_file() {
+        if let Some(base) = base_of_run(dir) {
+            hub::require(&base)?;
+        }
         Offline::open_run(dir, &device)
     } else {
         Offline::open(dir, &device)
     };
     opened.map_err(|reason| anyhow!(reason))
+}
+
+/// The pretrained model of a run; what cannot be read of the run is told by whoever opens it.
+fn base_of_run(dir: &Path) -> Option<PathBuf> {
+    let name = dir.file_name()?.to_str()?;
+    let run = RunFolder::open(dir.parent()?.parent()?, name).ok()?;
+    Some(run.read_plan().ok()?.model_path)
 }
 
 pub(super) fn embed(args: &EmbedArgs) -> anyhow::Result<()> {

@@ -1,5 +1,7 @@
 //! The Model page: what the encoder is made of, and how it reads a text.
 
+mod hub;
+
 use std::sync::Arc;
 
 use eframe::egui;
@@ -20,11 +22,13 @@ use crate::ui::widgets::{self, icon::Icon, numbers};
 pub struct ModelView {
     filter: String,
     text: String,
+    hub: hub::HubCard,
 }
 
 impl Default for ModelView {
     fn default() -> Self {
-        Self { filter: String::new(), text: "Unfreezing embeddings isn't magic.".into() }
+        let text = "Unfreezing embeddings isn't magic.".into();
+        Self { filter: String::new(), text, hub: hub::HubCard::default() }
     }
 }
 
@@ -42,8 +46,10 @@ pub fn model_ui(ui: &mut Ui, state: &State, page: &mut ModelView, actions: &mut 
                 widgets::card(ui, "", |ui| widgets::loading(ui, "Loading the model"));
             }
             Loadable::Failed(reason) => failed_ui(ui, state, reason, actions),
-            Loadable::Ready(model) => ready_ui(ui, state, model, page, actions),
+            Loadable::Ready(model) => return ready_ui(ui, state, model, page, actions),
         }
+        ui.add_space(theme::GAP);
+        hub::hub_ui(ui, state, &mut page.hub, actions);
     });
 }
 
@@ -52,12 +58,13 @@ fn empty_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
         ui,
         Icon::Layers,
         "Choose a pretrained encoder",
-        "A folder in the Hugging Face layout: config.json, model.safetensors, tokenizer.json. BERT and DistilBERT \
-         encoders are understood. The default model is small, quick and good at sentences.",
+        "A folder in the Hugging Face layout: config.json, model.safetensors, tokenizer.json. BERT, RoBERTa, MPNet, \
+         DeBERTa, ModernBERT and their relatives are understood. The default model is small, quick and good at \
+         sentences.",
         |ui| {
             widgets::primary_button(ui, state, actions, Action::UseDefaultModel);
             widgets::action_button(ui, state, actions, Action::OpenModel);
-            widgets::caption(ui, "Or drop a model folder here.");
+            widgets::caption(ui, "Or drop a model folder here, or name one of the hub's below.");
         },
     );
 }
@@ -94,6 +101,8 @@ fn ready_ui(
         right.add_space(theme::GAP);
         try_ui(right, state, &mut page.text, actions);
     });
+    ui.add_space(theme::GAP);
+    hub::hub_ui(ui, state, &mut page.hub, actions);
     ui.add_space(theme::GAP);
     tensors_ui(ui, model, &mut page.filter);
 }
