@@ -33,14 +33,14 @@ fn version_1_of_a_project_is_read_field_by_field() {
     let dir = fixture("v1");
     let project = Project::load(&dir).unwrap();
     assert_eq!(project.name, "Customer messages");
-    let split = |name: &str, split| DataFile { path: dir.join("data").join(name), split };
+    let split = |name: &str, split| DataFile { path: dir.join("data").join(name), split, ..DataFile::default() };
     assert_eq!(
         project.files,
         [
             split("train.csv", Some(Split::Train)),
             split("valid.csv", Some(Split::Valid)),
             split("test.csv", Some(Split::Test)),
-            DataFile { path: fixture("shared/more.jsonl"), split: None },
+            DataFile::new(fixture("shared/more.jsonl")),
         ]
     );
     let task = |column: &str, task: &str| TaskColumn { task: task.into(), ..TaskColumn::named(column) };
@@ -86,7 +86,7 @@ fn a_partly_written_file_has_defaults_for_the_rest() {
     let expected = Project {
         name: "Small".into(),
         model: Some(dir.path().join("model")),
-        files: vec![DataFile { path: dir.path().join("data/all.csv"), split: None }],
+        files: vec![DataFile::new(dir.path().join("data/all.csv"))],
         ..Project::default()
     };
     assert_eq!(Project::load(dir.path()).unwrap(), expected);
@@ -147,8 +147,8 @@ fn a_saved_project_reads_well_and_moves_with_its_data() {
     let project = Project {
         name: "Messages".into(),
         files: vec![
-            DataFile { path: dir.join("data/train.csv"), split: Some(Split::Train) },
-            DataFile { path: home.path().join("elsewhere/test.csv"), split: Some(Split::Test) },
+            DataFile { path: dir.join("data/train.csv"), split: Some(Split::Train), ..DataFile::default() },
+            DataFile { path: home.path().join("elsewhere/test.csv"), split: Some(Split::Test), ..DataFile::default() },
         ],
         mapping: Some(Mapping {
             text: "text".into(),
@@ -255,6 +255,7 @@ proptest! {
         fractions in (0.0_f64..1.0, 0.0_f64..1.0),
         model in prop::option::of(0_usize..3),
         recipe in any_recipe(),
+        said in any_overrides(),
     ) {
         let home = tempfile::tempdir().unwrap();
         let dir = home.path().join("deep/projects/one");
@@ -265,6 +266,7 @@ proptest! {
             files: places.iter().map(|(root, name, split)| DataFile {
                 path: roots[*root].join(name),
                 split: splits[*split],
+                overrides: said.clone(),
             }).collect(),
             mapping,
             skip_bad_rows,

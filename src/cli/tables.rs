@@ -13,17 +13,31 @@ use crate::data::mapping;
 use crate::data::folder;
 use crate::data::read::{OnProblem, Overrides, ReadOptions, read_table};
 use crate::data::table::Table;
+use crate::project::Project;
 
 /// Problems that are told one by one.
 const SHOWN_PROBLEMS: usize = 5;
 
 /// Reads files in order, and the tables of folders; rows that are left out are told.
-pub(super) fn read_all(paths: &[PathBuf], skip_bad_rows: bool) -> anyhow::Result<Vec<Table>> {
+pub(super) fn read_all(
+    paths: &[PathBuf],
+    skip_bad_rows: bool,
+    overrides: &Overrides,
+) -> anyhow::Result<Vec<Table>> {
     let mut tables = Vec::new();
     for path in paths {
         for file in folder::expand(path)? {
-            tables.push(read_as(&file, skip_bad_rows, Overrides::default())?);
+            tables.push(read_as(&file, skip_bad_rows, overrides.clone())?);
         }
+    }
+    Ok(tables)
+}
+
+/// Reads the files of a project, each as the project says; rows that are left out are told.
+pub(super) fn read_project(project: &Project) -> anyhow::Result<Vec<Table>> {
+    let mut tables = Vec::new();
+    for file in &project.files {
+        tables.extend(read_all(std::slice::from_ref(&file.path), project.skip_bad_rows, &file.overrides)?);
     }
     Ok(tables)
 }
@@ -56,10 +70,10 @@ pub(super) fn pairs(
     second: Option<&str>,
 ) -> anyhow::Result<(StrColumn, Option<StrColumn>)> {
     let is_plain = input.path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("txt"));
-    let skip = input.bad_rows.skip_bad_rows;
+    let (skip, said) = (input.bad_rows.skip_bad_rows, input.reading.overrides());
     let table = match (is_plain, &input.column) {
-        (true, None) => read_as(&input.path, skip, Overrides::plain_lines())?,
-        _ => read_as(&input.path, skip, Overrides::default())?,
+        (true, None) if said.is_empty() => read_as(&input.path, skip, Overrides::plain_lines())?,
+        _ => read_as(&input.path, skip, said)?,
     };
     let guess = mapping::guess(std::slice::from_ref(&table));
     let name = input.column.clone().unwrap_or(guess.text);

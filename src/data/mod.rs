@@ -25,6 +25,7 @@ mod labels;
 mod lists;
 pub mod mapping;
 mod meter;
+pub mod overrides;
 mod parquet;
 mod parquet_cells;
 mod parts;

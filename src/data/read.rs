@@ -15,8 +15,9 @@ use super::folder;
 use super::json;
 use super::meter::Meter;
 pub use super::meter::Progress;
+use super::overrides::FormatName;
+pub use super::overrides::Overrides;
 use super::parquet;
-use super::scan::Quoting;
 use super::stamp::Stamp;
 use super::table::{Column, FileFacts, Format, RowProblem, Table};
 
@@ -28,76 +29,6 @@ pub enum OnProblem {
     Stop,
     /// Leave the record out and keep the problem in [`Table::problems`].
     Skip,
-}
-
-/// The formats that a user can ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FormatName {
-    /// Delimited text.
-    Delimited,
-    /// One JSON object per line.
-    JsonLines,
-    /// A JSON text.
-    Json,
-    /// A word per line.
-    Conll,
-}
-
-impl FormatName {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Delimited, Self::JsonLines, Self::Json, Self::Conll];
-
-    /// The name in project files and on the command line.
-    #[must_use]
-    pub const fn key(self) -> &'static str {
-        match self {
-            Self::Delimited => "delimited",
-            Self::JsonLines => "jsonl",
-            Self::Json => "json",
-            Self::Conll => "conll",
-        }
-    }
-
-    /// The format of that name.
-    #[must_use]
-    pub fn from_key(key: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|name| name.key() == key)
-    }
-}
-
-/// What the user says of a file. What is `None` is found out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Overrides {
-    /// The format; Parquet and folders are what they are.
-    pub format: Option<FormatName>,
-    /// The byte between cells of delimited text.
-    pub delimiter: Option<u8>,
-    /// What quotes mean in delimited text.
-    pub quoting: Option<Quoting>,
-    /// Whether the first record names the columns.
-    pub header: Option<bool>,
-    /// The encoding: a name as the web and Python have it.
-    pub encoding: Option<String>,
-}
-
-impl Overrides {
-    /// A text per line: no cells, no quotes, no header.
-    #[must_use]
-    pub fn plain_lines() -> Self {
-        Self {
-            format: Some(FormatName::Delimited),
-            delimiter: Some(super::sniff::ONE_COLUMN),
-            quoting: Some(Quoting::Literal),
-            header: Some(false),
-            encoding: None,
-        }
-    }
-
-    /// True when nothing is said.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// How to read a file.

@@ -50,7 +50,7 @@ pub(crate) fn place(model: &str, recipe: Recipe) -> Place {
     std::fs::write(&data, csv(90)).expect("rows");
     let project = Project {
         name: "tiny".into(),
-        files: vec![DataFile { path: data, split: None }],
+        files: vec![DataFile::new(data)],
         model: Some(tiny_model(model)),
         recipe,
         ..Project::default()

@@ -169,7 +169,7 @@ pub(crate) fn loaded() -> State {
             files: view
                 .files
                 .iter()
-                .map(|file| DataFile { path: file.facts.path.clone(), split: None })
+                .map(|file| DataFile::new(file.facts.path.clone()))
                 .collect(),
             model: Some(model().path),
             skip_bad_rows: true,
@@ -383,7 +383,7 @@ pub(crate) fn failed() -> State {
             Notice { id: 2, severity: Severity::Warning, text: "The project folder is read-only: changes cannot be saved.".into() },
         ],
         project: Project {
-            files: vec![DataFile { path: "/home/kim/messages/train.csv".into(), split: None }],
+            files: vec![DataFile::new("/home/kim/messages/train.csv")],
             model: Some("/home/kim/models/x".into()),
             ..Project::default()
         },
