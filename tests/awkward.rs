@@ -29,7 +29,7 @@ fn bad_lines(object: &Value) -> Vec<u64> {
 fn check(name: &str, object: &Value, expected: &Value) {
     for (key, wanted) in expected.as_object().expect("an object") {
         let tasks = || object["tasks"].as_array().into_iter().flatten();
-        let found = match key.split_once([':', '.']) {
+        let found = match key.split_once(':').or_else(|| key.split_once('.')) {
             Some(("task", field)) => object["tasks"][0][field].clone(),
             Some((task, field)) => {
                 tasks().find(|found| found["task"] == task).map_or(Value::Null, |found| found[field].clone())
@@ -151,8 +151,8 @@ fn quotes() -> Vec<Case> {
 
 fn labels() -> Vec<Case> {
     vec![
-        text("missing.csv", "text,topic,mood\na b,x,good\nc d,,bad\ne f,y,\ng h,,\n",
-            json!({"usable_rows": 3, "unlabelled_rows": 1, "topic:usable_rows": 2, "mood:missing_rows": 2})),
+        text("missing.csv", "text,topic,emotion\na b,x,good\nc d,,bad\ne f,y,\ng h,,\n",
+            json!({"usable_rows": 3, "unlabelled_rows": 1, "topic:usable_rows": 2, "emotion:missing_rows": 2})),
         text("markers.csv", "text,topic,mood\nNone,NA,good\nc d,n/a,bad\ne f,None,good\ng h,null,bad\ni j,  ,good\nk l,?,bad\nm n,x,good\no p,y,bad\n",
             json!({"records": 8, "rows_with_text": 8, "topic:usable_rows": 2,
                 "topic:missing_markers": {"  ": 1, "?": 1, "NA": 1, "None": 1, "n/a": 1, "null": 1}})),
@@ -219,7 +219,7 @@ fn conll() -> Vec<Case> {
         text("four.conll", "-DOCSTART- -X- -X- O\n\nNew NNP B-NP B-LOC\nYork NNP I-NP I-LOC\n\n-DOCSTART- -X- -X- O\n\nAda NNP B-NP B-PER\n", usual()),
         text("iob1.conll", "New\tI-LOC\nYork\tI-LOC\n\nAda\tI-PER\nsings\tO\n", usual()),
         text("comments.conll", &format!("# id: 1\n# intent: rest\n{}", tabs.replace("\n\n", "\n\n# id: 2\n# intent: sing\n")),
-            json!({"records": 2, "tags:entities": 2, "task_names": ["tags"], "columns": ["tokens", "tags", "id", "intent"]})),
+            json!({"records": 2, "tags:entities": 2, "task_names": ["tags", "intent"], "columns": ["tokens", "tags", "id", "intent"]})),
         text("untagged.conll", "New\tB-LOC\nYork\n\nAda\tB-PER\n", json!({"records": 2, "rows": 1, "bad_lines": [2]})),
         text("jumps.conll", "New\tO\nYork\tI-LOC\n\nAda\tB-PER\n", json!({"records": 2, "task.unstarted_tags": 1})),
     ]

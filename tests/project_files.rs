@@ -206,6 +206,23 @@ fn any_name() -> impl Strategy<Value = String> {
     "[a-zA-Z0-9 \"'\\\\.#\\[\\]=\n\tüé中🙂]{1,12}"
 }
 
+fn any_overrides() -> impl Strategy<Value = Overrides> {
+    let pick = |values: &'static [&'static str]| prop::option::of(prop::sample::select(values));
+    let format = prop::option::of(prop::sample::select(FormatName::ALL.to_vec()));
+    let quoting = prop::option::of(prop::sample::select(Quoting::ALL.to_vec()));
+    let delimiter = prop::option::of(prop::sample::select(b",;\t| \x1f".to_vec()));
+    let header = prop::option::of(any::<bool>());
+    (format, delimiter, quoting, header, pick(&["utf-8", "cp1252"])).prop_map(
+        |(format, delimiter, quoting, header, encoding)| Overrides {
+            format,
+            delimiter,
+            quoting,
+            header,
+            encoding: encoding.map(str::to_owned),
+        },
+    )
+}
+
 fn any_recipe() -> impl Strategy<Value = Recipe> {
     let choices = (0_usize..5, 0_usize..2, 0_usize..3, prop::option::of(any_name()));
     let sizes = (any::<u32>(), 0_usize..1 << 40, 0_usize..1 << 40, any::<u64>());

@@ -8,10 +8,12 @@ use rayon::prelude::*;
 use super::column::StrColumn;
 use super::dataset::{Dataset, Split, TaskLabels};
 use super::error::DataError;
+use super::classes::{Markers, Piece, says_nothing, single_labels};
+use super::draw::{self, Candidates};
 use super::labels::{self, bare, indicated, is_missing, task_labels};
 use super::lists::items;
 use super::mapping::{self, Mapping, TaskColumn, guess_of};
-use super::split::{self, Candidate, SplitRule, split_of_name, split_of_word};
+use super::split::{SplitRule, split_of_name, split_of_word};
 use super::table::Table;
 use super::task::TaskKind;
 
@@ -65,24 +67,27 @@ pub fn assemble(
     Ok((dataset, mapping, notes.join(" ")))
 }
 
-/// Cells that were read as no label, and how often.
-type Markers<'a> = BTreeMap<&'a str, usize>;
-
 /// The labels of one task, and the markers that were met.
 fn labels_of<'a>(
     task: &TaskColumn,
     tables: &'a [(Table, Option<Split>)],
-    kept: &[Vec<bool>],
+    kept: &'a [Vec<bool>],
     dataset: &Dataset,
     mapping: &Mapping,
 ) -> Result<(TaskLabels, Markers<'a>), DataError> {
     let mut markers = Markers::new();
-    let mut cells = |column: &String| cells_of(column, task, tables, kept, dataset.origins.len(), &mut markers);
-    let labels = if task.indicators.is_empty() {
+    let rows = dataset.origins.len();
+    let labels = if task.indicators.is_empty() && task.kind == TaskKind::SingleLabel {
+        single_labels(task, &pieces_of(&task.column, tables, kept)).map(|(labels, met)| {
+            markers = met;
+            labels
+        })
+    } else if task.indicators.is_empty() {
         let is_second = mapping.second.as_ref() == Some(&task.column);
-        task_labels(task, &cells(&task.column), dataset, is_second)
+        task_labels(task, &cells_of(&task.column, task, tables, kept, rows, &mut markers), dataset, is_second)
     } else {
-        indicated(task, &task.indicators.iter().map(cells).collect::<Vec<_>>())
+        let cells = task.indicators.iter().map(|column| cells_of(column, task, tables, kept, rows, &mut markers));
+        indicated(task, &cells.collect::<Vec<_>>())
     };
     let labels = labels.map_err(|(row, reason)| {
         let (file, line) = dataset.origins.get(row).copied().unwrap_or_default();
@@ -96,6 +101,22 @@ fn labels_of<'a>(
         DataError::BadMapping { reason }
     })?;
     Ok((labels, markers))
+}
+
+/// The label cells of a column, table by table and segment by segment.
+fn pieces_of<'a>(column: &str, tables: &'a [(Table, Option<Split>)], kept: &'a [Vec<bool>]) -> Vec<Piece<'a>> {
+    let mut pieces = Vec::new();
+    for ((table, _), kept) in tables.iter().zip(kept) {
+        let Some(column) = table.column(column) else {
+            pieces.push(Piece { segment: None, kept });
+            continue;
+        };
+        for (first, segment) in column.cells.numbered_segments() {
+            let kept = kept.get(first..first + segment.len()).unwrap_or_default();
+            pieces.push(Piece { segment: Some(segment), kept });
+        }
+    }
+    pieces
 }
 
 /// Per row that is kept the label cell, trimmed; `None` where there is no label.
@@ -115,7 +136,7 @@ fn cells_of<'a>(
         };
         for (cell, _) in column.cells.iter().zip(kept).filter(|(_, kept)| **kept) {
             let cell = bare(cell.unwrap_or_default());
-            let missing = is_missing(cell) || task.missing.iter().any(|marker| marker == cell);
+            let missing = says_nothing(cell, task);
             if missing && !cell.is_empty() {
                 *markers.entry(cell).or_default() += 1;
             }
@@ -236,15 +257,17 @@ impl Gathered {
             (None, Some(split)) => Said::Name(split),
             (None, None) => Said::Nothing,
         };
+        self.dataset.origins.reserve(table.rows());
+        self.said.reserve(table.rows());
         for (row, (line, kept)) in table.lines.iter().zip(&kept).enumerate() {
             if !kept {
                 self.blank += 1;
                 self.first_blank.get_or_insert_with(|| format!("line {line} of {}", path.display()));
                 continue;
             }
-            let cell = split_column.and_then(|column| column.cells.get(row)).unwrap_or_default().trim();
-            let by_column = split_of_word(cell);
-            if by_column.is_none() && !is_missing(cell) {
+            let cell = split_column.map(|column| column.cells.get(row).unwrap_or_default().trim());
+            let by_column = cell.and_then(split_of_word);
+            if let (None, Some(cell)) = (by_column, cell.filter(|cell| !is_missing(cell))) {
                 let reason = format!(
                     "line {line} of {}: the split column holds \"{cell}\", which is none of train, valid, \
                      dev, test. Choose another split column, or none",
@@ -270,7 +293,8 @@ fn has_text(texts: &StrColumn) -> Vec<bool> {
         Some(first) if first.is_ascii_graphic() => true,
         _ => !bare(text).is_empty(),
     };
-    texts.iter().map(|text| text.is_some_and(is_readable)).collect()
+    let segments = texts.numbered_segments().into_par_iter();
+    segments.flat_map_iter(|(_, segment)| segment.iter().map(|text| text.is_some_and(is_readable))).collect()
 }
 
 /// What was left out for want of a text.
@@ -346,29 +370,19 @@ fn decide_splits(dataset: &mut Dataset, said: &[Said], rule: &SplitRule) -> Stri
     let valid = if valid_given { 0.0 } else { rule.valid };
     let test = if valid_given || test_given { 0.0 } else { rule.test };
     let no_train = said.iter().all(|s| matches!(s.split(), Some(Split::Valid | Split::Test)));
-    let pool: Vec<usize> = said
-        .iter()
-        .enumerate()
-        .filter(|(_, s)| matches!(s.split(), None | Some(Split::Train)))
-        .map(|(row, _)| row)
-        .collect();
     let drawn = valid > 0.0 || test > 0.0;
-    let tasks = dataset.tasks.len();
+    let is_pool = |said: &Said| matches!(said.split(), None | Some(Split::Train));
+    let pool: Vec<u32> =
+        said.iter().zip(0..).filter(|(said, _)| drawn && is_pool(said)).map(|(_, row)| row).collect();
+    let texts = dataset.texts.iter().zip(&said).filter(|(_, said)| drawn && is_pool(said));
+    let texts = texts.map(|(text, _)| text.unwrap_or_default()).collect();
     // Of several classes the first: as good a share of each as one number per row can give.
-    let first_classes = pool.iter().filter(|_| drawn).flat_map(|row| dataset.tasks.iter().map(|task| task.first_class(*row)));
-    let labels: Vec<Option<u32>> = first_classes.collect();
-    let candidates: Vec<Candidate> = pool
-        .iter()
-        .enumerate()
-        .map(|(place, row)| Candidate {
-            text: dataset.text(*row),
-            labels: labels.get(place * tasks..(place + 1) * tasks).unwrap_or_default(),
-        })
-        .collect();
-    let placed = split::place(&candidates, valid, test, rule.seed);
+    let class = |task: usize, place: usize| dataset.tasks.get(task)?.first_class(*pool.get(place)? as usize);
+    let candidates = Candidates { texts, tasks: dataset.tasks.len(), class: &class };
+    let placed = draw::place(&candidates, valid, test, rule.seed);
     let mut splits: Vec<Split> = said.iter().map(|s| s.split().unwrap_or(Split::Train)).collect();
     for (row, split) in pool.iter().zip(placed) {
-        if let Some(slot) = splits.get_mut(*row) {
+        if let Some(slot) = splits.get_mut(*row as usize) {
             *slot = split;
         }
     }

@@ -69,7 +69,7 @@ impl DataCard {
             bump(&mut rows, *split);
         }
         let (tasks, texts) = rayon::join(
-            || dataset.tasks.iter().map(|task| TaskCounts::of(dataset, task)).collect::<Vec<_>>(),
+            || dataset.tasks.par_iter().map(|task| TaskCounts::of(dataset, task)).collect::<Vec<_>>(),
             || SameTexts { groups: same::repeated(&dataset.texts) },
         );
         let mut findings = Vec::new();

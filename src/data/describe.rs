@@ -3,6 +3,7 @@
 //! It is what `frostline inspect FILE --json` prints, and what tests look at.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
@@ -72,26 +73,17 @@ pub fn describe(tables: Vec<Table>) -> Description {
 
 /// Describes a file that could not be read at all.
 #[must_use]
-pub fn refused(path: &std::path::Path, error: &DataError) -> Value {
-    let columns = match error {
-        DataError::HeaderOnly { columns, .. } => json!(columns),
-        _ => json!([]),
+pub fn refused(path: &Path, error: &DataError) -> Value {
+    let mut object = match error {
+        DataError::HeaderOnly { table } | DataError::NoGoodRow { table } => facts(table),
+        _ => json!({"kind": "data", "path": path, "columns": [], "records": 0, "rows": 0, "problems": []}),
     };
-    let problems = match error {
-        DataError::NoGoodRow { problems, .. } | DataError::BadRows { problems, .. } => problems.as_slice(),
-        _ => &[],
-    };
-    json!({
-        "kind": "data",
-        "path": path,
-        "error": error.to_string(),
-        "columns": columns,
-        "records": problems.len(),
-        "rows": 0,
-        "usable_rows": 0,
-        "problems": problems_json(problems),
-        "tasks": [],
-    })
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert("error".into(), json!(error.to_string()));
+        fields.insert("usable_rows".into(), json!(0));
+        fields.insert("tasks".into(), json!([]));
+    }
+    object
 }
 
 /// How one file was understood.

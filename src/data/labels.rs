@@ -1,8 +1,7 @@
 //! What a label cell says: a class, several, a number, tags of words, a pair, or nothing.
 
-use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 
+use super::classes::Classes;
 use super::dataset::{Labels, TaskLabels};
 use super::lists::items;
 use super::mapping::TaskColumn;
@@ -24,15 +23,6 @@ const MISSING_BYTES: usize = 4;
 /// True where a label cell says that there is no label. The cell must be trimmed already.
 pub(super) fn is_missing(trimmed: &str) -> bool {
     trimmed.len() <= MISSING_BYTES && (trimmed.is_empty() || MISSING.contains(&trimmed))
-}
-
-/// Classes in the order in which they are shown: by value when all are whole numbers, else by name.
-pub(super) fn sort_classes(classes: &mut [&str]) {
-    if classes.iter().all(|class| class.parse::<i64>().is_ok()) {
-        classes.sort_by_key(|class| (class.parse::<i64>().unwrap_or_default(), class.len()));
-    } else {
-        classes.sort_unstable();
-    }
 }
 
 /// The rows that label cells belong to.
@@ -57,8 +47,9 @@ pub(super) fn task_labels(
     let labels = match task.kind {
         TaskKind::SingleLabel => {
             let numbers: Vec<Option<u32>> = cells.iter().map(|cell| cell.map(|cell| classes.number(cell))).collect();
-            let places = classes.sort(&task.classes, &numbers)?;
-            Labels::Class(numbers.iter().map(|number| number.and_then(|number| places.get(number as usize).copied())).collect())
+            let places = classes.sort(&task.classes).map_err(|unnamed| unnamed.in_rows(&numbers))?;
+            let place = |number: u32| places.get(number as usize).copied();
+            Labels::Class(numbers.into_iter().map(|number| number.and_then(place)).collect())
         }
         TaskKind::MultiLabel => {
             let mut labels = classes.of_lists(task, cells.iter().map(|cell| cell.map(several)))?;
@@ -140,85 +131,6 @@ pub(super) fn indicated(
     Ok(TaskLabels { name: task.task.clone(), kind: task.kind, classes, labels: Labels::Classes(labels) })
 }
 
-/// Classes as they are met, and then in order.
-#[derive(Default)]
-struct Classes {
-    numbers: HashMap<String, u32, foldhash::fast::FixedState>,
-    met: Vec<String>,
-    /// Their names, tidied, in the order in which they are shown.
-    sorted: Vec<String>,
-}
-
-impl Classes {
-    /// The number of a class: the next free one where it is new.
-    fn number(&mut self, name: &str) -> u32 {
-        if let Some(number) = self.numbers.get(name) {
-            return *number;
-        }
-        let number = self.met.len() as u32;
-        self.numbers.insert(name.to_owned(), number);
-        self.met.push(name.to_owned());
-        number
-    }
-
-    fn of_lists(
-        &mut self,
-        task: &TaskColumn,
-        lists: impl Iterator<Item = Option<Vec<String>>>,
-    ) -> Result<Vec<Option<Vec<u32>>>, (usize, String)> {
-        let numbers: Vec<Option<Vec<u32>>> =
-            lists.map(|list| list.map(|list| list.iter().map(|name| self.number(name)).collect())).collect();
-        let places = {
-            let firsts: Vec<Option<u32>> = numbers.iter().map(|list| list.as_ref()?.iter().max().copied()).collect();
-            self.sort(&task.classes, &firsts)?
-        };
-        let placed = |list: Vec<u32>| list.iter().filter_map(|number| places.get(*number as usize).copied()).collect();
-        Ok(numbers.into_iter().map(|list| list.map(placed)).collect())
-    }
-
-    /// Puts the classes in order: as they are listed, where the cells hold their numbers; else by value or name.
-    /// Gives the place of each by its number. `rows` are for telling which row a class without a name is in.
-    fn sort(&mut self, listed: &[String], rows: &[Option<u32>]) -> Result<Vec<u32>, (usize, String)> {
-        let mut names: Vec<Cow<str>> = Vec::with_capacity(self.met.len());
-        for (met, number) in self.met.iter().zip(0..) {
-            names.push(match (listed.is_empty(), met.parse::<usize>()) {
-                (false, Ok(index)) => {
-                    let unnamed = || {
-                        let row = rows.iter().position(|row| *row >= Some(number)).unwrap_or(0);
-                        (row, format!("holds \"{met}\", and there are names for the classes 0 to {}", listed.len() - 1))
-                    };
-                    Cow::Borrowed(listed.get(index).ok_or_else(unnamed)?.as_str())
-                }
-                _ => tidy(met),
-            });
-        }
-        let mut sorted: Vec<&str> = names.iter().map(Cow::as_ref).collect::<HashSet<_>>().into_iter().collect();
-        sort_classes(&mut sorted);
-        if !listed.is_empty() {
-            sorted.sort_by_key(|name| listed.iter().position(|known| known == name));
-        }
-        let index: HashMap<&str, u32> = sorted.iter().zip(0..).map(|(name, place)| (*name, place)).collect();
-        let places = names.iter().map(|name| index.get(name.as_ref()).copied().unwrap_or_default()).collect();
-        self.sorted = sorted.iter().map(|name| (*name).to_owned()).collect();
-        Ok(places)
-    }
-}
-
-/// A class's name as it is meant: spaces of all kinds are spaces, and what cannot be seen is not there. Joiners
-/// stay, which emoji and some scripts need.
-fn tidy(name: &str) -> Cow<'_, str> {
-    let is_odd = |c: char| c != ' ' && (c.is_whitespace() || is_hidden(c));
-    if !name.contains(is_odd) {
-        return Cow::Borrowed(name);
-    }
-    let shown = name.chars().filter(|c| !is_hidden(*c));
-    Cow::Owned(shown.map(|c| if c.is_whitespace() { ' ' } else { c }).collect())
-}
-
-const fn is_hidden(c: char) -> bool {
-    is_invisible(c) && !matches!(c, '\u{200c}' | '\u{200d}')
-}
-
 /// A label cell without what is around the label and cannot be seen.
 pub(super) fn bare(cell: &str) -> &str {
     let trimmed = cell.trim();
@@ -267,6 +179,7 @@ fn belongs(cell: &str) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::classes::sort_classes;
     use super::*;
 
     #[test]

@@ -7,12 +7,14 @@
 
 pub mod assemble;
 pub mod card;
+mod classes;
 pub mod column;
 mod conll;
 pub mod dataset;
 mod decode;
 mod delimited;
 pub mod describe;
+mod draw;
 pub mod error;
 pub mod folder;
 mod header;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use foldhash::fast::FixedState;
 use rayon::prelude::*;
 
 use super::labels::{has_bars, is_missing, number};
@@ -55,7 +56,7 @@ impl Profile {
 
     fn of(tables: &[&Table], name: &str) -> Self {
         let mut profile = Self { name: name.to_owned(), ..Self::default() };
-        let mut seen: HashSet<&str> = HashSet::new();
+        let mut seen: HashSet<&str, FixedState> = HashSet::default();
         for table in tables {
             let Some(column) = table.column(name) else { continue };
             for row in (0..table.rows()).step_by(step(table)) {
@@ -66,7 +67,7 @@ impl Profile {
         profile
     }
 
-    fn take<'a>(&mut self, cell: &'a str, seen: &mut HashSet<&'a str>) {
+    fn take<'a>(&mut self, cell: &'a str, seen: &mut HashSet<&'a str, FixedState>) {
         if is_missing(cell) {
             return;
         }

@@ -159,10 +159,10 @@ fn judge(table: Table, on_problem: OnProblem) -> Result<Table, DataError> {
     let path = || table.facts.path.clone();
     match (on_problem, table.rows(), table.problems.len()) {
         (_, 0, 0) if table.facts.has_header => {
-            Err(DataError::HeaderOnly { path: path(), columns: table.column_names() })
+            Err(DataError::HeaderOnly { table: Box::new(table) })
         }
         (_, 0, 0) => Err(DataError::Empty { path: path() }),
-        (OnProblem::Skip, 0, _) => Err(DataError::NoGoodRow { path: path(), problems: table.problems }),
+        (OnProblem::Skip, 0, _) => Err(DataError::NoGoodRow { table: Box::new(table) }),
         (OnProblem::Stop, rows, bad @ 1..) => {
             Err(DataError::BadRows { path: path(), records: rows + bad, problems: table.problems })
         }

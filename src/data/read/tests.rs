@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::data::column::StrColumn;
-use crate::data::table::{Column, RowProblem};
+use crate::data::table::{Column, Quoting, RowProblem};
 
 fn read(name: &str, bytes: &[u8]) -> Table {
     table_in_memory(name, bytes).expect("a readable table")
