@@ -1,11 +1,11 @@
 //! Self-attention. Queries, keys and values come out of one product where their weights lie side by side in memory.
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::batch::TokenBatch;
 use super::error::ModelError;
-use super::layers::{Linear, dropout};
-use super::params::Params;
+use super::layers::{Linear, dropout, linear};
+use super::params::{Params, in_one_piece};
 
 /// Multi-head self-attention with its output projection.
 #[derive(Debug)]
@@ -26,14 +26,14 @@ impl SelfAttention {
         Ok(Self { parts, fused, out: Linear::new(params, out)?, heads })
     }
 
-    /// `[batch, seq, dim]`, or `[tokens, dim]` of a packed batch, in and out; `p` is the dropout on the
-    /// probabilities.
+    /// `[batch, seq, dim]`, or `[tokens, dim]` of a packed batch, in and out; `p` is the dropout on the probabilities.
+    /// What comes out is of the kind of number that is multiplied.
     pub fn forward(&self, x: &Tensor, batch: &TokenBatch, p: f64) -> Result<Tensor, ModelError> {
         let dim = x.size().last().copied().unwrap_or(0);
         let [q, k, v] = self.project(x, dim)?;
         let Some(groups) = &batch.groups else {
             let mixed = self.mix([&q, &k, &v], batch.bias.as_ref(), p)?;
-            return self.out.forward(&mixed);
+            return self.out.product(&mixed);
         };
         let mixed = groups
             .iter()
@@ -43,8 +43,8 @@ impl SelfAttention {
             })
             .collect::<Result<Vec<_>, ModelError>>()?;
         match &mixed[..] {
-            [one] => self.out.forward(one),
-            several => self.out.forward(&Tensor::f_cat(several, 0)?),
+            [one] => self.out.product(one),
+            several => self.out.product(&Tensor::f_cat(several, 0)?),
         }
     }
 
@@ -52,14 +52,15 @@ impl SelfAttention {
     fn project(&self, x: &Tensor, dim: i64) -> Result<[Tensor; 3], ModelError> {
         let [q, k, v] = &self.parts;
         let Some((weight, bias)) = &self.fused else {
-            return Ok([q.forward(x)?, k.forward(x)?, v.forward(x)?]);
+            return Ok([q.product(x)?, k.product(x)?, v.product(x)?]);
         };
         let together = if q.trains() {
             // Put together anew in each step, so that the gradients find their way to each of the parts.
             let weight = Tensor::f_cat(&[q.weight(), k.weight(), v.weight()], 0)?;
-            x.f_linear(&weight, Some(&Tensor::f_cat(&[q.bias(), k.bias(), v.bias()], 0)?))?
+            let bias = Tensor::f_cat(&[q.bias(), k.bias(), v.bias()], 0)?;
+            linear(x, &weight, Some(&bias), q.kind())?
         } else {
-            x.f_linear(weight, Some(bias))?
+            linear(x, weight, Some(bias), q.kind())?
         };
         let part = |at: i64| together.f_narrow(-1, at * dim, dim);
         Ok([part(0)?, part(1)?, part(2)?])
@@ -103,7 +104,8 @@ fn mix_with_dropout(qkv: [&Tensor; 3], bias: Option<&Tensor>, p: f64) -> Result<
         }
         None => scores,
     };
-    let probabilities = dropout(scores.f_softmax(-1, None)?, p)?;
+    // Probabilities of few bits would not add up to 1.
+    let probabilities = dropout(scores.f_softmax(-1, Kind::Float)?, p)?.f_to_kind(v.kind())?;
     Ok(probabilities.f_bmm(&v)?.f_view([rows, heads, seq, size])?)
 }
 
@@ -114,25 +116,13 @@ fn side_by_side(parts: &[Linear; 3]) -> Result<Option<(Tensor, Tensor)>, ModelEr
         return Ok(None);
     }
     let weights = parts.each_ref().map(Linear::weight);
-    let biases = parts.each_ref().map(Linear::bias);
-    if !follow_each_other(weights) || !follow_each_other(biases) {
+    let (out, input) = weights[0].size2()?;
+    if weights.iter().any(|weight| weight.size() != [out, input]) {
         return Ok(None);
     }
-    let _guard = tch::no_grad_guard();
-    let (out, input) = weights[0].size2()?;
-    // libtorch refuses what would reach beyond the storage, so three neighbours by chance are told from one piece.
-    let weight = weights[0].f_detach()?.f_as_strided([3 * out, input], [input, 1], None);
-    let bias = biases[0].f_detach()?.f_as_strided([3 * out], [1], None);
-    Ok(weight.ok().zip(bias.ok()))
-}
-
-fn follow_each_other(parts: [&Tensor; 3]) -> bool {
-    let [first, second, third] = parts;
-    let next = |one: &Tensor| one.data_ptr() as usize + one.numel() * one.kind().elt_size_in_bytes();
-    let alike = |other: &Tensor| other.size() == first.size() && other.is_contiguous();
-    first.is_contiguous()
-        && alike(second)
-        && alike(third)
-        && next(first) == second.data_ptr() as usize
-        && next(second) == third.data_ptr() as usize
+    let Some((weight, bias)) = in_one_piece(&weights).zip(in_one_piece(&parts.each_ref().map(Linear::bias)))
+    else {
+        return Ok(None);
+    };
+    Ok(Some((weight.f_view([3 * out, input])?, bias)))
 }

@@ -1,6 +1,6 @@
 //! The layers that families are built from. Each knows its tensors and its formula, and no name in a file.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::attention::SelfAttention;
 use super::batch::TokenBatch;
@@ -30,6 +30,8 @@ pub struct Linear {
     weight: Tensor,
     bias: Tensor,
     adapter: Option<Adapter>,
+    /// Kind of number that is multiplied; that of the weights when `None`.
+    kind: Option<Kind>,
 }
 
 /// Adds `scale * (x down^T) up^T`.
@@ -49,6 +51,7 @@ impl Linear {
             weight: params.get(&format!("{name}.weight"))?,
             bias: params.get(&format!("{name}.bias"))?,
             adapter: adapter.map(|(down, up)| Adapter { down, up, scale: params.adapter_scale }),
+            kind: params.products,
         })
     }
 
@@ -72,13 +75,37 @@ impl Linear {
         self.weight.requires_grad() || self.bias.requires_grad()
     }
 
-    /// `[..., in]` to `[..., out]`.
+    /// Kind of number that is multiplied; that of the weights when `None`.
+    pub(super) fn kind(&self) -> Option<Kind> {
+        self.kind
+    }
+
+    /// `[..., in]` to `[..., out]`, of the same kind of number.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, ModelError> {
-        let y = x.f_linear(&self.weight, Some(&self.bias))?;
+        Ok(self.product(x)?.f_to_kind(x.kind())?)
+    }
+
+    /// The same, of the kind of number that is multiplied: for what goes into the next product, or is added to something
+    /// more exact.
+    pub fn product(&self, x: &Tensor) -> Result<Tensor, ModelError> {
+        let y = linear(x, &self.weight, Some(&self.bias), self.kind)?;
         let Some(Adapter { down, up, scale }) = &self.adapter else { return Ok(y) };
-        let added = x.f_linear(down, None::<&Tensor>)?.f_linear(up, None::<&Tensor>)?;
+        let added = linear(&linear(x, down, None, self.kind)?, up, None, self.kind)?;
         Ok(y.f_add(&added.f_mul_scalar(*scale)?)?)
     }
+}
+
+/// `x W^T + b`, multiplied as `kind` where one is given. The copies that this takes are part of the graph, so gradients
+/// arrive at weights and `x` in the kinds of these.
+pub(super) fn linear(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    kind: Option<Kind>,
+) -> Result<Tensor, ModelError> {
+    let Some(kind) = kind else { return Ok(x.f_linear(weight, bias)?) };
+    let bias = bias.map(|bias| bias.f_to_kind(kind)).transpose()?;
+    Ok(x.f_to_kind(kind)?.f_linear(&weight.f_to_kind(kind)?, bias.as_ref())?)
 }
 
 /// Layer normalisation over the last dimension (Ba et al. 2016).
@@ -218,10 +245,11 @@ impl PostNormLayer {
     pub fn forward(&self, x: &Tensor, batch: &TokenBatch, p: Dropout) -> Result<Tensor, ModelError> {
         // No copy but below the first layer of an encoder that was reduced to fewer bits.
         let x = &x.f_to_kind(self.up.weight().kind())?;
+        // Where products have fewer bits than weights, sums and norms keep those of the weights.
         let attended = self.attention.forward(x, batch, p.attention)?;
         let x = self.attention_norm.forward(&add_dropped(x, &attended, p.hidden)?)?;
-        let inner = self.activation.forward(&self.up.forward(&x)?)?;
-        let outer = self.down.forward(&inner)?;
+        let inner = self.activation.forward(&self.up.product(&x)?)?;
+        let outer = self.down.product(&inner)?;
         self.output_norm.forward(&add_dropped(&x, &outer, p.hidden)?)
     }
 }

@@ -209,6 +209,18 @@ impl Model {
         self.rebuild()
     }
 
+    /// An encoder over the same parameters, for the steps of training: with `products`, its linear layers and its
+    /// attention multiply numbers of that kind, while weights, norms and what is added up stay as they are.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn encoder_for_steps(&self, products: Option<Kind>) -> Result<Box<dyn Encoder>, ModelError> {
+        match products {
+            None => (self.build)(&self.params),
+            Some(kind) => (self.build)(&self.params.multiplied_as(kind)),
+        }
+    }
+
     /// Builds the encoder anew over the parameters as they are now.
     pub(super) fn rebuild(&mut self) -> Result<(), ModelError> {
         self.encoder = (self.build)(&self.params)?;

@@ -11,6 +11,7 @@ use tch::{Kind, Tensor};
 use super::rows::Rows;
 pub use super::states::{Budget, Room, States};
 use crate::model::batch::TokenBatch;
+use crate::model::device::upload;
 use crate::model::layers::Dropout;
 use crate::model::reader::{Reader, each_batch};
 use crate::model::{Model, ModelError};
@@ -196,5 +197,5 @@ pub fn below(model: &Model, batch: &TokenBatch, depth: usize) -> Result<Tensor, 
 /// When libtorch cannot allocate.
 pub fn places(texts: &[u32], model: &Model) -> Result<Tensor, ModelError> {
     let places: Vec<i64> = texts.iter().map(|text| i64::from(*text)).collect();
-    Ok(Tensor::f_from_slice(&places)?.f_to_device(model.device)?)
+    Ok(upload(&places, model.device)?)
 }

@@ -164,6 +164,11 @@ explanations! {
         "The number of rows that one step averages over. Larger batches give calmer steps but fewer of them; \
          8 to 32 suits fine-tuning. A change of the batch size usually wants a change of the rates in the same direction.";
     /// Schedule page.
+    WHY_PRECISION: "float32 or bfloat16?" =>
+        "bfloat16 keeps 8 of float32's 24 significant bits, so products take half the memory traffic and run on units \
+         that are several times as fast, where a device has them. Weights, the optimiser's state, norms, softmax and \
+         losses stay float32, and so does everything that is measured and exported; only the steps are a little noisier.";
+    /// Schedule page.
     WHY_ADAMW: "Adam or AdamW?" =>
         "Both scale every parameter's step by the size of its recent gradients. AdamW applies weight decay apart \
          from that scaling (Loshchilov and Hutter 2019), so the decay does what its number says; it is what \

@@ -24,6 +24,7 @@ use crate::train::TrainError;
 use crate::train::cache::Prefix;
 use crate::train::checkpoint::{Checkpoint, Store, best_path};
 use crate::train::evaluate::{answers, answers_above, metrics};
+use crate::train::drive::Drive;
 use crate::train::fit::{Fit, Fitted};
 use crate::train::plan::{Parent, RunPlan, Thaw};
 use crate::train::report::{HeadDrift, RunReport, TensorChange};
@@ -262,6 +263,7 @@ impl Worker {
             model,
             train,
             valid,
+            drive: Drive::of(self.device),
             stop,
             store: &mut *store,
             report: &mut |event| reporter.take(event),
