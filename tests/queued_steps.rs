@@ -4,10 +4,12 @@
 #![expect(clippy::expect_used, reason = "a test ends where its ground is missing")]
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use frostline::model::Model;
+use frostline::model::layers::Dropout;
 use frostline::train::TrainError;
 use frostline::train::checkpoint::{Checkpoint, Store, best_path};
 use frostline::train::drive::Drive;
@@ -16,7 +18,7 @@ use frostline::train::optim::Pass;
 use frostline::train::phases::PhaseSpec;
 use frostline::train::recipe::{Decay, OptimizerKind, Precision, Recipe};
 use frostline::train::report::RunOutcome;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 #[path = "common/recorded.rs"]
 mod recorded;
@@ -29,7 +31,14 @@ const QUEUED: Drive = Drive { pass: Pass::Queued, ..LATE };
 
 /// Two epochs of 20 steps, with dropout.
 fn recipe() -> Recipe {
-    Recipe { epochs: 2, batch_size: BATCH, lr_encoder: 1e-3, encoder_dropout: Some(0.1), ema: Some(0.9), ..Recipe::default() }
+    Recipe {
+        epochs: 2,
+        batch_size: BATCH,
+        lr_encoder: 1e-3,
+        encoder_dropout: Some(0.1),
+        ema: Some(0.9),
+        ..Recipe::default()
+    }
 }
 
 /// How a fit ended, and the news of it without the seconds.
@@ -74,7 +83,8 @@ fn fit(recipe: &Recipe, drive: Drive, dir: &Path, stop_at: Option<usize>, from: 
         Ok(())
     };
     let (train, valid, store) = (&rows, &rows, &mut store);
-    let ended = Fit { plan: &plan, model: &mut model, train, valid, drive, stop: &stop, store, report }.run(from);
+    let ended =
+        Fit { plan: &plan, model: &mut model, train, valid, drive, stop: &stop, store, report }.run(from);
     let weights = model.params.iter().map(|param| (param.name.clone(), param.tensor.detach())).collect();
     Told { ended, news, weights }
 }
@@ -137,7 +147,8 @@ fn a_run_that_is_stopped_between_two_readings_loses_no_step() {
 
 /// An epoch that learns, and one whose rate is beyond all reason: its first step still has a loss.
 fn bursting() -> Recipe {
-    let phase = |lr| PhaseSpec { lr_encoder: Some(lr), lr_heads: Some(lr), embeddings: true, ..PhaseSpec::default() };
+    let phase =
+        |lr| PhaseSpec { lr_encoder: Some(lr), lr_heads: Some(lr), embeddings: true, ..PhaseSpec::default() };
     Recipe {
         phases: vec![phase(1e-3), phase(1e25)],
         optimizer: OptimizerKind::Sgd,
@@ -154,7 +165,8 @@ fn a_loss_that_is_no_number_is_found_late_and_named_rightly() {
     let told = [Drive::STEPWISE, LATE, QUEUED].map(|drive| {
         let dir = tempfile::tempdir().expect("a folder");
         let told = fit(&bursting(), drive, dir.path(), None, None);
-        let last = Store::new(dir.path(), Duration::ZERO).read_last().expect("readable").expect("a checkpoint");
+        let last =
+            Store::new(dir.path(), Duration::ZERO).read_last().expect("readable").expect("a checkpoint");
         assert_eq!(last.place.step, STEPS, "no checkpoint of spoilt weights");
         assert!(last.tensors.iter().all(|(_, tensor)| tensor.isfinite().all().int64_value(&[]) == 1));
         let place = dir.path().display().to_string();
@@ -203,4 +215,61 @@ fn bfloat16_products_learn_what_float32_learns() {
     assert!(from.tensors.iter().all(|(_, tensor)| tensor.kind() == Kind::Float), "float32 state");
     fit(&with(Precision::Bfloat16), Drive::STEPWISE, dirs[2].path(), None, Some(from));
     same_bytes(dirs[1].path(), dirs[2].path());
+}
+
+/// The kind of number is a matter of the shared layers, so that a family need not think of it; some have products of
+/// their own.
+#[test]
+fn every_family_multiplies_bfloat16_numbers() {
+    const FAMILIES: [&str; 10] = [
+        "albert",
+        "bert",
+        "deberta_v2",
+        "deberta_v3",
+        "distilbert",
+        "electra",
+        "modernbert",
+        "mpnet",
+        "roberta",
+        "xlm_roberta",
+    ];
+    let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    for name in FAMILIES {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models").join(name);
+        let model = Model::load(&folder, Device::Cpu).expect("a tiny model");
+        let weights: Vec<Tensor> =
+            model.params.iter().map(|param| param.tensor.set_requires_grad(true)).collect();
+        let batch = model.batch(&[&[2, 7, 9, 11, 13, 3], &[2, 8, 10, 3]]).expect("a batch");
+        let run = |products: Option<Kind>, dropout: Dropout| {
+            tch::manual_seed(1);
+            let encoder = model.encoder_for_steps(products).expect("an encoder");
+            let hidden = encoder.embed(&batch, dropout).expect("embeddings");
+            let layers = 0..model.summary.layers;
+            let hidden = encoder.layers(layers, hidden, &batch, &|_| dropout).expect("states");
+            let pooled = model.pool(&hidden, &batch).expect("a pooled vector");
+            let loss = pooled.square().sum(Kind::Float);
+            let gradients = Tensor::f_run_backward(&[loss], &weights, false, false).expect("gradients");
+            (pooled.detach(), gradients)
+        };
+        for dropout in [Dropout::OFF, Dropout { hidden: 0.1, attention: 0.1 }] {
+            let ((exact, wanted), (reduced, gradients)) =
+                (run(None, dropout), run(Some(Kind::BFloat16), dropout));
+            assert_eq!(reduced.kind(), Kind::Float, "{name}");
+            let off = (&reduced - &exact).norm().double_value(&[]) / exact.norm().double_value(&[]);
+            assert!(off > 0.0 && off < 0.03, "{name}: embeddings are {off} off");
+            let (mut both, mut ours, mut theirs) = (0.0, 0.0, 0.0);
+            for ((param, gradient), wanted) in model.params.iter().zip(&gradients).zip(&wanted) {
+                assert_eq!(gradient.defined(), wanted.defined(), "{name}: {}", param.name);
+                if gradient.defined() {
+                    assert_eq!(gradient.kind(), Kind::Float, "{name}: {}", param.name);
+                    let dot = |a: &Tensor, b: &Tensor| (a * b).sum(Kind::Double).double_value(&[]);
+                    both += dot(gradient, wanted);
+                    ours += dot(gradient, gradient);
+                    theirs += dot(wanted, wanted);
+                }
+            }
+            let cosine = both / (ours * theirs).sqrt();
+            assert!(cosine > 0.99, "{name}: gradients point elsewhere, {cosine}");
+        }
+    }
 }

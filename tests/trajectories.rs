@@ -2,22 +2,17 @@
 
 #![expect(clippy::expect_used, reason = "a test ends where its ground is missing")]
 
-use std::path::{Path, PathBuf};
-
 use frostline::model::Model;
-use frostline::model::heads::HeadSpec;
 use frostline::model::summary::Group;
 use frostline::model::weights::read_all;
-use frostline::text::token_set::TokenSet;
 use frostline::train::cache::Prefix;
-use frostline::train::optim::Optimizer;
-use frostline::train::plan::{Phase, PlannedTask, RunPlan, Thaw, Until};
+use frostline::train::optim::{Optimizer, Pass};
+use frostline::train::plan::{Phase, Thaw, Until};
 use frostline::train::preset::Preset;
 use frostline::train::recipe::{Decay, OptimizerKind, Recipe, TaskSettings, Weighting};
-use frostline::train::rows::{Rows, Targets};
 use frostline::train::schedule::rate_factor;
 use frostline::train::step::{At, Stepper};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 #[path = "common/recorded.rs"]
 mod recorded;

@@ -85,7 +85,9 @@ fn further(recipe: &Recipe) -> Vec<String> {
         Sampling::RoundRobin => said.push("Batches were drawn from the files by turns.".into()),
     }
     if recipe.precision == Precision::Bfloat16 {
-        said.push("Trained layers multiplied bfloat16 numbers; weights, optimiser and losses were float32.".into());
+        said.push(
+            "Trained layers multiplied bfloat16 numbers; weights, optimiser and losses were float32.".into(),
+        );
     }
     if recipe.half_cache {
         said.push("Token states below the lowest thawed layer were kept as float16.".into());

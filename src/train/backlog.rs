@@ -44,11 +44,7 @@ impl Pending {
     }
 
     /// The batches of the step together, from what was read of its scalars.
-    fn point(
-        &self,
-        plan: &RunPlan,
-        values: &mut impl Iterator<Item = f64>,
-    ) -> Result<StepPoint, TrainError> {
+    fn point(&self, plan: &RunPlan, values: &mut impl Iterator<Item = f64>) -> Result<StepPoint, TrainError> {
         let step = self.at.step + 1;
         let not_finite = |task: &str, value| {
             let (task, kept) = (task.to_owned(), None);

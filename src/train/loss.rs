@@ -2,7 +2,6 @@
 
 use tch::{Device, Kind, Reduction, Tensor};
 
-use super::error::TrainError;
 use super::metrics::{Score, StepPoint};
 use super::plan::RunPlan;
 use super::recipe::{TaskSettings, Weighting};

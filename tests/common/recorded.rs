@@ -13,16 +13,16 @@ use frostline::train::recipe::Recipe;
 use frostline::train::rows::{Rows, Targets};
 use tch::{Device, Tensor};
 
-pub const STEPS: usize = 20;
-pub const BATCH: usize = 8;
-pub const TASKS: [&str; 2] = ["task_a", "task_b"];
+pub(crate) const STEPS: usize = 20;
+pub(crate) const BATCH: usize = 8;
+pub(crate) const TASKS: [&str; 2] = ["task_a", "task_b"];
 
-pub fn fixtures() -> PathBuf {
+pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/training")
 }
 
 /// The recorded start: backbone and both heads.
-pub fn model() -> Model {
+pub(crate) fn model() -> Model {
     let mut model = Model::load(&fixtures().join("backbone"), Device::Cpu).expect("the backbone");
     let specs = TASKS.map(|task| HeadSpec {
         task: task.into(),
@@ -36,13 +36,13 @@ pub fn model() -> Model {
 }
 
 /// Under the names that the model has for them.
-pub fn own_names(tensors: Vec<(String, Tensor)>) -> Vec<(String, Tensor)> {
+pub(crate) fn own_names(tensors: Vec<(String, Tensor)>) -> Vec<(String, Tensor)> {
     let name = |name: String| name.strip_prefix("backbone.").map(str::to_owned).unwrap_or(name);
     tensors.into_iter().map(|(from, tensor)| (name(from), tensor)).collect()
 }
 
 /// All batches as rows: step s has rows 8 s to 8 s + 7.
-pub fn rows(missing: bool) -> Rows {
+pub(crate) fn rows(missing: bool) -> Rows {
     let tensors = read_all(&fixtures().join("batches.safetensors")).expect("the batches");
     let get = |name: String| {
         let (_, tensor) = tensors.iter().find(|(known, _)| *known == name).expect("a tensor of the batches");
@@ -69,7 +69,7 @@ pub fn rows(missing: bool) -> Rows {
 }
 
 /// The plan of a recipe for them.
-pub fn plan(name: &str, recipe: &Recipe, model: &Model, rows: &Rows) -> RunPlan {
+pub(crate) fn plan(name: &str, recipe: &Recipe, model: &Model, rows: &Rows) -> RunPlan {
     let planned = |name: &&str| PlannedTask {
         name: (*name).into(),
         classes: ["a", "b", "c"].map(str::to_owned).into(),

@@ -67,12 +67,7 @@ impl Part<'_> {
 
 /// The parts of all parameters are handed to the threads together: a hundred parameters one after the other would
 /// wake them a hundred times.
-fn adam(
-    kind: OptimizerKind,
-    updates: &[Update],
-    states: &mut States,
-    scale: f64,
-) -> Result<(), ModelError> {
+fn adam(kind: OptimizerKind, updates: &[Update], states: &mut States, scale: f64) -> Result<(), ModelError> {
     let mut states: BTreeMap<usize, &mut State> =
         states.iter_mut().map(|(index, state)| (*index, state)).collect();
     let grads = updates.iter().map(|update| update.grad.f_contiguous()).collect::<Result<Vec<_>, _>>()?;
