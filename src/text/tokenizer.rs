@@ -60,6 +60,16 @@ pub enum TokenizerError {
         /// What its `tokenizer_config.json` names.
         class: String,
     },
+    /// Vocabulary files that may belong to several classes.
+    #[error(
+        "{} has no tokenizer.json, and nothing in the folder says which class of transformers its sentencepiece model \
+         belongs to. Name it in tokenizer_config.json, as in {{\"tokenizer_class\": \"XLMRobertaTokenizer\"}}",
+        path.display()
+    )]
+    NoClass {
+        /// The vocabulary.
+        path: PathBuf,
+    },
     /// Ids without an embedding.
     #[error(
         "the tokenizer knows ids up to {max_id}, but the model has {embeddings} embeddings: they do not belong \
@@ -303,10 +313,7 @@ pub fn json_of(dir: &Path) -> Result<(PathBuf, Vec<u8>), TokenizerError> {
         Err(reason) => return Err(TokenizerError::Unreadable { path, reason }),
     }
     match vocab_files::build(dir)? {
-        Some(json) => {
-            let name = if dir.join("merges.txt").is_file() { "vocab.json" } else { "vocab.txt" };
-            Ok((dir.join(name), json.to_string().into_bytes()))
-        }
+        Some((path, json)) => Ok((path, json.to_string().into_bytes())),
         None => Err(missing(dir)),
     }
 }
@@ -320,15 +327,8 @@ fn lower_cases(dir: &Path) -> bool {
 }
 
 fn missing(dir: &Path) -> TokenizerError {
-    let sentencepiece = std::fs::read_dir(dir)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .any(|entry| entry.path().extension().is_some_and(|extension| extension == "model"));
     let advice = if !dir.is_dir() {
         "The folder is not there: choose the folder of a model"
-    } else if sentencepiece {
-        "It holds a sentencepiece model, which is not read here: load it with transformers' AutoTokenizer and save it again, which writes tokenizer.json"
     } else if dir.join("vocab.json").exists() {
         "It has a vocab.json without the merges.txt that belongs to it: copy that from the model's page, or better its tokenizer.json"
     } else {
