@@ -543,7 +543,11 @@ fn python_opens_the_folder_and_computes_the_same() {
         println!("skipped: no Python with sentence-transformers (run `cargo xtask test --python`)");
         return;
     };
-    for name in ["bert", "bert_gelu_new", "distilbert"] {
+    let models = [
+        "albert", "bert", "bert_gelu_new", "deberta_v2", "deberta_v3", "distilbert", "electra", "modernbert",
+        "mpnet", "roberta", "xlm_roberta",
+    ];
+    for name in models {
         python_agrees(&python, &fixture(name), &texts_of(&fixture(name)), &specs(), name);
         let all = specs_of_all_kinds();
         python_agrees(

@@ -34,6 +34,7 @@ fn model(normalize: bool) -> ModelSummary {
         name: "all-MiniLM-L6-v2".into(),
         model_type: "bert".into(),
         layers: 6,
+        applications: 6,
         hidden: 384,
         attention_heads: 12,
         vocab_size: 30522,

@@ -8,19 +8,33 @@ use std::path::{Path, PathBuf};
 
 use frostline::model::Model;
 use frostline::model::batch::TokenBatch;
+use frostline::model::layers::Dropout;
 use frostline::model::pooling::{normalize, pool};
 use frostline::model::sentence::to_vec;
-use frostline::model::summary::Pooling;
+use frostline::model::summary::{Group, Pooling, Role};
 use frostline::model::weights::read_all;
 use frostline::text::batches::inference_batches;
 use frostline::text::tokenizer::Tokenizer;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// How far the recordings themselves move with the kernel and the batch is up to 7e-6.
 const TOLERANCE: f64 = 2e-5;
 
-const MODELS: [&str; 5] =
-    ["bert", "bert_gelu_new", "bert_mlm_prefixed", "distilbert", "distilbert_sinusoidal"];
+const MODELS: [&str; 13] = [
+    "albert",
+    "bert",
+    "bert_gelu_new",
+    "bert_mlm_prefixed",
+    "deberta_v2",
+    "deberta_v3",
+    "distilbert",
+    "distilbert_sinusoidal",
+    "electra",
+    "modernbert",
+    "mpnet",
+    "roberta",
+    "xlm_roberta",
+];
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
@@ -125,17 +139,89 @@ fn a_row_alone_is_the_row_in_a_batch() {
     }
 }
 
-/// That the comparison can fail: a thousandth in one value of one bias is seen.
+/// That the comparison can fail: a thousandth in one value of any tensor of the top layer is seen.
 #[test]
 fn a_changed_weight_is_a_difference() {
     for name in MODELS {
         let recorded = Recorded::load(name);
-        let top = format!("layer.{}.", recorded.model.summary.layers - 1);
-        let mut params = recorded.model.params.iter();
-        let bias = params.find(|p| p.name.contains(&top) && p.name.ends_with("orm.bias")).unwrap();
-        let _changed = tch::no_grad(|| bias.tensor.get(0).f_add_scalar_(1e-3).unwrap());
+        let top = Group::Layer(recorded.model.summary.layers - 1);
+        let norm = recorded.model.params.iter().rfind(|p| p.group == top && p.info().role() == Role::Norm);
+        let _changed = tch::no_grad(|| norm.unwrap().tensor.get(0).f_add_scalar_(1e-3).unwrap());
         let pooled = recorded.model.infer(&recorded.batch()).unwrap().pooled;
         assert!(largest_difference(&pooled, &recorded.tensors["pool_mean"]) > TOLERANCE, "{name}");
+    }
+}
+
+/// Rows sorted by length and laid end to end give what they give padded, and so does every way of going through the
+/// layers in two parts.
+#[test]
+fn packed_rows_and_parts_of_the_way_give_the_same() {
+    for name in MODELS {
+        let recorded = Recorded::load(name);
+        let mut rows: Vec<&[u32]> = recorded.rows.iter().map(Vec::as_slice).collect();
+        // Two of a length, so that a group has more than one row.
+        rows.push(&recorded.rows[1]);
+        rows.sort_by_key(|row| row.len());
+        let model = &recorded.model;
+        let (padded, packed) = (model.batch(&rows).unwrap(), model.packed(&rows).unwrap());
+        assert!(packed.groups.is_some());
+        let _guard = tch::no_grad_guard();
+        let of_padded = model.pool(&model.last_hidden_state(&padded).unwrap(), &padded).unwrap();
+        for depth in 0..=model.summary.layers {
+            let below = model.embed(&packed, Dropout::OFF).unwrap();
+            let below = model.layers(0..depth, below, &packed, &|_| Dropout::OFF).unwrap();
+            let above = depth..model.summary.layers;
+            let states = model.layers(above, below, &packed, &|_| Dropout::OFF).unwrap();
+            let difference = largest_difference(&model.pool(&states, &packed).unwrap(), &of_padded);
+            assert!(difference <= TOLERANCE, "{name}, split at {depth}: {difference:e}");
+        }
+    }
+}
+
+/// The backward pass, too: fixtures/models/make.py says which gradients were recorded.
+#[test]
+fn gradients_are_those_of_pytorch() {
+    let text = fs::read_to_string(fixtures().join("models/gradients.json")).unwrap();
+    let recorded_gradients: HashMap<String, HashMap<String, [f64; 2]>> = serde_json::from_str(&text).unwrap();
+    for name in MODELS {
+        let recorded = Recorded::load(name);
+        let gradients = &recorded_gradients[name];
+        let mut rows: Vec<&[u32]> = recorded.rows.iter().map(Vec::as_slice).collect();
+        let padded = TokenBatch::new(&rows, Device::Cpu).unwrap();
+        rows.sort_by_key(|row| row.len());
+        let packed = TokenBatch::packed(&rows, Device::Cpu).unwrap();
+        for (batch, form) in [(&padded, "padded"), (&packed, "packed")] {
+            for param in &recorded.model.params {
+                let mut tensor = param.tensor.set_requires_grad(true);
+                tensor.zero_grad();
+            }
+            let hidden = recorded.model.last_hidden_state(batch).unwrap();
+            let places = batch.places().unwrap().unsqueeze(-1);
+            let size = recorded.model.summary.hidden as i64;
+            let direction = (places + Tensor::arange(size, (Kind::Int64, Device::Cpu))).to_kind(Kind::Float).sin();
+            (hidden * direction * &batch.keep).sum(Kind::Float).backward();
+            let mut compared = 0;
+            for param in &recorded.model.params {
+                let gradient = param.tensor.grad();
+                if !gradient.defined() {
+                    assert!(!gradients.contains_key(&param.name), "{name}: {} has no gradient", param.name);
+                    continue;
+                }
+                let flat = gradient.to_kind(Kind::Double).flatten(0, -1);
+                let along = Tensor::arange(flat.numel() as i64, (Kind::Double, Device::Cpu)).sin();
+                let ours = [flat.norm().double_value(&[]), flat.dot(&along).double_value(&[])];
+                let [norm, product] = gradients[&param.name];
+                // A bias of the keys moves all scores of a query alike: its gradient is rounding.
+                let tolerance = 2e-4 * norm + 2e-4;
+                assert!(
+                    (ours[0] - norm).abs() <= tolerance && (ours[1] - product).abs() <= tolerance,
+                    "{name}, {form}: the gradient of {} is {ours:?}, recorded is [{norm}, {product}]",
+                    param.name
+                );
+                compared += usize::from(norm > 0.01);
+            }
+            assert!(compared > 20, "{name}: {compared} gradients");
+        }
     }
 }
 

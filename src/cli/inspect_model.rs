@@ -8,6 +8,7 @@ use super::args::DeviceArg;
 use super::console::{count, thousands};
 use super::encode;
 use super::init::shortened;
+use crate::model::memory::{ROWS, TOKENS};
 use crate::model::summary::{Group, ModelSummary, TensorInfo};
 
 /// A model for people, line by line, and for programs.
@@ -31,8 +32,8 @@ fn lines(summary: &ModelSummary) -> Vec<String> {
     let mut lines = vec![
         format!("{}: {}, {} parameters", summary.name, summary.model_type, thousands(summary.parameters())),
         format!(
-            "{} layers, {} dimensions, {} attention heads, vocabulary of {}",
-            summary.layers,
+            "{}, {} dimensions, {} attention heads, vocabulary of {}",
+            layers(summary),
             summary.hidden,
             summary.attention_heads,
             thousands(summary.vocab_size as u64)
@@ -65,12 +66,27 @@ fn lines(summary: &ModelSummary) -> Vec<String> {
         count(summary.tensors.len() + origin.unexpected.len(), "tensor"),
         summary.sha256
     ));
+    let memory = summary.memory();
+    lines.push(format!(
+        "memory: {} MB for the weights, about {} MB to train all of them on {ROWS} texts of {TOKENS} tokens at a time",
+        memory.weights >> 20,
+        memory.training >> 20
+    ));
     lines.extend(origin.notes.iter().map(|note| format!("note: {note}")));
     lines
 }
 
+fn layers(summary: &ModelSummary) -> String {
+    let layers = count(summary.layers, "layer");
+    if summary.applications > summary.layers {
+        format!("{layers} passed {} times in all", summary.applications)
+    } else {
+        layers
+    }
+}
+
 fn object(summary: &ModelSummary, heads: &[Value]) -> Value {
-    let origin = &summary.origin;
+    let (origin, memory) = (&summary.origin, summary.memory());
     let parts: serde_json::Map<String, Value> =
         parts(summary).into_iter().map(|(part, parameters)| (part, json!(parameters))).collect();
     let prompts = origin.prompts.iter().map(|prompt| (prompt.name.clone(), json!(prompt.text)));
@@ -87,6 +103,7 @@ fn object(summary: &ModelSummary, heads: &[Value]) -> Value {
         "parameters": summary.parameters(),
         "parameters_by_part": parts,
         "layers": summary.layers,
+        "layers_passed": summary.applications,
         "dimensions": summary.hidden,
         "attention_heads": summary.attention_heads,
         "vocabulary": summary.vocab_size,
@@ -101,6 +118,7 @@ fn object(summary: &ModelSummary, heads: &[Value]) -> Value {
         "licence": origin.licence,
         "sha256": summary.sha256,
         "file_bytes": summary.file_bytes,
+        "memory": {"weights": memory.weights, "training": memory.training},
         "files": files.collect::<Vec<_>>(),
         "heads": heads,
         "notes": origin.notes,

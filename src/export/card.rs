@@ -6,6 +6,7 @@ use super::layout;
 use super::settings_text::settings_text;
 use crate::data::dataset::Split;
 use crate::data::task::TaskKind;
+use crate::model::encoder;
 use crate::model::heads::HeadSpec;
 use crate::model::summary::{Group, ModelSummary, Pooling};
 use crate::train::metrics::{Probe, TaskMetrics, keys, title};
@@ -105,7 +106,7 @@ fn introduction(inputs: &CardInputs<'_>) -> String {
         hidden = model.hidden,
         pooling = pooled_from(model.pooling),
         kind = line(&model.model_type),
-        layers = model.layers,
+        layers = model.applications,
         parameters = grouped(model.parameters()),
         sha256 = line(&plan.model_sha256),
         preset = plan.recipe.preset.title(),
@@ -139,15 +140,17 @@ fn use_as_encoder(inputs: &CardInputs<'_>) -> String {
 fn use_heads(inputs: &CardInputs<'_>) -> String {
     let linear = |spec: &HeadSpec| spec.kind == TaskKind::SingleLabel && spec.hidden_units.is_none();
     let specs = inputs.plan.head_specs();
-    if specs.iter().all(linear) { use_linear_heads(inputs) } else { use_folders(&specs) }
+    if specs.iter().all(linear) { use_linear_heads(inputs) } else { use_folders(inputs, &specs) }
 }
 
 /// Heads of every kind through the folders of their own.
-fn use_folders(specs: &[HeadSpec]) -> String {
+fn use_folders(inputs: &CardInputs<'_>, specs: &[HeadSpec]) -> String {
+    let family = encoder::family(&inputs.model.model_type);
+    let has_folder = |spec: &HeadSpec| family.is_none_or(|family| layout::has_folder(spec, family));
     let names: Vec<&str> = specs.iter().map(|spec| spec.task.as_str()).collect();
     let folders = layout::task_folders(&names);
     let usage =
-        specs.iter().zip(&folders).filter(|(spec, _)| layout::has_folder(spec)).map(|(spec, folder)| {
+        specs.iter().zip(&folders).filter(|(spec, _)| has_folder(spec)).map(|(spec, folder)| {
             let path = quoted(&format!("path/to/this/folder/tasks/{folder}"));
             let what = match spec.kind {
                 TaskKind::TokenLabels => {

@@ -60,7 +60,7 @@ pub fn write_folder(request: &ExportRequest<'_>) -> Result<ExportReport, ExportE
     write_heads(&mut writer, model)?;
     for (head, folder) in model.heads.iter().zip(task_folders(model)) {
         let at = format!("tasks/{folder}/");
-        if !layout::has_folder(&head.spec) {
+        if !layout::has_folder(&head.spec, model.family) {
             continue;
         }
         if head.spec.kind == TaskKind::TokenLabels {
@@ -131,7 +131,7 @@ fn write_encoder(
 fn write_heads(writer: &mut Writer, model: &Model) -> Result<(), ExportError> {
     let specs: Vec<&HeadSpec> = model.heads.iter().map(|head| &head.spec).collect();
     let summary = &model.summary;
-    let config = layout::heads(&specs, &task_folders(model), summary.pooling, summary.hidden);
+    let config = layout::heads(&specs, &task_folders(model), summary, model.family);
     writer.json(&format!("{HEADS}/config.json"), &config)?;
     let heads = model.params.iter().filter(|param| matches!(param.group, Group::Head(_)));
     let tensors: Vec<(String, &Tensor)> = heads.map(|param| (param.name.clone(), &param.tensor)).collect();

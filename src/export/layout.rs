@@ -4,8 +4,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::data::task::TaskKind;
+use crate::model::encoder::Family;
 use crate::model::heads::HeadSpec;
-use crate::model::summary::{Pooling, Prompt};
+use crate::model::summary::{ModelSummary, Pooling, Prompt};
 
 /// Version of `heads/config.json`.
 pub(super) const HEADS_VERSION: u64 = 2;
@@ -114,9 +115,10 @@ pub(super) fn kind_of(name: &str) -> Option<TaskKind> {
 }
 
 /// Whether a task's head can be written as a folder of its own that Python loads: one on pairs has no parameters, and
-/// transformers' classifier of tokens knows no hidden layer.
-pub(super) fn has_folder(spec: &HeadSpec) -> bool {
-    spec.kind.has_head() && (spec.kind != TaskKind::TokenLabels || spec.hidden_units.is_none())
+/// transformers' classifiers of tokens know no hidden layer, or in some families a fixed one.
+pub(super) fn has_folder(spec: &HeadSpec, family: &Family) -> bool {
+    let plain = spec.hidden_units.is_none() && family.token_classifier;
+    spec.kind.has_head() && (spec.kind != TaskKind::TokenLabels || plain)
 }
 
 /// `sentence_bert_config.json`.
@@ -155,7 +157,12 @@ pub(super) fn config(base: &Value, architecture: &str) -> Value {
 }
 
 /// `heads/config.json`: what the tensors beside it mean.
-pub(super) fn heads(specs: &[&HeadSpec], folders: &[String], pooling: Pooling, hidden: usize) -> Value {
+pub(super) fn heads(
+    specs: &[&HeadSpec],
+    folders: &[String],
+    summary: &ModelSummary,
+    family: &Family,
+) -> Value {
     let tasks: Vec<Value> = specs
         .iter()
         .zip(folders)
@@ -180,7 +187,7 @@ pub(super) fn heads(specs: &[&HeadSpec], folders: &[String], pooling: Pooling, h
                 add("weight", json!(format!("{name}.weight")));
                 add("bias", json!(format!("{name}.bias")));
             }
-            if has_folder(spec) {
+            if has_folder(spec, family) {
                 add("folder", json!(format!("tasks/{folder}")));
             }
             task
@@ -192,8 +199,8 @@ pub(super) fn heads(specs: &[&HeadSpec], folders: &[String], pooling: Pooling, h
         "input": "the pooled embedding before it is scaled to length 1, for token_classification the last hidden \
                   states; output = input @ weight.T + bias, behind tanh(input @ hidden_weight.T + hidden_bias) where \
                   there is a hidden layer",
-        "pooling": pooling.name(),
-        "hidden_size": hidden,
+        "pooling": summary.pooling.name(),
+        "hidden_size": summary.hidden,
         "tasks": tasks,
     })
 }

@@ -1,14 +1,20 @@
-//! BERT (Devlin et al. 2019), and with it `MiniLM`, E5, BGE, GTE and others that kept its architecture.
+//! BERT (Devlin et al. 2019), and with it `MiniLM`, E5, BGE, GTE and others that kept its architecture. Relatives that
+//! differ in a detail (`RoBERTa`, ELECTRA) are read here as a [`Dialect`].
+
+use std::ops::Range;
 
 use serde::Deserialize;
 use serde_json::Value;
 use tch::Tensor;
 
 use super::batch::TokenBatch;
-use super::encoder::{Blueprint, Encoder, Family, Shape, check_sizes};
+use super::config::{self, check_sizes, default};
+use super::encoder::{Blueprint, Encoder, Family, Shape, in_order};
 use super::error::ModelError;
-use super::layers::{Activation, Dropout, LayerNorm, PostNormLayer, PostNormNames, dropout};
+use super::layers::{Dropout, LayerNorm, Linear, dropout};
 use super::params::Params;
+use super::positions::{Absolute, learned};
+use super::post_norm::{PostNormLayer, PostNormNames};
 use super::summary::{Group, TensorInfo};
 
 /// The registration.
@@ -17,11 +23,13 @@ pub const FAMILY: Family = Family {
     prefix: "bert.",
     prefix_on_export: false,
     architecture: "BertModel",
+    token_classifier: true,
     words: "embeddings.word_embeddings.weight",
-    read,
+    read: |config| read_as(config, Dialect { counts_from_padding: false, projection: None }),
 };
 
-const NAMES: PostNormNames = PostNormNames {
+/// The names of a layer's parts.
+pub(super) const NAMES: PostNormNames = PostNormNames {
     qkv: ["attention.self.query", "attention.self.key", "attention.self.value"],
     out: "attention.output.dense",
     attention_norm: "attention.output.LayerNorm",
@@ -30,144 +38,154 @@ const NAMES: PostNormNames = PostNormNames {
     output_norm: "output.LayerNorm",
 };
 
+/// In what a relative of BERT differs from it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dialect {
+    /// Whether the first token is at the row of the position table that follows the padding token's id.
+    pub(super) counts_from_padding: bool,
+    /// The linear layer that leads from embeddings of a size of their own to the states.
+    pub(super) projection: Option<&'static str>,
+}
+
 /// The part of config.json that the encoder depends on.
 #[derive(Clone, Debug, Deserialize)]
 struct Config {
     vocab_size: usize,
     hidden_size: usize,
+    embedding_size: Option<usize>,
     num_hidden_layers: usize,
     num_attention_heads: usize,
     intermediate_size: usize,
-    #[serde(default = "gelu")]
+    #[serde(default = "default::gelu")]
     hidden_act: String,
-    #[serde(default = "tenth")]
+    #[serde(default = "default::one_tenth")]
     hidden_dropout_prob: f64,
-    #[serde(default = "tenth")]
+    #[serde(default = "default::one_tenth")]
     attention_probs_dropout_prob: f64,
     max_position_embeddings: usize,
-    #[serde(default = "two")]
+    #[serde(default = "default::two")]
     type_vocab_size: usize,
-    #[serde(default = "small")]
+    #[serde(default = "default::eps")]
     layer_norm_eps: f64,
+    pad_token_id: Option<usize>,
     position_embedding_type: Option<String>,
 }
 
-fn gelu() -> String {
-    "gelu".into()
-}
-const fn tenth() -> f64 {
-    0.1
-}
-const fn two() -> usize {
-    2
-}
-const fn small() -> f64 {
-    1e-12
+impl Config {
+    /// Size of the embeddings, and whether a projection leads from there to the states.
+    fn embedding(&self, dialect: Dialect) -> (usize, Option<&'static str>) {
+        let size = self.embedding_size.unwrap_or(self.hidden_size);
+        match dialect.projection {
+            Some(name) if size != self.hidden_size => (size, Some(name)),
+            _ => (self.hidden_size, None),
+        }
+    }
 }
 
-fn read(config: &Value) -> Result<Blueprint, String> {
-    let config: Config = serde_json::from_value(config.clone()).map_err(|error| error.to_string())?;
-    if let Some(kind) = config.position_embedding_type.as_deref().filter(|kind| *kind != "absolute") {
-        return Err(format!("position_embedding_type \"{kind}\" is not supported, only \"absolute\""));
-    }
-    let activation = Activation::from_name(&config.hidden_act)
-        .ok_or_else(|| format!("hidden_act \"{}\" is not supported", config.hidden_act))?;
+/// Reads the config.json of BERT or of a relative.
+pub(super) fn read_as(config: &Value, dialect: Dialect) -> Result<Blueprint, String> {
+    let config: Config = config::parse(config)?;
+    config::only_absolute_positions(config.position_embedding_type.as_deref())?;
+    let activation = config::activation("hidden_act", &config.hidden_act)?;
+    let first = if dialect.counts_from_padding { config.pad_token_id.unwrap_or(1).saturating_add(1) } else { 0 };
+    let (embedding, projection) = config.embedding(dialect);
     let shape = Shape {
         layers: config.num_hidden_layers,
+        applications: config.num_hidden_layers,
         hidden: config.hidden_size,
         attention_heads: config.num_attention_heads,
         vocab_size: config.vocab_size,
-        max_positions: config.max_position_embeddings,
+        max_positions: config.max_position_embeddings.saturating_sub(first),
         dropout: Dropout {
             hidden: config.hidden_dropout_prob,
             attention: config.attention_probs_dropout_prob,
         },
     };
     check_sizes(&shape, config.intermediate_size)?;
-    let (tensors, optional) = tensors(&config);
+    config::check_size("the size of the embeddings", embedding)?;
+    let tensors = tensors(&config, embedding, projection);
+    let optional = pooler(config.hidden_size as i64);
     let build = move |params: &Params| -> Result<Box<dyn Encoder>, ModelError> {
-        let layer = |i| {
-            let prefix = format!("encoder.layer.{i}");
-            PostNormLayer::new(
-                params,
-                &prefix,
-                &NAMES,
-                shape.attention_heads,
-                config.layer_norm_eps,
-                activation,
-            )
-        };
+        let (heads, eps) = (shape.attention_heads, config.layer_norm_eps);
+        let layer = |i| PostNormLayer::new(params, &layer_name(i), &NAMES, heads, eps, activation);
         Ok(Box::new(Bert {
             words: params.get("embeddings.word_embeddings.weight")?,
             positions: params.get("embeddings.position_embeddings.weight")?,
+            first,
             types: params.get("embeddings.token_type_embeddings.weight")?,
-            norm: LayerNorm::new(params, "embeddings.LayerNorm", config.layer_norm_eps)?,
+            norm: LayerNorm::new(params, "embeddings.LayerNorm", eps)?,
+            projection: projection.map(|name| Linear::new(params, name)).transpose()?,
             layers: (0..shape.layers).map(layer).collect::<Result<_, _>>()?,
         }))
     };
-    let together = (0..shape.layers).flat_map(|i| NAMES.together(&format!("encoder.layer.{i}"))).collect();
-    Ok(Blueprint { shape, tensors, optional, together, build: Box::new(build) })
+    let together = (0..shape.layers).flat_map(|i| NAMES.together(&layer_name(i))).collect();
+    Ok(Blueprint { shape, tensors, optional, together, notes: Vec::new(), build: Box::new(build) })
 }
 
-fn tensors(config: &Config) -> (Vec<TensorInfo>, Vec<TensorInfo>) {
-    let (hidden, inner) = (config.hidden_size as i64, config.intermediate_size as i64);
-    let info = |name: String, shape: Vec<i64>, group| TensorInfo { name, shape, group };
-    let embedding = |name: &str, rows: usize| {
-        info(format!("embeddings.{name}.weight"), vec![rows as i64, hidden], Group::Embeddings)
-    };
+fn layer_name(index: usize) -> String {
+    format!("encoder.layer.{index}")
+}
+
+fn tensors(config: &Config, embedding: usize, projection: Option<&str>) -> Vec<TensorInfo> {
+    let (size, hidden, inner) =
+        (embedding as i64, config.hidden_size as i64, config.intermediate_size as i64);
+    let info = |name: String, shape: Vec<i64>| TensorInfo { name, shape, group: Group::Embeddings };
+    let table = |name: &str, rows: usize| info(format!("embeddings.{name}.weight"), vec![rows as i64, size]);
     let mut tensors = vec![
-        embedding("word_embeddings", config.vocab_size),
-        embedding("position_embeddings", config.max_position_embeddings),
-        embedding("token_type_embeddings", config.type_vocab_size),
-        info("embeddings.LayerNorm.weight".into(), vec![hidden], Group::Embeddings),
-        info("embeddings.LayerNorm.bias".into(), vec![hidden], Group::Embeddings),
+        table("word_embeddings", config.vocab_size),
+        table("position_embeddings", config.max_position_embeddings),
+        table("token_type_embeddings", config.type_vocab_size),
+        info("embeddings.LayerNorm.weight".into(), vec![size]),
+        info("embeddings.LayerNorm.bias".into(), vec![size]),
     ];
-    for i in 0..config.num_hidden_layers {
-        tensors.extend(NAMES.tensors(&format!("encoder.layer.{i}"), hidden, inner, Group::Layer(i)));
+    if let Some(name) = projection {
+        tensors.push(info(format!("{name}.weight"), vec![hidden, size]));
+        tensors.push(info(format!("{name}.bias"), vec![hidden]));
     }
-    let pooler = vec![
-        info("pooler.dense.weight".into(), vec![hidden, hidden], Group::Unused),
-        info("pooler.dense.bias".into(), vec![hidden], Group::Unused),
-    ];
-    (tensors, pooler)
+    for i in 0..config.num_hidden_layers {
+        tensors.extend(NAMES.tensors(&layer_name(i), hidden, inner, Group::Layer(i)));
+    }
+    tensors
+}
+
+/// What many checkpoints hold beside the encoder, and no pooling of ours looks at.
+pub(super) fn pooler(hidden: i64) -> Vec<TensorInfo> {
+    let info = |part: &str, shape| TensorInfo { name: format!("pooler.dense.{part}"), shape, group: Group::Unused };
+    vec![info("weight", vec![hidden, hidden]), info("bias", vec![hidden])]
 }
 
 struct Bert {
     words: Tensor,
     positions: Tensor,
+    first: usize,
     types: Tensor,
     norm: LayerNorm,
+    projection: Option<Linear>,
     layers: Vec<PostNormLayer>,
 }
 
 impl Encoder for Bert {
     fn embed(&self, batch: &TokenBatch, p: Dropout) -> Result<Tensor, ModelError> {
-        let positions = learned_positions(&self.positions, batch)?;
+        let positions = learned(&self.positions, batch, self.first)?;
         let words = Tensor::f_embedding(&self.words, &batch.ids, -1, false, false)?;
         // Sentences are single, so every token is of type 0.
         let sum = words.f_add(&self.types.f_select(0, 0)?)?.f_add(&positions)?;
-        dropout(self.norm.forward(&sum)?, p.hidden)
+        let states = dropout(self.norm.forward(&sum)?, p.hidden)?;
+        match &self.projection {
+            Some(projection) => projection.forward(&states),
+            None => Ok(states),
+        }
     }
 
-    fn layer(
+    fn layers(
         &self,
-        index: usize,
-        hidden: &Tensor,
+        range: Range<usize>,
+        hidden: Tensor,
         batch: &TokenBatch,
-        p: Dropout,
+        dropout: &dyn Fn(usize) -> Dropout,
     ) -> Result<Tensor, ModelError> {
-        let layer = self.layers.get(index).ok_or_else(|| ModelError::Unfit(format!("no layer {index}")))?;
-        layer.forward(hidden, batch, p)
+        in_order(&self.layers, range, hidden, |layer, index, hidden| {
+            layer.forward(hidden, batch, dropout(index), &Absolute)
+        })
     }
-}
-
-/// Position embeddings of every place, `[seq, hidden]`, or `[tokens, hidden]` of a packed batch.
-pub(super) fn learned_positions(table: &Tensor, batch: &TokenBatch) -> Result<Tensor, ModelError> {
-    let rows = table.size().first().map_or(0, |d| *d as usize);
-    if batch.longest > rows {
-        return Err(ModelError::TooLong { tokens: batch.longest, positions: rows });
-    }
-    // Gathered rather than sliced, so that in the backward pass only these rows are touched.
-    let places = batch.places()?;
-    Ok(Tensor::f_embedding(table, &places, -1, false, false)?)
 }

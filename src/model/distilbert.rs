@@ -1,15 +1,19 @@
 //! `DistilBERT` (Sanh et al. 2019): BERT without token types and pooler, at half the layers.
 
+use std::ops::Range;
+
 use serde::Deserialize;
 use serde_json::Value;
 use tch::Tensor;
 
 use super::batch::TokenBatch;
-use super::bert::learned_positions;
-use super::encoder::{Blueprint, Encoder, Family, Shape, check_sizes};
+use super::config::{self, check_sizes, default};
+use super::encoder::{Blueprint, Encoder, Family, Shape, in_order};
 use super::error::ModelError;
-use super::layers::{Activation, Dropout, LayerNorm, PostNormLayer, PostNormNames, dropout};
+use super::layers::{Dropout, LayerNorm, dropout};
 use super::params::Params;
+use super::positions::{Absolute, learned};
+use super::post_norm::{PostNormLayer, PostNormNames};
 use super::summary::{Group, TensorInfo};
 
 /// The registration.
@@ -18,6 +22,7 @@ pub const FAMILY: Family = Family {
     prefix: "distilbert.",
     prefix_on_export: true,
     architecture: "DistilBertModel",
+    token_classifier: true,
     words: "embeddings.word_embeddings.weight",
     read,
 };
@@ -43,28 +48,21 @@ struct Config {
     n_layers: usize,
     n_heads: usize,
     hidden_dim: usize,
-    #[serde(default = "gelu")]
+    #[serde(default = "default::gelu")]
     activation: String,
-    #[serde(default = "tenth")]
+    #[serde(default = "default::one_tenth")]
     dropout: f64,
-    #[serde(default = "tenth")]
+    #[serde(default = "default::one_tenth")]
     attention_dropout: f64,
     max_position_embeddings: usize,
 }
 
-fn gelu() -> String {
-    "gelu".into()
-}
-const fn tenth() -> f64 {
-    0.1
-}
-
 fn read(config: &Value) -> Result<Blueprint, String> {
-    let config: Config = serde_json::from_value(config.clone()).map_err(|error| error.to_string())?;
-    let activation = Activation::from_name(&config.activation)
-        .ok_or_else(|| format!("activation \"{}\" is not supported", config.activation))?;
+    let config: Config = config::parse(config)?;
+    let activation = config::activation("activation", &config.activation)?;
     let shape = Shape {
         layers: config.n_layers,
+        applications: config.n_layers,
         hidden: config.dim,
         attention_heads: config.n_heads,
         vocab_size: config.vocab_size,
@@ -87,7 +85,7 @@ fn read(config: &Value) -> Result<Blueprint, String> {
     };
     let together =
         (0..shape.layers).flat_map(|i| NAMES.together(&format!("transformer.layer.{i}"))).collect();
-    Ok(Blueprint { shape, tensors, optional: Vec::new(), together, build: Box::new(build) })
+    Ok(Blueprint { shape, tensors, optional: Vec::new(), together, notes: Vec::new(), build: Box::new(build) })
 }
 
 fn tensors(config: &Config) -> Vec<TensorInfo> {
@@ -118,19 +116,20 @@ struct DistilBert {
 
 impl Encoder for DistilBert {
     fn embed(&self, batch: &TokenBatch, p: Dropout) -> Result<Tensor, ModelError> {
-        let positions = learned_positions(&self.positions, batch)?;
+        let positions = learned(&self.positions, batch, 0)?;
         let words = Tensor::f_embedding(&self.words, &batch.ids, -1, false, false)?;
         dropout(self.norm.forward(&words.f_add(&positions)?)?, p.hidden)
     }
 
-    fn layer(
+    fn layers(
         &self,
-        index: usize,
-        hidden: &Tensor,
+        range: Range<usize>,
+        hidden: Tensor,
         batch: &TokenBatch,
-        p: Dropout,
+        dropout: &dyn Fn(usize) -> Dropout,
     ) -> Result<Tensor, ModelError> {
-        let layer = self.layers.get(index).ok_or_else(|| ModelError::Unfit(format!("no layer {index}")))?;
-        layer.forward(hidden, batch, p)
+        in_order(&self.layers, range, hidden, |layer, index, hidden| {
+            layer.forward(hidden, batch, dropout(index), &Absolute)
+        })
     }
 }

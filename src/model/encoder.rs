@@ -10,39 +10,42 @@ use super::error::ModelError;
 use super::layers::Dropout;
 use super::params::Params;
 use super::summary::TensorInfo;
-use super::{bert, distilbert};
+use super::{albert, bert, deberta, distilbert, electra, modernbert, mpnet, roberta};
 
 /// An encoder runs by ranges of layers, so that what lies below the frost line can be computed once and kept.
 pub trait Encoder: Send {
     /// Ids to the states below the first layer: `[batch, seq, hidden]`, or `[tokens, hidden]` of a packed batch.
     fn embed(&self, batch: &TokenBatch, dropout: Dropout) -> Result<Tensor, ModelError>;
 
-    /// One layer; the same shape in and out.
-    fn layer(
-        &self,
-        index: usize,
-        hidden: &Tensor,
-        batch: &TokenBatch,
-        dropout: Dropout,
-    ) -> Result<Tensor, ModelError>;
-
-    /// Layers `range` in order; `dropout` says of each layer what is dropped in it.
+    /// Layers `range` in order, the same shape in and out; `dropout` says of each layer what is dropped in it.
     fn layers(
         &self,
         range: Range<usize>,
         hidden: Tensor,
         batch: &TokenBatch,
         dropout: &dyn Fn(usize) -> Dropout,
-    ) -> Result<Tensor, ModelError> {
-        range.into_iter().try_fold(hidden, |hidden, index| self.layer(index, &hidden, batch, dropout(index)))
-    }
+    ) -> Result<Tensor, ModelError>;
+}
+
+/// Runs layers `range` of a list one after the other: `run` gets a layer, its index and what comes from below.
+pub(super) fn in_order<L>(
+    layers: &[L],
+    range: Range<usize>,
+    hidden: Tensor,
+    run: impl Fn(&L, usize, &Tensor) -> Result<Tensor, ModelError>,
+) -> Result<Tensor, ModelError> {
+    let missing = || ModelError::Unfit(format!("the encoder has {} layers, no layer {}", layers.len(), range.end));
+    let chosen = layers.get(range.clone()).ok_or_else(missing)?;
+    range.clone().zip(chosen).try_fold(hidden, |hidden, (index, layer)| run(layer, index, &hidden))
 }
 
 /// Sizes of an encoder, whatever its family calls them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Shape {
-    /// Encoder layers.
+    /// Encoder layers with weights of their own: what can be frozen or trained by itself.
     pub layers: usize,
+    /// How many layers a text passes through: more than `layers` where layers share their weights.
+    pub applications: usize,
     /// Size of a token state.
     pub hidden: usize,
     /// Attention heads per layer.
@@ -68,6 +71,8 @@ pub struct Blueprint {
     pub optional: Vec<TensorInfo>,
     /// Tensors that are kept side by side in memory, in this order, because one product is made of them.
     pub together: Vec<[String; 3]>,
+    /// What the user should know of the architecture, a sentence each.
+    pub notes: Vec<String>,
     /// Builds the encoder over parameters of those names.
     pub build: Build,
 }
@@ -82,6 +87,8 @@ pub struct Family {
     pub prefix_on_export: bool,
     /// `architectures` of an exported config.json.
     pub architecture: &'static str,
+    /// Whether its `...ForTokenClassification` is dropout and one linear layer, as a token head here is.
+    pub token_classifier: bool,
     /// The tensor of token embeddings, `[vocabulary, ...]`.
     pub words: &'static str,
     /// Reads a config.json; the error is a reason in words.
@@ -89,7 +96,18 @@ pub struct Family {
 }
 
 /// Every family that is built in. To add one: a file beside `bert.rs`, and a line here.
-pub const FAMILIES: &[Family] = &[bert::FAMILY, distilbert::FAMILY];
+pub const FAMILIES: &[Family] = &[
+    albert::FAMILY,
+    bert::FAMILY,
+    roberta::CAMEMBERT,
+    deberta::FAMILY,
+    distilbert::FAMILY,
+    electra::FAMILY,
+    modernbert::FAMILY,
+    mpnet::FAMILY,
+    roberta::FAMILY,
+    roberta::XLM_ROBERTA,
+];
 
 /// The family of a `model_type`.
 #[must_use]
@@ -101,33 +119,4 @@ pub fn family(model_type: &str) -> Option<&'static Family> {
 #[must_use]
 pub fn known_types() -> String {
     FAMILIES.iter().map(|family| family.model_type).collect::<Vec<_>>().join(", ")
-}
-
-/// Sizes that no encoder can have, refused before anything is allocated by them.
-pub(super) fn check_sizes(shape: &Shape, intermediate: usize) -> Result<(), String> {
-    const LARGEST: usize = 1 << 24;
-    // Each layer is some twenty tensors to name, before the weights file is even looked at.
-    const MOST_LAYERS: usize = 1024;
-    if shape.layers == 0 || shape.layers > MOST_LAYERS {
-        return Err(format!("the number of layers is {}", shape.layers));
-    }
-    let named = [
-        ("the hidden size", shape.hidden),
-        ("the number of attention heads", shape.attention_heads),
-        ("the vocabulary size", shape.vocab_size),
-        ("the number of positions", shape.max_positions),
-        ("the intermediate size", intermediate),
-    ];
-    for (what, size) in named {
-        if size == 0 || size > LARGEST {
-            return Err(format!("{what} is {size}"));
-        }
-    }
-    if !shape.hidden.is_multiple_of(shape.attention_heads) {
-        return Err(format!(
-            "{} attention heads do not divide the hidden size {}",
-            shape.attention_heads, shape.hidden
-        ));
-    }
-    Ok(())
 }

@@ -60,6 +60,7 @@ impl Folder {
         let limits = Limits::read(&modules.encoder)?;
         let (prompts, default_prompt) = origin::prompts(path)?;
         let mut notes = modules.notes;
+        notes.extend(blueprint.notes.iter().cloned());
         if let Some(name) = &default_prompt {
             notes.push(format!(
                 "The model's prompt \"{name}\" is put before every text by sentence-transformers; Frostline \

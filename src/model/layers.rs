@@ -1,14 +1,11 @@
-//! The layers that families are built from. Each knows its tensors and its formula, and no name in a file.
+//! The small layers that families are built from. Each knows its tensors and its formula, and no name in a file.
 
 use tch::Tensor;
 
-use super::attention::SelfAttention;
-use super::batch::TokenBatch;
 use super::error::ModelError;
-use super::mask::add_dropped;
-pub(super) use super::mask::dropout;
+pub(super) use super::mask::{add_dropped, dropout};
 use super::params::Params;
-use super::summary::{Group, LORA_DOWN, LORA_UP, TensorInfo};
+use super::summary::{LORA_DOWN, LORA_UP};
 
 /// Dropout of a part of the encoder: its probabilities when it trains, zeros in eval mode.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -28,7 +25,7 @@ impl Dropout {
 #[derive(Debug)]
 pub struct Linear {
     weight: Tensor,
-    bias: Tensor,
+    bias: Option<Tensor>,
     adapter: Option<Adapter>,
 }
 
@@ -41,13 +38,13 @@ struct Adapter {
 }
 
 impl Linear {
-    /// From `NAME.weight` `[out, in]` and `NAME.bias` `[out]`.
+    /// From `NAME.weight` `[out, in]` and `NAME.bias` `[out]`, where the family has declared one.
     pub fn new(params: &Params, name: &str) -> Result<Self, ModelError> {
         let part = |part: &str| params.find(&format!("{name}.{part}"));
         let adapter = part(LORA_DOWN).zip(part(LORA_UP));
         Ok(Self {
             weight: params.get(&format!("{name}.weight"))?,
-            bias: params.get(&format!("{name}.bias"))?,
+            bias: part("bias"),
             adapter: adapter.map(|(down, up)| Adapter { down, up, scale: params.adapter_scale }),
         })
     }
@@ -58,8 +55,8 @@ impl Linear {
     }
 
     /// `[out]`.
-    pub(super) fn bias(&self) -> &Tensor {
-        &self.bias
+    pub(super) fn bias(&self) -> Option<&Tensor> {
+        self.bias.as_ref()
     }
 
     /// Whether a low-rank adapter stands beside it.
@@ -69,12 +66,12 @@ impl Linear {
 
     /// Whether a gradient is asked for.
     pub(super) fn trains(&self) -> bool {
-        self.weight.requires_grad() || self.bias.requires_grad()
+        self.weight.requires_grad() || self.bias.as_ref().is_some_and(Tensor::requires_grad)
     }
 
     /// `[..., in]` to `[..., out]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, ModelError> {
-        let y = x.f_linear(&self.weight, Some(&self.bias))?;
+        let y = x.f_linear(&self.weight, self.bias.as_ref())?;
         let Some(Adapter { down, up, scale }) = &self.adapter else { return Ok(y) };
         let added = x.f_linear(down, None::<&Tensor>)?.f_linear(up, None::<&Tensor>)?;
         Ok(y.f_add(&added.f_mul_scalar(*scale)?)?)
@@ -85,20 +82,20 @@ impl Linear {
 #[derive(Debug)]
 pub struct LayerNorm {
     weight: Tensor,
-    bias: Tensor,
+    bias: Option<Tensor>,
     eps: f64,
 }
 
 impl LayerNorm {
-    /// From `NAME.weight` and `NAME.bias`, both `[dim]`.
+    /// From `NAME.weight` and, where the family has declared one, `NAME.bias`, both `[dim]`.
     pub fn new(params: &Params, name: &str, eps: f64) -> Result<Self, ModelError> {
-        let (weight, bias) = (params.get(&format!("{name}.weight"))?, params.get(&format!("{name}.bias"))?);
-        Ok(Self { weight, bias, eps })
+        let weight = params.get(&format!("{name}.weight"))?;
+        Ok(Self { weight, bias: params.find(&format!("{name}.bias")), eps })
     }
 
     /// Same shape in and out.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, ModelError> {
-        Ok(x.f_layer_norm(self.weight.size(), Some(&self.weight), Some(&self.bias), self.eps, false)?)
+        Ok(x.f_layer_norm(self.weight.size(), Some(&self.weight), self.bias.as_ref(), self.eps, false)?)
     }
 }
 
@@ -111,6 +108,8 @@ pub enum Activation {
     GeluTanh,
     /// `max(x, 0)`.
     Relu,
+    /// The hyperbolic tangent.
+    Tanh,
 }
 
 impl Activation {
@@ -121,6 +120,7 @@ impl Activation {
             "gelu" => Some(Self::Gelu),
             "gelu_new" | "gelu_pytorch_tanh" => Some(Self::GeluTanh),
             "relu" => Some(Self::Relu),
+            "tanh" => Some(Self::Tanh),
             _ => None,
         }
     }
@@ -131,97 +131,7 @@ impl Activation {
             Self::Gelu => x.f_gelu("none")?,
             Self::GeluTanh => x.f_gelu("tanh")?,
             Self::Relu => x.f_relu()?,
+            Self::Tanh => x.f_tanh()?,
         })
-    }
-}
-
-/// The names of a post-norm layer's parts in a family's files.
-#[derive(Clone, Copy, Debug)]
-pub struct PostNormNames {
-    /// Queries, keys, values.
-    pub qkv: [&'static str; 3],
-    /// Output projection of the attention.
-    pub out: &'static str,
-    /// `LayerNorm` after the attention.
-    pub attention_norm: &'static str,
-    /// First feed-forward projection.
-    pub up: &'static str,
-    /// Second feed-forward projection.
-    pub down: &'static str,
-    /// `LayerNorm` after the feed-forward sub-layer.
-    pub output_norm: &'static str,
-}
-
-impl PostNormNames {
-    /// The tensors that are kept side by side in memory, so that one product can be made of three: weights, biases.
-    #[must_use]
-    pub fn together(&self, prefix: &str) -> [[String; 3]; 2] {
-        ["weight", "bias"].map(|part| self.qkv.map(|name| format!("{prefix}.{name}.{part}")))
-    }
-
-    /// Names and shapes of a layer's tensors: linear weights `[out, in]`, biases and norms `[dim]`.
-    #[must_use]
-    pub fn tensors(&self, prefix: &str, hidden: i64, inner: i64, group: Group) -> Vec<TensorInfo> {
-        let mut tensors = Vec::with_capacity(16);
-        let mut both = |name: &str, weight: Vec<i64>, bias: i64| {
-            tensors.push(TensorInfo { name: format!("{prefix}.{name}.weight"), shape: weight, group });
-            tensors.push(TensorInfo { name: format!("{prefix}.{name}.bias"), shape: vec![bias], group });
-        };
-        for name in self.qkv {
-            both(name, vec![hidden, hidden], hidden);
-        }
-        both(self.out, vec![hidden, hidden], hidden);
-        both(self.attention_norm, vec![hidden], hidden);
-        both(self.up, vec![inner, hidden], inner);
-        both(self.down, vec![hidden, inner], hidden);
-        both(self.output_norm, vec![hidden], hidden);
-        tensors
-    }
-}
-
-/// Self-attention, then a feed-forward sub-layer, each added to its input and normalised (Vaswani et al. 2017;
-/// the layout of BERT and `DistilBERT`).
-#[derive(Debug)]
-pub struct PostNormLayer {
-    attention: SelfAttention,
-    attention_norm: LayerNorm,
-    up: Linear,
-    down: Linear,
-    output_norm: LayerNorm,
-    activation: Activation,
-}
-
-impl PostNormLayer {
-    /// The layer whose tensors start with `prefix`.
-    pub fn new(
-        params: &Params,
-        prefix: &str,
-        names: &PostNormNames,
-        heads: usize,
-        eps: f64,
-        activation: Activation,
-    ) -> Result<Self, ModelError> {
-        let linear = |name: &str| Linear::new(params, &format!("{prefix}.{name}"));
-        let norm = |name: &str| LayerNorm::new(params, &format!("{prefix}.{name}"), eps);
-        let full = |name: &str| format!("{prefix}.{name}");
-        Ok(Self {
-            attention: SelfAttention::new(params, &names.qkv.map(full), &full(names.out), heads as i64)?,
-            attention_norm: norm(names.attention_norm)?,
-            up: linear(names.up)?,
-            down: linear(names.down)?,
-            output_norm: norm(names.output_norm)?,
-            activation,
-        })
-    }
-
-    /// `[batch, seq, dim]`, or `[tokens, dim]` of a packed batch, in and out.
-    pub fn forward(&self, x: &Tensor, batch: &TokenBatch, p: Dropout) -> Result<Tensor, ModelError> {
-        // No copy but below the first layer of an encoder that was reduced to fewer bits.
-        let x = &x.f_to_kind(self.up.weight().kind())?;
-        let attended = self.attention.forward(x, batch, p.attention)?;
-        let x = self.attention_norm.forward(&add_dropped(x, &attended, p.hidden)?)?;
-        let inner = self.activation.forward(&self.up.forward(&x)?)?;
-        let outer = self.down.forward(&inner)?;
-        self.output_norm.forward(&add_dropped(&x, &outer, p.hidden)?)
     }
 }

@@ -62,12 +62,13 @@ impl LoraTargets {
     }
 
     /// Whether the linear layer of this name has one. Families call the parts differently, but an attention is
-    /// called so by all of them, and a query begins with q.
+    /// called so by all of them, and a query begins with q. Where one layer gives queries, keys and values it cannot
+    /// be had in parts.
     fn covers(self, linear: &str) -> bool {
         let last = linear.rsplit('.').next().unwrap_or_default();
         let in_attention = linear.split('.').any(|part| part.starts_with("attention") || part == "attn");
         match self {
-            Self::QueryValue => in_attention && (last.starts_with('q') || last.starts_with('v')),
+            Self::QueryValue => in_attention && (last.starts_with('q') || last.starts_with('v') || last == "Wqkv"),
             Self::Attention => in_attention,
             Self::All => true,
         }
@@ -152,10 +153,12 @@ mod tests {
             "transformer.layer.3.attention.q_lin",
             "encoder.layer.1.attention.attn.q",
             "encoder.layer.1.attention.self.query_proj",
+            "encoder.albert_layer_groups.0.albert_layers.0.attention.query",
+            "layers.1.attn.Wqkv",
         ] {
             assert!(LoraTargets::ALL.into_iter().all(|targets| targets.covers(query)), "{query}");
         }
-        for out in ["encoder.layer.0.attention.output.dense", "transformer.layer.3.attention.k_lin"] {
+        for out in ["encoder.layer.0.attention.output.dense", "transformer.layer.3.attention.k_lin", "layers.1.attn.Wo"] {
             assert!(!LoraTargets::QueryValue.covers(out) && LoraTargets::Attention.covers(out), "{out}");
         }
         for inner in ["encoder.layer.0.intermediate.dense", "transformer.layer.3.ffn.lin1"] {

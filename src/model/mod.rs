@@ -1,14 +1,33 @@
 //! Encoder families, pooling, heads, and weights in and out. It must never know a file of data, a training
 //! step or a window.
 //!
-//! To add a family, write one file like [`bert`] (its `Config` mirrors the Hugging Face JSON; `read` lists the
-//! tensors and says how to build the encoder from them) and add one line to [`encoder::FAMILIES`].
+//! # Adding a family
+//!
+//! One new file and one line in [`encoder::FAMILIES`]. The file has three parts, of which [`mpnet`] is a good model:
+//!
+//! 1. `FAMILY`, the registration: its `model_type` in config.json, the prefix of its tensors in checkpoints with a
+//!    head, the table of token embeddings, and `read`.
+//! 2. `Config`, which mirrors the fields of the Hugging Face JSON that the encoder depends on, and `read`, which
+//!    refuses what is not supported in words and gives a [`encoder::Blueprint`]: the sizes, *every tensor with its
+//!    name, shape and part* (embeddings, or a layer: that is what a freeze plan, the cache, adapters and the export
+//!    go by), and how to build the encoder from them.
+//! 3. The encoder: `embed`, then `layers` of a range, built from [`layers`] (linear layers, norms, activations),
+//!    [`post_norm`] (BERT's whole layer) and [`attention`], to which a family says through
+//!    [`positions::Positions`] what it adds to scores. All of these take padded and packed batches alike.
+//!
+//! A relative of BERT that differs in names or counting is a dozen lines: see [`electra`] and [`roberta`]. Then put
+//! the family's recorded outputs beside the others in `tests/fixtures/models` and its name into `tests/parity.rs`.
 
+pub mod albert;
 pub mod attention;
 pub mod batch;
 pub mod bert;
+mod config;
+mod conv;
+pub mod deberta;
 pub mod device;
 pub mod distilbert;
+pub mod electra;
 pub mod encoder;
 pub mod error;
 pub mod folder;
@@ -16,12 +35,18 @@ pub mod heads;
 pub mod layers;
 pub mod lora;
 mod mask;
+pub mod memory;
+pub mod modernbert;
 mod modules;
+pub mod mpnet;
 mod origin;
 pub mod params;
 mod pickle;
 pub mod pooling;
+pub mod positions;
+pub mod post_norm;
 pub mod reader;
+pub mod roberta;
 pub mod sentence;
 pub mod stored;
 pub mod summary;

@@ -76,6 +76,7 @@ impl Model {
             name,
             model_type: folder.family.model_type.to_owned(),
             layers: shape.layers,
+            applications: shape.applications,
             hidden: shape.hidden,
             attention_heads: shape.attention_heads,
             vocab_size: shape.vocab_size,

@@ -135,8 +135,10 @@ pub struct ModelSummary {
     pub name: String,
     /// `model_type` of its config.json: `bert`, `distilbert`.
     pub model_type: String,
-    /// Encoder layers.
+    /// Encoder layers with weights of their own: what can be frozen or trained by itself.
     pub layers: usize,
+    /// How many layers a text passes through: more than `layers` where layers share their weights (ALBERT).
+    pub applications: usize,
     /// Size of a token state and of the sentence embedding.
     pub hidden: usize,
     /// Attention heads per layer.

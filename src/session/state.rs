@@ -231,6 +231,8 @@ pub struct DeviceInfo {
     pub key: String,
     /// `CPU, 2 threads`, `CUDA 0`: what people read.
     pub name: String,
+    /// Bytes of its memory, where they can be told.
+    pub memory: Option<u64>,
 }
 
 /// What the worker is doing.

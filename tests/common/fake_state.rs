@@ -116,6 +116,7 @@ pub(crate) fn model(layers: usize) -> ModelSummary {
         name: "all-MiniLM-L6-v2".into(),
         model_type: "bert".into(),
         layers,
+        applications: layers,
         hidden: 384,
         attention_heads: 12,
         vocab_size: 30_522,
@@ -196,7 +197,7 @@ pub(crate) fn ready(preset: Preset) -> State {
         data: Loadable::Ready(Arc::new(view)),
         model: Loadable::Ready(Arc::new(model(6))),
         plan: Some(Ok(plan(preset))),
-        devices: vec![DeviceInfo { key: "cpu".into(), name: "CPU, 2 threads".into() }],
+        devices: vec![DeviceInfo { key: "cpu".into(), name: "CPU, 2 threads".into(), memory: Some(16 << 30) }],
         device: "cpu".into(),
         ..State::default()
     }

@@ -36,7 +36,7 @@ const TEXTS: [(&str, &str, &str); 6] = [
 /// A session that knows its devices and nothing else.
 pub(crate) fn empty() -> State {
     State {
-        devices: vec![DeviceInfo { key: "cpu".into(), name: "CPU, 2 threads".into() }],
+        devices: vec![DeviceInfo { key: "cpu".into(), name: "CPU, 2 threads".into(), memory: Some(16 << 30) }],
         device: "cpu".into(),
         cuda_missing: Some(
             "No GPU: libtorch_cuda.so was found neither beside the app nor in .libtorch.".into(),
@@ -236,6 +236,7 @@ pub(crate) fn model() -> ModelSummary {
         name: "all-MiniLM-L6-v2".into(),
         model_type: "bert".into(),
         layers: 6,
+        applications: 6,
         hidden: 384,
         attention_heads: 12,
         vocab_size: 30_522,

@@ -210,7 +210,12 @@ impl Worker {
     }
 
     fn report_devices(&mut self) {
-        let info = |(key, name): &(String, String)| DeviceInfo { key: key.clone(), name: name.clone() };
+        let memory = |key: &str| (key == "cpu").then(device::physical_memory).flatten();
+        let info = |(key, name): &(String, String)| DeviceInfo {
+            key: key.clone(),
+            name: name.clone(),
+            memory: memory(key),
+        };
         let chosen = match self.device {
             Device::Cuda(index) => format!("cuda:{index}"),
             _ => "cpu".to_owned(),

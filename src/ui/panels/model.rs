@@ -6,6 +6,7 @@ use eframe::egui;
 use egui::{Label, RichText, ScrollArea, Ui};
 use egui_extras::{Column, TableBuilder};
 
+use crate::model::memory::{self, Memory};
 use crate::model::summary::{FileSize, Group, ModelSummary, Pooling, TensorInfo};
 use crate::session::command::Command;
 use crate::session::state::{Loadable, Severity, State, Tokenized};
@@ -103,7 +104,10 @@ fn summary_ui(ui: &mut Ui, state: &State, model: &ModelSummary, actions: &mut Ac
         widgets::facts(ui, "summary", |ui| {
             let count = |number: usize| numbers::thousands(number as u64);
             widgets::fact(ui, "Architecture", family(&model.model_type));
-            widgets::fact(ui, "Layers", count(model.layers));
+            let layers = widgets::fact(ui, "Layers", layers(model));
+            if model.applications > model.layers {
+                layers.on_hover_text(SHARED_LAYERS);
+            }
             widgets::fact(ui, "Size of a state", count(model.hidden))
                 .on_hover_text("Values per token inside the encoder, and in the sentence embedding");
             widgets::fact(ui, "Attention heads", format!("{} per layer", model.attention_heads));
@@ -119,6 +123,12 @@ fn summary_ui(ui: &mut Ui, state: &State, model: &ModelSummary, actions: &mut Ac
             widgets::fact(ui, "Embeddings", length);
             widgets::fact(ui, "Parameters", numbers::thousands(model.parameters()));
             widgets::fact(ui, "On disk", numbers::bytes(model.file_bytes)).on_hover_text(files(model));
+            widgets::fact(ui, "In memory", in_memory(model.memory(), state)).on_hover_text(format!(
+                "The weights alone, and an estimate for training all of them on {} texts of {} tokens at a time. \
+                 Freezing layers, shorter texts and smaller batches need less.",
+                memory::ROWS,
+                memory::TOKENS
+            ));
             if let Some(licence) = &model.origin.licence {
                 widgets::fact(ui, "Licence", licence.as_str());
             }
@@ -161,11 +171,41 @@ fn files(model: &ModelSummary) -> String {
     model.origin.files.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn family(model_type: &str) -> String {
+/// What sharing means for a freeze plan.
+pub(super) const SHARED_LAYERS: &str = "The layers of this model share their weights. What is frozen or trained is \
+     frozen or trained in every pass through them, so they are one row of the schedule, and gradual unfreezing has \
+     only that one step.";
+
+fn layers(model: &ModelSummary) -> String {
+    let own = numbers::thousands(model.layers as u64);
+    if model.applications > model.layers {
+        format!("{own}, passed {} times in all", numbers::thousands(model.applications as u64))
+    } else {
+        own
+    }
+}
+
+fn in_memory(memory: Memory, state: &State) -> String {
+    let device = state.devices.iter().find(|device| device.key == state.device);
+    let room = device.and_then(|device| device.memory);
+    let of = room.map_or_else(String::new, |room| format!("; this machine has {}", numbers::bytes(room)));
+    let (weights, training) = (numbers::bytes(memory.weights), numbers::bytes(memory.training));
+    format!("{weights}, about {training} to train{of}")
+}
+
+fn family(model_type: &str) -> &str {
     match model_type {
-        "bert" => "BERT".into(),
-        "distilbert" => "DistilBERT".into(),
-        other => other.to_owned(),
+        "albert" => "ALBERT",
+        "bert" => "BERT",
+        "camembert" => "CamemBERT",
+        "deberta-v2" => "DeBERTa v2 or v3",
+        "distilbert" => "DistilBERT",
+        "electra" => "ELECTRA",
+        "modernbert" => "ModernBERT",
+        "mpnet" => "MPNet",
+        "roberta" => "RoBERTa",
+        "xlm-roberta" => "XLM-RoBERTa",
+        other => other,
     }
 }
 

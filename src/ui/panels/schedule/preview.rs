@@ -5,6 +5,7 @@ use eframe::egui::{self, CollapsingHeader, RichText, Ui};
 use crate::model::summary::Group;
 use crate::session::state::State;
 use crate::train::plan::{RunPlan, Trainable};
+use crate::ui::panels::model::SHARED_LAYERS;
 use crate::ui::panels::parts::share;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;
@@ -19,6 +20,13 @@ pub(super) fn preview_ui(ui: &mut Ui, state: &State) {
                 ui,
                 "The run follows this list, and its report proves it by comparing every tensor's bytes.",
             );
+            if let Some(model) = state.model.ready().filter(|model| model.applications > model.layers) {
+                let layers = counted(model.layers, "layer", "layers");
+                widgets::caption(
+                    ui,
+                    &format!("{layers} with {} passes in all. {SHARED_LAYERS}", model.applications),
+                );
+            }
             for phase in 0..plan.phases.len() {
                 phase_ui(ui, plan, phase);
             }
