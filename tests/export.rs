@@ -544,8 +544,17 @@ fn python_opens_the_folder_and_computes_the_same() {
         return;
     };
     let models = [
-        "albert", "bert", "bert_gelu_new", "deberta_v2", "deberta_v3", "distilbert", "electra", "modernbert",
-        "mpnet", "roberta", "xlm_roberta",
+        "albert",
+        "bert",
+        "bert_gelu_new",
+        "deberta_v2",
+        "deberta_v3",
+        "distilbert",
+        "electra",
+        "modernbert",
+        "mpnet",
+        "roberta",
+        "xlm_roberta",
     ];
     for name in models {
         python_agrees(&python, &fixture(name), &texts_of(&fixture(name)), &specs(), name);

@@ -198,7 +198,8 @@ fn gradients_are_those_of_pytorch() {
             let hidden = recorded.model.last_hidden_state(batch).unwrap();
             let places = batch.places().unwrap().unsqueeze(-1);
             let size = recorded.model.summary.hidden as i64;
-            let direction = (places + Tensor::arange(size, (Kind::Int64, Device::Cpu))).to_kind(Kind::Float).sin();
+            let direction =
+                (places + Tensor::arange(size, (Kind::Int64, Device::Cpu))).to_kind(Kind::Float).sin();
             (hidden * direction * &batch.keep).sum(Kind::Float).backward();
             let mut compared = 0;
             for param in &recorded.model.params {

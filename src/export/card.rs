@@ -149,21 +149,18 @@ fn use_folders(inputs: &CardInputs<'_>, specs: &[HeadSpec]) -> String {
     let has_folder = |spec: &HeadSpec| family.is_none_or(|family| layout::has_folder(spec, family));
     let names: Vec<&str> = specs.iter().map(|spec| spec.task.as_str()).collect();
     let folders = layout::task_folders(&names);
-    let usage =
-        specs.iter().zip(&folders).filter(|(spec, _)| has_folder(spec)).map(|(spec, folder)| {
-            let path = quoted(&format!("path/to/this/folder/tasks/{folder}"));
-            let what = match spec.kind {
-                TaskKind::TokenLabels => {
-                    return format!("print(pipeline(\"token-classification\", {path})(sentences))");
-                }
-                TaskKind::MultiLabel => {
-                    "a logit per class of labels.json; a class applies where it is above 0"
-                }
-                TaskKind::Score => "the number",
-                _ => "a logit per class of labels.json; the largest tells the class",
-            };
-            format!("print(SentenceTransformer({path}).encode(sentences))  # {what}")
-        });
+    let usage = specs.iter().zip(&folders).filter(|(spec, _)| has_folder(spec)).map(|(spec, folder)| {
+        let path = quoted(&format!("path/to/this/folder/tasks/{folder}"));
+        let what = match spec.kind {
+            TaskKind::TokenLabels => {
+                return format!("print(pipeline(\"token-classification\", {path})(sentences))");
+            }
+            TaskKind::MultiLabel => "a logit per class of labels.json; a class applies where it is above 0",
+            TaskKind::Score => "the number",
+            _ => "a logit per class of labels.json; the largest tells the class",
+        };
+        format!("print(SentenceTransformer({path}).encode(sentences))  # {what}")
+    });
     let usage: Vec<String> = usage.collect();
     if usage.is_empty() {
         return "The tasks have no heads of their own: they are learnt by the embedding itself.".to_owned();

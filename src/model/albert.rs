@@ -118,8 +118,7 @@ fn read(config: &Value) -> Result<Blueprint, String> {
         TensorInfo { name: format!("pooler.{part}"), shape, group: Group::Unused }
     });
     let names = |group| (0..config.inner_group_num).map(move |inner| layer_name(group, inner));
-    let together =
-        (0..shape.layers).flat_map(names).flat_map(|name| NAMES.together(&name)).collect();
+    let together = (0..shape.layers).flat_map(names).flat_map(|name| NAMES.together(&name)).collect();
     let notes = vec![config.note()];
     let build = move |params: &Params| -> Result<Box<dyn Encoder>, ModelError> {
         let (heads, eps) = (shape.attention_heads, config.layer_norm_eps);
@@ -148,7 +147,8 @@ fn layer_name(group: usize, inner: usize) -> String {
 fn tensors(config: &Config) -> Vec<TensorInfo> {
     let (size, hidden, inner) =
         (config.embedding_size as i64, config.hidden_size as i64, config.intermediate_size as i64);
-    let info = |name: &str, shape: Vec<i64>| TensorInfo { name: name.into(), shape, group: Group::Embeddings };
+    let info =
+        |name: &str, shape: Vec<i64>| TensorInfo { name: name.into(), shape, group: Group::Embeddings };
     let mut tensors = vec![
         info("embeddings.word_embeddings.weight", vec![config.vocab_size as i64, size]),
         info("embeddings.position_embeddings.weight", vec![config.max_position_embeddings as i64, size]),

@@ -87,7 +87,8 @@ pub(super) fn read_as(config: &Value, dialect: Dialect) -> Result<Blueprint, Str
     let config: Config = config::parse(config)?;
     config::only_absolute_positions(config.position_embedding_type.as_deref())?;
     let activation = config::activation("hidden_act", &config.hidden_act)?;
-    let first = if dialect.counts_from_padding { config.pad_token_id.unwrap_or(1).saturating_add(1) } else { 0 };
+    let first =
+        if dialect.counts_from_padding { config.pad_token_id.unwrap_or(1).saturating_add(1) } else { 0 };
     let (embedding, projection) = config.embedding(dialect);
     let shape = Shape {
         layers: config.num_hidden_layers,
@@ -150,7 +151,8 @@ fn tensors(config: &Config, embedding: usize, projection: Option<&str>) -> Vec<T
 
 /// What many checkpoints hold beside the encoder, and no pooling of ours looks at.
 pub(super) fn pooler(hidden: i64) -> Vec<TensorInfo> {
-    let info = |part: &str, shape| TensorInfo { name: format!("pooler.dense.{part}"), shape, group: Group::Unused };
+    let info =
+        |part: &str, shape| TensorInfo { name: format!("pooler.dense.{part}"), shape, group: Group::Unused };
     vec![info("weight", vec![hidden, hidden]), info("bias", vec![hidden])]
 }
 

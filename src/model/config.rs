@@ -21,9 +21,7 @@ pub(super) fn activation(key: &str, name: &str) -> Result<Activation, String> {
 pub(super) fn only_absolute_positions(kind: Option<&str>) -> Result<(), String> {
     match kind {
         None | Some("absolute") => Ok(()),
-        Some(kind) => {
-            Err(format!("position_embedding_type \"{kind}\" is not supported, only \"absolute\""))
-        }
+        Some(kind) => Err(format!("position_embedding_type \"{kind}\" is not supported, only \"absolute\"")),
     }
 }
 

@@ -98,8 +98,7 @@ impl Conv {
     fn convolve(&self, x: &Tensor) -> Result<Tensor, ModelError> {
         let x = x.f_transpose(1, 2)?;
         let padding = (self.shape.width - 1) / 2;
-        let mixed =
-            x.f_conv1d(&self.weight, Some(&self.bias), [1], [padding], [1], self.shape.groups)?;
+        let mixed = x.f_conv1d(&self.weight, Some(&self.bias), [1], [padding], [1], self.shape.groups)?;
         Ok(mixed.f_transpose(1, 2)?)
     }
 }

@@ -176,7 +176,8 @@ fn read(config: &Value) -> Result<Blueprint, String> {
                 heads: heads as i64,
             })
         });
-        let conv = conv_activation.map(|(shape, activation)| Conv::new(params, "encoder.conv", shape, activation, eps));
+        let conv = conv_activation
+            .map(|(shape, activation)| Conv::new(params, "encoder.conv", shape, activation, eps));
         Ok(Box::new(Deberta {
             words: params.get("embeddings.word_embeddings.weight")?,
             positions: params.find("embeddings.position_embeddings.weight"),
@@ -206,7 +207,8 @@ fn layer_name(index: usize) -> String {
 fn tensors(config: &Config, embedding: usize) -> Vec<TensorInfo> {
     let (size, hidden, inner) =
         (embedding as i64, config.hidden_size as i64, config.intermediate_size as i64);
-    let info = |name: &str, shape: Vec<i64>| TensorInfo { name: name.into(), shape, group: Group::Embeddings };
+    let info =
+        |name: &str, shape: Vec<i64>| TensorInfo { name: name.into(), shape, group: Group::Embeddings };
     let norm = |name: &str| ["weight", "bias"].map(|part| info(&format!("{name}.{part}"), vec![hidden]));
     let mut tensors = vec![info("embeddings.word_embeddings.weight", vec![config.vocab_size as i64, size])];
     if config.position_biased_input {
@@ -233,7 +235,8 @@ fn tensors(config: &Config, embedding: usize) -> Vec<TensorInfo> {
         let own = [("c2p", POSITION_KEYS), ("p2c", POSITION_QUERIES)];
         let apart = config.relative_attention && !config.share_att_key;
         for (_, linear) in own.into_iter().filter(|(what, _)| apart && config.attends(what)) {
-            let tensor = |part: &str, shape| TensorInfo { name: format!("{name}.{linear}.{part}"), shape, group };
+            let tensor =
+                |part: &str, shape| TensorInfo { name: format!("{name}.{linear}.{part}"), shape, group };
             tensors.extend([tensor("weight", vec![hidden, hidden]), tensor("bias", vec![hidden])]);
         }
         if let (0, Some(conv)) = (i, config.conv()) {

@@ -85,7 +85,14 @@ fn read(config: &Value) -> Result<Blueprint, String> {
     };
     let together =
         (0..shape.layers).flat_map(|i| NAMES.together(&format!("transformer.layer.{i}"))).collect();
-    Ok(Blueprint { shape, tensors, optional: Vec::new(), together, notes: Vec::new(), build: Box::new(build) })
+    Ok(Blueprint {
+        shape,
+        tensors,
+        optional: Vec::new(),
+        together,
+        notes: Vec::new(),
+        build: Box::new(build),
+    })
 }
 
 fn tensors(config: &Config) -> Vec<TensorInfo> {

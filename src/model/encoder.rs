@@ -34,7 +34,8 @@ pub(super) fn in_order<L>(
     hidden: Tensor,
     run: impl Fn(&L, usize, &Tensor) -> Result<Tensor, ModelError>,
 ) -> Result<Tensor, ModelError> {
-    let missing = || ModelError::Unfit(format!("the encoder has {} layers, no layer {}", layers.len(), range.end));
+    let missing =
+        || ModelError::Unfit(format!("the encoder has {} layers, no layer {}", layers.len(), range.end));
     let chosen = layers.get(range.clone()).ok_or_else(missing)?;
     range.clone().zip(chosen).try_fold(hidden, |hidden, (index, layer)| run(layer, index, &hidden))
 }

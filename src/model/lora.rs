@@ -68,7 +68,9 @@ impl LoraTargets {
         let last = linear.rsplit('.').next().unwrap_or_default();
         let in_attention = linear.split('.').any(|part| part.starts_with("attention") || part == "attn");
         match self {
-            Self::QueryValue => in_attention && (last.starts_with('q') || last.starts_with('v') || last == "Wqkv"),
+            Self::QueryValue => {
+                in_attention && (last.starts_with('q') || last.starts_with('v') || last == "Wqkv")
+            }
             Self::Attention => in_attention,
             Self::All => true,
         }
@@ -158,7 +160,11 @@ mod tests {
         ] {
             assert!(LoraTargets::ALL.into_iter().all(|targets| targets.covers(query)), "{query}");
         }
-        for out in ["encoder.layer.0.attention.output.dense", "transformer.layer.3.attention.k_lin", "layers.1.attn.Wo"] {
+        for out in [
+            "encoder.layer.0.attention.output.dense",
+            "transformer.layer.3.attention.k_lin",
+            "layers.1.attn.Wo",
+        ] {
             assert!(!LoraTargets::QueryValue.covers(out) && LoraTargets::Attention.covers(out), "{out}");
         }
         for inner in ["encoder.layer.0.intermediate.dense", "transformer.layer.3.ffn.lin1"] {

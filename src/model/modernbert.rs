@@ -83,7 +83,7 @@ impl Config {
     /// Whether a layer looks at its neighbourhood only.
     fn is_local(&self, layer: usize) -> Result<bool, String> {
         let Some(types) = &self.layer_types else {
-            return Ok(layer % self.global_attn_every_n_layers.max(1) != 0);
+            return Ok(!layer.is_multiple_of(self.global_attn_every_n_layers.max(1)));
         };
         match types.get(layer).map(String::as_str) {
             Some("full_attention") => Ok(false),
@@ -101,7 +101,9 @@ impl Config {
         let plain = [self.global_rope_theta, self.local_rope_theta.unwrap_or(self.global_rope_theta)];
         let Some(rotations) = &self.rope_parameters else { return Ok(plain) };
         let mut thetas = plain;
-        for (theta, rotation) in thetas.iter_mut().zip([&rotations.full_attention, &rotations.sliding_attention]) {
+        for (theta, rotation) in
+            thetas.iter_mut().zip([&rotations.full_attention, &rotations.sliding_attention])
+        {
             let Some(rotation) = rotation else { continue };
             match rotation.rope_type.as_deref() {
                 None | Some("default") => *theta = rotation.rope_theta,
@@ -285,7 +287,13 @@ struct Turned {
 }
 
 impl Turned {
-    fn new(theta: f64, size: i64, longest: i64, window: Option<i64>, device: Device) -> Result<Self, ModelError> {
+    fn new(
+        theta: f64,
+        size: i64,
+        longest: i64,
+        window: Option<i64>,
+        device: Device,
+    ) -> Result<Self, ModelError> {
         let floats = (Kind::Float, device);
         let exponents = Tensor::f_arange_start_step(0, size, 2, floats)?.f_div_scalar(size as f64)?;
         let frequencies = Tensor::f_pow_scalar(theta, &exponents)?.f_reciprocal()?;
@@ -313,7 +321,8 @@ impl Positions for Turned {
         let (cos, sin) = (of_rows(&self.cos)?, of_rows(&self.sin)?);
         let turn = |x: &Tensor| -> Result<Tensor, ModelError> {
             let half = size / 2;
-            let crossed = Tensor::f_cat(&[x.f_narrow(-1, half, half)?.f_neg()?, x.f_narrow(-1, 0, half)?], -1)?;
+            let crossed =
+                Tensor::f_cat(&[x.f_narrow(-1, half, half)?.f_neg()?, x.f_narrow(-1, 0, half)?], -1)?;
             Ok(x.f_mul(&cos)?.f_add(&crossed.f_mul(&sin)?)?)
         };
         let bias = self.window.as_ref().map(|window| corner(window, seq)).transpose()?;

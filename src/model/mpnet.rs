@@ -114,10 +114,7 @@ fn tensors(config: &Config) -> Vec<TensorInfo> {
         info("embeddings.position_embeddings.weight", vec![config.max_position_embeddings as i64, hidden]),
         info("embeddings.LayerNorm.weight", vec![hidden]),
         info("embeddings.LayerNorm.bias", vec![hidden]),
-        info(
-            BIASES,
-            vec![config.relative_attention_num_buckets as i64, config.num_attention_heads as i64],
-        ),
+        info(BIASES, vec![config.relative_attention_num_buckets as i64, config.num_attention_heads as i64]),
     ];
     for i in 0..config.num_hidden_layers {
         tensors.extend(NAMES.tensors(&layer_name(i), hidden, inner, Group::Layer(i)));
@@ -163,7 +160,8 @@ struct Distances(Tensor);
 impl Distances {
     fn new(biases: &Tensor, longest: i64) -> Result<Self, ModelError> {
         let buckets = biases.size().first().copied().unwrap_or(0);
-        let pairs = Tensor::f_embedding(biases, &bucket_of(longest, buckets, biases.device())?, -1, false, false)?;
+        let pairs =
+            Tensor::f_embedding(biases, &bucket_of(longest, buckets, biases.device())?, -1, false, false)?;
         Ok(Self(pairs.f_permute([2, 0, 1])?.f_unsqueeze(0)?))
     }
 }

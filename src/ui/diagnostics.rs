@@ -60,7 +60,11 @@ mod tests {
     #[test]
     fn names_the_device_in_use_and_why_cuda_is_missing() {
         let state = State {
-            devices: vec![DeviceInfo { key: "cpu".into(), name: "CPU, 2 threads".into(), memory: Some(16 << 30) }],
+            devices: vec![DeviceInfo {
+                key: "cpu".into(),
+                name: "CPU, 2 threads".into(),
+                memory: Some(16 << 30),
+            }],
             device: "cpu".into(),
             cuda_missing: Some("libtorch_cuda.so was not found".into()),
             ..State::default()

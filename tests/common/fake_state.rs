@@ -197,7 +197,11 @@ pub(crate) fn ready(preset: Preset) -> State {
         data: Loadable::Ready(Arc::new(view)),
         model: Loadable::Ready(Arc::new(model(6))),
         plan: Some(Ok(plan(preset))),
-        devices: vec![DeviceInfo { key: "cpu".into(), name: "CPU, 2 threads".into(), memory: Some(16 << 30) }],
+        devices: vec![DeviceInfo {
+            key: "cpu".into(),
+            name: "CPU, 2 threads".into(),
+            memory: Some(16 << 30),
+        }],
         device: "cpu".into(),
         ..State::default()
     }

@@ -36,7 +36,11 @@ const TEXTS: [(&str, &str, &str); 6] = [
 /// A session that knows its devices and nothing else.
 pub(crate) fn empty() -> State {
     State {
-        devices: vec![DeviceInfo { key: "cpu".into(), name: "CPU, 2 threads".into(), memory: Some(16 << 30) }],
+        devices: vec![DeviceInfo {
+            key: "cpu".into(),
+            name: "CPU, 2 threads".into(),
+            memory: Some(16 << 30),
+        }],
         device: "cpu".into(),
         cuda_missing: Some(
             "No GPU: libtorch_cuda.so was found neither beside the app nor in .libtorch.".into(),
