@@ -24,6 +24,9 @@ use frostline::train::report::{RunOutcome, RunReport};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
+#[path = "common/dense_folder.rs"]
+mod dense_folder;
+
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models").join(name)
 }
@@ -566,6 +569,10 @@ fn python_opens_the_folder_and_computes_the_same() {
             &all,
             &format!("{name}, all kinds"),
         );
+    }
+    let dense = dense_folder::dense_folder();
+    for (specs, what) in [(specs(), "Dense modules"), (specs_of_all_kinds(), "Dense modules, all kinds")] {
+        python_agrees(&python, dense.path(), &texts_of(dense.path()), &specs, what);
     }
     let minilm = Path::new(env!("CARGO_MANIFEST_DIR")).join(".models/all-MiniLM-L6-v2");
     if minilm.join("model.safetensors").is_file() {

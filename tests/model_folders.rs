@@ -156,12 +156,7 @@ fn what_cannot_be_pooled_or_run_is_refused_by_name() {
         folder.refused(told);
     }
     for (path, kind, told) in [
-        (
-            "2_Dense",
-            "sentence_transformers.models.Dense",
-            &["Dense module (2_Dense)", "cannot train or export yet"][..],
-        ),
-        ("", "custom_st.Transformer", &["custom_st.Transformer", "code of the model's own"]),
+        ("", "custom_st.Transformer", &["custom_st.Transformer", "code of the model's own"][..]),
         ("", "sentence_transformers.models.CLIPModel", &["CLIPModel", "not supported"]),
         ("../elsewhere", "sentence_transformers.models.Pooling", &["outside the folder"]),
         ("/etc", "sentence_transformers.models.Transformer", &["outside the folder"]),

@@ -6,6 +6,7 @@ use super::layout;
 use super::settings_text::settings_text;
 use crate::data::dataset::Split;
 use crate::data::task::TaskKind;
+use crate::model::dense::DenseSpec;
 use crate::model::encoder;
 use crate::model::heads::HeadSpec;
 use crate::model::summary::{Group, ModelSummary, Pooling};
@@ -103,8 +104,8 @@ fn introduction(inputs: &CardInputs<'_>) -> String {
          | Preset | {preset} |\n\
          | Run | {outcome} |",
         length = plan.recipe.max_length.min(model.max_positions),
-        hidden = model.hidden,
-        pooling = pooled_from(model.pooling),
+        hidden = model.embedding(),
+        pooling = pooled_from(model),
         kind = line(&model.model_type),
         layers = model.applications,
         parameters = grouped(model.parameters()),
@@ -114,14 +115,20 @@ fn introduction(inputs: &CardInputs<'_>) -> String {
     )
 }
 
-fn pooled_from(pooling: Pooling) -> &'static str {
-    match pooling {
+fn pooled_from(model: &ModelSummary) -> String {
+    let pooled = match model.pooling {
         Pooling::Mean => "the mean of its token states",
         Pooling::Cls => "the state of its first token",
         Pooling::Max => "the largest value of its token states in each dimension",
         Pooling::MeanSqrtLen => "the sum of its token states over the square root of their number",
         Pooling::WeightedMean => "the mean of its token states, later ones weighing more",
         Pooling::LastToken => "the state of its last token",
+    };
+    let dense: Vec<String> = model.dense.iter().map(DenseSpec::told).collect();
+    if dense.is_empty() {
+        pooled.to_owned()
+    } else {
+        format!("{pooled}, through Dense ({})", dense.join("; "))
     }
 }
 
@@ -133,7 +140,7 @@ fn use_as_encoder(inputs: &CardInputs<'_>) -> String {
          model = SentenceTransformer(\"path/to/this/folder\")\n\
          sentences = [\"The first sentence.\", \"Another one.\"]\n\
          embeddings = model.encode(sentences)  # [2, {}]\n{similarity}\n```",
-        inputs.model.hidden
+        inputs.model.embedding()
     )
 }
 
@@ -178,10 +185,14 @@ fn use_linear_heads(inputs: &CardInputs<'_>) -> String {
     });
     let classes = classes.collect::<Vec<_>>().join("\n");
     let pooled = if inputs.model.normalize {
-        "# The heads read the embedding before it is scaled to length 1.\n\
-         pooled = SentenceTransformer(modules=[model[0], model[1]]).encode(sentences)"
+        let before = (0..2 + inputs.model.dense.len()).map(|module| format!("model[{module}]"));
+        format!(
+            "# The heads read the embedding before it is scaled to length 1.\n\
+             pooled = SentenceTransformer(modules=[{}]).encode(sentences)",
+            before.collect::<Vec<_>>().join(", ")
+        )
     } else {
-        "pooled = model.encode(sentences)"
+        "pooled = model.encode(sentences)".to_owned()
     };
     format!(
         "With the heads, each a linear layer on the embedding:\n\n```python\n\

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::data::task::TaskKind;
+use crate::model::dense::DenseSpec;
 use crate::model::encoder::Family;
 use crate::model::heads::HeadSpec;
 use crate::model::summary::{ModelSummary, Pooling, Prompt};
@@ -62,14 +63,13 @@ pub(super) fn pooling(pooling: Pooling, hidden: usize) -> Value {
     })
 }
 
-/// `2_Dense/config.json`: a linear layer, and behind it tanh, or nothing where it gives the logits.
-pub(super) fn dense(input: usize, output: usize, with_tanh: bool) -> Value {
-    let behind = if with_tanh { "activation.Tanh" } else { "linear.Identity" };
+/// `2_Dense/config.json`: a linear layer and what follows it.
+pub(super) fn dense(spec: &DenseSpec) -> Value {
     json!({
-        "in_features": input,
-        "out_features": output,
-        "bias": true,
-        "activation_function": format!("torch.nn.modules.{behind}"),
+        "in_features": spec.input,
+        "out_features": spec.output,
+        "bias": spec.bias,
+        "activation_function": spec.activation.class(),
     })
 }
 
@@ -196,11 +196,12 @@ pub(super) fn heads(
     json!({
         "version": HEADS_VERSION,
         "written_by": concat!("Frostline ", env!("CARGO_PKG_VERSION")),
-        "input": "the pooled embedding before it is scaled to length 1, for token_classification the last hidden \
+        "input": "the sentence embedding before it is scaled to length 1, for token_classification the last hidden \
                   states; output = input @ weight.T + bias, behind tanh(input @ hidden_weight.T + hidden_bias) where \
                   there is a hidden layer",
         "pooling": summary.pooling.name(),
         "hidden_size": summary.hidden,
+        "embedding_size": summary.embedding(),
         "tasks": tasks,
     })
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::dense::DenseFolder;
 use super::error::ModelError;
 use super::folder::{read_json, read_json_if_there};
 use super::summary::Pooling;
@@ -16,6 +17,8 @@ pub(super) struct Modules {
     pub(super) encoder: PathBuf,
     /// How token states are pooled, and where that is said.
     pub(super) pooling: (Pooling, String),
+    /// The Dense modules behind the pooling, in order.
+    pub(super) dense: Vec<DenseFolder>,
     /// Whether a Normalize module follows.
     pub(super) normalize: bool,
     /// What the user should know of it.
@@ -37,6 +40,7 @@ impl Modules {
         let mut found = Self {
             encoder: dir.to_owned(),
             pooling: (Pooling::Mean, "not stated by the model: mean, the usual choice".into()),
+            dense: Vec::new(),
             normalize: false,
             notes: Vec::new(),
         };
@@ -79,12 +83,13 @@ impl Modules {
                 "Normalize" => found.normalize = true,
                 // Does nothing to a model that is not being trained by sentence-transformers itself.
                 "Dropout" => found.notes.push("Its Dropout module is left aside.".into()),
-                "Dense" => {
+                "Dense" if poolings == 0 || found.normalize => {
+                    let before = if found.normalize { "behind a Normalize" } else { "before the Pooling" };
                     return Err(bad(format!(
-                        "it has a Dense module ({sub}) behind the pooling, which Frostline cannot train or export yet. \
-                         Take that entry out of modules.json to work with the pooled embedding, or choose a model without one"
+                        "it has a Dense module ({sub}) {before} module, which is not supported: only between the two"
                     )));
                 }
+                "Dense" => found.dense.push(DenseFolder::read(place)?),
                 _ => return Err(bad(format!("it has a module of type {kind}, which is not supported yet"))),
             }
         }

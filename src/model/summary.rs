@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::dense::DenseSpec;
+use crate::data::task::TaskKind;
+
 /// The part of the model that a tensor belongs to, as a freeze plan sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Group {
@@ -9,6 +12,8 @@ pub enum Group {
     Embeddings,
     /// Encoder layer, from 0 next to the embeddings.
     Layer(usize),
+    /// Dense modules behind the pooling, where there are any: part of the sentence embedding.
+    Dense,
     /// Head of the task of that index.
     Head(usize),
     /// The weight that the loss of the task of that index learns for itself (uncertainty weighting).
@@ -139,8 +144,10 @@ pub struct ModelSummary {
     pub layers: usize,
     /// How many layers a text passes through: more than `layers` where layers share their weights (ALBERT).
     pub applications: usize,
-    /// Size of a token state and of the sentence embedding.
+    /// Size of a token state, and of what the pooling makes of them.
     pub hidden: usize,
+    /// Dense modules behind the pooling, in order.
+    pub dense: Vec<DenseSpec>,
     /// Attention heads per layer.
     pub attention_heads: usize,
     /// Entries of the vocabulary.
@@ -222,6 +229,18 @@ pub struct Prompt {
 }
 
 impl ModelSummary {
+    /// Values of a sentence embedding.
+    #[must_use]
+    pub fn embedding(&self) -> usize {
+        self.dense.last().map_or(self.hidden, |last| last.output)
+    }
+
+    /// Values that a task's head reads: a token state's, or the sentence embedding's.
+    #[must_use]
+    pub fn head_input(&self, kind: TaskKind) -> usize {
+        if kind == TaskKind::TokenLabels { self.hidden } else { self.embedding() }
+    }
+
     /// Number of parameters that the embedding depends on.
     #[must_use]
     pub fn parameters(&self) -> u64 {

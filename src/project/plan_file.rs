@@ -193,6 +193,7 @@ fn tensor_to_line(tensor: &TensorInfo) -> String {
     let group = match tensor.group {
         Group::Embeddings => "embeddings".to_owned(),
         Group::Layer(index) => format!("layer:{index}"),
+        Group::Dense => "dense".to_owned(),
         Group::Head(index) => format!("head:{index}"),
         Group::LossWeight(index) => format!("loss-weight:{index}"),
         Group::Unused => "unused".to_owned(),
@@ -207,6 +208,7 @@ fn tensor_from_line(line: &str) -> Option<TensorInfo> {
     let group = parts.next()?;
     let group = match (group, group.split_once(':')) {
         ("embeddings", _) => Group::Embeddings,
+        ("dense", _) => Group::Dense,
         ("unused", _) => Group::Unused,
         (_, Some(("layer", index))) => Group::Layer(index.parse().ok()?),
         (_, Some(("loss-weight", index))) => Group::LossWeight(index.parse().ok()?),
@@ -229,6 +231,7 @@ mod tests {
         for (line, group, shape) in [
             ("embeddings 30522x384 embeddings.word_embeddings.weight", Group::Embeddings, vec![30522, 384]),
             ("layer:11 384 encoder.layer.11.output.dense.bias", Group::Layer(11), vec![384]),
+            ("dense 512x384 dense.0.weight", Group::Dense, vec![512, 384]),
             ("head:1 3x384 heads.my mood x.weight", Group::Head(1), vec![3, 384]),
             ("unused scalar step", Group::Unused, vec![]),
         ] {

@@ -87,7 +87,7 @@ impl Offline {
     /// Values of a sentence embedding.
     #[must_use]
     pub fn dim(&self) -> usize {
-        self.model.summary.hidden
+        self.model.summary.embedding()
     }
 
     /// Names, shapes and sizes.

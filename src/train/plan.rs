@@ -123,6 +123,8 @@ impl Phase {
         match group {
             Group::Embeddings => self.embeddings,
             Group::Layer(index) => self.layers.get(index).copied().unwrap_or(Thaw::Frozen),
+            // What turns the last layer's states into the embedding goes along with it.
+            Group::Dense => self.layers.last().copied().unwrap_or(Thaw::Frozen),
             Group::Head(index) => self.heads.get(index).copied().unwrap_or(Thaw::Frozen),
             Group::LossWeight(_) if self.trains() => Thaw::whole(self.loss_weights),
             Group::LossWeight(_) | Group::Unused => Thaw::Frozen,
@@ -399,7 +401,7 @@ fn tensors(recipe: &Recipe, model: &ModelSummary, tasks: &[PlannedTask]) -> Vec<
     }
     for (index, task) in tasks.iter().enumerate() {
         let hidden_units = recipe.task(&task.name).hidden_units;
-        tensors.extend(task.head(hidden_units).tensors(index, model.hidden));
+        tensors.extend(task.head(hidden_units).tensors(index, model.head_input(task.kind)));
     }
     if recipe.weighting == Weighting::Uncertainty {
         let weights = tasks.iter().enumerate();

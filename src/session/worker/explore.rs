@@ -260,11 +260,11 @@ pub(in crate::session) fn embed_texts(
     to_embeddings(model, &pooled.ok_or("stopped")?)
 }
 
-/// Pooled vectors `[rows, hidden]` to the embeddings that are exported.
+/// Pooled vectors `[rows, embedding]` to the embeddings that are exported.
 pub(in crate::session) fn to_embeddings(model: &Model, pooled: &Tensor) -> Result<Embeddings, Failure> {
     let values =
         model.finish(pooled).and_then(|finished| to_vec(&finished)).map_err(|error| error.to_string())?;
-    Ok(Embeddings { values, dim: model.summary.hidden })
+    Ok(Embeddings { values, dim: model.summary.embedding() })
 }
 
 /// Both probes of every task.
