@@ -105,7 +105,7 @@ fn card(model: &Model) -> String {
 
 fn export(model: &Model, base: &Path, to: &Path) -> Result<ExportReport, ExportError> {
     let max_seq_length = model.summary.max_seq_length;
-    write_folder(&ExportRequest { model, base, to, max_seq_length, card: &card(model) })
+    write_folder(&ExportRequest { model, base, to, max_seq_length, prompt: None, card: &card(model) })
 }
 
 fn read_json(path: &Path) -> Value {
@@ -338,7 +338,7 @@ fn a_model_without_heads_is_an_export_too() {
     let (base, dir) = (fixture("distilbert"), tempfile::tempdir().unwrap());
     let model = Model::load(&base, Device::Cpu).unwrap();
     let request =
-        ExportRequest { model: &model, base: &base, to: dir.path(), max_seq_length: 24, card: "# Card\n" };
+        ExportRequest { model: &model, base: &base, to: dir.path(), max_seq_length: 24, prompt: None, card: "# Card\n" };
     for _ in 0..2 {
         assert_eq!(write_folder(&request).unwrap().max_logit_difference, 0.0);
     }

@@ -134,8 +134,16 @@ fn pooled_from(model: &ModelSummary) -> String {
 
 fn use_as_encoder(inputs: &CardInputs<'_>) -> String {
     let similarity = "print(model.similarity(embeddings, embeddings))";
+    let prompt = inputs.plan.prompt.as_ref().map_or_else(String::new, |prompt| {
+        format!(
+            "Every text gets {} in front, as in training: sentence-transformers puts it there by itself, as the default \
+             prompt of this folder; with anything else, put it there.\n\n",
+            cell(&prompt.told())
+        )
+    });
     format!(
-        "As a sentence encoder, with sentence-transformers 3 or later:\n\n```python\n\
+        "{prompt}\
+         As a sentence encoder, with sentence-transformers 3 or later:\n\n```python\n\
          from sentence_transformers import SentenceTransformer\n\n\
          model = SentenceTransformer(\"path/to/this/folder\")\n\
          sentences = [\"The first sentence.\", \"Another one.\"]\n\

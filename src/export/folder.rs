@@ -15,14 +15,14 @@ use super::error::ExportError;
 use super::layout::{self, Module};
 use super::load::load_exported;
 use super::place::{self, HEADS, Staged};
-use super::proof;
+use super::proof::{self, Side};
 use crate::data::task::TaskKind;
 use crate::model::dense::{self, DenseActivation, DenseSpec};
 use crate::model::heads::HeadSpec;
-use crate::model::summary::Group;
+use crate::model::summary::{Group, Prompt};
 use crate::model::{Model, ModelError, weights};
 use crate::text::encoder_dir::encoder_dir;
-use crate::text::tokenizer::{TokenizerError, json_of};
+use crate::text::tokenizer::{Tokenizer, TokenizerError, json_of};
 
 const WEIGHTS: &str = "model.safetensors";
 
@@ -37,6 +37,8 @@ pub struct ExportRequest<'a> {
     pub to: &'a Path,
     /// Tokens at which the exported encoder cuts a text.
     pub max_seq_length: usize,
+    /// What is put before every text, where anything is.
+    pub prompt: Option<&'a Prompt>,
     /// Text of README.md; see [`model_card`](super::card::model_card).
     pub card: &'a str,
 }
@@ -78,7 +80,9 @@ pub fn write_folder(request: &ExportRequest<'_>) -> Result<ExportReport, ExportE
 
     let written = writer.staged.dir();
     let (read_back, _) = load_exported(&written, model.device)?;
-    let difference = proof::compare(model, request.base, &read_back, &written, max_seq_length)?.accept()?;
+    let prompt = request.prompt.map_or("", |prompt| &prompt.text);
+    let meant = Side { model, tokenizer: Tokenizer::load(request.base)?.with_prompt(prompt), max_seq_length };
+    let difference = proof::compare(&meant, &Side::of_folder(&read_back, &written)?)?.accept()?;
     Ok(ExportReport {
         dir: writer.staged.put()?,
         files: writer.files,
@@ -113,7 +117,7 @@ fn write_encoder(
     )?;
     writer.json(
         &format!("{at}config_sentence_transformers.json"),
-        &layout::sentence_transformers(&summary.origin.prompts),
+        &layout::sentence_transformers(&summary.origin.prompts, request.prompt),
     )?;
     for (index, module) in (1..).zip(behind) {
         let folder = format!("{at}{}", layout::module_folder(index, *module));

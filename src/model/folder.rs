@@ -73,8 +73,9 @@ impl Folder {
         notes.extend(dense::note(&dense));
         if let Some(name) = &default_prompt {
             notes.push(format!(
-                "The model's prompt \"{name}\" is put before every text by sentence-transformers; Frostline \
-                 takes texts as they are."
+                "The model's prompt \"{name}\" is put before every text when the folder is used as it is, by \
+                 sentence-transformers and by embed, predict, similar and eval here. A project puts none unless it is \
+                 chosen."
             ));
         }
         let origin = Origin {
@@ -82,6 +83,7 @@ impl Folder {
             files: origin::files(path),
             prompts,
             default_prompt,
+            pools_no_prompt: modules.pools_no_prompt,
             lower_case: limits.lower_case,
             unexpected: Vec::new(),
             notes,

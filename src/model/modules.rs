@@ -21,6 +21,8 @@ pub(super) struct Modules {
     pub(super) dense: Vec<DenseFolder>,
     /// Whether a Normalize module follows.
     pub(super) normalize: bool,
+    /// Whether the tokens of a prompt are left out of the pooling.
+    pub(super) pools_no_prompt: bool,
     /// What the user should know of it.
     pub(super) notes: Vec<String>,
 }
@@ -42,6 +44,7 @@ impl Modules {
             pooling: (Pooling::Mean, "not stated by the model: mean, the usual choice".into()),
             dense: Vec::new(),
             normalize: false,
+            pools_no_prompt: false,
             notes: Vec::new(),
         };
         let path = dir.join("modules.json");
@@ -110,9 +113,10 @@ impl Modules {
         let config = read_json(path)?;
         let bad = |reason: String| ModelError::BadJson { path: path.to_owned(), reason };
         if config.get("include_prompt").and_then(Value::as_bool) == Some(false) {
+            self.pools_no_prompt = true;
             self.notes.push(
-                "The model leaves the tokens of a prompt out of the pooling; Frostline pools them too, should \
-                 you put one before your texts."
+                "The model leaves the tokens of a prompt out of the pooling, which Frostline does not do: no \
+                 prompt can be chosen for it."
                     .into(),
             );
         }

@@ -183,6 +183,8 @@ pub struct Origin {
     pub prompts: Vec<Prompt>,
     /// The name of the prompt that sentence-transformers puts before every text.
     pub default_prompt: Option<String>,
+    /// Whether the tokens of a prompt are to be left out of the pooling, which is not done here.
+    pub pools_no_prompt: bool,
     /// Whether texts are lower-cased before the tokenizer sees them.
     pub lower_case: bool,
     /// Tensors in the weights that the encoder has no place for, by their names there.
@@ -222,10 +224,18 @@ pub struct FileSize {
 /// A text to be put before others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prompt {
-    /// What it is called.
+    /// What the model calls it; empty for a text of the user's own.
     pub name: String,
     /// The text.
     pub text: String,
+}
+
+impl Prompt {
+    /// What a person reads: `query ("query: ")`, or the text alone.
+    #[must_use]
+    pub fn told(&self) -> String {
+        if self.name.is_empty() { format!("{:?}", self.text) } else { format!("{} ({:?})", self.name, self.text) }
+    }
 }
 
 impl ModelSummary {
@@ -239,6 +249,28 @@ impl ModelSummary {
     #[must_use]
     pub fn head_input(&self, kind: TaskKind) -> usize {
         if kind == TaskKind::TokenLabels { self.hidden } else { self.embedding() }
+    }
+
+    /// The prompt that the user means: one of the model's by its name, or else a text of their own. None where
+    /// nothing, or nothing but an empty text, is chosen.
+    ///
+    /// # Errors
+    /// A sentence, for a model that wants prompts left out of the pooling.
+    pub fn prompt(&self, chosen: Option<&str>) -> Result<Option<Prompt>, String> {
+        let Some(chosen) = chosen else { return Ok(None) };
+        let named = self.origin.prompts.iter().find(|prompt| prompt.name == chosen).cloned();
+        let prompt = named.unwrap_or_else(|| Prompt { name: String::new(), text: chosen.to_owned() });
+        if prompt.text.is_empty() {
+            return Ok(None);
+        }
+        if self.origin.pools_no_prompt {
+            return Err(format!(
+                "{} leaves the tokens of a prompt out of the pooling (include_prompt is false in its Pooling), which \
+                 is not supported: choose no prompt",
+                self.name
+            ));
+        }
+        Ok(Some(prompt))
     }
 
     /// Number of parameters that the embedding depends on.

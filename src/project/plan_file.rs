@@ -10,7 +10,7 @@ use super::keys::Keyed;
 use super::numbers::{Frozen, NumberOr};
 use super::recipe_file::RecipeFile;
 use crate::data::task::{Scale, TaskKind};
-use crate::model::summary::{Group, TensorInfo};
+use crate::model::summary::{Group, Prompt, TensorInfo};
 use crate::train::plan::{Parent, Part, Phase, PlannedTask, RunPlan, Thaw, Until};
 use crate::train::recipe::Recipe;
 
@@ -35,6 +35,9 @@ struct PlanFile {
     parent_sha256: Option<String>,
     train_rows: usize,
     steps_per_epoch: usize,
+    /// What is put before every text, and what the model calls it.
+    prompt: Option<String>,
+    prompt_name: Option<String>,
     tensors: Vec<String>,
     recipe: RecipeFile,
     tasks: Vec<TaskTable>,
@@ -110,6 +113,8 @@ pub(super) fn write(plan: &RunPlan, path: &Path, project_dir: &Path) -> Result<S
         parent_sha256: plan.parent.as_ref().map(|parent| parent.sha256.clone()),
         train_rows: plan.train_rows,
         steps_per_epoch: plan.steps_per_epoch,
+        prompt: plan.prompt.as_ref().map(|prompt| prompt.text.clone()),
+        prompt_name: plan.prompt.as_ref().map(|prompt| prompt.name.clone()).filter(|name| !name.is_empty()),
         tensors: plan.tensors.iter().map(tensor_to_line).collect(),
         recipe: RecipeFile::from(&plan.recipe),
         tasks: plan.tasks.iter().map(task).collect(),
@@ -173,7 +178,9 @@ pub(super) fn read(text: &str, path: &Path, project_dir: &Path) -> Result<RunPla
         })
     };
     let parent = file.parent.map(|run| Parent { run, sha256: file.parent_sha256.unwrap_or_default() });
+    let prompt = file.prompt.map(|text| Prompt { name: file.prompt_name.unwrap_or_default(), text });
     Ok(RunPlan {
+        prompt,
         name: file.name,
         model_path: path_from_text(&file.model, project_dir),
         model_sha256: file.model_sha256,

@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::recipe::{Recipe, Weighting};
 use crate::data::task::{Scale, TaskKind};
 use crate::model::heads::HeadSpec;
-use crate::model::summary::{Group, ModelSummary, Role, TensorInfo};
+use crate::model::summary::{Group, ModelSummary, Prompt, Role, TensorInfo};
 
 /// Which parameters of a group train.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -212,6 +212,8 @@ pub struct RunPlan {
     pub tensors: Vec<TensorInfo>,
     /// The tasks.
     pub tasks: Vec<PlannedTask>,
+    /// What is put before every text.
+    pub prompt: Option<Prompt>,
     /// The settings that the phases were made from.
     pub recipe: Recipe,
     /// The phases in order.
@@ -271,6 +273,9 @@ pub enum PlanError {
         /// What is measured.
         keys: String,
     },
+    /// A prompt that the model cannot be given.
+    #[error("{0}")]
+    NoPrompt(String),
     /// Everything is frozen although the preset is one that trains.
     #[error(
         "the plan trains nothing: with a single task, freezing its head leaves no head to learn. Choose another preset"
@@ -336,6 +341,7 @@ impl RunPlan {
         }
         let names: Vec<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
         let phases = recipe.phases_for(model.layers, &names)?;
+        let prompt = model.prompt(recipe.prompt.as_deref()).map_err(PlanError::NoPrompt)?;
         let tensors = tensors(recipe, model, &tasks);
         let batches = train_rows.div_ceil(recipe.batch_size);
         let plan = Self {
@@ -344,6 +350,7 @@ impl RunPlan {
             model_sha256: model.sha256.clone(),
             tensors,
             tasks,
+            prompt,
             recipe: recipe.clone(),
             phases,
             train_rows,
@@ -384,6 +391,12 @@ impl RunPlan {
     pub fn head_specs(&self) -> Vec<HeadSpec> {
         let spec = |task: &PlannedTask| task.head(self.recipe.task(&task.name).hidden_units);
         self.tasks.iter().map(spec).collect()
+    }
+
+    /// The text that is put before every text; empty for none.
+    #[must_use]
+    pub fn prompt_text(&self) -> &str {
+        self.prompt.as_ref().map_or("", |prompt| &prompt.text)
     }
 
     /// Optimiser steps of all phases, at most.
