@@ -246,8 +246,14 @@ fn an_export_keeps_what_the_folder_said() {
     let model = folder.load();
     let to = tempfile::tempdir().unwrap();
     let to = to.path().join("out");
-    let request =
-        ExportRequest { model: &model, base: folder.0.path(), to: &to, max_seq_length: 40, prompt: None, card: "# Card\n" };
+    let request = ExportRequest {
+        model: &model,
+        base: folder.0.path(),
+        to: &to,
+        max_seq_length: 40,
+        prompt: None,
+        card: "# Card\n",
+    };
     let report = write_folder(&request).unwrap();
     assert_eq!(report.max_difference, 0.0);
     let read = |name: &str| -> Value { serde_json::from_slice(&fs::read(to.join(name)).unwrap()).unwrap() };

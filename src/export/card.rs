@@ -2,13 +2,10 @@
 //!
 //! It is computed from the plan and the report of the run, and must never know a tensor.
 
-use super::layout;
 use super::settings_text::settings_text;
+use super::usage;
 use crate::data::dataset::Split;
-use crate::data::task::TaskKind;
 use crate::model::dense::DenseSpec;
-use crate::model::encoder;
-use crate::model::heads::HeadSpec;
 use crate::model::summary::{Group, ModelSummary, Pooling};
 use crate::train::metrics::{Probe, TaskMetrics, keys, title};
 use crate::train::plan::{Phase, RunPlan, Thaw};
@@ -57,8 +54,8 @@ pub fn known_base_model(sha256: &str) -> Option<&'static str> {
 pub fn model_card(inputs: &CardInputs<'_>) -> String {
     let mut parts = vec![front_matter(inputs), format!("# {}", line(inputs.title)), introduction(inputs)];
     parts.push("## Use".into());
-    parts.push(use_as_encoder(inputs));
-    parts.push(use_heads(inputs));
+    parts.push(usage::as_encoder(inputs));
+    parts.push(usage::of_heads(inputs));
     parts.push("## Data".into());
     parts.push(data(inputs));
     parts.push("## Training".into());
@@ -130,88 +127,6 @@ fn pooled_from(model: &ModelSummary) -> String {
     } else {
         format!("{pooled}, through Dense ({})", dense.join("; "))
     }
-}
-
-fn use_as_encoder(inputs: &CardInputs<'_>) -> String {
-    let similarity = "print(model.similarity(embeddings, embeddings))";
-    let prompt = inputs.plan.prompt.as_ref().map_or_else(String::new, |prompt| {
-        format!(
-            "Every text gets {} in front, as in training: sentence-transformers puts it there by itself, as the default \
-             prompt of this folder; with anything else, put it there.\n\n",
-            cell(&prompt.told())
-        )
-    });
-    format!(
-        "{prompt}\
-         As a sentence encoder, with sentence-transformers 3 or later:\n\n```python\n\
-         from sentence_transformers import SentenceTransformer\n\n\
-         model = SentenceTransformer(\"path/to/this/folder\")\n\
-         sentences = [\"The first sentence.\", \"Another one.\"]\n\
-         embeddings = model.encode(sentences)  # [2, {}]\n{similarity}\n```",
-        inputs.model.embedding()
-    )
-}
-
-fn use_heads(inputs: &CardInputs<'_>) -> String {
-    let linear = |spec: &HeadSpec| spec.kind == TaskKind::SingleLabel && spec.hidden_units.is_none();
-    let specs = inputs.plan.head_specs();
-    if specs.iter().all(linear) { use_linear_heads(inputs) } else { use_folders(inputs, &specs) }
-}
-
-/// Heads of every kind through the folders of their own.
-fn use_folders(inputs: &CardInputs<'_>, specs: &[HeadSpec]) -> String {
-    let family = encoder::family(&inputs.model.model_type);
-    let has_folder = |spec: &HeadSpec| family.is_none_or(|family| layout::has_folder(spec, family));
-    let names: Vec<&str> = specs.iter().map(|spec| spec.task.as_str()).collect();
-    let folders = layout::task_folders(&names);
-    let usage = specs.iter().zip(&folders).filter(|(spec, _)| has_folder(spec)).map(|(spec, folder)| {
-        let path = quoted(&format!("path/to/this/folder/tasks/{folder}"));
-        let what = match spec.kind {
-            TaskKind::TokenLabels => {
-                return format!("print(pipeline(\"token-classification\", {path})(sentences))");
-            }
-            TaskKind::MultiLabel => "a logit per class of labels.json; a class applies where it is above 0",
-            TaskKind::Score => "the number",
-            _ => "a logit per class of labels.json; the largest tells the class",
-        };
-        format!("print(SentenceTransformer({path}).encode(sentences))  # {what}")
-    });
-    let usage: Vec<String> = usage.collect();
-    if usage.is_empty() {
-        return "The tasks have no heads of their own: they are learnt by the embedding itself.".to_owned();
-    }
-    format!(
-        "With the heads, each in a folder of its own:\n\n```python\nfrom transformers import pipeline\n\n{}\n```",
-        usage.join("\n")
-    )
-}
-
-fn use_linear_heads(inputs: &CardInputs<'_>) -> String {
-    let classes = inputs.plan.tasks.iter().map(|task| {
-        let names: Vec<String> = task.classes.iter().map(|class| quoted(class)).collect();
-        format!("    {}: [{}],", quoted(&task.name), names.join(", "))
-    });
-    let classes = classes.collect::<Vec<_>>().join("\n");
-    let pooled = if inputs.model.normalize {
-        let before = (0..2 + inputs.model.dense.len()).map(|module| format!("model[{module}]"));
-        format!(
-            "# The heads read the embedding before it is scaled to length 1.\n\
-             pooled = SentenceTransformer(modules=[{}]).encode(sentences)",
-            before.collect::<Vec<_>>().join(", ")
-        )
-    } else {
-        "pooled = model.encode(sentences)".to_owned()
-    };
-    format!(
-        "With the heads, each a linear layer on the embedding:\n\n```python\n\
-         from safetensors.numpy import load_file\n\n\
-         heads = load_file(\"path/to/this/folder/heads/model.safetensors\")\n\
-         tasks = {{\n{classes}\n}}\n{pooled}\n\
-         for task, classes in tasks.items():\n    \
-             logits = pooled @ heads[f\"heads.{{task}}.weight\"].T + heads[f\"heads.{{task}}.bias\"]\n    \
-             for sentence, row in zip(sentences, logits):\n        \
-                 print(sentence, task, classes[row.argmax()])\n```"
-    )
 }
 
 fn data(inputs: &CardInputs<'_>) -> String {
@@ -335,7 +250,7 @@ fn figures(inputs: &CardInputs<'_>) -> String {
         inputs.report.metrics.iter().filter(|(_, tasks)| tasks.iter().any(|task| task.rows > 0)).collect();
     let mut parts = Vec::new();
     if !measured.is_empty() {
-        for kind in TaskKind::ALL {
+        for kind in crate::data::task::TaskKind::ALL {
             let rows: Vec<String> = measured
                 .iter()
                 .flat_map(|(split, tasks)| tasks.iter().map(|task| (*split, task)))
@@ -441,7 +356,7 @@ fn grouped(number: u64) -> String {
 }
 
 /// A string in quotes, with escapes that JSON, YAML and Python read alike.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
@@ -451,7 +366,7 @@ pub(super) fn line(text: &str) -> String {
 }
 
 /// Text that stays in its cell of a table and is no markup.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in line(text).chars() {
         if matches!(c, '|' | '\\' | '`' | '*' | '_' | '<' | '[') {

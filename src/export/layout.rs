@@ -291,7 +291,10 @@ mod tests {
             (Some(prompt("", "Sort this: ")), json!("frostline"), 3),
         ] {
             let file = sentence_transformers(&of_model, trained.as_ref());
-            assert_eq!((&file["default_prompt_name"], file["prompts"].as_object().unwrap().len()), (&name, count));
+            assert_eq!(
+                (&file["default_prompt_name"], file["prompts"].as_object().unwrap().len()),
+                (&name, count)
+            );
             if let (Some(trained), Some(name)) = (trained, name.as_str()) {
                 assert_eq!(file["prompts"][name], json!(trained.text));
             }

@@ -40,7 +40,7 @@ pub mod memory;
 pub mod modernbert;
 mod modules;
 pub mod mpnet;
-mod origin;
+pub mod origin;
 pub mod params;
 mod pickle;
 pub mod pooling;

@@ -234,7 +234,11 @@ impl Prompt {
     /// What a person reads: `query ("query: ")`, or the text alone.
     #[must_use]
     pub fn told(&self) -> String {
-        if self.name.is_empty() { format!("{:?}", self.text) } else { format!("{} ({:?})", self.name, self.text) }
+        if self.name.is_empty() {
+            format!("{:?}", self.text)
+        } else {
+            format!("{} ({:?})", self.name, self.text)
+        }
     }
 }
 

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::disk::{parse_toml, path_from_text, path_to_text, to_toml};
+use super::disk::{parse_toml, to_toml};
 use super::error::ProjectError;
 use super::keys::Keyed;
+use super::model_place::{model_from_text, model_to_text};
 use super::numbers::{Frozen, NumberOr};
 use super::recipe_file::RecipeFile;
 use crate::data::task::{Scale, TaskKind};
@@ -107,7 +108,7 @@ pub(super) fn write(plan: &RunPlan, path: &Path, project_dir: &Path) -> Result<S
         version: VERSION,
         name: plan.name.clone(),
         device: plan.device.clone(),
-        model: path_to_text(&plan.model_path, project_dir)?,
+        model: model_to_text(&plan.model_path, project_dir)?,
         model_sha256: plan.model_sha256.clone(),
         parent: plan.parent.as_ref().map(|parent| parent.run.clone()),
         parent_sha256: plan.parent.as_ref().map(|parent| parent.sha256.clone()),
@@ -182,7 +183,7 @@ pub(super) fn read(text: &str, path: &Path, project_dir: &Path) -> Result<RunPla
     Ok(RunPlan {
         prompt,
         name: file.name,
-        model_path: path_from_text(&file.model, project_dir),
+        model_path: model_from_text(&file.model, project_dir),
         model_sha256: file.model_sha256,
         tensors: file.tensors.iter().map(tensor).collect::<Result<_, _>>()?,
         tasks: file.tasks.into_iter().map(task).collect::<Result<_, ProjectError>>()?,

@@ -23,7 +23,7 @@ pub fn encoder_dir(dir: &Path) -> PathBuf {
 }
 
 /// What the encoder module's settings are called, by the family they were written for.
-const SETTINGS: [&str; 7] = [
+pub const SETTINGS: [&str; 7] = [
     "sentence_bert_config.json",
     "sentence_roberta_config.json",
     "sentence_distilbert_config.json",

@@ -1,5 +1,7 @@
 //! Hand-made states for the tests of the window: what a session would show, without a session.
 
+pub(crate) mod hub;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@ use eframe::egui::{self, CollapsingHeader, RichText, Ui};
 use crate::model::summary::Group;
 use crate::session::state::State;
 use crate::train::plan::{RunPlan, Trainable};
-use crate::ui::panels::model::SHARED_LAYERS;
+use crate::ui::explain::SHARED_LAYERS;
 use crate::ui::panels::parts::share;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;

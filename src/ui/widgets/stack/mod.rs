@@ -248,6 +248,7 @@ mod tests {
             model_sha256: String::new(),
             tensors,
             tasks: tasks.to_vec(),
+            prompt: None,
             recipe,
             phases: phases.unwrap_or_default(),
             train_rows: 10,
