@@ -11,12 +11,13 @@
 //! - [`train`]: recipe, phases, plan, optimiser, prefix cache, checkpoints, metrics, and the loop.
 //! - [`explore`]: similarity, neighbours, probes and projections of embeddings, as rows of `f32`.
 //! - [`export`]: the folder that the Python ecosystem loads, its model card, and the proof that it loads.
+//! - [`hub`]: models by name: looked up on the Hugging Face hub, fetched, checked, found in the shared cache.
 //! - [`project`]: `frostline.toml`, run folders, settings: versioned mirrors of the live types.
 //! - [`session`]: commands in, state and news out; the worker thread that owns every tensor.
 //! - [`ui`]: the window: pages that read the state and send actions.
 //! - [`cli`]: the same work without a window.
 //!
-//! `explore` and `export` stand beside each other, and so do `ui` and `cli`: neither names the other, but for
+//! `explore`, `export` and `hub` stand beside each other, and so do `ui` and `cli`: none names another, but for
 //! the command line's opening of the window when it is given no command.
 //!
 //! Two roads lead through it. A *run*: [`session::Session`] freezes a [`train::plan::RunPlan`] from the
@@ -71,6 +72,7 @@ pub mod cli;
 pub mod data;
 pub mod explore;
 pub mod export;
+pub mod hub;
 pub mod model;
 pub mod project;
 pub mod session;

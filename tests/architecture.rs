@@ -11,7 +11,8 @@ const LAYERS: [&[&str]; 8] = [
     &["text"],
     &["model"],
     &["train"],
-    &["explore", "export"],
+    // `hub` needs to know what a model folder holds, and nothing of runs: beside what else is made of models.
+    &["explore", "export", "hub"],
     &["project"],
     &["session"],
     &["ui", "cli"],
@@ -21,7 +22,7 @@ const LAYERS: [&[&str]; 8] = [
 const LAUNCH: (&str, &str, &str) = ("src/cli/mod.rs", "ui", "launch");
 
 /// Modules that see plain data only: texts, labels and rows of `f32`.
-const WITHOUT_TENSORS: [&str; 6] = ["data", "text", "explore", "project", "ui", "cli"];
+const WITHOUT_TENSORS: [&str; 7] = ["data", "text", "explore", "hub", "project", "ui", "cli"];
 
 /// The crates a window is made of.
 const WINDOW_CRATES: [&str; 7] = ["egui", "eframe", "egui_plot", "egui_extras", "rfd", "winit", "image"];

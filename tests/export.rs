@@ -24,6 +24,24 @@ use frostline::train::report::{RunOutcome, RunReport};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
+/// A model of every family, and of some more than one.
+const FAMILIES: [&str; 11] = [
+    "albert",
+    "bert",
+    "bert_gelu_new",
+    "deberta_v2",
+    "deberta_v3",
+    "distilbert",
+    "electra",
+    "modernbert",
+    "mpnet",
+    "roberta",
+    "xlm_roberta",
+];
+
+#[path = "common/dense_folder.rs"]
+mod dense_folder;
+
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models").join(name)
 }
@@ -102,7 +120,7 @@ fn card(model: &Model) -> String {
 
 fn export(model: &Model, base: &Path, to: &Path) -> Result<ExportReport, ExportError> {
     let max_seq_length = model.summary.max_seq_length;
-    write_folder(&ExportRequest { model, base, to, max_seq_length, card: &card(model) })
+    write_folder(&ExportRequest { model, base, to, max_seq_length, prompt: None, card: &card(model) })
 }
 
 fn read_json(path: &Path) -> Value {
@@ -240,6 +258,19 @@ fn heads_of_every_kind_are_written_and_read_back() {
     }
 }
 
+/// Its classifier of tokens in transformers has a hidden layer of its own kind, which a linear head is not.
+#[test]
+fn a_token_head_on_modernbert_has_no_folder_and_is_read_back_all_the_same() {
+    let (base, dir) = (fixture("modernbert"), tempfile::tempdir().unwrap());
+    let specs = specs_of_all_kinds();
+    export(&tuned_with(&base, &specs), &base, dir.path()).unwrap();
+    assert!(!dir.path().join("tasks/entities").exists());
+    let told = read_json(&dir.path().join("heads/config.json"));
+    let entities = told["tasks"].as_array().unwrap().iter().find(|task| task["name"] == "entities").unwrap();
+    assert_eq!((&entities["folder"], &entities["weight"]), (&Value::Null, &json!("heads.entities.weight")));
+    assert_eq!(load_exported(dir.path(), Device::Cpu).unwrap().1, specs);
+}
+
 #[test]
 fn the_files_say_what_the_model_is() {
     for (name, architecture, prefix) in [
@@ -295,7 +326,7 @@ fn the_files_say_what_the_model_is() {
 
 #[test]
 fn what_is_read_back_is_the_same_to_the_bit() {
-    for name in ["bert", "bert_gelu_new", "bert_mlm_prefixed", "distilbert", "distilbert_sinusoidal"] {
+    for name in FAMILIES.into_iter().chain(["bert_mlm_prefixed", "distilbert_sinusoidal"]) {
         let (base, dir) = (fixture(name), tempfile::tempdir().unwrap());
         let model = tuned(&base);
         let report = export(&model, &base, dir.path()).unwrap();
@@ -334,8 +365,14 @@ fn without_normalisation_and_with_another_pooling() {
 fn a_model_without_heads_is_an_export_too() {
     let (base, dir) = (fixture("distilbert"), tempfile::tempdir().unwrap());
     let model = Model::load(&base, Device::Cpu).unwrap();
-    let request =
-        ExportRequest { model: &model, base: &base, to: dir.path(), max_seq_length: 24, card: "# Card\n" };
+    let request = ExportRequest {
+        model: &model,
+        base: &base,
+        to: dir.path(),
+        max_seq_length: 24,
+        prompt: None,
+        card: "# Card\n",
+    };
     for _ in 0..2 {
         assert_eq!(write_folder(&request).unwrap().max_logit_difference, 0.0);
     }
@@ -543,20 +580,7 @@ fn python_opens_the_folder_and_computes_the_same() {
         println!("skipped: no Python with sentence-transformers (run `cargo xtask test --python`)");
         return;
     };
-    let models = [
-        "albert",
-        "bert",
-        "bert_gelu_new",
-        "deberta_v2",
-        "deberta_v3",
-        "distilbert",
-        "electra",
-        "modernbert",
-        "mpnet",
-        "roberta",
-        "xlm_roberta",
-    ];
-    for name in models {
+    for name in FAMILIES {
         python_agrees(&python, &fixture(name), &texts_of(&fixture(name)), &specs(), name);
         let all = specs_of_all_kinds();
         python_agrees(
@@ -566,6 +590,10 @@ fn python_opens_the_folder_and_computes_the_same() {
             &all,
             &format!("{name}, all kinds"),
         );
+    }
+    let dense = dense_folder::dense_folder();
+    for (specs, what) in [(specs(), "Dense modules"), (specs_of_all_kinds(), "Dense modules, all kinds")] {
+        python_agrees(&python, dense.path(), &texts_of(dense.path()), &specs, what);
     }
     let minilm = Path::new(env!("CARGO_MANIFEST_DIR")).join(".models/all-MiniLM-L6-v2");
     if minilm.join("model.safetensors").is_file() {

@@ -38,6 +38,11 @@ fn shots() -> Vec<Shot> {
         shot("model-empty", states::empty(), Page::Model),
         shot("model-failed", states::failed(), Page::Model),
         shot("model", states::training(), Page::Model),
+        shot("model-shared", shared(states::training()), Page::Model),
+        shot("schedule-shared", shared(states::loaded()), Page::Schedule),
+        shot("model-hub-found", states::hub::found(states::empty()), Page::Model),
+        shot("model-hub-downloading", states::hub::downloading(states::loaded()), Page::Model),
+        shot("model-hub-failed", states::hub::failed(states::failed()), Page::Model),
         shot("export-empty", states::loaded(), Page::Export),
         shot("export-ready", states::trained(), Page::Export),
         shot("export", states::exported(), Page::Export),
@@ -61,6 +66,14 @@ fn shots() -> Vec<Shot> {
 }
 
 /// A run that was paused.
+/// A model whose layers share their weights.
+fn shared(mut state: State) -> State {
+    let mut model = states::model();
+    (model.layers, model.applications, model.model_type) = (6, 12, "albert".into());
+    state.model = Loadable::Ready(Arc::new(model));
+    state
+}
+
 fn paused() -> State {
     let mut state = states::training();
     if let Some(run) = &mut state.run {

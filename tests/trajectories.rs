@@ -113,8 +113,8 @@ fn repeat_by(variant: &str, pass: Pass) {
         let factor = rate_factor(step, STEPS, warmup, decay);
         let batches = [(step * BATCH..(step + 1) * BATCH).map(|row| row as u32).collect::<Vec<u32>>()];
         let at = At { step, factor };
-        let step = stepper.step(&mut optimizer, &phase, &Prefix::None, &batches, at).expect("a step");
-        let point = step.read(&plan).expect("losses that are numbers");
+        let done = stepper.step(&mut optimizer, &phase, &Prefix::None, &batches, at).expect("a step");
+        let point = done.read(&plan).expect("losses that are numbers");
         let recorded = &record["steps"][step];
         let number = |value: &serde_json::Value| value.as_f64().expect("a number");
         close("rate", lr * factor, number(&recorded["lr"]));

@@ -38,6 +38,8 @@ pub(super) enum Command {
     Inspect(InspectArgs),
     /// Make a project of labelled files, with the columns guessed.
     Init(InitArgs),
+    /// Fetch a model from the Hugging Face hub into the cache that Python uses too.
+    Download(DownloadArgs),
     /// Walk the whole road on the demo project: data, training, figures, similarities, export.
     Tour(TourArgs),
 }
@@ -79,7 +81,7 @@ pub(super) struct TrainArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct EvalArgs {
-    /// Project, run or exported model folder.
+    /// Project, run or exported model folder, or the name of a model on the hub.
     #[arg(value_name = "PROJECT|MODEL")]
     pub(super) model: PathBuf,
     /// Labelled files.
@@ -96,7 +98,7 @@ pub(super) struct EvalArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct EmbedArgs {
-    /// Model or run folder.
+    /// Model or run folder, or the name of a model on the hub: ORG/NAME.
     pub(super) model: PathBuf,
     #[command(flatten)]
     pub(super) input: InputArgs,
@@ -111,6 +113,10 @@ pub(super) struct EmbedArgs {
     /// embeddings then differ from those of float32 by about 0.0001 in cosine.
     #[arg(long, value_enum, default_value_t = Precision::Float32)]
     pub(super) precision: Precision,
+    /// What is put before every text: a prompt of the model by its name (query), or a text ("query: "). Otherwise the
+    /// model's default prompt or what the run was trained with; "" is none.
+    #[arg(long, value_name = "NAME|TEXT")]
+    pub(super) prompt: Option<String>,
     #[command(flatten)]
     pub(super) device: DeviceArg,
 }
@@ -126,7 +132,7 @@ pub(super) enum Precision {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct PredictArgs {
-    /// Exported model or run folder: one with heads.
+    /// Exported model or run folder, or the name of a model on the hub: one with heads.
     pub(super) model: PathBuf,
     #[command(flatten)]
     pub(super) input: InputArgs,
@@ -142,11 +148,15 @@ pub(super) struct PredictArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct SimilarArgs {
-    /// Model or run folder.
+    /// Model or run folder, or the name of a model on the hub: ORG/NAME.
     pub(super) model: PathBuf,
     /// Two or more texts.
     #[arg(required = true, num_args = 2.., value_name = "TEXT")]
     pub(super) texts: Vec<String>,
+    /// What is put before every text: a prompt of the model by its name (query), or a text ("query: "). Otherwise the
+    /// model's default prompt or what the run was trained with; "" is none.
+    #[arg(long, value_name = "NAME|TEXT")]
+    pub(super) prompt: Option<String>,
     #[command(flatten)]
     pub(super) device: DeviceArg,
     /// Print one JSON object instead of text.
@@ -165,7 +175,7 @@ pub(super) struct ExportArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct InspectArgs {
-    /// Data file, or folder of a model, a run or a project.
+    /// Data file, or folder of a model, a run or a project, or the name of a model on the hub: ORG/NAME.
     pub(super) path: PathBuf,
     /// Print one JSON object instead of text.
     #[arg(long)]
@@ -179,8 +189,8 @@ pub(super) struct InitArgs {
     /// Labelled files.
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     pub(super) data: Vec<PathBuf>,
-    /// Folder of the pretrained model; the default model when left out.
-    #[arg(long, value_name = "DIR")]
+    /// Folder of the pretrained model, or its name on the hub: ORG/NAME. The default model when left out.
+    #[arg(long, value_name = "DIR|NAME")]
     pub(super) model: Option<PathBuf>,
     /// What is frozen, and when it thaws.
     #[arg(long, value_name = "NAME", default_value = Preset::Full.key(),
@@ -188,6 +198,19 @@ pub(super) struct InitArgs {
     pub(super) preset: String,
     #[command(flatten)]
     pub(super) bad_rows: BadRowsArg,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DownloadArgs {
+    /// Model on the hub: ORG/NAME, or ORG/NAME@REVISION with a branch, a tag or a commit.
+    #[arg(value_name = "NAME[@REVISION]")]
+    pub(super) name: String,
+    /// Do not ask before the download. Without a terminal nothing is asked anyway.
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    /// Print one JSON object instead of the model's folder.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -49,6 +49,15 @@ pub(super) fn count(number: usize, what: &str) -> String {
     format!("{} {what}{}", thousands(number as u64), if number == 1 { "" } else { "s" })
 }
 
+/// Bytes as people read them, in powers of 1000 as shops and the hub count them: `532 bytes`, `90.9 MB`.
+pub(super) fn size(bytes: u64) -> String {
+    let scaled = [(1e9, "GB"), (1e6, "MB"), (1e3, "kB")].into_iter().find(|(unit, _)| bytes as f64 >= *unit);
+    match scaled {
+        Some((unit, name)) => format!("{:.1} {name}", bytes as f64 / unit),
+        None => count(bytes as usize, "byte"),
+    }
+}
+
 /// Columns of text under each other: the first to the left, the others to the right.
 pub(super) fn table(rows: &[Vec<String>]) -> Vec<String> {
     let width_of = |column: usize| {
@@ -74,6 +83,14 @@ mod tests {
     fn numbers_are_grouped_by_thousands() {
         assert_eq!([0, 999, 1000, 22_713_216].map(thousands), ["0", "999", "1,000", "22,713,216"]);
         assert_eq!([count(1, "row"), count(2000, "row")], ["1 row", "2,000 rows"]);
+    }
+
+    #[test]
+    fn sizes_are_short() {
+        assert_eq!(
+            [1, 532, 90_868_373, 2_270_000_000].map(size),
+            ["1 byte", "532 bytes", "90.9 MB", "2.3 GB"]
+        );
     }
 
     #[test]

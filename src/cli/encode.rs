@@ -1,6 +1,6 @@
 //! `embed`, `predict` and `similar`: a model folder, or a run's, applied to texts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
 use serde_json::json;
@@ -8,30 +8,54 @@ use serde_json::json;
 use super::args::{DeviceArg, EmbedArgs, Precision, PredictArgs, SimilarArgs};
 use super::console::{count, say, say_json, tell};
 use super::figures::matrix_lines;
-use super::tables;
 use super::writers::{self, Predictions};
+use super::{hub, tables};
 use crate::explore::similarity::cosine_matrix;
+use crate::project::runs::RunFolder;
 use crate::project::settings::Settings;
 use crate::session::offline::Offline;
 
 /// What a run folder holds and no model folder does.
 const RUN_PLAN: &str = "run.toml";
 
-/// Opens a model folder or a run folder.
-pub(super) fn open(dir: &Path, device: &DeviceArg) -> anyhow::Result<Offline> {
+/// Opens a model folder, a run folder, or a model of the hub by its name.
+pub(super) fn open(model: &Path, device: &DeviceArg) -> anyhow::Result<Offline> {
+    let dir = &hub::folder_of(model)?;
     if !dir.is_dir() {
-        bail!("{} is not there, or is no folder: name a model folder or a run folder", dir.display());
+        bail!(
+            "{} is not there, or is no folder: name a model folder, a run folder, or a model on the hub as ORG/NAME",
+            dir.display()
+        );
     }
     let device = match &device.device {
         Some(device) => device.clone(),
         None => Settings::load().0.device.unwrap_or_else(|| "cpu".to_owned()),
     };
     let opened = if dir.join(RUN_PLAN).is_file() {
+        if let Some(base) = base_of_run(dir) {
+            hub::require(&base)?;
+        }
         Offline::open_run(dir, &device)
     } else {
         Offline::open(dir, &device)
     };
     opened.map_err(|reason| anyhow!(reason))
+}
+
+/// The pretrained model of a run; what cannot be read of the run is told by whoever opens it.
+fn base_of_run(dir: &Path) -> Option<PathBuf> {
+    let name = dir.file_name()?.to_str()?;
+    let run = RunFolder::open(dir.parent()?.parent()?, name).ok()?;
+    Some(run.read_plan().ok()?.model_path)
+}
+
+/// Says how many texts were cut: what is behind the cut has no part in the result.
+pub(super) fn tell_of_cut(model: &Offline) {
+    let (length, cut) = model.truncated();
+    if cut > 0 {
+        let were = if cut == 1 { "was" } else { "were" };
+        tell(&format!("warning: {} with more than {length} tokens {were} cut", count(cut, "text")));
+    }
 }
 
 pub(super) fn embed(args: &EmbedArgs) -> anyhow::Result<()> {
@@ -43,12 +67,16 @@ pub(super) fn embed(args: &EmbedArgs) -> anyhow::Result<()> {
     if args.precision == Precision::Bfloat16 {
         model.reduce().map_err(|reason| anyhow!(reason))?;
     }
+    if let Some(prompt) = &args.prompt {
+        model.put_before(prompt).map_err(|reason| anyhow!(reason))?;
+    }
     let mut progress = tables::row_progress("embedding", texts.len());
     let embedded = model.embed(texts, &mut |done| progress.advance(done));
     progress.finish();
     let mut embeddings = embedded.map_err(|reason| anyhow!(reason))?;
     embeddings.dim = model.dim(); // known also where a block has no row
     writers::write_embeddings(&args.output, texts, &embeddings)?;
+    tell_of_cut(&model);
     tell(&format!(
         "{} of {} dimensions written to {}",
         count(embeddings.rows(), "embedding"),
@@ -81,14 +109,19 @@ pub(super) fn predict(args: &PredictArgs) -> anyhow::Result<()> {
     let answers = predicted.map_err(|reason| anyhow!(reason))?;
     let predictions = Predictions { texts: &texts, tasks: &tasks, answers: &answers };
     writers::write_predictions(&args.output, &predictions)?;
+    tell_of_cut(&model);
     tell(&format!("{} written to {}", count(texts.len(), "row"), args.output.path.display()));
     Ok(())
 }
 
 pub(super) fn similar(args: &SimilarArgs) -> anyhow::Result<()> {
     let mut model = open(&args.model, &args.device)?;
+    if let Some(prompt) = &args.prompt {
+        model.put_before(prompt).map_err(|reason| anyhow!(reason))?;
+    }
     let texts: Vec<&str> = args.texts.iter().map(String::as_str).collect();
     let embeddings = model.embed(&texts, &mut |_| {}).map_err(|reason| anyhow!(reason))?;
+    tell_of_cut(&model);
     let matrix = cosine_matrix(&embeddings);
     if args.json {
         say_json(&json!({"texts": texts, "cosine": matrix}))?;

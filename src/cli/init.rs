@@ -6,7 +6,7 @@ use anyhow::bail;
 
 use super::args::InitArgs;
 use super::console::{count, say};
-use super::tables;
+use super::{hub, tables};
 use crate::data::assemble::assemble;
 use crate::data::card::{DataCard, Weight};
 use crate::data::dataset::{Dataset, Split};
@@ -14,6 +14,7 @@ use crate::data::mapping::Mapping;
 use crate::data::split::{SPLIT_SEED, SplitRule};
 use crate::data::table::Table;
 use crate::data::task::TaskKind;
+use crate::project::model_place::model_name;
 use crate::project::{DataFile, Project, demo, file};
 use crate::train::preset::Preset;
 
@@ -64,7 +65,8 @@ fn model_dir(args: &InitArgs) -> anyhow::Result<PathBuf> {
             )
         });
     };
-    if !dir.join("config.json").is_file() {
+    let dir = hub::folder_of(dir)?;
+    if !(dir.join("config.json").is_file() || dir.join("modules.json").is_file()) {
         bail!("{} is no model folder: there is no config.json in it", dir.display());
     }
     Ok(std::path::absolute(dir)?)
@@ -91,7 +93,7 @@ fn guess_lines(project: &Project, mapping: &Mapping, dataset: &Dataset, split_no
     let [train, valid, test] = card.rows;
     lines
         .push(format!("  rows: {train} for training, {valid} for validation, {test} for test. {split_note}"));
-    let model = project.model.as_ref().map(|model| model.display().to_string()).unwrap_or_default();
+    let model = project.model.as_ref().map(|model| model_name(model)).unwrap_or_default();
     lines.push(format!("  model: {model}"));
     lines.push(format!("  preset: {}", project.recipe.preset.key()));
     let warnings = card.findings.iter().filter(|finding| finding.weight == Weight::Warning);

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::args::InspectArgs;
 use super::console::{count, say, say_json, table, thousands};
 use super::figures::{epoch_line, metrics_json, metrics_table};
+use super::hub;
 use super::init::shortened;
 use super::inspect_model;
 use crate::data::assemble::assemble;
@@ -18,6 +19,7 @@ use crate::data::read::{OnProblem, ReadOptions, read_table};
 use crate::data::split::SplitRule;
 use crate::data::table::{Format, Table};
 use crate::data::task::TaskKind;
+use crate::project::model_place::model_name;
 use crate::project::runs::{self, RunFolder};
 use crate::project::{Project, file};
 
@@ -28,7 +30,7 @@ struct Found {
 }
 
 pub(super) fn run(args: &InspectArgs) -> anyhow::Result<()> {
-    let path = &args.path;
+    let path = &hub::folder_of(&args.path)?;
     let found = if !path.exists() {
         bail!("{} is not there", path.display())
     } else if path.is_file() {
@@ -169,7 +171,7 @@ fn a_run(dir: &Path) -> anyhow::Result<Found> {
     let outcome = history.outcome.as_ref().map_or_else(|| "unfinished".to_owned(), ToString::to_string);
     let mut lines = vec![
         format!("run {name}: {}, {outcome}", plan.recipe.preset.title()),
-        format!("model {}, on {}, seed {}", plan.model_path.display(), plan.device, plan.recipe.seed),
+        format!("model {}, on {}, seed {}", model_name(&plan.model_path), plan.device, plan.recipe.seed),
     ];
     lines.extend(history.epochs.iter().map(|point| epoch_line(&plan, point)));
     let mut metrics = serde_json::Map::new();
@@ -198,7 +200,7 @@ fn a_run(dir: &Path) -> anyhow::Result<Found> {
 fn project(dir: &Path) -> anyhow::Result<Found> {
     let project = Project::load(dir)?;
     let all = runs::list(dir)?;
-    let model = project.model.as_ref().map_or_else(|| "none".to_owned(), |model| model.display().to_string());
+    let model = project.model.as_ref().map_or_else(|| "none".to_owned(), |model| model_name(model));
     let mut lines = vec![format!("project {}", project.name), format!("model: {model}")];
     for file in &project.files {
         let split = file.split.map(|split| format!(" ({})", split.name())).unwrap_or_default();

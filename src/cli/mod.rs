@@ -10,6 +10,7 @@ mod evaluate;
 mod export;
 mod figures;
 mod find_rate;
+mod hub;
 mod init;
 mod inspect;
 mod inspect_model;
@@ -43,6 +44,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Init(args)) => init::run(&args),
+        Some(Command::Download(args)) => hub::download(&args),
         Some(Command::Tour(args)) => demo_tour::run(&args),
     };
     match done {

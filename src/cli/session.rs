@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail};
 
 use super::console::tell;
+use super::hub;
 use crate::project::Project;
 use crate::session::Session;
 use crate::session::command::Command;
@@ -30,7 +31,10 @@ impl Driver {
     /// When the device, the project, the data or the model cannot be had.
     pub(super) fn open(project_dir: &Path, device: Option<&str>) -> anyhow::Result<Self> {
         // Loaded here first: the reason why a folder is not a project is an error of this command alone.
-        Project::load(project_dir)?;
+        let project = Project::load(project_dir)?;
+        if let Some(model) = &project.model {
+            hub::require(model)?;
+        }
         let mut driver = Self { session: Session::start(|| {}), next_notice: 0 };
         if let Some(device) = device {
             driver.ask(Command::SelectDevice(device.to_owned()))?;
@@ -42,7 +46,10 @@ impl Driver {
             &driver.state().data,
             "no data file is named. Add one under [[data.file]] in frostline.toml",
         )?;
-        require(&driver.state().model, "no model is named. Add `model = \"FOLDER\"` to frostline.toml")?;
+        require(
+            &driver.state().model,
+            "no model is named. Add `model = \"FOLDER\"` or `model = \"ORG/NAME@main\"` to frostline.toml",
+        )?;
         Ok(driver)
     }
 

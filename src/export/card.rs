@@ -2,12 +2,10 @@
 //!
 //! It is computed from the plan and the report of the run, and must never know a tensor.
 
-use super::layout;
 use super::settings_text::settings_text;
+use super::usage;
 use crate::data::dataset::Split;
-use crate::data::task::TaskKind;
-use crate::model::encoder;
-use crate::model::heads::HeadSpec;
+use crate::model::dense::DenseSpec;
 use crate::model::summary::{Group, ModelSummary, Pooling};
 use crate::train::metrics::{Probe, TaskMetrics, keys, title};
 use crate::train::plan::{Phase, RunPlan, Thaw};
@@ -56,8 +54,8 @@ pub fn known_base_model(sha256: &str) -> Option<&'static str> {
 pub fn model_card(inputs: &CardInputs<'_>) -> String {
     let mut parts = vec![front_matter(inputs), format!("# {}", line(inputs.title)), introduction(inputs)];
     parts.push("## Use".into());
-    parts.push(use_as_encoder(inputs));
-    parts.push(use_heads(inputs));
+    parts.push(usage::as_encoder(inputs));
+    parts.push(usage::of_heads(inputs));
     parts.push("## Data".into());
     parts.push(data(inputs));
     parts.push("## Training".into());
@@ -103,8 +101,8 @@ fn introduction(inputs: &CardInputs<'_>) -> String {
          | Preset | {preset} |\n\
          | Run | {outcome} |",
         length = plan.recipe.max_length.min(model.max_positions),
-        hidden = model.hidden,
-        pooling = pooled_from(model.pooling),
+        hidden = model.embedding(),
+        pooling = pooled_from(model),
         kind = line(&model.model_type),
         layers = model.applications,
         parameters = grouped(model.parameters()),
@@ -114,85 +112,21 @@ fn introduction(inputs: &CardInputs<'_>) -> String {
     )
 }
 
-fn pooled_from(pooling: Pooling) -> &'static str {
-    match pooling {
+fn pooled_from(model: &ModelSummary) -> String {
+    let pooled = match model.pooling {
         Pooling::Mean => "the mean of its token states",
         Pooling::Cls => "the state of its first token",
         Pooling::Max => "the largest value of its token states in each dimension",
         Pooling::MeanSqrtLen => "the sum of its token states over the square root of their number",
         Pooling::WeightedMean => "the mean of its token states, later ones weighing more",
         Pooling::LastToken => "the state of its last token",
-    }
-}
-
-fn use_as_encoder(inputs: &CardInputs<'_>) -> String {
-    let similarity = "print(model.similarity(embeddings, embeddings))";
-    format!(
-        "As a sentence encoder, with sentence-transformers 3 or later:\n\n```python\n\
-         from sentence_transformers import SentenceTransformer\n\n\
-         model = SentenceTransformer(\"path/to/this/folder\")\n\
-         sentences = [\"The first sentence.\", \"Another one.\"]\n\
-         embeddings = model.encode(sentences)  # [2, {}]\n{similarity}\n```",
-        inputs.model.hidden
-    )
-}
-
-fn use_heads(inputs: &CardInputs<'_>) -> String {
-    let linear = |spec: &HeadSpec| spec.kind == TaskKind::SingleLabel && spec.hidden_units.is_none();
-    let specs = inputs.plan.head_specs();
-    if specs.iter().all(linear) { use_linear_heads(inputs) } else { use_folders(inputs, &specs) }
-}
-
-/// Heads of every kind through the folders of their own.
-fn use_folders(inputs: &CardInputs<'_>, specs: &[HeadSpec]) -> String {
-    let family = encoder::family(&inputs.model.model_type);
-    let has_folder = |spec: &HeadSpec| family.is_none_or(|family| layout::has_folder(spec, family));
-    let names: Vec<&str> = specs.iter().map(|spec| spec.task.as_str()).collect();
-    let folders = layout::task_folders(&names);
-    let usage = specs.iter().zip(&folders).filter(|(spec, _)| has_folder(spec)).map(|(spec, folder)| {
-        let path = quoted(&format!("path/to/this/folder/tasks/{folder}"));
-        let what = match spec.kind {
-            TaskKind::TokenLabels => {
-                return format!("print(pipeline(\"token-classification\", {path})(sentences))");
-            }
-            TaskKind::MultiLabel => "a logit per class of labels.json; a class applies where it is above 0",
-            TaskKind::Score => "the number",
-            _ => "a logit per class of labels.json; the largest tells the class",
-        };
-        format!("print(SentenceTransformer({path}).encode(sentences))  # {what}")
-    });
-    let usage: Vec<String> = usage.collect();
-    if usage.is_empty() {
-        return "The tasks have no heads of their own: they are learnt by the embedding itself.".to_owned();
-    }
-    format!(
-        "With the heads, each in a folder of its own:\n\n```python\nfrom transformers import pipeline\n\n{}\n```",
-        usage.join("\n")
-    )
-}
-
-fn use_linear_heads(inputs: &CardInputs<'_>) -> String {
-    let classes = inputs.plan.tasks.iter().map(|task| {
-        let names: Vec<String> = task.classes.iter().map(|class| quoted(class)).collect();
-        format!("    {}: [{}],", quoted(&task.name), names.join(", "))
-    });
-    let classes = classes.collect::<Vec<_>>().join("\n");
-    let pooled = if inputs.model.normalize {
-        "# The heads read the embedding before it is scaled to length 1.\n\
-         pooled = SentenceTransformer(modules=[model[0], model[1]]).encode(sentences)"
-    } else {
-        "pooled = model.encode(sentences)"
     };
-    format!(
-        "With the heads, each a linear layer on the embedding:\n\n```python\n\
-         from safetensors.numpy import load_file\n\n\
-         heads = load_file(\"path/to/this/folder/heads/model.safetensors\")\n\
-         tasks = {{\n{classes}\n}}\n{pooled}\n\
-         for task, classes in tasks.items():\n    \
-             logits = pooled @ heads[f\"heads.{{task}}.weight\"].T + heads[f\"heads.{{task}}.bias\"]\n    \
-             for sentence, row in zip(sentences, logits):\n        \
-                 print(sentence, task, classes[row.argmax()])\n```"
-    )
+    let dense: Vec<String> = model.dense.iter().map(DenseSpec::told).collect();
+    if dense.is_empty() {
+        pooled.to_owned()
+    } else {
+        format!("{pooled}, through Dense ({})", dense.join("; "))
+    }
 }
 
 fn data(inputs: &CardInputs<'_>) -> String {
@@ -316,7 +250,7 @@ fn figures(inputs: &CardInputs<'_>) -> String {
         inputs.report.metrics.iter().filter(|(_, tasks)| tasks.iter().any(|task| task.rows > 0)).collect();
     let mut parts = Vec::new();
     if !measured.is_empty() {
-        for kind in TaskKind::ALL {
+        for kind in crate::data::task::TaskKind::ALL {
             let rows: Vec<String> = measured
                 .iter()
                 .flat_map(|(split, tasks)| tasks.iter().map(|task| (*split, task)))
@@ -422,7 +356,7 @@ fn grouped(number: u64) -> String {
 }
 
 /// A string in quotes, with escapes that JSON, YAML and Python read alike.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
@@ -432,7 +366,7 @@ pub(super) fn line(text: &str) -> String {
 }
 
 /// Text that stays in its cell of a table and is no markup.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in line(text).chars() {
         if matches!(c, '|' | '\\' | '`' | '*' | '_' | '<' | '[') {

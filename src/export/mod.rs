@@ -11,6 +11,7 @@ pub mod load;
 mod place;
 mod proof;
 mod settings_text;
+mod usage;
 
 use std::path::PathBuf;
 

@@ -22,6 +22,7 @@ use super::summary::{Group, TensorInfo};
 /// The registration.
 pub const FAMILY: Family = Family {
     model_type: "albert",
+    title: "ALBERT",
     prefix: "albert.",
     prefix_on_export: false,
     architecture: "AlbertModel",
@@ -104,6 +105,7 @@ fn read(config: &Value) -> Result<Blueprint, String> {
     };
     check_sizes(&shape, config.intermediate_size)?;
     check_size("the size of the embeddings", config.embedding_size)?;
+    check_size("type_vocab_size", config.type_vocab_size)?;
     check_size("inner_group_num", config.inner_group_num)?;
     if config.num_hidden_groups > config.num_hidden_layers {
         return Err(format!(

@@ -8,8 +8,8 @@ use serde_json::Value;
 use tch::Tensor;
 
 use super::batch::TokenBatch;
-use super::config::{self, check_sizes, default};
-use super::encoder::{Blueprint, Encoder, Family, Shape, in_order};
+use super::config::{self, Common, default};
+use super::encoder::{Blueprint, Encoder, Family, in_order};
 use super::error::ModelError;
 use super::layers::{Dropout, LayerNorm, Linear, dropout};
 use super::params::Params;
@@ -20,6 +20,7 @@ use super::summary::{Group, TensorInfo};
 /// The registration.
 pub const FAMILY: Family = Family {
     model_type: "bert",
+    title: "BERT",
     prefix: "bert.",
     prefix_on_export: false,
     architecture: "BertModel",
@@ -50,19 +51,9 @@ pub(super) struct Dialect {
 /// The part of config.json that the encoder depends on.
 #[derive(Clone, Debug, Deserialize)]
 struct Config {
-    vocab_size: usize,
-    hidden_size: usize,
+    #[serde(flatten)]
+    common: Common,
     embedding_size: Option<usize>,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    intermediate_size: usize,
-    #[serde(default = "default::gelu")]
-    hidden_act: String,
-    #[serde(default = "default::one_tenth")]
-    hidden_dropout_prob: f64,
-    #[serde(default = "default::one_tenth")]
-    attention_probs_dropout_prob: f64,
-    max_position_embeddings: usize,
     #[serde(default = "default::two")]
     type_vocab_size: usize,
     #[serde(default = "default::eps")]
@@ -74,10 +65,10 @@ struct Config {
 impl Config {
     /// Size of the embeddings, and whether a projection leads from there to the states.
     fn embedding(&self, dialect: Dialect) -> (usize, Option<&'static str>) {
-        let size = self.embedding_size.unwrap_or(self.hidden_size);
+        let size = self.embedding_size.unwrap_or(self.common.hidden_size);
         match dialect.projection {
-            Some(name) if size != self.hidden_size => (size, Some(name)),
-            _ => (self.hidden_size, None),
+            Some(name) if size != self.common.hidden_size => (size, Some(name)),
+            _ => (self.common.hidden_size, None),
         }
     }
 }
@@ -86,26 +77,15 @@ impl Config {
 pub(super) fn read_as(config: &Value, dialect: Dialect) -> Result<Blueprint, String> {
     let config: Config = config::parse(config)?;
     config::only_absolute_positions(config.position_embedding_type.as_deref())?;
-    let activation = config::activation("hidden_act", &config.hidden_act)?;
+    let activation = config.common.activation()?;
     let first =
         if dialect.counts_from_padding { config.pad_token_id.unwrap_or(1).saturating_add(1) } else { 0 };
     let (embedding, projection) = config.embedding(dialect);
-    let shape = Shape {
-        layers: config.num_hidden_layers,
-        applications: config.num_hidden_layers,
-        hidden: config.hidden_size,
-        attention_heads: config.num_attention_heads,
-        vocab_size: config.vocab_size,
-        max_positions: config.max_position_embeddings.saturating_sub(first),
-        dropout: Dropout {
-            hidden: config.hidden_dropout_prob,
-            attention: config.attention_probs_dropout_prob,
-        },
-    };
-    check_sizes(&shape, config.intermediate_size)?;
+    let shape = config.common.shape(first)?;
     config::check_size("the size of the embeddings", embedding)?;
+    config::check_size("type_vocab_size", config.type_vocab_size)?;
     let tensors = tensors(&config, embedding, projection);
-    let optional = pooler(config.hidden_size as i64);
+    let optional = pooler(config.common.hidden_size as i64);
     let build = move |params: &Params| -> Result<Box<dyn Encoder>, ModelError> {
         let (heads, eps) = (shape.attention_heads, config.layer_norm_eps);
         let layer = |i| PostNormLayer::new(params, &layer_name(i), &NAMES, heads, eps, activation);
@@ -129,12 +109,12 @@ fn layer_name(index: usize) -> String {
 
 fn tensors(config: &Config, embedding: usize, projection: Option<&str>) -> Vec<TensorInfo> {
     let (size, hidden, inner) =
-        (embedding as i64, config.hidden_size as i64, config.intermediate_size as i64);
+        (embedding as i64, config.common.hidden_size as i64, config.common.intermediate_size as i64);
     let info = |name: String, shape: Vec<i64>| TensorInfo { name, shape, group: Group::Embeddings };
     let table = |name: &str, rows: usize| info(format!("embeddings.{name}.weight"), vec![rows as i64, size]);
     let mut tensors = vec![
-        table("word_embeddings", config.vocab_size),
-        table("position_embeddings", config.max_position_embeddings),
+        table("word_embeddings", config.common.vocab_size),
+        table("position_embeddings", config.common.max_position_embeddings),
         table("token_type_embeddings", config.type_vocab_size),
         info("embeddings.LayerNorm.weight".into(), vec![size]),
         info("embeddings.LayerNorm.bias".into(), vec![size]),
@@ -143,7 +123,7 @@ fn tensors(config: &Config, embedding: usize, projection: Option<&str>) -> Vec<T
         tensors.push(info(format!("{name}.weight"), vec![hidden, size]));
         tensors.push(info(format!("{name}.bias"), vec![hidden]));
     }
-    for i in 0..config.num_hidden_layers {
+    for i in 0..config.common.num_hidden_layers {
         tensors.extend(NAMES.tensors(&layer_name(i), hidden, inner, Group::Layer(i)));
     }
     tensors

@@ -1,15 +1,57 @@
 //! What the families' readings of config.json have in common: defaults, and refusals in words. It knows no
 //! family and no tensor.
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::encoder::Shape;
-use super::layers::Activation;
+use super::layers::{Activation, Dropout};
 
 /// The fields that a family asks for; the error names the one that is missing or of another type.
 pub(super) fn parse<T: DeserializeOwned>(config: &Value) -> Result<T, String> {
     T::deserialize(config).map_err(|error| error.to_string())
+}
+
+/// The fields that BERT and most of its relatives have under the same names, with the defaults of transformers.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Common {
+    pub(super) vocab_size: usize,
+    pub(super) hidden_size: usize,
+    pub(super) num_hidden_layers: usize,
+    pub(super) num_attention_heads: usize,
+    pub(super) intermediate_size: usize,
+    #[serde(default = "default::gelu")]
+    hidden_act: String,
+    #[serde(default = "default::one_tenth")]
+    hidden_dropout_prob: f64,
+    #[serde(default = "default::one_tenth")]
+    attention_probs_dropout_prob: f64,
+    pub(super) max_position_embeddings: usize,
+}
+
+impl Common {
+    /// The sizes, checked. The first token is at row `first` of the position table.
+    pub(super) fn shape(&self, first: usize) -> Result<Shape, String> {
+        let shape = Shape {
+            layers: self.num_hidden_layers,
+            applications: self.num_hidden_layers,
+            hidden: self.hidden_size,
+            attention_heads: self.num_attention_heads,
+            vocab_size: self.vocab_size,
+            max_positions: self.max_position_embeddings.saturating_sub(first),
+            dropout: Dropout {
+                hidden: self.hidden_dropout_prob,
+                attention: self.attention_probs_dropout_prob,
+            },
+        };
+        check_sizes(&shape, self.intermediate_size)?;
+        Ok(shape)
+    }
+
+    pub(super) fn activation(&self) -> Result<Activation, String> {
+        activation("hidden_act", &self.hidden_act)
+    }
 }
 
 /// The activation of that name, given under `key`.

@@ -8,10 +8,10 @@ use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 use super::batch::TokenBatch;
-use super::config::{self, check_size, check_sizes, default};
+use super::config::{self, Common, check_size, default};
 use super::conv::{Conv, ConvShape};
 use super::device::send;
-use super::encoder::{Blueprint, Encoder, Family, Shape, in_order};
+use super::encoder::{Blueprint, Encoder, Family, in_order};
 use super::error::ModelError;
 use super::layers::{Dropout, LayerNorm, Linear, dropout};
 use super::params::Params;
@@ -22,6 +22,7 @@ use super::summary::{Group, TensorInfo};
 /// The registration.
 pub const FAMILY: Family = Family {
     model_type: "deberta-v2",
+    title: "DeBERTa v2 or v3",
     prefix: "deberta.",
     prefix_on_export: false,
     architecture: "DebertaV2Model",
@@ -46,19 +47,9 @@ const POSITION_QUERIES: &str = "attention.self.pos_query_proj";
 /// The part of config.json that the encoder depends on.
 #[derive(Clone, Debug, Deserialize)]
 struct Config {
-    vocab_size: usize,
-    hidden_size: usize,
+    #[serde(flatten)]
+    common: Common,
     embedding_size: Option<usize>,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    intermediate_size: usize,
-    #[serde(default = "default::gelu")]
-    hidden_act: String,
-    #[serde(default = "default::one_tenth")]
-    hidden_dropout_prob: f64,
-    #[serde(default = "default::one_tenth")]
-    attention_probs_dropout_prob: f64,
-    max_position_embeddings: usize,
     #[serde(default)]
     type_vocab_size: usize,
     #[serde(default = "default::small_eps")]
@@ -100,7 +91,7 @@ impl Config {
 
     fn distances(&self) -> Option<DistanceShape> {
         let farthest = if self.max_relative_positions < 1 {
-            self.max_position_embeddings as i64
+            self.common.max_position_embeddings as i64
         } else {
             self.max_relative_positions
         };
@@ -123,28 +114,19 @@ impl Config {
 
 fn read(config: &Value) -> Result<Blueprint, String> {
     let config: Config = config::parse(config)?;
-    let activation = config::activation("hidden_act", &config.hidden_act)?;
-    let shape = Shape {
-        layers: config.num_hidden_layers,
-        applications: config.num_hidden_layers,
-        hidden: config.hidden_size,
-        attention_heads: config.num_attention_heads,
-        vocab_size: config.vocab_size,
-        max_positions: config.max_position_embeddings,
-        dropout: Dropout {
-            hidden: config.hidden_dropout_prob,
-            attention: config.attention_probs_dropout_prob,
-        },
-    };
-    check_sizes(&shape, config.intermediate_size)?;
-    let embedding = config.embedding_size.unwrap_or(config.hidden_size);
+    let activation = config.common.activation()?;
+    let shape = config.common.shape(0)?;
+    let embedding = config.embedding_size.unwrap_or(config.common.hidden_size);
     check_size("the size of the embeddings", embedding)?;
+    if !config.relative_attention && (config.attends("c2p") || config.attends("p2c")) {
+        return Err("pos_att_type asks for distances, and relative_attention is off".into());
+    }
     if let Some(distances) = config.distances() {
         check_size("the number of distances", distances.span().max(0) as usize)?;
     }
     let conv_activation = match config.conv() {
         Some(conv) => {
-            conv.check(config.hidden_size)?;
+            conv.check(config.common.hidden_size)?;
             Some((conv, config::activation("conv_act", config.conv_act.as_deref().unwrap_or("tanh"))?))
         }
         None => None,
@@ -207,13 +189,14 @@ fn layer_name(index: usize) -> String {
 /// Embeddings of distances count as embeddings: no layer owns them, and they say where tokens are.
 fn tensors(config: &Config, embedding: usize) -> Vec<TensorInfo> {
     let (size, hidden, inner) =
-        (embedding as i64, config.hidden_size as i64, config.intermediate_size as i64);
+        (embedding as i64, config.common.hidden_size as i64, config.common.intermediate_size as i64);
     let info =
         |name: &str, shape: Vec<i64>| TensorInfo { name: name.into(), shape, group: Group::Embeddings };
     let norm = |name: &str| ["weight", "bias"].map(|part| info(&format!("{name}.{part}"), vec![hidden]));
-    let mut tensors = vec![info("embeddings.word_embeddings.weight", vec![config.vocab_size as i64, size])];
+    let mut tensors =
+        vec![info("embeddings.word_embeddings.weight", vec![config.common.vocab_size as i64, size])];
     if config.position_biased_input {
-        let rows = config.max_position_embeddings as i64;
+        let rows = config.common.max_position_embeddings as i64;
         tensors.push(info("embeddings.position_embeddings.weight", vec![rows, size]));
     }
     if config.type_vocab_size > 0 {
@@ -230,7 +213,7 @@ fn tensors(config: &Config, embedding: usize) -> Vec<TensorInfo> {
             tensors.extend(norm("encoder.LayerNorm"));
         }
     }
-    for i in 0..config.num_hidden_layers {
+    for i in 0..config.common.num_hidden_layers {
         let (name, group) = (layer_name(i), Group::Layer(i));
         tensors.extend(NAMES.tensors(&name, hidden, inner, group));
         let own = [("c2p", POSITION_KEYS), ("p2c", POSITION_QUERIES)];
@@ -323,7 +306,7 @@ impl DistanceShape {
     }
 
     /// The row of the table for every pair of places, `[longest, longest]`: the middle of the table for a token and
-    /// itself, less where the token that looks comes first.
+    /// itself, less where the token that looks comes first. On the CPU, for the reach of it is read.
     fn rows(self, longest: i64) -> Result<Tensor, ModelError> {
         let places = Tensor::f_arange(longest, (Kind::Int64, Device::Cpu))?;
         let distance = places.f_unsqueeze(1)?.f_sub(&places.f_unsqueeze(0)?)?;
@@ -374,7 +357,6 @@ struct Met {
 
 impl Distances {
     fn met(&self, batch: &TokenBatch) -> Result<Met, ModelError> {
-        // Looked at here, so that nobody waits for a device.
         let rows = self.shape.rows(batch.longest as i64)?;
         // Rows fall and rise with the distance, so what is met is one piece of the table.
         let span = self.shape.span();

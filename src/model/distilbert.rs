@@ -19,6 +19,7 @@ use super::summary::{Group, TensorInfo};
 /// The registration.
 pub const FAMILY: Family = Family {
     model_type: "distilbert",
+    title: "DistilBERT",
     prefix: "distilbert.",
     prefix_on_export: true,
     architecture: "DistilBertModel",

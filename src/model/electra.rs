@@ -6,6 +6,7 @@ use super::encoder::Family;
 /// The registration.
 pub const FAMILY: Family = Family {
     model_type: "electra",
+    title: "ELECTRA",
     prefix: "electra.",
     prefix_on_export: false,
     architecture: "ElectraModel",

@@ -82,6 +82,8 @@ pub struct Blueprint {
 pub struct Family {
     /// `model_type` in config.json.
     pub model_type: &'static str,
+    /// What people call it.
+    pub title: &'static str,
     /// What its tensors' names start with in checkpoints that were saved with a head.
     pub prefix: &'static str,
     /// Whether exported tensors carry the prefix: some readers of `DistilBERT` want it.

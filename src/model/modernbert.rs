@@ -20,6 +20,7 @@ use super::summary::{Group, TensorInfo};
 /// The registration.
 pub const FAMILY: Family = Family {
     model_type: "modernbert",
+    title: "ModernBERT",
     prefix: "model.",
     prefix_on_export: false,
     architecture: "ModernBertModel",

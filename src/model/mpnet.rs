@@ -9,8 +9,8 @@ use tch::{Device, Kind, Tensor};
 
 use super::batch::TokenBatch;
 use super::bert::pooler;
-use super::config::{self, check_size, check_sizes, default};
-use super::encoder::{Blueprint, Encoder, Family, Shape, in_order};
+use super::config::{self, Common, check_size, default};
+use super::encoder::{Blueprint, Encoder, Family, in_order};
 use super::error::ModelError;
 use super::layers::{Dropout, LayerNorm, dropout};
 use super::params::Params;
@@ -21,6 +21,7 @@ use super::summary::{Group, TensorInfo};
 /// The registration.
 pub const FAMILY: Family = Family {
     model_type: "mpnet",
+    title: "MPNet",
     prefix: "mpnet.",
     prefix_on_export: false,
     architecture: "MPNetModel",
@@ -48,18 +49,8 @@ const BIASES: &str = "encoder.relative_attention_bias.weight";
 /// The part of config.json that the encoder depends on.
 #[derive(Clone, Debug, Deserialize)]
 struct Config {
-    vocab_size: usize,
-    hidden_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    intermediate_size: usize,
-    #[serde(default = "default::gelu")]
-    hidden_act: String,
-    #[serde(default = "default::one_tenth")]
-    hidden_dropout_prob: f64,
-    #[serde(default = "default::one_tenth")]
-    attention_probs_dropout_prob: f64,
-    max_position_embeddings: usize,
+    #[serde(flatten)]
+    common: Common,
     #[serde(default = "default::eps")]
     layer_norm_eps: f64,
     #[serde(default = "default::buckets")]
@@ -68,24 +59,12 @@ struct Config {
 
 fn read(config: &Value) -> Result<Blueprint, String> {
     let config: Config = config::parse(config)?;
-    let activation = config::activation("hidden_act", &config.hidden_act)?;
-    let shape = Shape {
-        layers: config.num_hidden_layers,
-        applications: config.num_hidden_layers,
-        hidden: config.hidden_size,
-        attention_heads: config.num_attention_heads,
-        vocab_size: config.vocab_size,
-        max_positions: config.max_position_embeddings.saturating_sub(FIRST_POSITION),
-        dropout: Dropout {
-            hidden: config.hidden_dropout_prob,
-            attention: config.attention_probs_dropout_prob,
-        },
-    };
-    check_sizes(&shape, config.intermediate_size)?;
+    let activation = config.common.activation()?;
+    let shape = config.common.shape(FIRST_POSITION)?;
     // Half of the buckets are for each direction, and half of these for single distances.
     check_size("relative_attention_num_buckets", config.relative_attention_num_buckets / 4)?;
     let tensors = tensors(&config);
-    let optional = pooler(config.hidden_size as i64);
+    let optional = pooler(config.common.hidden_size as i64);
     let build = move |params: &Params| -> Result<Box<dyn Encoder>, ModelError> {
         let (heads, eps) = (shape.attention_heads, config.layer_norm_eps);
         let layer = |i| PostNormLayer::new(params, &layer_name(i), &NAMES, heads, eps, activation);
@@ -107,16 +86,22 @@ fn layer_name(index: usize) -> String {
 
 /// The biases count as embeddings: no layer owns them, and they say where tokens are.
 fn tensors(config: &Config) -> Vec<TensorInfo> {
-    let (hidden, inner) = (config.hidden_size as i64, config.intermediate_size as i64);
+    let (hidden, inner) = (config.common.hidden_size as i64, config.common.intermediate_size as i64);
     let info = |name: &str, shape| TensorInfo { name: name.into(), shape, group: Group::Embeddings };
     let mut tensors = vec![
-        info("embeddings.word_embeddings.weight", vec![config.vocab_size as i64, hidden]),
-        info("embeddings.position_embeddings.weight", vec![config.max_position_embeddings as i64, hidden]),
+        info("embeddings.word_embeddings.weight", vec![config.common.vocab_size as i64, hidden]),
+        info(
+            "embeddings.position_embeddings.weight",
+            vec![config.common.max_position_embeddings as i64, hidden],
+        ),
         info("embeddings.LayerNorm.weight", vec![hidden]),
         info("embeddings.LayerNorm.bias", vec![hidden]),
-        info(BIASES, vec![config.relative_attention_num_buckets as i64, config.num_attention_heads as i64]),
+        info(
+            BIASES,
+            vec![config.relative_attention_num_buckets as i64, config.common.num_attention_heads as i64],
+        ),
     ];
-    for i in 0..config.num_hidden_layers {
+    for i in 0..config.common.num_hidden_layers {
         tensors.extend(NAMES.tensors(&layer_name(i), hidden, inner, Group::Layer(i)));
     }
     tensors

@@ -15,8 +15,13 @@ const MOST_FILES: usize = 500;
 
 /// The licence of the README's front matter, or of config.json.
 pub(super) fn licence(dir: &Path, config: &Value) -> Option<String> {
-    let front = front_of(&dir.join("README.md")).and_then(|text| licence_of(&text));
-    front.or_else(|| config.get("license").and_then(Value::as_str).map(str::to_owned))
+    licence_of_readme(dir).or_else(|| config.get("license").and_then(Value::as_str).map(str::to_owned))
+}
+
+/// The licence that the front matter of the folder's README states.
+#[must_use]
+pub fn licence_of_readme(dir: &Path) -> Option<String> {
+    front_of(&dir.join("README.md")).and_then(|text| licence_of(&text))
 }
 
 fn front_of(path: &Path) -> Option<String> {

@@ -7,6 +7,7 @@ use super::encoder::Family;
 /// The registration of `RoBERTa`.
 pub const FAMILY: Family = Family {
     model_type: "roberta",
+    title: "RoBERTa",
     prefix: "roberta.",
     prefix_on_export: false,
     architecture: "RobertaModel",
@@ -17,7 +18,8 @@ pub const FAMILY: Family = Family {
 
 /// The registration of XLM-R: multilingual-E5, BGE-M3 and the like.
 pub const XLM_ROBERTA: Family =
-    Family { model_type: "xlm-roberta", architecture: "XLMRobertaModel", ..FAMILY };
+    Family { model_type: "xlm-roberta", title: "XLM-RoBERTa", architecture: "XLMRobertaModel", ..FAMILY };
 
 /// The registration of `CamemBERT`.
-pub const CAMEMBERT: Family = Family { model_type: "camembert", architecture: "CamembertModel", ..FAMILY };
+pub const CAMEMBERT: Family =
+    Family { model_type: "camembert", title: "CamemBERT", architecture: "CamembertModel", ..FAMILY };

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::disk::{absolute, parse_toml, path_from_text, path_to_text, read_text, to_toml, write_whole};
 use super::error::ProjectError;
+use super::model_place::{model_from_text, model_to_text};
 use super::recipe_file::RecipeFile;
 use super::{DataFile, Project};
 use crate::data::dataset::Split;
@@ -155,7 +156,7 @@ impl ProjectFile {
         Ok(Self {
             version: VERSION,
             name: Some(project.name.clone()),
-            model: project.model.as_deref().map(|model| path_to_text(model, dir)).transpose()?,
+            model: project.model.as_deref().map(|model| model_to_text(model, dir)).transpose()?,
             data: DataTable {
                 text: mapping.map(|mapping| mapping.text.clone()),
                 second_text: mapping.and_then(|mapping| mapping.second.clone()),
@@ -185,7 +186,7 @@ impl ProjectFile {
             valid_fraction: data.valid_fraction.unwrap_or(defaults.valid_fraction),
             test_fraction: data.test_fraction.unwrap_or(defaults.test_fraction),
             mapping: mapping(data, dir)?,
-            model: model.map(|model| path_from_text(&model, dir)),
+            model: model.map(|model| model_from_text(&model, dir)),
             recipe: recipe.into(),
         })
     }

@@ -9,6 +9,7 @@ pub mod error;
 pub mod file;
 mod history;
 mod keys;
+pub mod model_place;
 mod numbers;
 mod phase_file;
 mod plan_file;
@@ -50,7 +51,7 @@ pub struct Project {
     pub valid_fraction: f64,
     /// The same for test rows.
     pub test_fraction: f64,
-    /// Folder of the pretrained model.
+    /// Folder of the pretrained model; of one from the hub, that in the cache.
     pub model: Option<PathBuf>,
     /// Settings of the next run.
     pub recipe: Recipe,

@@ -30,6 +30,8 @@ pub(super) struct RecipeFile {
     half_cache: Option<bool>,
     max_length: Option<usize>,
     precision: Option<Keyed<Precision>>,
+    /// Left out: nothing is put before a text.
+    prompt: Option<String>,
     optimizer: Option<Keyed<OptimizerKind>>,
     lr_encoder: Option<f64>,
     lr_heads: Option<f64>,
@@ -123,6 +125,7 @@ impl From<&Recipe> for RecipeFile {
             half_cache: recipe.half_cache.then_some(true),
             max_length: Some(recipe.max_length),
             precision: (recipe.precision != defaults.precision).then_some(Keyed(recipe.precision)),
+            prompt: recipe.prompt.clone(),
             optimizer: Some(Keyed(recipe.optimizer)),
             lr_encoder: Some(recipe.lr_encoder),
             lr_heads: Some(recipe.lr_heads),
@@ -172,6 +175,7 @@ impl From<RecipeFile> for Recipe {
             half_cache: file.half_cache.unwrap_or(preset.half_cache),
             max_length: file.max_length.unwrap_or(preset.max_length),
             precision: file.precision.map_or(preset.precision, |precision| precision.0),
+            prompt: file.prompt,
             optimizer: file.optimizer.map_or(preset.optimizer, |optimizer| optimizer.0),
             lr_encoder: file.lr_encoder.unwrap_or(preset.lr_encoder),
             lr_heads: file.lr_heads.unwrap_or(preset.lr_heads),
@@ -261,6 +265,7 @@ mod tests {
             ema: Some(0.999),
             watch: Watch { task: Some("topic".into()), figure: Some("macro-f1".into()) },
             patience: Some(3),
+            prompt: Some("query: ".into()),
             weighting: Weighting::Uncertainty,
             tasks: [("topic".to_owned(), task)].into(),
             ..Recipe::default()

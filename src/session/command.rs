@@ -36,6 +36,19 @@ pub enum Weights {
     Tuned,
 }
 
+/// What is asked about models of the hub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HubCommand {
+    /// Asks the hub what it has under this name.
+    LookUp(String),
+    /// Fetches what was found, and makes it the project's model.
+    Download,
+    /// Ends the download; what was fetched is kept.
+    Cancel,
+    /// Looks what models are in the cache.
+    List,
+}
+
 /// What is asked of the session.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
@@ -99,6 +112,8 @@ pub enum Command {
     Tokenize(String),
     /// Writes the shown run's model to a folder and proves it by reading it back.
     Export(PathBuf),
+    /// A model by its name.
+    Hub(HubCommand),
     /// Takes a notice off the list.
     Dismiss(u64),
 }

@@ -6,6 +6,7 @@
 
 mod apply;
 mod draft;
+mod hub;
 mod news;
 mod outbox;
 mod start;
@@ -26,7 +27,9 @@ use crossbeam_channel::{Receiver, Sender};
 
 use self::command::Command;
 use self::draft::{Drafts, Stale};
+use self::hub::{Desk, HubNews};
 use self::news::{DataRequest, Job, News, Work};
+use self::outbox::Wake;
 use self::state::{Loadable, Notice, Severity, State};
 use crate::data::split::{SPLIT_SEED, SplitRule};
 use crate::project::Project;
@@ -48,6 +51,8 @@ pub struct Session {
     state: State,
     drafts: Drafts,
     worker: Option<Worker>,
+    /// Of a session that shows a given state there is none, as there is no worker.
+    desk: Option<Desk>,
     data_generation: u64,
     model_generation: u64,
     notices: u64,
@@ -90,8 +95,10 @@ impl Session {
     pub fn start_with(steps_every: Duration, wake: impl Fn() + Send + Sync + 'static) -> Self {
         let (jobs, queue) = crossbeam_channel::unbounded();
         let (sender, news) = crossbeam_channel::bounded(CHANNEL);
-        let thread = worker::spawn(queue, sender, Arc::new(wake), steps_every);
+        let wake: Wake = Arc::new(wake);
+        let thread = worker::spawn(queue, sender, wake.clone(), steps_every);
         let mut session = Self::with_state(State::default());
+        session.desk = Some(Desk::new(wake));
         session.worker = Some(Worker { jobs, news, pending: Vec::new(), thread });
         session.state.device = "cpu".into();
         session.queue(Work::FindDevices);
@@ -105,6 +112,7 @@ impl Session {
             state,
             drafts: Drafts::default(),
             worker: None,
+            desk: None,
             data_generation: 0,
             model_generation: 0,
             notices: 0,
@@ -187,8 +195,9 @@ impl Session {
                 }
             }
             Command::Tokenize(text) => {
-                let max_length = self.state.project.recipe.max_length;
-                if self.queue(Work::Tokenize { text, max_length }) {
+                let recipe = &self.state.project.recipe;
+                let (prompt, max_length) = (recipe.prompt.clone(), recipe.max_length);
+                if self.queue(Work::Tokenize { text, prompt, max_length }) {
                     self.state.tokenized = Loadable::Loading;
                 }
             }
@@ -197,6 +206,7 @@ impl Session {
                     self.state.export = Loadable::Loading;
                 }
             }
+            Command::Hub(command) => self.hub_command(command),
             Command::Dismiss(id) => self.state.notices.retain(|notice| notice.id != id),
         }
     }
@@ -205,15 +215,15 @@ impl Session {
     pub fn poll(&mut self) -> bool {
         let Some(worker) = &self.worker else { return false };
         let news: Vec<News> = worker.news.try_iter().collect();
-        let any = !news.is_empty();
-        for piece in news {
-            self.apply(piece);
-        }
+        let of_hub: Vec<HubNews> = self.desk.iter().flat_map(|desk| desk.news.try_iter()).collect();
+        let any = !news.is_empty() || !of_hub.is_empty();
+        news.into_iter().for_each(|piece| self.apply(piece));
+        of_hub.into_iter().for_each(|piece| self.apply_hub(piece));
         any
     }
 
-    /// Waits for news up to `timeout`, then takes it into the state: for owners without a window. True when there
-    /// was any.
+    /// Waits for news of the worker up to `timeout`, then takes it into the state: for owners without a window. True
+    /// when there was any.
     pub fn wait(&mut self, timeout: Duration) -> bool {
         let Some(worker) = &self.worker else { return false };
         let deadline = Instant::now() + timeout;
@@ -284,6 +294,7 @@ impl Session {
             return;
         }
         self.drafts.reset(dir.is_some().then(|| project.clone()));
+        self.desk.iter_mut().for_each(Desk::leave_project);
         let old = std::mem::take(&mut self.state);
         self.state = State {
             project,
@@ -293,6 +304,7 @@ impl Session {
             cuda_missing: old.cuda_missing,
             notices: old.notices,
             busy: old.busy,
+            hub: old.hub,
             ..State::default()
         };
         self.queue(Work::ForgetRun);
@@ -374,6 +386,10 @@ impl Session {
             self.state.model = Loadable::Empty;
             return;
         };
+        if let Some(reason) = self.absent(&path) {
+            self.state.model = Loadable::Failed(reason);
+            return;
+        }
         self.state.model = Loadable::Loading;
         self.queue(Work::LoadModel { generation: self.model_generation, path });
     }

@@ -8,6 +8,7 @@ use crate::data::dataset::{Dataset, Split};
 use crate::data::mapping::Mapping;
 use crate::data::table::{FileFacts, RowProblem};
 use crate::export::ExportReport;
+use crate::hub::{CachedModel, Offer, Progress};
 use crate::model::summary::ModelSummary;
 use crate::project::Project;
 use crate::train::finder::RateCurve;
@@ -224,6 +225,47 @@ pub struct Tokenized {
     pub embedding: Vec<f32>,
 }
 
+/// How a download ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DownloadEnd {
+    /// The model is in this folder.
+    Done(PathBuf),
+    /// The user did not want it any more; what was fetched is kept.
+    Cancelled,
+    /// What, where, what to do.
+    Failed(String),
+}
+
+/// A download from the hub.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Download {
+    /// What is fetched.
+    pub offer: Arc<Offer>,
+    /// How far it is.
+    pub progress: Progress,
+    /// How it ended; `None` while it goes on.
+    pub end: Option<DownloadEnd>,
+}
+
+/// What is known of models on the hub and in its cache.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HubView {
+    /// What the last look-up found.
+    pub offer: Loadable<Arc<Offer>>,
+    /// The download that goes on, or ended last.
+    pub download: Option<Download>,
+    /// Models in the cache, by name.
+    pub models: Loadable<Arc<Vec<CachedModel>>>,
+}
+
+impl HubView {
+    /// True from the start of a download to its end.
+    #[must_use]
+    pub fn is_downloading(&self) -> bool {
+        self.download.as_ref().is_some_and(|download| download.end.is_none())
+    }
+}
+
 /// A device that work can run on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceInfo {
@@ -286,6 +328,8 @@ pub struct State {
     pub data: Loadable<Arc<DataView>>,
     /// The pretrained model.
     pub model: Loadable<Arc<ModelSummary>>,
+    /// Models by name.
+    pub hub: HubView,
     /// What the draft would do, or why it cannot; `None` without data or model.
     pub plan: Option<Result<Arc<RunPlan>, String>>,
     /// A run was asked for and has not begun yet.

@@ -138,6 +138,8 @@ pub struct Recipe {
     pub tasks: BTreeMap<String, TaskSettings>,
     /// Most tokens of a text, special tokens counted; what is longer is cut and counted.
     pub max_length: usize,
+    /// What is put before every text: the name of one of the model's prompts, or a text of the user's own.
+    pub prompt: Option<String>,
     /// Dropout on the sentence embedding before each head.
     pub head_dropout: f64,
     /// Dropout inside trained encoder layers; the model's own value when `None`.
@@ -174,6 +176,7 @@ impl Default for Recipe {
             weighting: Weighting::Fixed,
             tasks: BTreeMap::new(),
             max_length: 128,
+            prompt: None,
             head_dropout: 0.1,
             encoder_dropout: None,
             seed: 1,

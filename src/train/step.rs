@@ -42,7 +42,7 @@ pub struct At {
 
 /// Texts of a batch as the heads read them.
 struct Encoded {
-    /// Pooled embeddings of the rows' first texts, then of the second texts of those that have one: `[texts, hidden]`.
+    /// Pooled embeddings of the rows' first texts, then of the second texts of those that have one: `[texts, embedding]`.
     pooled: Tensor,
     /// Token states, and the longest text's number of tokens; `None` where only pooled vectors are read.
     states: Option<(Tensor, TokenBatch)>,

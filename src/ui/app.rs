@@ -13,7 +13,7 @@ use super::panels::{self, Views};
 use super::prefs::Prefs;
 use super::{drops, shell, theme};
 use crate::session::Session;
-use crate::session::command::{Command, Edit};
+use crate::session::command::{Command, Edit, HubCommand};
 use crate::session::state::{Notice, Severity, State};
 
 /// What the app is told about the place where it runs.
@@ -253,7 +253,13 @@ impl App {
                 self.page = Page::Evaluate;
                 self.session.send(Command::Evaluate(split));
             }
-            Action::GoTo(page) => self.page = page,
+            Action::GoTo(page) => {
+                self.page = page;
+                if page == Page::Model {
+                    // Other programs fetch models too.
+                    self.session.send(Command::Hub(HubCommand::List));
+                }
+            }
             Action::ToggleTheme => {
                 let other =
                     if ctx.theme() == egui::Theme::Dark { egui::Theme::Light } else { egui::Theme::Dark };

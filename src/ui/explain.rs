@@ -32,6 +32,10 @@ pub struct PresetText {
     pub when: &'static str,
 }
 
+/// What it means for a freeze plan that layers share their weights (ALBERT).
+pub const SHARED_LAYERS: &str = "Layers of this model share their weights. A row of the schedule is one set of weights: \
+     what is frozen or trained is frozen or trained in every pass through it.";
+
 /// The texts of a preset.
 #[must_use]
 pub const fn preset_text(preset: Preset) -> PresetText {
@@ -185,6 +189,11 @@ explanations! {
     WHY_MAX_LENGTH: "Why a maximum length?" =>
         "Time and memory grow with the number of tokens. Texts with more tokens than this are cut at the end, and \
          how many were cut is reported. Sentences rarely exceed 64 tokens, paragraphs 256.";
+    /// Schedule page.
+    WHY_PROMPT: "What is a prompt for?" =>
+        "Some encoders (E5, BGE, instruction-tuned ones) were trained with a few words before every text, such as \
+         \"query: \", and work best with them. What is chosen here goes before every text in training, in measuring \
+         and in the exported folder, where sentence-transformers puts it there by itself.";
     /// Schedule page.
     WHY_DROPOUT: "What does dropout do?" =>
         "While training, a share of the values is set to zero at random, so that no single one can be relied on. It \

@@ -34,6 +34,12 @@ impl Place {
             .current_dir(self.0.path())
             .env("FROSTLINE_CONFIG_DIR", self.path("user/config"))
             .env("FROSTLINE_DATA_DIR", self.path("user/data"))
+            // A cache of its own, and a hub that nobody reaches.
+            .env("HF_HOME", self.path("user/hf"))
+            .env("HF_ENDPOINT", "http://127.0.0.1:9")
+            .env_remove("HF_HUB_CACHE")
+            .env_remove("HF_TOKEN")
+            .env_remove("HF_HUB_OFFLINE")
             .env_remove("DISPLAY")
             .env_remove("WAYLAND_DISPLAY");
         command

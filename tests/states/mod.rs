@@ -1,5 +1,7 @@
 //! Hand-made states for the tests of the window: what a session would show, without a session.
 
+pub(crate) mod hub;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -241,6 +243,7 @@ pub(crate) fn model() -> ModelSummary {
         model_type: "bert".into(),
         layers: 6,
         applications: 6,
+        dense: Vec::new(),
         hidden: 384,
         attention_heads: 12,
         vocab_size: 30_522,

@@ -11,6 +11,7 @@ use crate::export::ExportReport;
 use crate::export::card::{CardInputs, known_base_model, model_card};
 use crate::export::folder::{ExportRequest, write_folder};
 use crate::model::{Model, weights};
+use crate::project::model_place::model_name;
 use crate::project::runs::RunFolder;
 use crate::text::tokenizer::Tokenizer;
 use crate::train::checkpoint::best_path;
@@ -57,6 +58,7 @@ impl Worker {
             base: &tuned.plan.model_path,
             to,
             max_seq_length: tuned.plan.recipe.max_length,
+            prompt: tuned.plan.prompt.as_ref(),
             card: &card,
         };
         write_folder(&request).map_err(|error| error.to_string())
@@ -119,8 +121,15 @@ fn open_tuned(
     device: tch::Device,
 ) -> Result<Tuned, Failure> {
     let text = |error: crate::model::ModelError| error.to_string();
+    if !plan.model_path.is_dir() {
+        let name = model_name(&plan.model_path);
+        return Err(format!(
+            "its pretrained model is not here any more: {name}. Put it back, or download it again"
+        ));
+    }
     let mut model = Model::load(&plan.model_path, device).map_err(text)?;
     let tokenizer = Tokenizer::load(&plan.model_path).map_err(|error| error.to_string())?;
+    let tokenizer = tokenizer.with_prompt(plan.prompt_text());
     model.start_heads(&plan.head_specs(), plan.recipe.seed).map_err(text)?;
     if plan.recipe.uses_lora() {
         model.attach_lora(&plan.recipe.lora, plan.recipe.seed).map_err(text)?;

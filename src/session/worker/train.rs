@@ -157,6 +157,7 @@ impl Worker {
         report.seconds = fitted.seconds;
         running.folder.write_report(&report).map_err(|error| error.to_string())?;
         let (report, outcome) = (Arc::new(report), fitted.outcome);
+        let tokenizer = tokenizer.with_prompt(plan.prompt_text());
         self.tuned = Some(Tuned { plan, model, tokenizer, report: report.clone(), outcome: outcome.clone() });
         Ok((outcome, Some(report)))
     }
@@ -168,7 +169,7 @@ impl Worker {
         stop: &AtomicBool,
     ) -> Result<Vec<(Split, Rows)>, Failure> {
         let dataset = self.dataset()?;
-        let tokens = self.tokens(Weights::Base, plan.recipe.max_length, stop)?;
+        let tokens = self.tokens(Weights::Base, plan.prompt_text(), plan.recipe.max_length, stop)?;
         let split_rows = |split: Split| {
             let labelled = |row: &usize| dataset.is_labelled(*row);
             let which: Vec<usize> = dataset.rows_of(split).into_iter().filter(labelled).collect();

@@ -1,16 +1,21 @@
 //! The Model page: what the encoder is made of, and how it reads a text.
 
+mod hub;
+
 use std::sync::Arc;
 
 use eframe::egui;
 use egui::{Label, RichText, ScrollArea, Ui};
 use egui_extras::{Column, TableBuilder};
 
+use crate::model::dense::DenseSpec;
+use crate::model::encoder;
 use crate::model::memory::{self, Memory};
 use crate::model::summary::{FileSize, Group, ModelSummary, Pooling, TensorInfo};
 use crate::session::command::Command;
 use crate::session::state::{Loadable, Severity, State, Tokenized};
 use crate::ui::actions::{Action, Actions, Page};
+use crate::ui::explain::SHARED_LAYERS;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets::{self, icon::Icon, numbers};
 
@@ -18,11 +23,13 @@ use crate::ui::widgets::{self, icon::Icon, numbers};
 pub struct ModelView {
     filter: String,
     text: String,
+    hub: hub::HubCard,
 }
 
 impl Default for ModelView {
     fn default() -> Self {
-        Self { filter: String::new(), text: "Unfreezing embeddings isn't magic.".into() }
+        let text = "Unfreezing embeddings isn't magic.".into();
+        Self { filter: String::new(), text, hub: hub::HubCard::default() }
     }
 }
 
@@ -40,8 +47,10 @@ pub fn model_ui(ui: &mut Ui, state: &State, page: &mut ModelView, actions: &mut 
                 widgets::card(ui, "", |ui| widgets::loading(ui, "Loading the model"));
             }
             Loadable::Failed(reason) => failed_ui(ui, state, reason, actions),
-            Loadable::Ready(model) => ready_ui(ui, state, model, page, actions),
+            Loadable::Ready(model) => return ready_ui(ui, state, model, page, actions),
         }
+        ui.add_space(theme::GAP);
+        hub::hub_ui(ui, state, &mut page.hub, actions);
     });
 }
 
@@ -50,12 +59,13 @@ fn empty_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
         ui,
         Icon::Layers,
         "Choose a pretrained encoder",
-        "A folder in the Hugging Face layout: config.json, model.safetensors, tokenizer.json. BERT and DistilBERT \
-         encoders are understood. The default model is small, quick and good at sentences.",
+        "A folder in the Hugging Face layout: config.json, model.safetensors, tokenizer.json. BERT, RoBERTa, MPNet, \
+         DeBERTa, ModernBERT and their relatives are understood. The default model is small, quick and good at \
+         sentences.",
         |ui| {
             widgets::primary_button(ui, state, actions, Action::UseDefaultModel);
             widgets::action_button(ui, state, actions, Action::OpenModel);
-            widgets::caption(ui, "Or drop a model folder here.");
+            widgets::caption(ui, "Or drop a model folder here, or name one of the hub's below.");
         },
     );
 }
@@ -93,6 +103,8 @@ fn ready_ui(
         try_ui(right, state, &mut page.text, actions);
     });
     ui.add_space(theme::GAP);
+    hub::hub_ui(ui, state, &mut page.hub, actions);
+    ui.add_space(theme::GAP);
     tensors_ui(ui, model, &mut page.filter);
 }
 
@@ -109,7 +121,9 @@ fn summary_ui(ui: &mut Ui, state: &State, model: &ModelSummary, actions: &mut Ac
                 layers.on_hover_text(SHARED_LAYERS);
             }
             widgets::fact(ui, "Size of a state", count(model.hidden))
-                .on_hover_text("Values per token inside the encoder, and in the sentence embedding");
+                .on_hover_text("Values per token inside the encoder");
+            widgets::fact(ui, "Size of an embedding", count(model.embedding()))
+                .on_hover_text(embedding(model));
             widgets::fact(ui, "Attention heads", format!("{} per layer", model.attention_heads));
             widgets::fact(ui, "Vocabulary", format!("{} tokens", count(model.vocab_size)));
             widgets::fact(
@@ -124,7 +138,8 @@ fn summary_ui(ui: &mut Ui, state: &State, model: &ModelSummary, actions: &mut Ac
             widgets::fact(ui, "Parameters", numbers::thousands(model.parameters()));
             widgets::fact(ui, "On disk", numbers::bytes(model.file_bytes)).on_hover_text(files(model));
             widgets::fact(ui, "In memory", in_memory(model.memory(), state)).on_hover_text(format!(
-                "The weights alone, and an estimate for training all of them on {} texts of {} tokens at a time. \
+                "The weights alone; an estimate for training all of them on {} texts of {} tokens at a time; and what \
+                 this machine has. \
                  Freezing layers, shorter texts and smaller batches need less.",
                 memory::ROWS,
                 memory::TOKENS
@@ -165,16 +180,24 @@ fn summary_ui(ui: &mut Ui, state: &State, model: &ModelSummary, actions: &mut Ac
     });
 }
 
+/// Where the values of the sentence embedding come from.
+fn embedding(model: &ModelSummary) -> String {
+    if model.dense.is_empty() {
+        return "What is pooled is the sentence embedding, so it has as many values as a state".to_owned();
+    }
+    let told: Vec<String> = model.dense.iter().map(DenseSpec::told).collect();
+    format!(
+        "What is pooled passes through {}: {}",
+        numbers::counted(told.len(), "Dense module", "Dense modules"),
+        told.join("; ")
+    )
+}
+
 /// The folder's files, a line each.
 fn files(model: &ModelSummary) -> String {
     let line = |file: &FileSize| format!("{}  {}", file.name, numbers::bytes(file.bytes));
     model.origin.files.iter().map(line).collect::<Vec<_>>().join("\n")
 }
-
-/// What sharing means for a freeze plan.
-pub(super) const SHARED_LAYERS: &str = "The layers of this model share their weights. What is frozen or trained is \
-     frozen or trained in every pass through them, so they are one row of the schedule, and gradual unfreezing has \
-     only that one step.";
 
 fn layers(model: &ModelSummary) -> String {
     let own = numbers::thousands(model.layers as u64);
@@ -188,25 +211,13 @@ fn layers(model: &ModelSummary) -> String {
 fn in_memory(memory: Memory, state: &State) -> String {
     let device = state.devices.iter().find(|device| device.key == state.device);
     let room = device.and_then(|device| device.memory);
-    let of = room.map_or_else(String::new, |room| format!("; this machine has {}", numbers::bytes(room)));
+    let of = room.map_or_else(String::new, |room| format!(", of {}", numbers::bytes(room)));
     let (weights, training) = (numbers::bytes(memory.weights), numbers::bytes(memory.training));
     format!("{weights}, about {training} to train{of}")
 }
 
 fn family(model_type: &str) -> &str {
-    match model_type {
-        "albert" => "ALBERT",
-        "bert" => "BERT",
-        "camembert" => "CamemBERT",
-        "deberta-v2" => "DeBERTa v2 or v3",
-        "distilbert" => "DistilBERT",
-        "electra" => "ELECTRA",
-        "modernbert" => "ModernBERT",
-        "mpnet" => "MPNet",
-        "roberta" => "RoBERTa",
-        "xlm-roberta" => "XLM-RoBERTa",
-        other => other,
-    }
+    encoder::family(model_type).map_or(model_type, |family| family.title)
 }
 
 const fn pooling(pooling: Pooling) -> &'static str {
@@ -227,8 +238,11 @@ fn parts_ui(ui: &mut Ui, model: &ModelSummary) {
         let layers: u64 = (0..model.layers).map(|layer| model.parameters_of(Group::Layer(layer))).sum();
         let mut parts = vec![
             ("Token, position and type embeddings".to_owned(), model.parameters_of(Group::Embeddings)),
-            (format!("{} encoder layers", model.layers), layers),
+            (numbers::counted(model.layers, "encoder layer", "encoder layers"), layers),
         ];
+        if !model.dense.is_empty() {
+            parts.push(("Dense modules behind the pooling".to_owned(), model.parameters_of(Group::Dense)));
+        }
         let unused = model.parameters_of(Group::Unused);
         if unused > 0 {
             parts.push(("Kept for export, not used (pooler)".to_owned(), unused));
@@ -315,6 +329,7 @@ fn group_name(group: Group) -> String {
     match group {
         Group::Embeddings => "embeddings".into(),
         Group::Layer(index) => format!("layer {index}"),
+        Group::Dense => "dense modules".into(),
         Group::Head(index) => format!("head {index}"),
         Group::LossWeight(index) => format!("weight of loss {index}"),
         Group::Unused => "unused".into(),
