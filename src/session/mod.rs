@@ -195,8 +195,9 @@ impl Session {
                 }
             }
             Command::Tokenize(text) => {
-                let max_length = self.state.project.recipe.max_length;
-                if self.queue(Work::Tokenize { text, max_length }) {
+                let recipe = &self.state.project.recipe;
+                let (prompt, max_length) = (recipe.prompt.clone(), recipe.max_length);
+                if self.queue(Work::Tokenize { text, prompt, max_length }) {
                     self.state.tokenized = Loadable::Loading;
                 }
             }
