@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use frostline::data::dataset::Split;
 use frostline::data::mapping::{Mapping, TaskColumn};
+use frostline::data::overrides::{FormatName, Overrides};
+use frostline::data::table::Quoting;
 use frostline::data::task::TaskKind;
 use frostline::project::{DataFile, Project, ProjectError};
 use frostline::train::preset::{Decay, OptimizerKind, Preset, Recipe};
@@ -251,8 +253,18 @@ fn any_recipe() -> impl Strategy<Value = Recipe> {
 }
 
 fn any_mapping() -> impl Strategy<Value = Mapping> {
-    let task = (any_name(), any_name(), prop::sample::select(TaskKind::ALL.to_vec()))
-        .prop_map(|(column, task, kind)| TaskColumn { column, task, kind });
+    let names = || prop::collection::vec(any_name(), 0..3);
+    let kind = prop::sample::select(TaskKind::ALL.to_vec());
+    let task = (any_name(), any_name(), kind, names(), names(), names()).prop_map(
+        |(column, task, kind, indicators, missing, classes)| TaskColumn {
+            column,
+            task,
+            kind,
+            indicators,
+            missing,
+            classes,
+        },
+    );
     (
         any_name(),
         prop::option::of(any_name()),

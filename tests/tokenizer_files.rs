@@ -320,7 +320,7 @@ fn a_damaged_sentencepiece_model_never_panics() {
         if round % 3 == 0 {
             bytes.truncate(next(whole.len()));
         }
-        for _ in 0..1 + round % 4 {
+        for _ in 0..=round % 4 {
             if let Some(byte) =
                 (!bytes.is_empty()).then(|| next(bytes.len())).and_then(|at| bytes.get_mut(at))
             {

@@ -370,21 +370,9 @@ fn decide_splits(dataset: &mut Dataset, said: &[Said], rule: &SplitRule) -> Stri
     let valid = if valid_given { 0.0 } else { rule.valid };
     let test = if valid_given || test_given { 0.0 } else { rule.test };
     let no_train = said.iter().all(|s| matches!(s.split(), Some(Split::Valid | Split::Test)));
-    let drawn = valid > 0.0 || test > 0.0;
-    let is_pool = |said: &Said| matches!(said.split(), None | Some(Split::Train));
-    let pool: Vec<u32> =
-        said.iter().zip(0..).filter(|(said, _)| drawn && is_pool(said)).map(|(_, row)| row).collect();
-    let texts = dataset.texts.iter().zip(&said).filter(|(_, said)| drawn && is_pool(said));
-    let texts = texts.map(|(text, _)| text.unwrap_or_default()).collect();
-    // Of several classes the first: as good a share of each as one number per row can give.
-    let class = |task: usize, place: usize| dataset.tasks.get(task)?.first_class(*pool.get(place)? as usize);
-    let candidates = Candidates { texts, tasks: dataset.tasks.len(), class: &class };
-    let placed = draw::place(&candidates, valid, test, rule.seed);
     let mut splits: Vec<Split> = said.iter().map(|s| s.split().unwrap_or(Split::Train)).collect();
-    for (row, split) in pool.iter().zip(placed) {
-        if let Some(slot) = splits.get_mut(*row as usize) {
-            *slot = split;
-        }
+    if valid > 0.0 || test > 0.0 {
+        draw_from(dataset, &mut splits, &said, [valid, test], rule.seed);
     }
     dataset.splits = splits;
     let note = sentence(&said, no_train, valid, test, rule.seed);
@@ -392,6 +380,22 @@ fn decide_splits(dataset: &mut Dataset, said: &[Said], rule: &SplitRule) -> Stri
         return format!("No file is named as training data, so the names are passed over. {note}");
     }
     note
+}
+
+/// Draws validation and test rows from those that nothing else is said of than that they may train.
+fn draw_from(dataset: &Dataset, splits: &mut [Split], said: &[Said], [valid, test]: [f64; 2], seed: u64) {
+    let is_pool = |said: &Said| matches!(said.split(), None | Some(Split::Train));
+    let pool: Vec<u32> = said.iter().zip(0..).filter(|(said, _)| is_pool(said)).map(|(_, row)| row).collect();
+    let texts = dataset.texts.iter().zip(said).filter(|(_, said)| is_pool(said));
+    let texts = texts.map(|(text, _)| text.unwrap_or_default()).collect();
+    // Of several classes the first: as good a share of each as one number per row can give.
+    let class = |task: usize, place: usize| dataset.tasks.get(task)?.first_class(*pool.get(place)? as usize);
+    let candidates = Candidates { texts, tasks: dataset.tasks.len(), class: &class };
+    for (row, split) in pool.iter().zip(draw::place(&candidates, valid, test, seed)) {
+        if let Some(slot) = splits.get_mut(*row as usize) {
+            *slot = split;
+        }
+    }
 }
 
 fn sentence(said: &[Said], no_train: bool, valid: f64, test: f64, seed: u64) -> String {

@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::assemble::assemble;
 use super::card::{DataCard, TaskCounts};
 use super::dataset::{Dataset, Labels, Split, TaskLabels};
 use super::error::DataError;
-use super::labels::is_missing;
+use super::labels::{bare, is_missing};
 use super::mapping::{Mapping, TaskColumn, guess_of};
 use super::spans::SpanCount;
 use super::split::SplitRule;
@@ -39,7 +40,7 @@ pub fn describe(tables: Vec<Table>) -> Description {
     let mut files: Vec<Value> = tables.iter().map(facts).collect();
     let mut object = if files.len() == 1 { files.pop().unwrap_or_default() } else { joint(&tables, files) };
     let mapping = guess_of(&tables.iter().collect::<Vec<_>>());
-    let markers: Vec<Value> = mapping.tasks.iter().map(|task| markers(task, &tables)).collect();
+    let markers: Vec<Value> = mapping.tasks.par_iter().map(|task| markers(task, &tables)).collect();
     let tables: Vec<(Table, Option<Split>)> =
         tables.into_iter().map(|table| (table, Some(Split::Train))).collect();
     let all_in_one = SplitRule { valid: 0.0, test: 0.0, seed: 0 };
@@ -109,7 +110,7 @@ fn facts(table: &Table) -> Value {
         "quotes": escape,
         "has_header": facts.has_header,
         "bytes": facts.stamp.bytes,
-        "sha256": facts.stamp.sha256,
+        "xxh3": facts.stamp.digest,
         "physical_lines": facts.lines,
         "columns": table.column_names(),
         "records": table.rows() + table.problems.len(),
@@ -221,7 +222,7 @@ fn markers(task: &TaskColumn, tables: &[Table]) -> Value {
     let mut found: BTreeMap<&str, usize> = BTreeMap::new();
     for column in task.columns() {
         let cells = tables.iter().filter_map(|table| table.column(column)).flat_map(|column| column.cells.iter());
-        for cell in cells.flatten().filter(|cell| !cell.is_empty() && is_missing(cell.trim())) {
+        for cell in cells.flatten().filter(|cell| !cell.is_empty() && is_missing(bare(cell))) {
             *found.entry(cell).or_default() += 1;
         }
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
+use twox_hash::xxhash3_128::Hasher;
 
 use super::column::StrColumn;
 use super::conll;
@@ -155,14 +155,14 @@ pub(super) fn read(dir: &Path, progress: Progress) -> Result<Table, DataError> {
 
     let mut columns = ["text", "label", "split", "file"]
         .map(|name| Column { name: name.to_owned(), cells: StrColumn::default() });
-    let (mut lines, mut problems, mut bytes, mut digest) = (Vec::new(), Vec::new(), 0, Sha256::new());
+    let (mut lines, mut problems, mut bytes, mut digest) = (Vec::new(), Vec::new(), 0, Hasher::new());
     for (((folder, file), text), line) in all.iter().zip(texts).zip(1..) {
         let name = file.strip_prefix(dir).unwrap_or(file).to_string_lossy();
         match text {
             Ok((text, raw)) => {
                 bytes += raw.len() as u64;
-                digest.update(name.as_bytes());
-                digest.update(&raw);
+                digest.write(name.as_bytes());
+                digest.write(&raw);
                 let cells = [Some(text.trim_end()), Some(folder.label.as_str()), folder.split.as_deref(), Some(&name)];
                 columns.iter_mut().zip(cells).for_each(|(column, cell)| column.cells.push(cell));
                 lines.push(line);
@@ -180,7 +180,7 @@ pub(super) fn read(dir: &Path, progress: Progress) -> Result<Table, DataError> {
             has_header: false,
             gzip: false,
             lines: 0,
-            stamp: Stamp::of_folder(dir, bytes, digest),
+            stamp: Stamp::of_folder(dir, bytes, digest.finish_128()),
         },
         columns: columns.into_iter().filter(|column| has_split || column.name != "split").collect(),
         lines,

@@ -133,6 +133,12 @@ pub(super) fn indicated(
 
 /// A label cell without what is around the label and cannot be seen.
 pub(super) fn bare(cell: &str) -> &str {
+    if let [first, .., last] = cell.as_bytes()
+        && first.is_ascii_graphic()
+        && last.is_ascii_graphic()
+    {
+        return cell;
+    }
     let trimmed = cell.trim();
     match (trimmed.as_bytes().first(), trimmed.as_bytes().last()) {
         (Some(first), Some(last)) if first.is_ascii() && last.is_ascii() => trimmed,

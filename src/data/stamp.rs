@@ -1,10 +1,12 @@
 //! What tells one state of a file from another: size, time of change, and a digest of the bytes.
+//!
+//! The digest notices changes and hides nothing from anyone who would forge one: it must be quick.
 
 use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
-use sha2::{Digest, Sha256};
+use twox_hash::XxHash3_128;
 
 /// A file as it was when it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,21 +15,21 @@ pub struct Stamp {
     pub bytes: u64,
     /// When it was last written, as far as the system tells.
     pub modified: Option<SystemTime>,
-    /// SHA-256 of the bytes on the disk, in hexadecimal; empty for what is no file.
-    pub sha256: String,
+    /// XXH3 (128 bits) of the bytes on the disk, in hexadecimal; empty for what is no file.
+    pub digest: String,
 }
 
 impl Stamp {
     /// The stamp of a file with these bytes.
     pub(super) fn of(path: &Path, bytes: &[u8]) -> Self {
         let modified = fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-        Self { bytes: bytes.len() as u64, modified, sha256: sha256(bytes) }
+        Self { bytes: bytes.len() as u64, modified, digest: digest(bytes) }
     }
 
     /// The stamp of a folder of so many bytes, and what is in it.
-    pub(super) fn of_folder(path: &Path, bytes: u64, digest: Sha256) -> Self {
+    pub(super) fn of_folder(path: &Path, bytes: u64, digest: u128) -> Self {
         let modified = fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-        Self { bytes, modified, sha256: format!("{:x}", digest.finalize()) }
+        Self { bytes, modified, digest: format!("{digest:032x}") }
     }
 
     /// True when the file at that path is another one now, or gone. Its bytes are read only where its time has
@@ -42,12 +44,12 @@ impl Stamp {
         if metadata.len() != self.bytes {
             return true;
         }
-        !same_time && fs::read(path).map_or(true, |bytes| sha256(&bytes) != self.sha256)
+        !same_time && fs::read(path).map_or(true, |bytes| digest(&bytes) != self.digest)
     }
 }
 
-fn sha256(bytes: &[u8]) -> String {
-    format!("{:x}", Sha256::digest(bytes))
+fn digest(bytes: &[u8]) -> String {
+    format!("{:032x}", XxHash3_128::oneshot(bytes))
 }
 
 #[cfg(test)]

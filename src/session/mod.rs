@@ -217,8 +217,12 @@ impl Session {
         let news: Vec<News> = worker.news.try_iter().collect();
         let of_hub: Vec<HubNews> = self.desk.iter().flat_map(|desk| desk.news.try_iter()).collect();
         let any = !news.is_empty() || !of_hub.is_empty();
-        news.into_iter().for_each(|piece| self.apply(piece));
-        of_hub.into_iter().for_each(|piece| self.apply_hub(piece));
+        for piece in news {
+            self.apply(piece);
+        }
+        for piece in of_hub {
+            self.apply_hub(piece);
+        }
         any
     }
 

@@ -111,7 +111,7 @@ fn is_sound(charsmap: &[u8]) -> bool {
     let (units, odd) = trie.as_chunks::<4>();
     let units: Vec<u32> = units.iter().map(|unit| u32::from_le_bytes(*unit)).collect();
     // A step goes to any of the 256 units of a block.
-    if units.is_empty() || !odd.is_empty() || units.len() % 256 != 0 {
+    if units.is_empty() || !odd.is_empty() || !units.len().is_multiple_of(256) {
         return false;
     }
     let begins_a_text =

@@ -11,6 +11,7 @@ use super::tokenizer::TokenizerError;
 use super::vocab_files::Settings;
 
 /// A token that is found whole.
+#[expect(clippy::struct_excessive_bools, reason = "the settings of a token as the library has them")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Token {
     /// Its text.

@@ -142,6 +142,9 @@ pub(super) struct Settings {
     added: Value,
 }
 
+/// A token by its id, and what is said of it.
+type Listed = (u64, Map<String, Value>);
+
 impl Settings {
     fn read(dir: &Path) -> Result<Self, TokenizerError> {
         let optional = |name: &str| {
@@ -216,7 +219,7 @@ impl Settings {
     }
 
     /// Tokens of which the newest settings say all there is to say, in the order of their ids.
-    pub(super) fn listed(&self) -> Result<Vec<(u64, Map<String, Value>)>, TokenizerError> {
+    pub(super) fn listed(&self) -> Result<Vec<Listed>, TokenizerError> {
         let mut listed = Vec::new();
         let newest = self.config.get("added_tokens_decoder").and_then(Value::as_object);
         for (id, said) in newest.into_iter().flatten() {

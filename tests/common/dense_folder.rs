@@ -6,7 +6,7 @@ use std::path::Path;
 /// Files of both fixtures in one folder.
 pub(crate) fn dense_folder() -> tempfile::TempDir {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-    let dir = tempfile::tempdir().expect("a folder");
+    let dir = tempfile::tempdir().unwrap();
     let bert =
         ["config.json", "model.safetensors", "tokenizer.json", "sentence_bert_config.json", "texts.json"];
     let modules = [
@@ -21,8 +21,8 @@ pub(crate) fn dense_folder() -> tempfile::TempDir {
     let modules = modules.map(|file| ("sentence_transformers_dense", file));
     for (fixture, file) in bert.into_iter().chain(modules) {
         let to = dir.path().join(file);
-        fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
-        fs::copy(fixtures.join(fixture).join(file), to).expect("a file of the fixture");
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(fixtures.join(fixture).join(file), to).unwrap();
     }
     dir
 }

@@ -69,7 +69,7 @@ impl Worker {
                 Some(answered) => {
                     let train_embeddings = to_embeddings(&tuned.model, &answered.pooled)?;
                     let eval_embeddings = to_embeddings(&tuned.model, &said.pooled)?;
-                    probes(&tasks, (&train_embeddings, &train), (&eval_embeddings, &rows))
+                    probes(tasks, (&train_embeddings, &train), (&eval_embeddings, &rows))
                 }
                 None => Vec::new(),
             }
