@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
+use super::changes::Fix;
 use super::dataset::{Dataset, Labels, Split, TaskLabels};
-use super::same;
+use super::{near, same};
 use super::task::TaskKind;
 
 /// How much a finding matters.
@@ -26,6 +27,14 @@ pub struct Finding {
     pub text: String,
     /// Rows of the data set it is about.
     pub rows: Vec<usize>,
+    /// What would mend it, where something would.
+    pub fix: Option<Fix>,
+}
+
+impl Finding {
+    fn mended_by(self, fix: Fix) -> Self {
+        Self { fix: Some(fix), ..self }
+    }
 }
 
 /// Label counts of a task.
@@ -80,12 +89,13 @@ impl DataCard {
             findings.extend(texts.conflicts(task));
         }
         findings.extend(texts.leaks(dataset));
-        let repeated = texts.repeated_rows(dataset);
+        let repeated = same::repeated_rows(dataset, &texts.groups);
         let repeated_rows = repeated.len();
         findings.extend(duplicates(repeated));
+        findings.extend(near_duplicates(dataset));
         findings.extend(odd_characters(dataset));
         findings.sort_by_key(|finding| finding.weight == Weight::Note);
-        let conflicting_texts = dataset.tasks.iter().map(|task| texts.conflicting(task).len()).collect();
+        let conflicting_texts = dataset.tasks.iter().map(|task| same::conflicting(&texts.groups, task).len()).collect();
         Self { rows, tasks, findings, repeated_rows, conflicting_texts }
     }
 }
@@ -129,11 +139,11 @@ const fn bump(counts: &mut [usize; 3], split: Split) {
 }
 
 fn warning(text: String, rows: Vec<usize>) -> Finding {
-    Finding { weight: Weight::Warning, text, rows }
+    Finding { weight: Weight::Warning, text, rows, fix: None }
 }
 
 fn note(text: String, rows: Vec<usize>) -> Finding {
-    Finding { weight: Weight::Note, text, rows }
+    Finding { weight: Weight::Note, text, rows, fix: None }
 }
 
 /// `1 row`, `2 rows`.
@@ -265,7 +275,13 @@ fn look_alike_classes(task: &TaskLabels, rows: usize) -> Vec<Finding> {
                 task.name,
                 quoted(&names)
             );
-            warning(text, rows_of_classes(task, &classes.into_iter().collect(), rows))
+            // The spelling that most rows have.
+            let counted = |class: &u32| rows_of_classes(task, &BTreeSet::from([*class]), rows).len();
+            let most = classes.iter().max_by_key(|class| (counted(class), std::cmp::Reverse(**class)));
+            let into = most.and_then(|class| task.classes.get(*class as usize)).cloned().unwrap_or_default();
+            let from = names.into_iter().filter(|name| **name != into).cloned().collect();
+            let fix = Fix::MergeClasses { task: task.name.clone(), from, into };
+            warning(text, rows_of_classes(task, &classes.into_iter().collect(), rows)).mended_by(fix)
         })
         .collect()
 }
@@ -276,16 +292,8 @@ struct SameTexts {
 }
 
 impl SameTexts {
-    /// The rows of the texts that carry different classes of one task.
-    fn conflicting(&self, task: &TaskLabels) -> Vec<&Vec<usize>> {
-        let label = |row: &usize| task.class(*row);
-        let disagree =
-            |group: &&Vec<usize>| group.iter().filter_map(label).collect::<BTreeSet<_>>().len() > 1;
-        self.groups.iter().filter(disagree).collect()
-    }
-
     fn conflicts(&self, task: &TaskLabels) -> Option<Finding> {
-        let found = self.conflicting(task);
+        let found = same::conflicting(&self.groups, task);
         let mut rows: Vec<usize> = found.iter().flat_map(|group| group.iter().copied()).collect();
         rows.sort_unstable();
         (!found.is_empty()).then(|| {
@@ -295,6 +303,7 @@ impl SameTexts {
                 format!("Task \"{}\": {texts} {carry} different labels in different rows.", task.name),
                 rows,
             )
+            .mended_by(Fix::ForgetConflicts { task: task.name.clone() })
         })
     }
 
@@ -323,24 +332,9 @@ impl SameTexts {
                     seen.name(),
                     measured.name()
                 );
-                warning(text, rows)
+                warning(text, rows).mended_by(Fix::JoinLeaks)
             })
             .collect()
-    }
-
-    /// Training rows that say what an earlier one says, text and labels.
-    fn repeated_rows(&self, dataset: &Dataset) -> Vec<usize> {
-        let labels = |row: usize| -> (Vec<Option<String>>, &str) {
-            (dataset.tasks.iter().map(|task| task.in_words(row)).collect(), dataset.second_text(row))
-        };
-        let mut rows = Vec::new();
-        for group in &self.groups {
-            let mut seen = BTreeSet::new();
-            let training = group.iter().filter(|row| dataset.splits.get(**row) == Some(&Split::Train));
-            rows.extend(training.copied().filter(|row| !seen.insert(labels(*row))));
-        }
-        rows.sort_unstable();
-        rows
     }
 }
 
@@ -351,12 +345,32 @@ fn duplicates(rows: Vec<usize>) -> Option<Finding> {
             format!("{} {repeat} an earlier one, text and labels.", counted(rows.len(), "training row")),
             rows,
         )
+        .mended_by(Fix::DropRepeats)
     })
+}
+
+/// Texts that are nearly another's, and those of them that stand in another split than it.
+fn near_duplicates(dataset: &Dataset) -> Vec<Finding> {
+    let pairs = near::pairs(&dataset.texts);
+    let split = |row: usize| dataset.splits.get(row);
+    let (across, within): (Vec<_>, Vec<_>) =
+        pairs.into_iter().partition(|(one, other)| split(*one) != split(*other));
+    let rows_of = |pairs: Vec<(usize, usize)>| -> Vec<usize> {
+        let rows: BTreeSet<usize> = pairs.into_iter().flat_map(|(one, other)| [one, other]).collect();
+        rows.into_iter().collect()
+    };
+    let (across, within) = (rows_of(across), rows_of(within));
+    let found = |rows: Vec<usize>, what: &str, weigh: fn(String, Vec<usize>) -> Finding| {
+        let are = if rows.len() == 1 { "is" } else { "are" };
+        let text = format!("{} {are} nearly the same as another {what}.", counted(rows.len(), "text"));
+        (!rows.is_empty()).then(|| weigh(text, rows))
+    };
+    let across = found(across, "in another split, but for a few words or signs: figures there look better", warning);
+    across.into_iter().chain(found(within, "of the same split, but for a few words or signs", note)).collect()
 }
 
 /// Characters that no person typed: control characters, and the mark of bytes that could not be decoded.
 fn odd_characters(dataset: &Dataset) -> Option<Finding> {
-    let odd = |c: char| (c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}')) || c == '\u{fffd}';
     // Most segments hold no byte that any such character begins with.
     let may_begin = |byte: u8| (byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) | matches!(byte, 0x7f | 0xc2 | 0xef);
     let rows: Vec<usize> = dataset
@@ -366,7 +380,7 @@ fn odd_characters(dataset: &Dataset) -> Option<Finding> {
         .flat_map_iter(|(first, segment)| {
             let any = segment.text().bytes().fold(false, |any, byte| any | may_begin(byte));
             let texts = segment.iter().take(if any { segment.len() } else { 0 }).zip(first..);
-            texts.filter(|(text, _)| text.unwrap_or_default().chars().any(odd)).map(|(_, row)| row)
+            texts.filter(|(text, _)| text.unwrap_or_default().chars().any(same::is_odd)).map(|(_, row)| row)
         })
         .collect();
     (!rows.is_empty()).then(|| {
@@ -375,7 +389,7 @@ fn odd_characters(dataset: &Dataset) -> Option<Finding> {
             "{} {hold} control characters or undecodable bytes: was the file saved in another encoding?",
             counted(rows.len(), "text")
         );
-        warning(text, rows)
+        warning(text, rows).mended_by(Fix::StripControls)
     })
 }
 

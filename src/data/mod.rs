@@ -7,6 +7,7 @@
 
 pub mod assemble;
 pub mod card;
+pub mod changes;
 mod classes;
 pub mod column;
 mod conll;
@@ -27,11 +28,13 @@ mod labels;
 mod lists;
 pub mod mapping;
 mod meter;
+mod near;
 pub mod overrides;
 mod parquet;
 mod parquet_cells;
 mod parts;
 mod profile;
+pub mod query;
 pub mod read;
 mod same;
 mod scan;

@@ -1,10 +1,12 @@
 //! Which texts are the same, for millions of them: found by sorting hashes, and checked letter by letter.
 
+use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 
 use rayon::prelude::*;
 
 use super::column::StrColumn;
+use super::dataset::{Dataset, Split, TaskLabels};
 
 /// A hash that is the same in every run.
 pub(super) fn hash(text: &str) -> u64 {
@@ -94,6 +96,36 @@ pub(super) fn numbered(texts: &[&str]) -> (Vec<u32>, usize) {
         }
     }
     (firsts, count as usize)
+}
+
+/// The rows of the texts that carry different classes of one task, out of those that occur more than once.
+pub(super) fn conflicting<'a>(groups: &'a [Vec<usize>], task: &TaskLabels) -> Vec<&'a Vec<usize>> {
+    let disagree = |group: &&Vec<usize>| {
+        let mut classes = group.iter().filter_map(|row| task.class(*row));
+        let first = classes.next();
+        classes.any(|class| Some(class) != first)
+    };
+    groups.iter().filter(disagree).collect()
+}
+
+/// Training rows that say what an earlier one says, text and labels, out of texts that occur more than once.
+pub(super) fn repeated_rows(dataset: &Dataset, groups: &[Vec<usize>]) -> Vec<usize> {
+    let labels = |row: usize| -> (Vec<Option<String>>, &str) {
+        (dataset.tasks.iter().map(|task| task.in_words(row)).collect(), dataset.second_text(row))
+    };
+    let mut rows = Vec::new();
+    for group in groups {
+        let mut seen = BTreeSet::new();
+        let training = group.iter().filter(|row| dataset.splits.get(**row) == Some(&Split::Train));
+        rows.extend(training.copied().filter(|row| !seen.insert(labels(*row))));
+    }
+    rows.sort_unstable();
+    rows
+}
+
+/// A character that no person typed: a control character, or the mark of bytes that could not be decoded.
+pub(super) fn is_odd(c: char) -> bool {
+    (c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}')) || c == '\u{fffd}'
 }
 
 #[cfg(test)]
