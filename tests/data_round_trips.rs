@@ -80,7 +80,8 @@ fn parquet_of(rows: &Rows, per_group: usize) -> Vec<u8> {
     let fields: String =
         NAMES[..rows[0].len()].iter().map(|name| format!("optional binary {name} (UTF8);")).collect();
     let schema = Arc::new(parse_message_type(&format!("message schema {{ {fields} }}")).unwrap());
-    let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(WriterProperties::default())).unwrap();
+    let mut writer =
+        SerializedFileWriter::new(Vec::new(), schema, Arc::new(WriterProperties::default())).unwrap();
     for group in rows.chunks(per_group) {
         let mut groups = writer.next_row_group().unwrap();
         for column in 0..rows[0].len() {

@@ -358,7 +358,9 @@ fn duplicates(rows: Vec<usize>) -> Option<Finding> {
 fn odd_characters(dataset: &Dataset) -> Option<Finding> {
     let odd = |c: char| (c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}')) || c == '\u{fffd}';
     // Most segments hold no byte that any such character begins with.
-    let may_begin = |byte: u8| (byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) | matches!(byte, 0x7f | 0xc2 | 0xef);
+    let may_begin = |byte: u8| {
+        (byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) | matches!(byte, 0x7f | 0xc2 | 0xef)
+    };
     let rows: Vec<usize> = dataset
         .texts
         .numbered_segments()

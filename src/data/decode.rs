@@ -93,8 +93,8 @@ pub(super) fn unpack(path: &Path, raw: &[u8], meter: &Meter) -> Result<Unpacked,
         let reason = std::io::Error::new(error.kind(), format!("the gzip archive is damaged: {error}"));
         return Err(DataError::open(path, reason));
     }
-    let broken =
-        broken.map(|error| format!("is where the gzip archive is damaged or cut off ({error}): the rest is lost"));
+    let broken = broken
+        .map(|error| format!("is where the gzip archive is damaged or cut off ({error}): the rest is lost"));
     Ok(Unpacked { bytes, broken })
 }
 
@@ -260,7 +260,8 @@ fn legacy(raw: &[u8]) -> (&'static Encoding, String) {
     }
     // Files of old Macs end their lines by CR alone, and have letters where the others have signs.
     let upper = |range: std::ops::RangeInclusive<u8>| raw.iter().filter(|byte| range.contains(byte)).count();
-    if memchr::memchr(b'\n', raw).is_none() && raw.contains(&b'\r') && upper(0x80..=0x9f) > upper(0xc0..=0xff) {
+    if memchr::memchr(b'\n', raw).is_none() && raw.contains(&b'\r') && upper(0x80..=0x9f) > upper(0xc0..=0xff)
+    {
         return (MACINTOSH, "macintosh".to_owned());
     }
     // Five of those bytes are characters in neither.
@@ -330,7 +331,8 @@ mod tests {
 
     #[test]
     fn utf16_of_other_scripts_is_known_without_its_mark() {
-        let text = "текст,метка\nмой заказ не пришёл уже третью неделю,жалоба\nспасибо, всё отлично,похвала\n";
+        let text =
+            "текст,метка\nмой заказ не пришёл уже третью неделю,жалоба\nспасибо, всё отлично,похвала\n";
         assert_eq!(told(&wide(text, u16::to_be_bytes)), ("utf-16-be".to_owned(), text.to_owned()));
         let (encoding, _) = told(b"text,label\na\0b,x\nc\0\0d,y\n");
         assert_eq!(encoding, "utf-8", "a few NULs are only that");
@@ -338,7 +340,10 @@ mod tests {
 
     #[test]
     fn old_macs_are_known_by_their_line_ends() {
-        assert_eq!(told(b"text,label\rcaf\x8e,x\r"), ("macintosh".to_owned(), "text,label\rcafé,x\r".to_owned()));
+        assert_eq!(
+            told(b"text,label\rcaf\x8e,x\r"),
+            ("macintosh".to_owned(), "text,label\rcafé,x\r".to_owned())
+        );
     }
 
     #[test]

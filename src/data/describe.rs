@@ -141,8 +141,9 @@ fn of_rows(dataset: &Dataset, mapping: &Mapping, card: &DataCard, markers: Vec<V
     let rows = dataset.rows();
     let usable = (0..rows).filter(|row| dataset.is_labelled(*row)).count();
     let tasks = mapping.tasks.iter().zip(&dataset.tasks).zip(card.tasks.iter().zip(markers));
-    let tasks: Vec<Value> =
-        tasks.map(|((column, labels), (counts, markers))| task(column, labels, counts, card, markers)).collect();
+    let tasks: Vec<Value> = tasks
+        .map(|((column, labels), (counts, markers))| task(column, labels, counts, card, markers))
+        .collect();
     let longest = dataset.texts.iter().flatten().max_by_key(|text| text.len());
     let findings: Vec<&str> = card.findings.iter().map(|finding| finding.text.as_str()).collect();
     [
@@ -169,7 +170,8 @@ fn task(
     markers: Value,
 ) -> Value {
     let usable = counts.all_labelled(card.rows);
-    let by_class = counts.classes.iter().map(|(class, rows)| (class.clone(), rows.iter().sum::<usize>().into()));
+    let by_class =
+        counts.classes.iter().map(|(class, rows)| (class.clone(), rows.iter().sum::<usize>().into()));
     let mut object = json!({
         "task": counts.task,
         "column": column.column,
@@ -221,7 +223,8 @@ fn spans(labels: &TaskLabels) -> SpanCount {
 fn markers(task: &TaskColumn, tables: &[Table]) -> Value {
     let mut found: BTreeMap<&str, usize> = BTreeMap::new();
     for column in task.columns() {
-        let cells = tables.iter().filter_map(|table| table.column(column)).flat_map(|column| column.cells.iter());
+        let cells =
+            tables.iter().filter_map(|table| table.column(column)).flat_map(|column| column.cells.iter());
         for cell in cells.flatten().filter(|cell| !cell.is_empty() && is_missing(bare(cell))) {
             *found.entry(cell).or_default() += 1;
         }

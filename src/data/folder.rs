@@ -63,8 +63,13 @@ fn is_table(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let is_description = matches!(
         name.as_ref(),
-        "dataset_info.json" | "dataset_infos.json" | "dataset_dict.json" | "state.json" | "config.json"
-            | "package.json" | "metadata.json"
+        "dataset_info.json"
+            | "dataset_infos.json"
+            | "dataset_dict.json"
+            | "state.json"
+            | "config.json"
+            | "package.json"
+            | "metadata.json"
     );
     let inner = if ending(path) == "gz" { path.with_extension("") } else { path.to_owned() };
     of(&inner) && !is_description
@@ -122,7 +127,8 @@ fn label_folders(dir: &Path) -> Result<Vec<LabelFolder>, DataError> {
 }
 
 fn label_folder(dir: &Path, split: Option<&str>) -> Result<Option<LabelFolder>, DataError> {
-    let is_text = |path: &PathBuf| path.is_file() && matches!(ending(path).as_str(), "txt" | "text" | "md" | "");
+    let is_text =
+        |path: &PathBuf| path.is_file() && matches!(ending(path).as_str(), "txt" | "text" | "md" | "");
     let files: Vec<PathBuf> = entries(dir)?.into_iter().filter(is_text).collect();
     let label = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Ok((!files.is_empty()).then(|| LabelFolder { label, split: split.map(str::to_owned), files }))
@@ -163,11 +169,18 @@ pub(super) fn read(dir: &Path, progress: Progress) -> Result<Table, DataError> {
                 bytes += raw.len() as u64;
                 digest.write(name.as_bytes());
                 digest.write(&raw);
-                let cells = [Some(text.trim_end()), Some(folder.label.as_str()), folder.split.as_deref(), Some(&name)];
+                let cells = [
+                    Some(text.trim_end()),
+                    Some(folder.label.as_str()),
+                    folder.split.as_deref(),
+                    Some(&name),
+                ];
                 columns.iter_mut().zip(cells).for_each(|(column, cell)| column.cells.push(cell));
                 lines.push(line);
             }
-            Err(reason) => problems.push(RowProblem { line, reason: format!("is the file {name}, which {reason}") }),
+            Err(reason) => {
+                problems.push(RowProblem { line, reason: format!("is the file {name}, which {reason}") })
+            }
         }
     }
     columns.iter_mut().for_each(|column| column.cells.seal());

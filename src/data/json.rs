@@ -28,7 +28,14 @@ pub(super) fn read(body: &[u8], are_lines: bool, meter: &Meter) -> Result<Record
             meter.advance(body.len())?;
             let (columns, rows, notes) = whole.into_columns();
             let lines = vec![1; rows];
-            Ok(Records { format: Format::Json, has_header: false, columns, lines, problems: Vec::new(), notes })
+            Ok(Records {
+                format: Format::Json,
+                has_header: false,
+                columns,
+                lines,
+                problems: Vec::new(),
+                notes,
+            })
         }
     }
 }

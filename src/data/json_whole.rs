@@ -36,9 +36,9 @@ impl Whole {
             let Some(Value::Array(data)) = fields.remove("data") else { return None };
             return rows(data).map(|rows| Self::Rows(names, rows));
         }
-        let same_length = |lengths: Vec<usize>| lengths.first().is_some_and(|first| {
-            *first > 0 && lengths.iter().all(|length| length == first)
-        });
+        let same_length = |lengths: Vec<usize>| {
+            lengths.first().is_some_and(|first| *first > 0 && lengths.iter().all(|length| length == first))
+        };
         let lists: Vec<usize> = fields.values().filter_map(Value::as_array).map(Vec::len).collect();
         if lists.len() == fields.len() && same_length(lists) {
             let list = |(name, value)| match value {
@@ -113,8 +113,7 @@ fn from_rows(
     mut rows: Vec<Vec<Value>>,
 ) -> (Vec<(String, Vec<Value>)>, Option<String>) {
     let shown = |cell: &Value| cell.as_str().map_or_else(|| cell.to_string(), str::to_owned);
-    let sample: Vec<Vec<String>> =
-        rows.iter().take(500).map(|row| row.iter().map(shown).collect()).collect();
+    let sample: Vec<Vec<String>> = rows.iter().take(500).map(|row| row.iter().map(shown).collect()).collect();
     let width = rows.iter().map(Vec::len).max().unwrap_or(0);
     let names = names.unwrap_or_else(|| match sample.first() {
         Some(first) if first_is_header(&sample) => {

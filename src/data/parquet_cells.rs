@@ -24,7 +24,8 @@ pub(super) enum Cells {
 
 /// True for bytes of fixed length that are a number.
 pub(super) fn is_number(descr: &ColumnDescriptor) -> bool {
-    descr.converted_type() == ConvertedType::DECIMAL || descr.logical_type_ref() == Some(&LogicalType::Float16)
+    descr.converted_type() == ConvertedType::DECIMAL
+        || descr.logical_type_ref() == Some(&LogicalType::Float16)
 }
 
 /// Reads a column of one row group: `rows` of them, `bytes` in the file.

@@ -211,9 +211,10 @@ impl Reader<'_> {
             if record.is_open {
                 trouble = Some(Trouble::OpenQuote);
             } else if !is_right {
-                let has_end = self.scanner.body.get(record.end.wrapping_sub(1)).is_some_and(|byte| {
-                    *byte == b'\n' || (*byte == b'\r' && self.scanner.dialect.bare_cr)
-                });
+                let has_end =
+                    self.scanner.body.get(record.end.wrapping_sub(1)).is_some_and(|byte| {
+                        *byte == b'\n' || (*byte == b'\r' && self.scanner.dialect.bare_cr)
+                    });
                 let inside = record.line_ends - usize::from(has_end && record.line_ends > 0);
                 trouble = Some(Trouble::Width { found: record.cells, line_ends_inside: inside });
             } else if trouble.is_none() && sink.holds(&self.layout.header) {
