@@ -1,4 +1,5 @@
 //! Models by name on the command line: the program itself, against a hub on this machine.
+#![expect(clippy::print_stdout, reason = "what was skipped must be told")]
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not find is a failed test")]
 
 #[path = "common/hub_server.rs"]

@@ -39,6 +39,9 @@ const FAMILIES: [&str; 11] = [
     "xlm_roberta",
 ];
 
+#[path = "common/dense_folder.rs"]
+mod dense_folder;
+
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models").join(name)
 }
@@ -117,7 +120,7 @@ fn card(model: &Model) -> String {
 
 fn export(model: &Model, base: &Path, to: &Path) -> Result<ExportReport, ExportError> {
     let max_seq_length = model.summary.max_seq_length;
-    write_folder(&ExportRequest { model, base, to, max_seq_length, card: &card(model) })
+    write_folder(&ExportRequest { model, base, to, max_seq_length, prompt: None, card: &card(model) })
 }
 
 fn read_json(path: &Path) -> Value {
@@ -362,8 +365,14 @@ fn without_normalisation_and_with_another_pooling() {
 fn a_model_without_heads_is_an_export_too() {
     let (base, dir) = (fixture("distilbert"), tempfile::tempdir().unwrap());
     let model = Model::load(&base, Device::Cpu).unwrap();
-    let request =
-        ExportRequest { model: &model, base: &base, to: dir.path(), max_seq_length: 24, card: "# Card\n" };
+    let request = ExportRequest {
+        model: &model,
+        base: &base,
+        to: dir.path(),
+        max_seq_length: 24,
+        prompt: None,
+        card: "# Card\n",
+    };
     for _ in 0..2 {
         assert_eq!(write_folder(&request).unwrap().max_logit_difference, 0.0);
     }
@@ -581,6 +590,10 @@ fn python_opens_the_folder_and_computes_the_same() {
             &all,
             &format!("{name}, all kinds"),
         );
+    }
+    let dense = dense_folder::dense_folder();
+    for (specs, what) in [(specs(), "Dense modules"), (specs_of_all_kinds(), "Dense modules, all kinds")] {
+        python_agrees(&python, dense.path(), &texts_of(dense.path()), &specs, what);
     }
     let minilm = Path::new(env!("CARGO_MANIFEST_DIR")).join(".models/all-MiniLM-L6-v2");
     if minilm.join("model.safetensors").is_file() {

@@ -1,4 +1,5 @@
 //! Models by name, from a hub that misbehaves in every way that hubs and networks do, into the cache that Python reads.
+#![expect(clippy::unwrap_used, reason = "what a test needs and does not find is a failed test")]
 #![expect(clippy::expect_used, reason = "a broken fixture should stop the test")]
 
 #[path = "common/hub_server.rs"]
@@ -554,7 +555,7 @@ fn two_downloads_at_once_fetch_everything_once() {
                 let hub = desk.hub();
                 let offer = hub.look_up(&name("org/small"), &|| false).unwrap();
                 let mut see = |progress: &Progress| {
-                    waited.store(progress.waiting || waited.load(Ordering::Relaxed), Ordering::Relaxed)
+                    waited.store(progress.waiting || waited.load(Ordering::Relaxed), Ordering::Relaxed);
                 };
                 hub.download(&offer, &|| false, &mut see).unwrap()
             })

@@ -35,6 +35,7 @@ fn model(normalize: bool) -> ModelSummary {
         model_type: "bert".into(),
         layers: 6,
         applications: 6,
+        dense: Vec::new(),
         hidden: 384,
         attention_heads: 12,
         vocab_size: 30522,

@@ -156,12 +156,7 @@ fn what_cannot_be_pooled_or_run_is_refused_by_name() {
         folder.refused(told);
     }
     for (path, kind, told) in [
-        (
-            "2_Dense",
-            "sentence_transformers.models.Dense",
-            &["Dense module (2_Dense)", "cannot train or export yet"][..],
-        ),
-        ("", "custom_st.Transformer", &["custom_st.Transformer", "code of the model's own"]),
+        ("", "custom_st.Transformer", &["custom_st.Transformer", "code of the model's own"][..]),
         ("", "sentence_transformers.models.CLIPModel", &["CLIPModel", "not supported"]),
         ("../elsewhere", "sentence_transformers.models.Pooling", &["outside the folder"]),
         ("/etc", "sentence_transformers.models.Transformer", &["outside the folder"]),
@@ -251,8 +246,14 @@ fn an_export_keeps_what_the_folder_said() {
     let model = folder.load();
     let to = tempfile::tempdir().unwrap();
     let to = to.path().join("out");
-    let request =
-        ExportRequest { model: &model, base: folder.0.path(), to: &to, max_seq_length: 40, card: "# Card\n" };
+    let request = ExportRequest {
+        model: &model,
+        base: folder.0.path(),
+        to: &to,
+        max_seq_length: 40,
+        prompt: None,
+        card: "# Card\n",
+    };
     let report = write_folder(&request).unwrap();
     assert_eq!(report.max_difference, 0.0);
     let read = |name: &str| -> Value { serde_json::from_slice(&fs::read(to.join(name)).unwrap()).unwrap() };

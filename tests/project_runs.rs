@@ -37,6 +37,7 @@ fn plan(name: &str, project_dir: &Path) -> RunPlan {
         ..PlannedTask::default()
     };
     RunPlan {
+        prompt: None,
         parent: None,
         name: name.into(),
         model_path: project_dir.parent().unwrap().join("models/tiny"),
@@ -186,6 +187,7 @@ fn plan_2(name: &str, project_dir: &Path) -> RunPlan {
     };
     let plan = plan(name, project_dir);
     RunPlan {
+        prompt: None,
         parent: Some(Parent { run: "gradual-01".into(), sha256: "0f".repeat(32) }),
         tasks: vec![
             task("topics", TaskKind::MultiLabel, &["a", "b"], Scale::default()),

@@ -209,7 +209,19 @@ fn files_that_are_not_understood_are_refused_in_words() {
         (vec![("vocab.json", "{}")], vec!["has no tokenizer.json", "merges.txt"]),
         (
             vec![("sentencepiece.bpe.model", "x")],
-            vec!["has no tokenizer.json", "sentencepiece", "AutoTokenizer"],
+            vec!["has no tokenizer.json", "sentencepiece", "tokenizer_class"],
+        ),
+        (
+            vec![("spiece.model", "x"), ("config.json", r#"{"model_type": "t5"}"#)],
+            vec!["has no tokenizer.json", "belong to a t5", "AutoTokenizer"],
+        ),
+        (
+            vec![("odd.model", "x"), ("tokenizer_config.json", r#"{"tokenizer_class": "AlbertTokenizer"}"#)],
+            vec!["odd.model is damaged", "no sentencepiece model"],
+        ),
+        (
+            vec![("spm.model", ""), ("config.json", r#"{"model_type": "deberta-v2"}"#)],
+            vec!["spm.model is damaged", "0 pieces"],
         ),
     ] {
         let owned: Vec<(&str, String)> =
@@ -254,4 +266,74 @@ fn transformers_classes_give_the_same_ids() {
             assert_eq!(set.ids(row), expected, "{}: {text:?}", case["settings"]);
         }
     }
+}
+
+fn sentencepiece() -> (Value, Vec<String>) {
+    let cases = read(&root("tests/fixtures/tokenizers/sentencepiece/cases.json"));
+    let texts = serde_json::from_value(cases["texts"].clone()).unwrap();
+    (cases, texts)
+}
+
+/// A folder with the model's bytes under the name that its class has for them.
+fn sentencepiece_folder(case: &Value, bytes: &[u8]) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join(case["name"].as_str().unwrap()), bytes).unwrap();
+    for (file, content) in case["files"].as_object().unwrap() {
+        fs::write(dir.path().join(file), content.to_string()).unwrap();
+    }
+    dir
+}
+
+fn sentencepiece_model(case: &Value) -> Vec<u8> {
+    let name = case["model"].as_str().unwrap();
+    fs::read(root(&format!("tests/fixtures/tokenizers/sentencepiece/{name}.model"))).unwrap()
+}
+
+/// Ids that the fast tokenizers of transformers gave, which they make of the same files.
+#[test]
+fn a_sentencepiece_model_gives_the_ids_of_its_class() {
+    let (cases, texts) = sentencepiece();
+    for case in cases["cases"].as_array().unwrap() {
+        let dir = sentencepiece_folder(case, &sentencepiece_model(case));
+        let set = load(&dir).encode(&texts, 100_000, &|_, _| true).unwrap();
+        for (row, text) in texts.iter().enumerate() {
+            let expected: Vec<u32> = serde_json::from_value(case["ids"][row].clone()).unwrap();
+            assert_eq!(set.ids(row), expected, "{} {}: {text:?}", case["class"], case["files"]);
+        }
+    }
+}
+
+/// Whatever is in the file: it is refused in words, or it cuts every text without a panic.
+#[test]
+fn a_damaged_sentencepiece_model_never_panics() {
+    let (cases, texts) = sentencepiece();
+    let case = cases["cases"].as_array().unwrap().iter().find(|case| case["model"] == "rules").unwrap();
+    let whole = sentencepiece_model(case);
+    let mut seed = 1_u64;
+    let mut next = |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % below
+    };
+    let mut refused = 0;
+    for round in 0..300 {
+        let mut bytes = whole.clone();
+        if round % 3 == 0 {
+            bytes.truncate(next(whole.len()));
+        }
+        for _ in 0..=round % 4 {
+            if let Some(byte) =
+                (!bytes.is_empty()).then(|| next(bytes.len())).and_then(|at| bytes.get_mut(at))
+            {
+                *byte = next(256) as u8;
+            }
+        }
+        match Tokenizer::load(sentencepiece_folder(case, &bytes).path()) {
+            Ok(tokenizer) => drop(tokenizer.encode(&texts, 100_000, &|_, _| true)),
+            Err(error) => {
+                refused += 1;
+                assert!(error.to_string().contains(".model"), "{error}");
+            }
+        }
+    }
+    assert!((50..300).contains(&refused), "{refused}");
 }

@@ -2,76 +2,22 @@
 
 #![expect(clippy::expect_used, reason = "a test ends where its ground is missing")]
 
-use std::path::{Path, PathBuf};
-
 use frostline::model::Model;
-use frostline::model::heads::HeadSpec;
 use frostline::model::summary::Group;
 use frostline::model::weights::read_all;
-use frostline::text::token_set::TokenSet;
 use frostline::train::cache::Prefix;
-use frostline::train::optim::Optimizer;
-use frostline::train::plan::{Phase, PlannedTask, RunPlan, Thaw, Until};
+use frostline::train::optim::{Optimizer, Pass};
+use frostline::train::plan::{Phase, Thaw, Until};
 use frostline::train::preset::Preset;
 use frostline::train::recipe::{Decay, OptimizerKind, Recipe, TaskSettings, Weighting};
-use frostline::train::rows::{Rows, Targets};
 use frostline::train::schedule::rate_factor;
 use frostline::train::step::{At, Stepper};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
-const STEPS: usize = 20;
-const BATCH: usize = 8;
-const TASKS: [&str; 2] = ["task_a", "task_b"];
+#[path = "common/recorded.rs"]
+mod recorded;
 
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/training")
-}
-
-/// The recorded start: backbone and both heads.
-fn model() -> Model {
-    let mut model = Model::load(&fixtures().join("backbone"), Device::Cpu).expect("the backbone");
-    let specs = TASKS.map(|task| HeadSpec {
-        task: task.into(),
-        classes: ["a", "b", "c"].map(str::to_owned).into(),
-        ..HeadSpec::default()
-    });
-    model.start_heads(&specs, 0).expect("heads");
-    let path = fixtures().join("initial.safetensors");
-    model.fill(&own_names(read_all(&path).expect("the start")), &path).expect("the recorded start fits");
-    model
-}
-
-fn own_names(tensors: Vec<(String, Tensor)>) -> Vec<(String, Tensor)> {
-    let name = |name: String| name.strip_prefix("backbone.").map(str::to_owned).unwrap_or(name);
-    tensors.into_iter().map(|(from, tensor)| (name(from), tensor)).collect()
-}
-
-/// All batches as rows: step s has rows 8 s to 8 s + 7.
-fn rows(missing: bool) -> Rows {
-    let tensors = read_all(&fixtures().join("batches.safetensors")).expect("the batches");
-    let get = |name: String| {
-        let (_, tensor) = tensors.iter().find(|(known, _)| *known == name).expect("a tensor of the batches");
-        let width = tensor.size().get(1).map_or(1, |width| *width as usize);
-        let values = Vec::<i64>::try_from(tensor.flatten(0, -1)).expect("integers");
-        (values, width)
-    };
-    let mut tokens = TokenSet::default();
-    let mut labels = vec![Vec::new(); TASKS.len()];
-    for step in 0..STEPS {
-        let (ids, width) = get(format!("step{step:02}.input_ids"));
-        let (mask, _) = get(format!("step{step:02}.attention_mask"));
-        for (ids, mask) in ids.chunks(width).zip(mask.chunks(width)) {
-            let row: Vec<u32> =
-                ids.iter().zip(mask).filter(|(_, m)| **m == 1).map(|(id, _)| *id as u32).collect();
-            tokens.push(&row, row.len());
-        }
-        for (task, labels) in TASKS.iter().zip(&mut labels) {
-            let name = format!("step{step:02}.{task}{}", if missing { "_missing" } else { "" });
-            labels.extend(get(name).0.into_iter().map(|label| u32::try_from(label).ok()));
-        }
-    }
-    Rows { tokens, targets: labels.into_iter().map(Targets::Class).collect(), ..Rows::default() }
-}
+use recorded::{BATCH, STEPS, TASKS, fixtures, model, own_names, plan, rows};
 
 /// What a recorded freeze plan trains at a step.
 fn phase(freeze: &str, step: usize, lr: f64) -> Phase {
@@ -104,7 +50,14 @@ fn close(what: &str, ours: f64, recorded: f64) {
     );
 }
 
+/// On the CPU's one pass over memory, and on what a GPU is told to do.
 fn repeat(variant: &str) {
+    for pass in [Pass::Memory, Pass::Queued] {
+        repeat_by(variant, pass);
+    }
+}
+
+fn repeat_by(variant: &str, pass: Pass) {
     let path = fixtures().join(format!("{variant}.json"));
     let record: serde_json::Value =
         serde_json::from_slice(&std::fs::read(&path).expect("a record")).expect("a record in JSON");
@@ -145,22 +98,14 @@ fn repeat(variant: &str) {
         ..Recipe::default()
     };
     let (mut model, rows) = (model(), rows(settings["missing_labels"] == true));
-    let planned = |name: &&str| PlannedTask {
-        name: (*name).into(),
-        classes: ["a", "b", "c"].map(str::to_owned).into(),
-        labelled_train: rows.len(),
-        labelled_valid: 0,
-        ..PlannedTask::default()
-    };
-    let tasks = TASKS.iter().map(planned).collect();
-    let plan = RunPlan::build(variant, &recipe, &model.summary, tasks, rows.len(), "cpu").expect("a plan");
+    let plan = plan(variant, &recipe, &model, &rows);
     // The loop works on a cut vocabulary whenever embeddings train, so its parity is part of the promise.
     let used: Vec<u32> = (0..rows.len()).flat_map(|row| rows.tokens.ids(row).to_vec()).collect();
     let cut = model.cut_vocabulary(used).expect("a cut vocabulary");
     let mut unused = 1.0;
 
     model.start_loss_weights(&plan).expect("weights of the losses");
-    let mut optimizer = Optimizer::new(kind);
+    let mut optimizer = Optimizer::new(kind, pass);
     let stepper = Stepper::new(&plan, &model, &rows).expect("a stepper");
     for step in 0..STEPS {
         let phase = phase(settings["freeze"].as_str().expect("a freeze plan"), step, lr);
@@ -168,7 +113,8 @@ fn repeat(variant: &str) {
         let factor = rate_factor(step, STEPS, warmup, decay);
         let batches = [(step * BATCH..(step + 1) * BATCH).map(|row| row as u32).collect::<Vec<u32>>()];
         let at = At { step, factor };
-        let point = stepper.step(&mut optimizer, &phase, &Prefix::None, &batches, at).expect("a step");
+        let done = stepper.step(&mut optimizer, &phase, &Prefix::None, &batches, at).expect("a step");
+        let point = done.read(&plan).expect("losses that are numbers");
         let recorded = &record["steps"][step];
         let number = |value: &serde_json::Value| value.as_f64().expect("a number");
         close("rate", lr * factor, number(&recorded["lr"]));

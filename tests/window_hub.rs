@@ -1,10 +1,12 @@
 //! Models by name in the window: what the card says and sends, and the road from a name to a loaded model, against a
 //! hub on this machine.
 #![cfg(feature = "window")]
+#![expect(clippy::unwrap_used, reason = "what a test needs and does not find is a failed test")]
 #![expect(clippy::expect_used, reason = "a broken fixture should stop the test")]
 
 #[path = "common/hub_server.rs"]
 mod hub_server;
+#[expect(dead_code, reason = "states of other pages")]
 mod states;
 
 use std::path::Path;

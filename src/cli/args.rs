@@ -116,6 +116,10 @@ pub(super) struct EmbedArgs {
     /// embeddings then differ from those of float32 by about 0.0001 in cosine.
     #[arg(long, value_enum, default_value_t = Precision::Float32)]
     pub(super) precision: Precision,
+    /// What is put before every text: a prompt of the model by its name (query), or a text ("query: "). Otherwise the
+    /// model's default prompt or what the run was trained with; "" is none.
+    #[arg(long, value_name = "NAME|TEXT")]
+    pub(super) prompt: Option<String>,
     #[command(flatten)]
     pub(super) device: DeviceArg,
 }
@@ -152,6 +156,10 @@ pub(super) struct SimilarArgs {
     /// Two or more texts.
     #[arg(required = true, num_args = 2.., value_name = "TEXT")]
     pub(super) texts: Vec<String>,
+    /// What is put before every text: a prompt of the model by its name (query), or a text ("query: "). Otherwise the
+    /// model's default prompt or what the run was trained with; "" is none.
+    #[arg(long, value_name = "NAME|TEXT")]
+    pub(super) prompt: Option<String>,
     #[command(flatten)]
     pub(super) device: DeviceArg,
     /// Print one JSON object instead of text.

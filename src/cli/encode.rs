@@ -49,6 +49,15 @@ fn base_of_run(dir: &Path) -> Option<PathBuf> {
     Some(run.read_plan().ok()?.model_path)
 }
 
+/// Says how many texts were cut: what is behind the cut has no part in the result.
+pub(super) fn tell_of_cut(model: &Offline) {
+    let (length, cut) = model.truncated();
+    if cut > 0 {
+        let were = if cut == 1 { "was" } else { "were" };
+        tell(&format!("warning: {} with more than {length} tokens {were} cut", count(cut, "text")));
+    }
+}
+
 pub(super) fn embed(args: &EmbedArgs) -> anyhow::Result<()> {
     let column = tables::texts(&args.input)?;
     let all = tables::cells(&column);
@@ -58,12 +67,16 @@ pub(super) fn embed(args: &EmbedArgs) -> anyhow::Result<()> {
     if args.precision == Precision::Bfloat16 {
         model.reduce().map_err(|reason| anyhow!(reason))?;
     }
+    if let Some(prompt) = &args.prompt {
+        model.put_before(prompt).map_err(|reason| anyhow!(reason))?;
+    }
     let mut progress = tables::row_progress("embedding", texts.len());
     let embedded = model.embed(texts, &mut |done| progress.advance(done));
     progress.finish();
     let mut embeddings = embedded.map_err(|reason| anyhow!(reason))?;
     embeddings.dim = model.dim(); // known also where a block has no row
     writers::write_embeddings(&args.output, texts, &embeddings)?;
+    tell_of_cut(&model);
     tell(&format!(
         "{} of {} dimensions written to {}",
         count(embeddings.rows(), "embedding"),
@@ -96,14 +109,19 @@ pub(super) fn predict(args: &PredictArgs) -> anyhow::Result<()> {
     let answers = predicted.map_err(|reason| anyhow!(reason))?;
     let predictions = Predictions { texts: &texts, tasks: &tasks, answers: &answers };
     writers::write_predictions(&args.output, &predictions)?;
+    tell_of_cut(&model);
     tell(&format!("{} written to {}", count(texts.len(), "row"), args.output.path.display()));
     Ok(())
 }
 
 pub(super) fn similar(args: &SimilarArgs) -> anyhow::Result<()> {
     let mut model = open(&args.model, &args.device)?;
+    if let Some(prompt) = &args.prompt {
+        model.put_before(prompt).map_err(|reason| anyhow!(reason))?;
+    }
     let texts: Vec<&str> = args.texts.iter().map(String::as_str).collect();
     let embeddings = model.embed(&texts, &mut |_| {}).map_err(|reason| anyhow!(reason))?;
+    tell_of_cut(&model);
     let matrix = cosine_matrix(&embeddings);
     if args.json {
         say_json(&json!({"texts": texts, "cosine": matrix}))?;

@@ -66,6 +66,7 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<()> {
     let mut progress = tables::row_progress("measuring", dataset.rows());
     let measured = model.evaluate(&dataset, &mut |done| progress.advance(done));
     progress.finish();
+    encode::tell_of_cut(&model);
     let mut figures = measured.map_err(|reason| anyhow!(reason))?;
     figures.retain(|found| dataset.tasks.iter().any(|labels| labels.name == found.task));
     tell_figures(args, &model_dir, &dataset, &figures)

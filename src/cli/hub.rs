@@ -104,17 +104,14 @@ fn open(hub: &Hub, name: &HubName, as_is: bool) -> anyhow::Result<PathBuf> {
 fn look_up(hub: &Hub, name: &HubName) -> Result<Offer, HubError> {
     tell(&format!("looking for {name} on {}", hub.place().host()));
     let offer = hub.look_up(name, &interrupt::is_asked)?;
-    let mut line = format!("{name}: {} in {}", size(offer.bytes()), count(offer.files.len(), "file"));
-    let left = offer.bytes_to_fetch();
-    match left {
-        0 => line.push_str(", all in the cache"),
-        left if left < offer.bytes() => {
-            line.push_str(&format!(", {} of them in the cache", size(offer.bytes() - left)))
-        }
-        _ => {}
-    }
+    let whole = format!("{name}: {} in {}", size(offer.bytes()), count(offer.files.len(), "file"));
+    let cached = match offer.bytes_to_fetch() {
+        0 => ", all in the cache".to_owned(),
+        left if left < offer.bytes() => format!(", {} of them in the cache", size(offer.bytes() - left)),
+        _ => String::new(),
+    };
     let licence = offer.licence.as_deref().unwrap_or("not stated");
-    tell(&format!("{line}; licence: {licence}; commit {}", offer.commit));
+    tell(&format!("{whole}{cached}; licence: {licence}; commit {}", offer.commit));
     if offer.gated {
         tell(&format!("its terms have to be accepted first, on {}/{}", hub.place().endpoint, name.repo()));
     }

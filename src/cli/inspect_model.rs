@@ -34,7 +34,7 @@ fn lines(summary: &ModelSummary) -> Vec<String> {
         format!(
             "{}, {} dimensions, {} attention heads, vocabulary of {}",
             layers(summary),
-            summary.hidden,
+            summary.embedding(),
             summary.attention_heads,
             thousands(summary.vocab_size as u64)
         ),
@@ -91,6 +91,14 @@ fn object(summary: &ModelSummary, heads: &[Value]) -> Value {
         parts(summary).into_iter().map(|(part, parameters)| (part, json!(parameters))).collect();
     let prompts = origin.prompts.iter().map(|prompt| (prompt.name.clone(), json!(prompt.text)));
     let files = origin.files.iter().map(|file| json!({"name": file.name, "bytes": file.bytes}));
+    let dense = summary.dense.iter().map(|module| {
+        json!({
+            "in": module.input,
+            "out": module.output,
+            "bias": module.bias,
+            "activation": module.activation.name(),
+        })
+    });
     let tensors = summary
         .tensors
         .iter()
@@ -104,7 +112,9 @@ fn object(summary: &ModelSummary, heads: &[Value]) -> Value {
         "parameters_by_part": parts,
         "layers": summary.layers,
         "layers_passed": summary.applications,
-        "dimensions": summary.hidden,
+        "dimensions": summary.embedding(),
+        "hidden_size": summary.hidden,
+        "dense": dense.collect::<Vec<_>>(),
         "attention_heads": summary.attention_heads,
         "vocabulary": summary.vocab_size,
         "max_positions": summary.max_positions,
@@ -144,6 +154,7 @@ fn part(group: Group) -> String {
     match group {
         Group::Embeddings => "embeddings".into(),
         Group::Layer(index) => format!("layer {index}"),
+        Group::Dense => "dense modules".into(),
         Group::Head(index) => format!("head {index}"),
         Group::LossWeight(index) => format!("loss weight {index}"),
         Group::Unused => "unused".into(),

@@ -5,6 +5,7 @@
 use super::settings_text::settings_text;
 use super::usage;
 use crate::data::dataset::Split;
+use crate::model::dense::DenseSpec;
 use crate::model::summary::{Group, ModelSummary, Pooling};
 use crate::train::metrics::{Probe, TaskMetrics, keys, title};
 use crate::train::plan::{Phase, RunPlan, Thaw};
@@ -100,8 +101,8 @@ fn introduction(inputs: &CardInputs<'_>) -> String {
          | Preset | {preset} |\n\
          | Run | {outcome} |",
         length = plan.recipe.max_length.min(model.max_positions),
-        hidden = model.hidden,
-        pooling = pooled_from(model.pooling),
+        hidden = model.embedding(),
+        pooling = pooled_from(model),
         kind = line(&model.model_type),
         layers = model.applications,
         parameters = grouped(model.parameters()),
@@ -111,14 +112,20 @@ fn introduction(inputs: &CardInputs<'_>) -> String {
     )
 }
 
-fn pooled_from(pooling: Pooling) -> &'static str {
-    match pooling {
+fn pooled_from(model: &ModelSummary) -> String {
+    let pooled = match model.pooling {
         Pooling::Mean => "the mean of its token states",
         Pooling::Cls => "the state of its first token",
         Pooling::Max => "the largest value of its token states in each dimension",
         Pooling::MeanSqrtLen => "the sum of its token states over the square root of their number",
         Pooling::WeightedMean => "the mean of its token states, later ones weighing more",
         Pooling::LastToken => "the state of its last token",
+    };
+    let dense: Vec<String> = model.dense.iter().map(DenseSpec::told).collect();
+    if dense.is_empty() {
+        pooled.to_owned()
+    } else {
+        format!("{pooled}, through Dense ({})", dense.join("; "))
     }
 }
 
@@ -359,7 +366,7 @@ pub(super) fn line(text: &str) -> String {
 }
 
 /// Text that stays in its cell of a table and is no markup.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in line(text).chars() {
         if matches!(c, '|' | '\\' | '`' | '*' | '_' | '<' | '[') {

@@ -15,13 +15,14 @@ use super::error::ExportError;
 use super::layout::{self, Module};
 use super::load::load_exported;
 use super::place::{self, HEADS, Staged};
-use super::proof;
+use super::proof::{self, Side};
 use crate::data::task::TaskKind;
+use crate::model::dense::{self, DenseActivation, DenseSpec};
 use crate::model::heads::HeadSpec;
-use crate::model::summary::Group;
+use crate::model::summary::{Group, Prompt};
 use crate::model::{Model, ModelError, weights};
 use crate::text::encoder_dir::encoder_dir;
-use crate::text::tokenizer::{TokenizerError, json_of};
+use crate::text::tokenizer::{Tokenizer, TokenizerError, json_of};
 
 const WEIGHTS: &str = "model.safetensors";
 
@@ -36,6 +37,8 @@ pub struct ExportRequest<'a> {
     pub to: &'a Path,
     /// Tokens at which the exported encoder cuts a text.
     pub max_seq_length: usize,
+    /// What is put before every text, where anything is.
+    pub prompt: Option<&'a Prompt>,
     /// Text of README.md; see [`model_card`](super::card::model_card).
     pub card: &'a str,
 }
@@ -54,7 +57,9 @@ pub fn write_folder(request: &ExportRequest<'_>) -> Result<ExportReport, ExportE
     let mut writer = Writer { staged, files: Vec::new() };
 
     let normalize = model.summary.normalize.then_some(Module::Normalize);
-    let behind: Vec<Module> = std::iter::once(Module::Pooling).chain(normalize).collect();
+    let embedding =
+        || std::iter::once(Module::Pooling).chain(model.summary.dense.iter().map(|_| Module::Dense));
+    let behind: Vec<Module> = embedding().chain(normalize).collect();
     write_encoder(&mut writer, "", request, &tokenizer, &behind, max_seq_length)?;
     writer.bytes("README.md", request.card.as_bytes())?;
     write_heads(&mut writer, model)?;
@@ -67,15 +72,17 @@ pub fn write_folder(request: &ExportRequest<'_>) -> Result<ExportReport, ExportE
             write_token_classifier(&mut writer, &at, model, &head.spec, &tokenizer)?;
             continue;
         }
-        let mut behind = vec![Module::Pooling, Module::Dense];
-        behind.extend(head.spec.hidden_units.map(|_| Module::Dense));
+        let layers = head.spec.hidden_units.iter().map(|_| Module::Dense).chain([Module::Dense]);
+        let behind: Vec<Module> = embedding().chain(layers).collect();
         write_encoder(&mut writer, &at, request, &tokenizer, &behind, max_seq_length)?;
-        write_dense(&mut writer, &at, model, &head.spec)?;
+        write_head(&mut writer, &at, model, &head.spec)?;
     }
 
     let written = writer.staged.dir();
     let (read_back, _) = load_exported(&written, model.device)?;
-    let difference = proof::compare(model, request.base, &read_back, &written, max_seq_length)?.accept()?;
+    let prompt = request.prompt.map_or("", |prompt| &prompt.text);
+    let meant = Side { model, tokenizer: Tokenizer::load(request.base)?.with_prompt(prompt), max_seq_length };
+    let difference = proof::compare(&meant, &Side::of_folder(&read_back, &written)?)?.accept()?;
     Ok(ExportReport {
         dir: writer.staged.put()?,
         files: writer.files,
@@ -110,7 +117,7 @@ fn write_encoder(
     )?;
     writer.json(
         &format!("{at}config_sentence_transformers.json"),
-        &layout::sentence_transformers(&summary.origin.prompts),
+        &layout::sentence_transformers(&summary.origin.prompts, request.prompt),
     )?;
     for (index, module) in (1..).zip(behind) {
         let folder = format!("{at}{}", layout::module_folder(index, *module));
@@ -123,6 +130,10 @@ fn write_encoder(
             Module::Normalize => writer.folder(&folder)?,
             Module::Dense => {}
         }
+    }
+    for (index, spec) in summary.dense.iter().enumerate() {
+        let (weight, bias) = dense::tensors_of(&model.params, index)?;
+        write_dense(writer, at, FIRST_DENSE + index, spec, &weight, bias.as_ref())?;
     }
     Ok(())
 }
@@ -142,22 +153,41 @@ fn write_tokenizer(writer: &mut Writer, at: &str, tokenizer: &TokenizerFiles) ->
     tokenizer.iter().try_for_each(|(name, bytes)| writer.bytes(&format!("{at}{name}"), bytes))
 }
 
+/// The place of the first module behind the encoder and the pooling.
+const FIRST_DENSE: usize = 2;
+
+/// A Dense module as the one at a place.
+fn write_dense(
+    writer: &mut Writer,
+    at: &str,
+    place: usize,
+    spec: &DenseSpec,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+) -> Result<(), ExportError> {
+    let folder = format!("{at}{}", layout::module_folder(place, Module::Dense));
+    writer.json(&format!("{folder}/config.json"), &layout::dense(spec))?;
+    let mut tensors = vec![("linear.weight".to_owned(), weight)];
+    tensors.extend(bias.map(|bias| ("linear.bias".to_owned(), bias)));
+    writer.tensors(&format!("{folder}/{WEIGHTS}"), &tensors)
+}
+
 /// One head as the last modules of its task's folder.
-fn write_dense(writer: &mut Writer, at: &str, model: &Model, spec: &HeadSpec) -> Result<(), ExportError> {
+fn write_head(writer: &mut Writer, at: &str, model: &Model, spec: &HeadSpec) -> Result<(), ExportError> {
     let name = format!("heads.{}", spec.task);
-    let hidden = model.summary.hidden;
-    let mut index = 2;
-    let mut layer = |shape: [usize; 2], weight: &Tensor, bias: &Tensor, with_tanh: bool| {
-        let folder = format!("{at}{}", layout::module_folder(index, Module::Dense));
-        index += 1;
-        writer.json(&format!("{folder}/config.json"), &layout::dense(shape[0], shape[1], with_tanh))?;
-        let tensors = [("linear.weight".to_owned(), weight), ("linear.bias".to_owned(), bias)];
-        writer.tensors(&format!("{folder}/{WEIGHTS}"), &tensors)
-    };
+    let input = model.summary.head_input(spec.kind);
+    let mut place = FIRST_DENSE + model.summary.dense.len();
+    let mut layer =
+        |[input, output]: [usize; 2], weight: &Tensor, bias: &Tensor, activation: DenseActivation| {
+            let spec = DenseSpec { input, output, bias: true, activation };
+            write_dense(writer, at, place, &spec, weight, Some(bias))?;
+            place += 1;
+            Ok::<(), ExportError>(())
+        };
     if let Some(units) = spec.hidden_units {
         let weight = model.params.get(&format!("{name}.hidden.weight"))?;
         let bias = model.params.get(&format!("{name}.hidden.bias"))?;
-        layer([hidden, units], &weight, &bias, true)?;
+        layer([input, units], &weight, &bias, DenseActivation::Tanh)?;
     }
     let (mut weight, mut bias) =
         (model.params.get(&format!("{name}.weight"))?, model.params.get(&format!("{name}.bias"))?);
@@ -168,7 +198,8 @@ fn write_dense(writer: &mut Writer, at: &str, model: &Model, spec: &HeadSpec) ->
         (weight, bias) = (scaled(&weight)?, scaled(&bias)?);
         bias = bias.f_add_scalar(spec.scale.offset).map_err(ModelError::from)?;
     }
-    layer([spec.hidden_units.unwrap_or(hidden), spec.outputs()], &weight, &bias, false)?;
+    let shape = [spec.hidden_units.unwrap_or(input), spec.outputs()];
+    layer(shape, &weight, &bias, DenseActivation::Identity)?;
     writer.json(&format!("{at}labels.json"), &layout::labels(spec))
 }
 
@@ -195,11 +226,11 @@ fn write_token_classifier(
     write_tokenizer(writer, at, tokenizer)
 }
 
-/// Everything but the heads, which readers would report as unexpected.
+/// Everything but what has a folder of its own: readers would report heads and Dense modules as unexpected.
 fn encoder_tensors(model: &Model) -> Vec<(String, &Tensor)> {
     let prefix = if model.family.prefix_on_export { model.family.prefix } else { "" };
-    let encoder =
-        model.params.iter().filter(|param| !matches!(param.group, Group::Head(_) | Group::LossWeight(_)));
+    let apart = |group| matches!(group, Group::Dense | Group::Head(_) | Group::LossWeight(_));
+    let encoder = model.params.iter().filter(|param| !apart(param.group));
     encoder.map(|param| (format!("{prefix}{}", param.name), &param.tensor)).collect()
 }
 

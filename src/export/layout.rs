@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::data::task::TaskKind;
+use crate::model::dense::DenseSpec;
 use crate::model::encoder::Family;
 use crate::model::heads::HeadSpec;
 use crate::model::summary::{ModelSummary, Pooling, Prompt};
@@ -62,14 +63,13 @@ pub(super) fn pooling(pooling: Pooling, hidden: usize) -> Value {
     })
 }
 
-/// `2_Dense/config.json`: a linear layer, and behind it tanh, or nothing where it gives the logits.
-pub(super) fn dense(input: usize, output: usize, with_tanh: bool) -> Value {
-    let behind = if with_tanh { "activation.Tanh" } else { "linear.Identity" };
+/// `2_Dense/config.json`: a linear layer and what follows it.
+pub(super) fn dense(spec: &DenseSpec) -> Value {
     json!({
-        "in_features": input,
-        "out_features": output,
-        "bias": true,
-        "activation_function": format!("torch.nn.modules.{behind}"),
+        "in_features": spec.input,
+        "out_features": spec.output,
+        "bias": spec.bias,
+        "activation_function": spec.activation.class(),
     })
 }
 
@@ -129,14 +129,22 @@ pub(super) fn sentence_bert(max_seq_length: usize, lower_case: bool) -> Value {
 /// `config_sentence_transformers.json`. The versions are those of the layout, not of what is installed here:
 /// a reader that is older than what stands here warns.
 ///
-/// Prompts are handed on under their names; none is put before every text, for none was in training.
-pub(super) fn sentence_transformers(prompts: &[Prompt]) -> Value {
-    let prompts: Map<String, Value> =
+/// The model's prompts are handed on under their names; the one that was before every text in training becomes the
+/// default, a text of the user's own under a name that is free.
+pub(super) fn sentence_transformers(prompts: &[Prompt], trained: Option<&Prompt>) -> Value {
+    let mut prompts: Map<String, Value> =
         prompts.iter().map(|prompt| (prompt.name.clone(), json!(prompt.text))).collect();
+    let default = trained.map(|prompt| {
+        let is_free = |name: &&str| prompts.get(*name).is_none_or(|text| text == &prompt.text);
+        let own = ["default", "frostline", "frostline default"].into_iter().find(is_free);
+        let name = if prompt.name.is_empty() { own.unwrap_or("frostline") } else { &prompt.name }.to_owned();
+        prompts.insert(name.clone(), json!(prompt.text));
+        name
+    });
     json!({
         "__version__": {"sentence_transformers": "3.0.0", "transformers": "4.40.0", "pytorch": "2.2.0"},
         "prompts": prompts,
-        "default_prompt_name": null,
+        "default_prompt_name": default,
         "similarity_fn_name": "cosine",
     })
 }
@@ -196,11 +204,12 @@ pub(super) fn heads(
     json!({
         "version": HEADS_VERSION,
         "written_by": concat!("Frostline ", env!("CARGO_PKG_VERSION")),
-        "input": "the pooled embedding before it is scaled to length 1, for token_classification the last hidden \
+        "input": "the sentence embedding before it is scaled to length 1, for token_classification the last hidden \
                   states; output = input @ weight.T + bias, behind tanh(input @ hidden_weight.T + hidden_bias) where \
                   there is a hidden layer",
         "pooling": summary.pooling.name(),
         "hidden_size": summary.hidden,
+        "embedding_size": summary.embedding(),
         "tasks": tasks,
     })
 }
@@ -270,6 +279,26 @@ mod tests {
             ]
         );
         assert_eq!(task_folders(&["x".repeat(400).as_str()])[0].len(), LONGEST);
+    }
+
+    #[test]
+    fn the_prompt_of_training_becomes_the_default() {
+        let prompt = |name: &str, text: &str| Prompt { name: name.into(), text: text.into() };
+        let of_model = [prompt("query", "query: "), prompt("default", "")];
+        for (trained, name, count) in [
+            (None, Value::Null, 2),
+            (Some(prompt("query", "query: ")), json!("query"), 2),
+            (Some(prompt("", "Sort this: ")), json!("frostline"), 3),
+        ] {
+            let file = sentence_transformers(&of_model, trained.as_ref());
+            assert_eq!(
+                (&file["default_prompt_name"], file["prompts"].as_object().unwrap().len()),
+                (&name, count)
+            );
+            if let (Some(trained), Some(name)) = (trained, name.as_str()) {
+                assert_eq!(file["prompts"][name], json!(trained.text));
+            }
+        }
     }
 
     #[test]

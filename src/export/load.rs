@@ -33,7 +33,7 @@ pub fn load_exported(dir: &Path, device: Device) -> Result<(Model, Vec<HeadSpec>
     let expected: Vec<TensorInfo> = specs
         .iter()
         .enumerate()
-        .flat_map(|(index, spec)| spec.tensors(index, model.summary.hidden))
+        .flat_map(|(index, spec)| spec.tensors(index, model.summary.head_input(spec.kind)))
         .collect();
     let params = read_params(&heads.join("model.safetensors"), "", &expected, device)?;
     for param in params {

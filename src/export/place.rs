@@ -10,17 +10,22 @@ use tempfile::TempDir;
 use super::error::ExportError;
 
 /// Beside the tokenizer's files, everything at the top of an exported folder.
-const WRITTEN: [&str; 9] = [
+const WRITTEN: [&str; 7] = [
     "config.json",
     "model.safetensors",
     "modules.json",
     "sentence_bert_config.json",
     "config_sentence_transformers.json",
     "README.md",
-    "1_Pooling",
-    "2_Normalize",
     "tasks",
 ];
+
+/// Whether a folder of this name is that of a module: `1_Pooling`.
+fn is_of_module(name: &str) -> bool {
+    name.split_once('_').is_some_and(|(place, class)| {
+        place.parse::<u32>().is_ok() && matches!(class, "Pooling" | "Dense" | "Normalize")
+    })
+}
 
 /// What every export has and nobody else writes.
 pub(super) const HEADS: &str = "heads";
@@ -120,7 +125,9 @@ fn check(place: &Path, base: &Path) -> Result<(), ExportError> {
         names.push(entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned());
     }
     names.sort();
-    let ours = |name: &String| name == HEADS || WRITTEN.contains(&name.as_str()) || is_of_tokenizer(name);
+    let ours = |name: &String| {
+        name == HEADS || WRITTEN.contains(&name.as_str()) || is_of_module(name) || is_of_tokenizer(name)
+    };
     // Something that was put into an export is not for us to throw away.
     if let Some(other) = names.iter().find(|name| !ours(name)) {
         return Err(in_use(place, other));

@@ -55,17 +55,29 @@ fn probes() -> Vec<String> {
     probes
 }
 
+/// A model and how it reads texts.
+pub(super) struct Side<'a> {
+    pub(super) model: &'a Model,
+    pub(super) tokenizer: Tokenizer,
+    pub(super) max_seq_length: usize,
+}
+
+impl<'a> Side<'a> {
+    /// A model as its folder says that it reads texts.
+    pub(super) fn of_folder(model: &'a Model, dir: &Path) -> Result<Self, ExportError> {
+        let summary = &model.summary;
+        let prompt = summary.prompt(summary.origin.default_prompt.as_deref()).map_err(ModelError::Unfit)?;
+        let prompt = prompt.map_or_else(String::new, |prompt| prompt.text);
+        let tokenizer = Tokenizer::load(dir)?.with_prompt(&prompt);
+        Ok(Self { model, tokenizer, max_seq_length: summary.max_seq_length })
+    }
+}
+
 /// Encodes the probes with both models, each with the tokenizer of its own folder.
-pub(super) fn compare(
-    model: &Model,
-    base: &Path,
-    read_back: &Model,
-    written: &Path,
-    max_seq_length: usize,
-) -> Result<Difference, ExportError> {
+pub(super) fn compare(meant: &Side<'_>, found: &Side<'_>) -> Result<Difference, ExportError> {
     let probes = probes();
-    let meant = encode(model, &Tokenizer::load(base)?, &probes, max_seq_length)?;
-    let found = encode(read_back, &Tokenizer::load(written)?, &probes, read_back.summary.max_seq_length)?;
+    let meant = encode(meant, &probes)?;
+    let found = encode(found, &probes)?;
     Ok(Difference {
         probes: probes.len(),
         embeddings: largest_difference(&meant.0, &found.0),
@@ -74,14 +86,10 @@ pub(super) fn compare(
 }
 
 /// Values of all embeddings, and of the logits of all heads.
-fn encode(
-    model: &Model,
-    tokenizer: &Tokenizer,
-    probes: &[String],
-    max_seq_length: usize,
-) -> Result<(Vec<f32>, Vec<f32>), ExportError> {
-    tokenizer.check_fits(model.summary.vocab_size)?;
-    let tokens = tokenizer.encode(probes, max_seq_length, &|_, _| true)?;
+fn encode(side: &Side<'_>, probes: &[String]) -> Result<(Vec<f32>, Vec<f32>), ExportError> {
+    let model = side.model;
+    side.tokenizer.check_fits(model.summary.vocab_size)?;
+    let tokens = side.tokenizer.encode(probes, side.max_seq_length, &|_, _| true)?;
     let rows: Vec<&[u32]> = (0..tokens.rows()).map(|row| tokens.ids(row)).collect();
     let outputs = model.infer(&TokenBatch::new(&rows, model.device)?)?;
     let embeddings = to_vec(&model.finish(&outputs.pooled)?)?;

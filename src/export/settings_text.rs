@@ -3,7 +3,7 @@
 use super::card::line;
 use crate::model::lora::Lora;
 use crate::train::plan::Part;
-use crate::train::recipe::{Decay, OptimizerKind, Recipe, Sampling, TaskSettings, Weighting};
+use crate::train::recipe::{Decay, OptimizerKind, Precision, Recipe, Sampling, TaskSettings, Weighting};
 
 /// The recipe in sentences, for people who would repeat it by other means.
 pub(super) fn settings_text(recipe: &Recipe) -> String {
@@ -83,6 +83,11 @@ fn further(recipe: &Recipe) -> Vec<String> {
             said.push(format!("Rows were drawn from the files at a temperature of {t}."));
         }
         Sampling::RoundRobin => said.push("Batches were drawn from the files by turns.".into()),
+    }
+    if recipe.precision == Precision::Bfloat16 {
+        said.push(
+            "Trained layers multiplied bfloat16 numbers; weights, optimiser and losses were float32.".into(),
+        );
     }
     if recipe.half_cache {
         said.push("Token states below the lowest thawed layer were kept as float16.".into());

@@ -1,7 +1,7 @@
 //! The model card's examples: how an exported folder is used from Python. It knows the layout of the folder, and no
 //! figure of the run.
 
-use super::card::{CardInputs, quoted};
+use super::card::{CardInputs, cell, quoted};
 use super::layout;
 use crate::data::task::TaskKind;
 use crate::model::encoder;
@@ -10,13 +10,21 @@ use crate::model::heads::HeadSpec;
 /// Without the heads: sentences to embeddings.
 pub(super) fn as_encoder(inputs: &CardInputs<'_>) -> String {
     let similarity = "print(model.similarity(embeddings, embeddings))";
+    let prompt = inputs.plan.prompt.as_ref().map_or_else(String::new, |prompt| {
+        format!(
+            "Every text gets {} in front, as in training: sentence-transformers puts it there by itself, as the default \
+             prompt of this folder; with anything else, put it there.\n\n",
+            cell(&prompt.told())
+        )
+    });
     format!(
-        "As a sentence encoder, with sentence-transformers 3 or later:\n\n```python\n\
+        "{prompt}\
+         As a sentence encoder, with sentence-transformers 3 or later:\n\n```python\n\
          from sentence_transformers import SentenceTransformer\n\n\
          model = SentenceTransformer(\"path/to/this/folder\")\n\
          sentences = [\"The first sentence.\", \"Another one.\"]\n\
          embeddings = model.encode(sentences)  # [2, {}]\n{similarity}\n```",
-        inputs.model.hidden
+        inputs.model.embedding()
     )
 }
 
@@ -68,10 +76,20 @@ fn linear_heads(inputs: &CardInputs<'_>) -> String {
     });
     let classes = classes.collect::<Vec<_>>().join("\n");
     let pooled = if inputs.model.normalize {
-        "# The heads read the embedding before it is scaled to length 1.\n\
-         pooled = SentenceTransformer(modules=[model[0], model[1]]).encode(sentences)"
+        let before = (0..2 + inputs.model.dense.len()).map(|module| format!("model[{module}]"));
+        // A model of modules knows no prompts unless it is told.
+        let prompt = if inputs.plan.prompt.is_some() {
+            ", prompt=model.prompts[model.default_prompt_name]"
+        } else {
+            ""
+        };
+        format!(
+            "# The heads read the embedding before it is scaled to length 1.\n\
+             pooled = SentenceTransformer(modules=[{}]).encode(sentences{prompt})",
+            before.collect::<Vec<_>>().join(", ")
+        )
     } else {
-        "pooled = model.encode(sentences)"
+        "pooled = model.encode(sentences)".to_owned()
     };
     format!(
         "With the heads, each a linear layer on the embedding:\n\n```python\n\

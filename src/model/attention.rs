@@ -1,11 +1,11 @@
 //! Self-attention. Queries, keys and values come out of one product where their weights lie side by side in memory.
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::batch::TokenBatch;
 use super::error::ModelError;
-use super::layers::{Linear, dropout};
-use super::params::Params;
+use super::layers::{Linear, dropout, linear};
+use super::params::{Params, in_one_piece};
 use super::positions::{Positions, Seen};
 
 /// Multi-head self-attention with its output projection.
@@ -82,7 +82,7 @@ impl SelfAttention {
     /// Queries, keys and values, each shaped as `x`.
     fn project(&self, x: &Tensor, dim: i64) -> Result<[Tensor; 3], ModelError> {
         let together = match &self.qkv {
-            Qkv::One(linear) => linear.forward(x)?,
+            Qkv::One(all) => all.forward(x)?,
             Qkv::Three { parts: [q, k, v], fused: None } => {
                 return Ok([q.forward(x)?, k.forward(x)?, v.forward(x)?]);
             }
@@ -90,9 +90,11 @@ impl SelfAttention {
                 // Put together anew in each step, so that the gradients find their way to each of the parts.
                 let weight = Tensor::f_cat(&[q.weight(), k.weight(), v.weight()], 0)?;
                 let biases: Vec<&Tensor> = [q, k, v].into_iter().filter_map(Linear::bias).collect();
-                x.f_linear(&weight, Some(&Tensor::f_cat(&biases, 0)?))?
+                linear(x, &weight, Some(&Tensor::f_cat(&biases, 0)?), q.kind())?
             }
-            Qkv::Three { fused: Some((weight, bias)), .. } => x.f_linear(weight, Some(bias))?,
+            Qkv::Three { parts: [q, ..], fused: Some((weight, bias)) } => {
+                linear(x, weight, Some(bias), q.kind())?
+            }
         };
         let part = |at: i64| together.f_narrow(-1, at * dim, dim);
         Ok([part(0)?, part(1)?, part(2)?])
@@ -146,7 +148,8 @@ fn mix_with_dropout(qkv: [&Tensor; 3], bias: Option<&Tensor>, p: f64) -> Result<
         }
         None => scores,
     };
-    let probabilities = dropout(scores.f_softmax(-1, None)?, p)?;
+    // Probabilities of few bits would not add up to 1.
+    let probabilities = dropout(scores.f_softmax(-1, Kind::Float)?, p)?.f_to_kind(v.kind())?;
     Ok(probabilities.f_bmm(&v)?.f_view([rows, heads, seq, size])?)
 }
 
@@ -158,25 +161,10 @@ fn side_by_side(parts: &[Linear; 3]) -> Result<Option<(Tensor, Tensor)>, ModelEr
     }
     let weights = parts.each_ref().map(Linear::weight);
     let [Some(q), Some(k), Some(v)] = parts.each_ref().map(Linear::bias) else { return Ok(None) };
-    let biases = [q, k, v];
-    if !follow_each_other(weights) || !follow_each_other(biases) {
+    let (out, input) = weights[0].size2()?;
+    if weights.iter().any(|weight| weight.size() != [out, input]) {
         return Ok(None);
     }
-    let _guard = tch::no_grad_guard();
-    let (out, input) = weights[0].size2()?;
-    // libtorch refuses what would reach beyond the storage, so three neighbours by chance are told from one piece.
-    let weight = weights[0].f_detach()?.f_as_strided([3 * out, input], [input, 1], None);
-    let bias = biases[0].f_detach()?.f_as_strided([3 * out], [1], None);
-    Ok(weight.ok().zip(bias.ok()))
-}
-
-fn follow_each_other(parts: [&Tensor; 3]) -> bool {
-    let [first, second, third] = parts;
-    let next = |one: &Tensor| one.data_ptr() as usize + one.numel() * one.kind().elt_size_in_bytes();
-    let alike = |other: &Tensor| other.size() == first.size() && other.is_contiguous();
-    first.is_contiguous()
-        && alike(second)
-        && alike(third)
-        && next(first) == second.data_ptr() as usize
-        && next(second) == third.data_ptr() as usize
+    let Some((weight, bias)) = in_one_piece(&weights).zip(in_one_piece(&[q, k, v])) else { return Ok(None) };
+    Ok(Some((weight.f_view([3 * out, input])?, bias)))
 }

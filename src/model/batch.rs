@@ -2,6 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
+use super::device::upload;
 use super::error::ModelError;
 
 /// Rows of token ids with what attention and pooling need to know of them.
@@ -53,8 +54,7 @@ impl TokenBatch {
             ids.extend(row.iter().map(|id| i64::from(*id)));
             ids.resize(ids.len() + longest - row.len(), 0);
         }
-        let ids =
-            Tensor::f_from_slice(&ids)?.f_view([rows.len() as i64, longest as i64])?.f_to_device(device)?;
+        let ids = upload(&ids, device)?.f_view([rows.len() as i64, longest as i64])?;
         Self::with_lengths(ids, rows.iter().map(|row| row.len()).collect(), device)
     }
 
@@ -78,7 +78,7 @@ impl TokenBatch {
             start += row.len();
         }
         Ok(Self {
-            ids: Tensor::f_from_slice(&ids)?.f_to_device(device)?,
+            ids: upload(&ids, device)?,
             keep: Tensor::f_ones([ids.len() as i64, 1], (Kind::Float, device))?,
             bias: None,
             lengths: rows.iter().map(|row| row.len()).collect(),
@@ -99,7 +99,7 @@ impl TokenBatch {
             row.iter_mut().take(*length).for_each(|k| *k = 1.0);
         }
         let padded = lengths.iter().any(|length| *length < longest);
-        let keep = Tensor::f_from_slice(&keep)?.f_view([rows, longest as i64, 1])?.f_to_device(device)?;
+        let keep = upload(&keep, device)?.f_view([rows, longest as i64, 1])?;
         let bias = if padded {
             let hidden = keep.f_view([rows, 1, 1, longest as i64])?.f_eq(0.0)?;
             let zeros = Tensor::f_zeros([rows, 1, 1, longest as i64], (Kind::Float, device))?;
@@ -124,12 +124,10 @@ impl TokenBatch {
     pub fn places(&self) -> Result<Tensor, ModelError> {
         let device = self.ids.device();
         if self.groups.is_none() {
-            return Ok(
-                Tensor::f_arange(self.longest as i64, (Kind::Int64, Device::Cpu))?.f_to_device(device)?
-            );
+            return Ok(Tensor::f_arange(self.longest as i64, (Kind::Int64, device))?);
         }
         let places: Vec<i64> = self.lengths.iter().flat_map(|length| 0..*length as i64).collect();
-        Ok(Tensor::f_from_slice(&places)?.f_to_device(device)?)
+        Ok(upload(&places, device)?)
     }
 }
 

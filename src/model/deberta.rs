@@ -10,6 +10,7 @@ use tch::{Device, Kind, Tensor};
 use super::batch::TokenBatch;
 use super::config::{self, Common, check_size, default};
 use super::conv::{Conv, ConvShape};
+use super::device::send;
 use super::encoder::{Blueprint, Encoder, Family, in_order};
 use super::error::ModelError;
 use super::layers::{Dropout, LayerNorm, Linear, dropout};
@@ -366,7 +367,7 @@ impl Distances {
             Some(norm) => norm.forward(&table)?,
             None => table,
         };
-        Ok(Met { embeddings, rows: rows.f_sub_scalar(first)?.f_to_device(self.table.device())? })
+        Ok(Met { embeddings, rows: send(rows.f_sub_scalar(first)?, self.table.device())? })
     }
 
     /// The distances as keys and queries of a layer.

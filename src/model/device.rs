@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use tch::{Cuda, Device};
+use tch::kind::Element;
+use tch::{Cuda, Device, TchError, Tensor};
 
 /// The devices that can be chosen, and why CUDA is not among them.
 #[derive(Clone, Debug)]
@@ -81,6 +82,29 @@ pub fn multiplies_bfloat16(device: Device) -> bool {
     {
         false
     }
+}
+
+/// The values as a tensor on a device; see [`send`].
+///
+/// # Errors
+/// When libtorch cannot allocate.
+pub fn upload<T: Element>(values: &[T], device: Device) -> Result<Tensor, TchError> {
+    send(Tensor::f_from_slice(values)?, device)
+}
+
+/// A tensor in ordinary memory, on a device. Nothing waits for the copy to a GPU: it goes through pinned memory and takes
+/// its turn behind the work that is queued there, while the next batch is made. Straight from ordinary memory the copy
+/// would wait until the GPU had nothing left to do.
+///
+/// # Errors
+/// When libtorch cannot allocate.
+pub fn send(here: Tensor, device: Device) -> Result<Tensor, TchError> {
+    if device == Device::Cpu {
+        return Ok(here);
+    }
+    // Pinned memory can run out: the copy is then a slower one.
+    let pinned = here.f_pin_memory(device).unwrap_or(here);
+    pinned.f_to_dtype_layout((pinned.f_kind()?, device), true, false)
 }
 
 const CUDA_LIBRARY: &str = if cfg!(windows) { "torch_cuda.dll" } else { "libtorch_cuda.so" };

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::dense::{self, DenseFolder, DenseSpec};
 use super::encoder::{Blueprint, Family, family, known_types};
 use super::error::ModelError;
 use super::modules::{Limits, Modules};
@@ -26,6 +27,8 @@ pub struct Folder {
     pub blueprint: Blueprint,
     /// How token states are pooled, and where that is said.
     pub pooling: (Pooling, String),
+    /// The Dense modules behind the pooling, in order.
+    pub(super) dense: Vec<DenseFolder>,
     /// Whether a Normalize module follows.
     pub normalize: bool,
     /// `max_seq_length`, where the folder says it.
@@ -57,14 +60,22 @@ impl Folder {
         })?;
         let blueprint =
             (family.read)(&config).map_err(|reason| ModelError::BadJson { path: config_path, reason })?;
+        let mut width = blueprint.shape.hidden;
+        for module in &modules.dense {
+            module.check_input(width)?;
+            width = module.spec.output;
+        }
         let limits = Limits::read(&modules.encoder)?;
         let (prompts, default_prompt) = origin::prompts(path)?;
         let mut notes = modules.notes;
         notes.extend(blueprint.notes.iter().cloned());
+        let dense: Vec<DenseSpec> = modules.dense.iter().map(|module| module.spec).collect();
+        notes.extend(dense::note(&dense));
         if let Some(name) = &default_prompt {
             notes.push(format!(
-                "The model's prompt \"{name}\" is put before every text by sentence-transformers; Frostline \
-                 takes texts as they are."
+                "The model's prompt \"{name}\" is put before every text when the folder is used as it is, by \
+                 sentence-transformers and by embed, predict, similar and eval here. A project puts none unless it is \
+                 chosen."
             ));
         }
         let origin = Origin {
@@ -72,6 +83,7 @@ impl Folder {
             files: origin::files(path),
             prompts,
             default_prompt,
+            pools_no_prompt: modules.pools_no_prompt,
             lower_case: limits.lower_case,
             unexpected: Vec::new(),
             notes,
@@ -80,6 +92,7 @@ impl Folder {
             encoder: modules.encoder,
             family,
             pooling: modules.pooling,
+            dense: modules.dense,
             normalize: modules.normalize,
             max_seq_length: limits.max_seq_length,
             config,

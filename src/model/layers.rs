@@ -1,6 +1,6 @@
 //! The small layers that families are built from. Each knows its tensors and its formula, and no name in a file.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::error::ModelError;
 pub(super) use super::mask::{add_dropped, dropout};
@@ -27,6 +27,8 @@ pub struct Linear {
     weight: Tensor,
     bias: Option<Tensor>,
     adapter: Option<Adapter>,
+    /// Kind of number that is multiplied; that of the weights when `None`.
+    kind: Option<Kind>,
 }
 
 /// Adds `scale * (x down^T) up^T`.
@@ -46,6 +48,7 @@ impl Linear {
             weight: params.get(&format!("{name}.weight"))?,
             bias: part("bias"),
             adapter: adapter.map(|(down, up)| Adapter { down, up, scale: params.adapter_scale }),
+            kind: params.products,
         })
     }
 
@@ -69,13 +72,31 @@ impl Linear {
         self.weight.requires_grad() || self.bias.as_ref().is_some_and(Tensor::requires_grad)
     }
 
-    /// `[..., in]` to `[..., out]`.
+    /// Kind of number that is multiplied; that of the weights when `None`.
+    pub(super) fn kind(&self) -> Option<Kind> {
+        self.kind
+    }
+
+    /// `[..., in]` to `[..., out]`, of the kind of number that is multiplied: what is added to it may be more exact.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, ModelError> {
-        let y = x.f_linear(&self.weight, self.bias.as_ref())?;
+        let y = linear(x, &self.weight, self.bias.as_ref(), self.kind)?;
         let Some(Adapter { down, up, scale }) = &self.adapter else { return Ok(y) };
-        let added = x.f_linear(down, None::<&Tensor>)?.f_linear(up, None::<&Tensor>)?;
+        let added = linear(&linear(x, down, None, self.kind)?, up, None, self.kind)?;
         Ok(y.f_add(&added.f_mul_scalar(*scale)?)?)
     }
+}
+
+/// `x W^T + b`, multiplied as `kind` where one is given. The copies that this takes are part of the graph, so gradients
+/// arrive at weights and `x` in the kinds of these.
+pub(super) fn linear(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    kind: Option<Kind>,
+) -> Result<Tensor, ModelError> {
+    let Some(kind) = kind else { return Ok(x.f_linear(weight, bias)?) };
+    let bias = bias.map(|bias| bias.f_to_kind(kind)).transpose()?;
+    Ok(x.f_to_kind(kind)?.f_linear(&weight.f_to_kind(kind)?, bias.as_ref())?)
 }
 
 /// Layer normalisation over the last dimension (Ba et al. 2016).

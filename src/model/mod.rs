@@ -25,6 +25,7 @@ pub mod bert;
 mod config;
 mod conv;
 pub mod deberta;
+pub mod dense;
 pub mod device;
 pub mod distilbert;
 pub mod electra;

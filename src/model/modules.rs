@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::dense::DenseFolder;
 use super::error::ModelError;
 use super::folder::{read_json, read_json_if_there};
 use super::summary::Pooling;
@@ -16,8 +17,12 @@ pub(super) struct Modules {
     pub(super) encoder: PathBuf,
     /// How token states are pooled, and where that is said.
     pub(super) pooling: (Pooling, String),
+    /// The Dense modules behind the pooling, in order.
+    pub(super) dense: Vec<DenseFolder>,
     /// Whether a Normalize module follows.
     pub(super) normalize: bool,
+    /// Whether the tokens of a prompt are left out of the pooling.
+    pub(super) pools_no_prompt: bool,
     /// What the user should know of it.
     pub(super) notes: Vec<String>,
 }
@@ -37,7 +42,9 @@ impl Modules {
         let mut found = Self {
             encoder: dir.to_owned(),
             pooling: (Pooling::Mean, "not stated by the model: mean, the usual choice".into()),
+            dense: Vec::new(),
             normalize: false,
+            pools_no_prompt: false,
             notes: Vec::new(),
         };
         let path = dir.join("modules.json");
@@ -79,12 +86,13 @@ impl Modules {
                 "Normalize" => found.normalize = true,
                 // Does nothing to a model that is not being trained by sentence-transformers itself.
                 "Dropout" => found.notes.push("Its Dropout module is left aside.".into()),
-                "Dense" => {
+                "Dense" if poolings == 0 || found.normalize => {
+                    let before = if found.normalize { "behind a Normalize" } else { "before the Pooling" };
                     return Err(bad(format!(
-                        "it has a Dense module ({sub}) behind the pooling, which Frostline cannot train or export yet. \
-                         Take that entry out of modules.json to work with the pooled embedding, or choose a model without one"
+                        "it has a Dense module ({sub}) {before} module, which is not supported: only between the two"
                     )));
                 }
+                "Dense" => found.dense.push(DenseFolder::read(place)?),
                 _ => return Err(bad(format!("it has a module of type {kind}, which is not supported yet"))),
             }
         }
@@ -105,9 +113,10 @@ impl Modules {
         let config = read_json(path)?;
         let bad = |reason: String| ModelError::BadJson { path: path.to_owned(), reason };
         if config.get("include_prompt").and_then(Value::as_bool) == Some(false) {
+            self.pools_no_prompt = true;
             self.notes.push(
-                "The model leaves the tokens of a prompt out of the pooling; Frostline pools them too, should \
-                 you put one before your texts."
+                "The model leaves the tokens of a prompt out of the pooling, which Frostline does not do: no \
+                 prompt can be chosen for it."
                     .into(),
             );
         }

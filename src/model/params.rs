@@ -1,5 +1,6 @@
 //! The parameters by name: what the encoder reads, what the optimiser updates, what is written to disk.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 
 use tch::{Device, Kind, Tensor};
@@ -31,6 +32,8 @@ impl Param {
 pub struct Params {
     /// What low-rank adapters, where there are any, are multiplied by.
     pub(super) adapter_scale: f64,
+    /// Kind of number that linear layers over these parameters multiply; that of their weights when `None`.
+    pub(super) products: Option<Kind>,
     list: Vec<Param>,
     index: HashMap<String, usize>,
 }
@@ -50,6 +53,21 @@ impl Params {
     pub fn remove(&mut self, gone: impl Fn(&Param) -> bool) {
         self.list.retain(|param| !gone(param));
         self.index = self.list.iter().enumerate().map(|(at, param)| (param.name.clone(), at)).collect();
+    }
+
+    /// The same parameters, in the same memory, for layers that multiply another kind of number.
+    pub(super) fn multiplied_as(&self, kind: Kind) -> Self {
+        let share = |param: &Param| Param {
+            name: param.name.clone(),
+            group: param.group,
+            tensor: param.tensor.shallow_clone(),
+        };
+        Self {
+            adapter_scale: self.adapter_scale,
+            products: Some(kind),
+            list: self.list.iter().map(share).collect(),
+            index: self.index.clone(),
+        }
     }
 
     /// Copies some parameters to another kind of number.
@@ -157,6 +175,25 @@ impl IntoIterator for Params {
     fn into_iter(self) -> Self::IntoIter {
         self.list.into_iter()
     }
+}
+
+/// One tensor `[values]` over several that follow each other in memory; nothing is copied, so what is written to either
+/// is read in both. `None` where they lie apart.
+#[must_use]
+pub fn in_one_piece<T: Borrow<Tensor>>(parts: &[T]) -> Option<Tensor> {
+    let first = parts.first()?.borrow();
+    let (mut values, start) = (0, first.data_ptr() as usize);
+    for part in parts {
+        let part = part.borrow();
+        let here = start + values * first.kind().elt_size_in_bytes();
+        if part.kind() != first.kind() || !part.is_contiguous() || part.data_ptr() as usize != here {
+            return None;
+        }
+        values += part.numel();
+    }
+    let _guard = tch::no_grad_guard();
+    // libtorch refuses what would reach beyond the storage, so neighbours by chance are told from one piece.
+    first.f_detach().ok()?.f_as_strided([values as i64], [1], None).ok()
 }
 
 /// Bytes of a float32 tensor, row-major, little-endian.

@@ -10,6 +10,7 @@ use std::sync::mpsc::sync_channel;
 use tch::{Device, Tensor};
 
 use super::batch::TokenBatch;
+use super::dense::DenseLayers;
 use super::encoder::Encoder;
 use super::error::ModelError;
 use super::layers::Dropout;
@@ -21,6 +22,7 @@ pub struct Reader {
     pub(super) encoder: Box<dyn Encoder>,
     pub(super) layers: usize,
     pub(super) pooling: Pooling,
+    pub(super) dense: DenseLayers,
     pub(super) device: Device,
     pub(super) vocabulary: Option<Vec<u32>>,
 }
@@ -51,12 +53,12 @@ impl Reader {
         self.below(batch, self.layers)
     }
 
-    /// Pooled embeddings `[batch, hidden]` of the last token states.
+    /// Embeddings `[batch, embedding]` of the last token states, before they are scaled.
     ///
     /// # Errors
     /// When libtorch refuses.
     pub fn pooled(&self, last: &Tensor, batch: &TokenBatch) -> Result<Tensor, ModelError> {
-        pool(self.pooling, last, batch)
+        self.dense.forward(pool(self.pooling, last, batch)?)
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
 use super::batch::TokenBatch;
+use super::dense::{self, DenseFolder, DenseLayers, DenseSpec};
 use super::encoder::{Build, Encoder, Family};
 use super::error::ModelError;
 use super::folder::Folder;
@@ -13,7 +14,7 @@ use super::layers::Dropout;
 use super::params::Params;
 use super::pooling::{normalize, pool};
 use super::reader::{Reader, with_places};
-use super::stored::Loaded;
+use super::stored::{Loaded, Stored};
 use super::summary::{Group, ModelSummary};
 use crate::data::task::TaskKind;
 
@@ -36,6 +37,7 @@ pub struct Model {
     /// While the vocabulary is cut: the row of each id in the cut table.
     pub(super) vocabulary: Option<Vec<u32>>,
     encoder: Box<dyn Encoder>,
+    dense: DenseLayers,
     build: Build,
     /// Names of the parameters that lie side by side.
     together: Vec<[String; 3]>,
@@ -44,7 +46,7 @@ pub struct Model {
 /// What one forward pass gives.
 #[derive(Debug)]
 pub struct Outputs {
-    /// Pooled embedding before normalisation, `[batch, hidden]`.
+    /// Sentence embedding before normalisation, `[batch, embedding]`: what is pooled, behind the Dense modules.
     pub pooled: Tensor,
     /// Per head: logits `[batch, outputs]`; of a head on tokens, `[batch, seq, classes]`.
     pub logits: Vec<Tensor>,
@@ -66,6 +68,17 @@ impl Model {
         for names in &blueprint.together {
             params.lay_together(names)?;
         }
+        let dense_weights: Vec<Stored> =
+            folder.dense.iter().map(DenseFolder::weights).collect::<Result<_, _>>()?;
+        for (index, (module, weights)) in folder.dense.iter().zip(&dense_weights).enumerate() {
+            for param in module.load(weights, index, device)? {
+                params.push(param);
+            }
+            expected.extend(module.spec.tensors(index));
+        }
+        let specs: Vec<DenseSpec> = folder.dense.iter().map(|module| module.spec).collect();
+        let dense = DenseLayers::over(&params, &specs)?;
+        let (file_bytes, sha256) = dense::digest(&weights, &dense_weights)?;
         let encoder = (blueprint.build)(&params)?;
         let shape = blueprint.shape;
         let origin = folder.origin.with_unexpected(unexpected);
@@ -78,6 +91,7 @@ impl Model {
             layers: shape.layers,
             applications: shape.applications,
             hidden: shape.hidden,
+            dense: specs,
             attention_heads: shape.attention_heads,
             vocab_size: shape.vocab_size,
             max_positions: shape.max_positions,
@@ -86,8 +100,8 @@ impl Model {
             pooling_source: folder.pooling.1,
             normalize: folder.normalize,
             tensors: expected,
-            sha256: weights.sha256()?,
-            file_bytes: weights.bytes(),
+            sha256,
+            file_bytes,
             origin,
         };
         Ok(Self {
@@ -100,6 +114,7 @@ impl Model {
             device,
             vocabulary: None,
             encoder,
+            dense,
             build: blueprint.build,
             together: blueprint.together,
         })
@@ -113,7 +128,8 @@ impl Model {
         self.params.remove(|param| matches!(param.group, Group::Head(_)));
         self.heads.clear();
         for (index, spec) in specs.iter().enumerate() {
-            for param in initial(index, spec, self.summary.hidden, seed, self.device)? {
+            let input = self.summary.head_input(spec.kind);
+            for param in initial(index, spec, input, seed, self.device)? {
                 self.params.push(param);
             }
             self.heads.push(Head::over(&self.params, spec.clone())?);
@@ -189,6 +205,7 @@ impl Model {
                 encoder: (self.build)(&self.params)?,
                 layers: self.summary.layers,
                 pooling: self.summary.pooling,
+                dense: DenseLayers::over(&self.params, &self.summary.dense)?,
                 device: self.device,
                 vocabulary: self.vocabulary.clone(),
             })
@@ -210,9 +227,22 @@ impl Model {
         self.rebuild()
     }
 
+    /// An encoder over the same parameters, for the steps of training: with `products`, its linear layers and its
+    /// attention multiply numbers of that kind, while weights, norms and what is added up stay as they are.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn encoder_for_steps(&self, products: Option<Kind>) -> Result<Box<dyn Encoder>, ModelError> {
+        match products {
+            None => (self.build)(&self.params),
+            Some(kind) => (self.build)(&self.params.multiplied_as(kind)),
+        }
+    }
+
     /// Builds the encoder anew over the parameters as they are now.
     pub(super) fn rebuild(&mut self) -> Result<(), ModelError> {
         self.encoder = (self.build)(&self.params)?;
+        self.dense = DenseLayers::over(&self.params, &self.summary.dense)?;
         Ok(())
     }
 
@@ -238,9 +268,9 @@ impl Model {
         self.layers(0..self.summary.layers, hidden, batch, &|_| Dropout::OFF)
     }
 
-    /// Pools token states to `[batch, hidden]`.
+    /// Pools token states, and passes that through the Dense modules: `[batch, embedding]`.
     pub fn pool(&self, hidden: &Tensor, batch: &TokenBatch) -> Result<Tensor, ModelError> {
-        pool(self.summary.pooling, hidden, batch)
+        self.dense.forward(pool(self.summary.pooling, hidden, batch)?)
     }
 
     /// Pooled embedding and every head's logits, in eval mode, without gradients.
@@ -256,7 +286,7 @@ impl Model {
         Ok(Outputs { pooled, logits })
     }
 
-    /// The sentence embedding as it is exported: pooled, and normalised where the model says so.
+    /// The sentence embedding as it is exported: normalised where the model says so.
     pub fn finish(&self, pooled: &Tensor) -> Result<Tensor, ModelError> {
         if self.summary.normalize { normalize(pooled) } else { Ok(pooled.shallow_clone()) }
     }

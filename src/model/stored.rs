@@ -129,12 +129,9 @@ impl Stored {
         self.files.iter().map(|(_, map)| map.len() as u64).sum()
     }
 
-    /// SHA-256 of its files one behind the other, in hexadecimal.
-    ///
-    /// # Errors
-    /// What the system says, with the path.
-    pub fn sha256(&self) -> Result<String, ModelError> {
-        sha256_of(self.files.iter().map(|(path, _)| path.as_path()))
+    /// Its files, in order.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|(path, _)| path.as_path())
     }
 
     /// Whether a tensor of this name, without the family's prefix, is there.

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::dense::DenseSpec;
+use crate::data::task::TaskKind;
+
 /// The part of the model that a tensor belongs to, as a freeze plan sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Group {
@@ -9,6 +12,8 @@ pub enum Group {
     Embeddings,
     /// Encoder layer, from 0 next to the embeddings.
     Layer(usize),
+    /// Dense modules behind the pooling, where there are any: part of the sentence embedding.
+    Dense,
     /// Head of the task of that index.
     Head(usize),
     /// The weight that the loss of the task of that index learns for itself (uncertainty weighting).
@@ -139,8 +144,10 @@ pub struct ModelSummary {
     pub layers: usize,
     /// How many layers a text passes through: more than `layers` where layers share their weights (ALBERT).
     pub applications: usize,
-    /// Size of a token state and of the sentence embedding.
+    /// Size of a token state, and of what the pooling makes of them.
     pub hidden: usize,
+    /// Dense modules behind the pooling, in order.
+    pub dense: Vec<DenseSpec>,
     /// Attention heads per layer.
     pub attention_heads: usize,
     /// Entries of the vocabulary.
@@ -176,6 +183,8 @@ pub struct Origin {
     pub prompts: Vec<Prompt>,
     /// The name of the prompt that sentence-transformers puts before every text.
     pub default_prompt: Option<String>,
+    /// Whether the tokens of a prompt are to be left out of the pooling, which is not done here.
+    pub pools_no_prompt: bool,
     /// Whether texts are lower-cased before the tokenizer sees them.
     pub lower_case: bool,
     /// Tensors in the weights that the encoder has no place for, by their names there.
@@ -215,13 +224,59 @@ pub struct FileSize {
 /// A text to be put before others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prompt {
-    /// What it is called.
+    /// What the model calls it; empty for a text of the user's own.
     pub name: String,
     /// The text.
     pub text: String,
 }
 
+impl Prompt {
+    /// What a person reads: `query ("query: ")`, or the text alone.
+    #[must_use]
+    pub fn told(&self) -> String {
+        if self.name.is_empty() {
+            format!("{:?}", self.text)
+        } else {
+            format!("{} ({:?})", self.name, self.text)
+        }
+    }
+}
+
 impl ModelSummary {
+    /// Values of a sentence embedding.
+    #[must_use]
+    pub fn embedding(&self) -> usize {
+        self.dense.last().map_or(self.hidden, |last| last.output)
+    }
+
+    /// Values that a task's head reads: a token state's, or the sentence embedding's.
+    #[must_use]
+    pub fn head_input(&self, kind: TaskKind) -> usize {
+        if kind == TaskKind::TokenLabels { self.hidden } else { self.embedding() }
+    }
+
+    /// The prompt that the user means: one of the model's by its name, or else a text of their own. None where
+    /// nothing, or nothing but an empty text, is chosen.
+    ///
+    /// # Errors
+    /// A sentence, for a model that wants prompts left out of the pooling.
+    pub fn prompt(&self, chosen: Option<&str>) -> Result<Option<Prompt>, String> {
+        let Some(chosen) = chosen else { return Ok(None) };
+        let named = self.origin.prompts.iter().find(|prompt| prompt.name == chosen).cloned();
+        let prompt = named.unwrap_or_else(|| Prompt { name: String::new(), text: chosen.to_owned() });
+        if prompt.text.is_empty() {
+            return Ok(None);
+        }
+        if self.origin.pools_no_prompt {
+            return Err(format!(
+                "{} leaves the tokens of a prompt out of the pooling (include_prompt is false in its Pooling), which \
+                 is not supported: choose no prompt",
+                self.name
+            ));
+        }
+        Ok(Some(prompt))
+    }
+
     /// Number of parameters that the embedding depends on.
     #[must_use]
     pub fn parameters(&self) -> u64 {

@@ -9,7 +9,7 @@ use serde::ser::{Serialize, Serializer};
 use crate::model::lora::LoraTargets;
 use crate::train::plan::Part;
 use crate::train::preset::Preset;
-use crate::train::recipe::{Decay, OptimizerKind, Weighting};
+use crate::train::recipe::{Decay, OptimizerKind, Precision, Weighting};
 
 /// A choice with a word for each of its values.
 pub(super) trait Choice: Copy + 'static {
@@ -66,6 +66,12 @@ impl Choice for OptimizerKind {
 impl Choice for Decay {
     fn words() -> Vec<(Self, &'static str)> {
         vec![(Self::Constant, "constant"), (Self::Linear, "linear"), (Self::Cosine, "cosine")]
+    }
+}
+
+impl Choice for Precision {
+    fn words() -> Vec<(Self, &'static str)> {
+        vec![(Self::Float32, "float32"), (Self::Bfloat16, "bfloat16")]
     }
 }
 

@@ -11,7 +11,7 @@ use super::model_place::{model_from_text, model_to_text};
 use super::numbers::{Frozen, NumberOr};
 use super::recipe_file::RecipeFile;
 use crate::data::task::{Scale, TaskKind};
-use crate::model::summary::{Group, TensorInfo};
+use crate::model::summary::{Group, Prompt, TensorInfo};
 use crate::train::plan::{Parent, Part, Phase, PlannedTask, RunPlan, Thaw, Until};
 use crate::train::recipe::Recipe;
 
@@ -36,6 +36,9 @@ struct PlanFile {
     parent_sha256: Option<String>,
     train_rows: usize,
     steps_per_epoch: usize,
+    /// What is put before every text, and what the model calls it.
+    prompt: Option<String>,
+    prompt_name: Option<String>,
     tensors: Vec<String>,
     recipe: RecipeFile,
     tasks: Vec<TaskTable>,
@@ -111,6 +114,8 @@ pub(super) fn write(plan: &RunPlan, path: &Path, project_dir: &Path) -> Result<S
         parent_sha256: plan.parent.as_ref().map(|parent| parent.sha256.clone()),
         train_rows: plan.train_rows,
         steps_per_epoch: plan.steps_per_epoch,
+        prompt: plan.prompt.as_ref().map(|prompt| prompt.text.clone()),
+        prompt_name: plan.prompt.as_ref().map(|prompt| prompt.name.clone()).filter(|name| !name.is_empty()),
         tensors: plan.tensors.iter().map(tensor_to_line).collect(),
         recipe: RecipeFile::from(&plan.recipe),
         tasks: plan.tasks.iter().map(task).collect(),
@@ -174,7 +179,9 @@ pub(super) fn read(text: &str, path: &Path, project_dir: &Path) -> Result<RunPla
         })
     };
     let parent = file.parent.map(|run| Parent { run, sha256: file.parent_sha256.unwrap_or_default() });
+    let prompt = file.prompt.map(|text| Prompt { name: file.prompt_name.unwrap_or_default(), text });
     Ok(RunPlan {
+        prompt,
         name: file.name,
         model_path: model_from_text(&file.model, project_dir),
         model_sha256: file.model_sha256,
@@ -194,6 +201,7 @@ fn tensor_to_line(tensor: &TensorInfo) -> String {
     let group = match tensor.group {
         Group::Embeddings => "embeddings".to_owned(),
         Group::Layer(index) => format!("layer:{index}"),
+        Group::Dense => "dense".to_owned(),
         Group::Head(index) => format!("head:{index}"),
         Group::LossWeight(index) => format!("loss-weight:{index}"),
         Group::Unused => "unused".to_owned(),
@@ -208,6 +216,7 @@ fn tensor_from_line(line: &str) -> Option<TensorInfo> {
     let group = parts.next()?;
     let group = match (group, group.split_once(':')) {
         ("embeddings", _) => Group::Embeddings,
+        ("dense", _) => Group::Dense,
         ("unused", _) => Group::Unused,
         (_, Some(("layer", index))) => Group::Layer(index.parse().ok()?),
         (_, Some(("loss-weight", index))) => Group::LossWeight(index.parse().ok()?),
@@ -230,6 +239,7 @@ mod tests {
         for (line, group, shape) in [
             ("embeddings 30522x384 embeddings.word_embeddings.weight", Group::Embeddings, vec![30522, 384]),
             ("layer:11 384 encoder.layer.11.output.dense.bias", Group::Layer(11), vec![384]),
+            ("dense 512x384 dense.0.weight", Group::Dense, vec![512, 384]),
             ("head:1 3x384 heads.my mood x.weight", Group::Head(1), vec![3, 384]),
             ("unused scalar step", Group::Unused, vec![]),
         ] {

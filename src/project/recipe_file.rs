@@ -10,7 +10,7 @@ use super::phase_file::PhaseEntry;
 use crate::model::lora::{Lora, LoraTargets};
 use crate::train::plan::Part;
 use crate::train::preset::Preset;
-use crate::train::recipe::{Decay, OptimizerKind, Recipe, Sampling, TaskSettings, Weighting};
+use crate::train::recipe::{Decay, OptimizerKind, Precision, Recipe, Sampling, TaskSettings, Weighting};
 use crate::train::watch::Watch;
 
 /// Every key may be left out: it then has the value that choosing the preset would give it.
@@ -29,6 +29,9 @@ pub(super) struct RecipeFile {
     sampling: Option<SamplingFile>,
     half_cache: Option<bool>,
     max_length: Option<usize>,
+    precision: Option<Keyed<Precision>>,
+    /// Left out: nothing is put before a text.
+    prompt: Option<String>,
     optimizer: Option<Keyed<OptimizerKind>>,
     lr_encoder: Option<f64>,
     lr_heads: Option<f64>,
@@ -121,6 +124,8 @@ impl From<&Recipe> for RecipeFile {
             },
             half_cache: recipe.half_cache.then_some(true),
             max_length: Some(recipe.max_length),
+            precision: (recipe.precision != defaults.precision).then_some(Keyed(recipe.precision)),
+            prompt: recipe.prompt.clone(),
             optimizer: Some(Keyed(recipe.optimizer)),
             lr_encoder: Some(recipe.lr_encoder),
             lr_heads: Some(recipe.lr_heads),
@@ -169,6 +174,8 @@ impl From<RecipeFile> for Recipe {
             },
             half_cache: file.half_cache.unwrap_or(preset.half_cache),
             max_length: file.max_length.unwrap_or(preset.max_length),
+            precision: file.precision.map_or(preset.precision, |precision| precision.0),
+            prompt: file.prompt,
             optimizer: file.optimizer.map_or(preset.optimizer, |optimizer| optimizer.0),
             lr_encoder: file.lr_encoder.unwrap_or(preset.lr_encoder),
             lr_heads: file.lr_heads.unwrap_or(preset.lr_heads),
@@ -253,10 +260,12 @@ mod tests {
             accumulate: 4,
             sampling: Sampling::Temperature(5.0),
             half_cache: true,
+            precision: Precision::Bfloat16,
             optimizer: OptimizerKind::Sgd,
             ema: Some(0.999),
             watch: Watch { task: Some("topic".into()), figure: Some("macro-f1".into()) },
             patience: Some(3),
+            prompt: Some("query: ".into()),
             weighting: Weighting::Uncertainty,
             tasks: [("topic".to_owned(), task)].into(),
             ..Recipe::default()

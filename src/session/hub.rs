@@ -215,11 +215,11 @@ impl Session {
                 }
             }
             HubNews::Models(models) => self.state.hub.models = Loadable::Ready(Arc::new(models)),
-            HubNews::Ended { end, offer } => self.end_download(end, offer),
+            HubNews::Ended { end, offer } => self.end_download(end, &offer),
         }
     }
 
-    fn end_download(&mut self, end: DownloadEnd, offer: Arc<Offer>) {
+    fn end_download(&mut self, end: DownloadEnd, offer: &Arc<Offer>) {
         let is_shown = self.state.hub.offer.ready().is_some_and(|shown| shown.pinned() == offer.pinned());
         if is_shown {
             self.state.hub.offer = Loadable::Ready(offer.clone());

@@ -195,8 +195,9 @@ impl Session {
                 }
             }
             Command::Tokenize(text) => {
-                let max_length = self.state.project.recipe.max_length;
-                if self.queue(Work::Tokenize { text, max_length }) {
+                let recipe = &self.state.project.recipe;
+                let (prompt, max_length) = (recipe.prompt.clone(), recipe.max_length);
+                if self.queue(Work::Tokenize { text, prompt, max_length }) {
                     self.state.tokenized = Loadable::Loading;
                 }
             }
@@ -216,8 +217,12 @@ impl Session {
         let news: Vec<News> = worker.news.try_iter().collect();
         let of_hub: Vec<HubNews> = self.desk.iter().flat_map(|desk| desk.news.try_iter()).collect();
         let any = !news.is_empty() || !of_hub.is_empty();
-        news.into_iter().for_each(|piece| self.apply(piece));
-        of_hub.into_iter().for_each(|piece| self.apply_hub(piece));
+        for piece in news {
+            self.apply(piece);
+        }
+        for piece in of_hub {
+            self.apply_hub(piece);
+        }
         any
     }
 

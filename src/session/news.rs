@@ -45,7 +45,7 @@ pub(super) enum Work {
     Map { limit: usize },
     Neighbours { row: usize, k: usize },
     Predict(String),
-    Tokenize { text: String, max_length: usize },
+    Tokenize { text: String, prompt: Option<String>, max_length: usize },
     Export(PathBuf),
 }
 

@@ -31,10 +31,12 @@ pub struct Offline {
     model: Model,
     tokenizer: Tokenizer,
     max_length: usize,
+    truncated: usize,
 }
 
 impl Offline {
-    /// Opens a model folder; heads too, where it is an exported one.
+    /// Opens a model folder; heads too, where it is an exported one. Its default prompt, if it has one, is put before
+    /// every text.
     ///
     /// # Errors
     /// A sentence: what is wrong with the folder, or which devices there are.
@@ -46,7 +48,12 @@ impl Offline {
             .check_fits(model.summary.vocab_size)
             .map_err(|error| format!("{}: {error}", model_dir.display()))?;
         let max_length = model.summary.max_seq_length;
-        Ok(Self { model, tokenizer, max_length })
+        let default = model.summary.origin.default_prompt.clone();
+        let mut offline = Self { model, tokenizer, max_length, truncated: 0 };
+        if let Some(prompt) = default {
+            offline.put_before(&prompt)?;
+        }
+        Ok(offline)
     }
 
     /// Opens the kept weights of a run folder, `PROJECT/runs/NAME`.
@@ -64,7 +71,24 @@ impl Offline {
         let (model, tokenizer, plan) = parts.ok_or_else(|| {
             format!("run {name} kept no weights: it ended before its first epoch did. Train again")
         })?;
-        Ok(Self { model, tokenizer, max_length: plan.recipe.max_length })
+        Ok(Self { model, tokenizer, max_length: plan.recipe.max_length, truncated: 0 })
+    }
+
+    /// From now on puts a prompt before every text, instead of the folder's default or the run's own: one of the
+    /// model's by its name, or else a text; an empty one is none.
+    ///
+    /// # Errors
+    /// A sentence, for a model that cannot be given one.
+    pub fn put_before(&mut self, prompt: &str) -> Result<(), String> {
+        let prompt = self.model.summary.prompt(Some(prompt))?;
+        self.tokenizer = self.tokenizer.with_prompt(prompt.as_ref().map_or("", |prompt| &prompt.text));
+        Ok(())
+    }
+
+    /// Most tokens of a text, and how many texts had more until now and were cut.
+    #[must_use]
+    pub const fn truncated(&self) -> (usize, usize) {
+        (self.max_length, self.truncated)
     }
 
     /// From now on encodes with bfloat16 layers.
@@ -87,7 +111,7 @@ impl Offline {
     /// Values of a sentence embedding.
     #[must_use]
     pub fn dim(&self) -> usize {
-        self.model.summary.hidden
+        self.model.summary.embedding()
     }
 
     /// Names, shapes and sizes.
@@ -130,6 +154,7 @@ impl Offline {
             let tokens = Texts::of(&self.tokenizer, &data, self.max_length, &never)?;
             let which: Vec<usize> = (0..texts.len()).collect();
             let mut rows = rows_of(&data, &tokens, &which, &heads);
+            self.truncated += rows.truncated_rows();
             // Nothing is known to belong together, so nothing is ranked: pairs get their cosine.
             rows.targets.clear();
             let said =
@@ -156,13 +181,14 @@ impl Offline {
         let texts = Texts::of(&self.tokenizer, dataset, self.max_length, &never)?;
         let which: Vec<usize> = (0..dataset.rows()).collect();
         let rows = rows_of(dataset, &texts, &which, &self.tasks());
+        self.truncated += rows.truncated_rows();
         let said = answers(&self.model, &rows, &never, &mut |done| progress(done.min(which.len())));
         let said = said.map_err(|error| error.to_string())?.ok_or("stopped")?;
         Ok(metrics(&self.model, &rows, &said.predictions))
     }
 
     fn each_chunk(
-        &self,
+        &mut self,
         texts: &[&str],
         progress: &mut dyn FnMut(usize),
         mut take: impl FnMut(&Model, &tch::Tensor) -> Result<(), String>,
@@ -174,6 +200,7 @@ impl Offline {
                 .tokenizer
                 .encode(chunk, self.max_length, &|_, _| true)
                 .map_err(|error| error.to_string())?;
+            self.truncated += tokens.truncated_rows();
             let rows = Rows { tokens, ..Rows::default() };
             let pooled = cache::pooled(&self.model, &rows, &never, &mut |rows| progress(done + rows));
             let pooled = pooled.map_err(|error| error.to_string())?.ok_or("stopped")?;

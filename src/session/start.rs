@@ -3,17 +3,32 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tch::Device;
+
 use super::Session;
 use super::news::Work;
 use super::state::{Loadable, Severity};
 use super::worker::{Begin, RunRequest};
 use crate::data::dataset::{Dataset, Split, TaskLabels};
 use crate::data::task::{Scale, TaskKind};
+use crate::model::device::multiplies_bfloat16;
 use crate::model::weights::file_sha256;
 use crate::project::runs::{self, RunFolder};
 use crate::project::user_dirs::data_dir;
 use crate::train::checkpoint::best_path;
 use crate::train::plan::{Parent, PlannedTask, RunPlan};
+use crate::train::recipe::Precision;
+
+/// Refuses a plan that asks a device for what would only slow it down.
+fn suited(plan: RunPlan, multiplies_bfloat16: impl Fn(Device) -> bool) -> Result<RunPlan, String> {
+    let on_cpu = plan.device == "cpu";
+    if plan.recipe.precision == Precision::Bfloat16 && on_cpu && !multiplies_bfloat16(Device::Cpu) {
+        return Err("the precision is bfloat16, and this processor has no products of such numbers, so training would be \
+                    slower: use float32, or a CUDA device"
+            .to_owned());
+    }
+    Ok(plan)
+}
 
 impl Session {
     /// A model with fewer positions than the draft's maximum length cuts texts earlier: that is said.
@@ -53,10 +68,8 @@ impl Session {
         // A text can have no more tokens than the model has positions; see the notice when a model is loaded.
         let mut recipe = self.state.project.recipe.clone();
         recipe.max_length = recipe.max_length.min(model.max_positions);
-        Some(
-            RunPlan::build(name, &recipe, model, tasks, rows, &self.state.device)
-                .map_err(|error| error.to_string()),
-        )
+        let plan = RunPlan::build(name, &recipe, model, tasks, rows, &self.state.device);
+        Some(plan.map_err(|error| error.to_string()).and_then(|plan| suited(plan, multiplies_bfloat16)))
     }
 
     /// Starts a run of the draft.

@@ -51,6 +51,8 @@ pub fn inside(dir: &Path, sub: &str) -> Option<PathBuf> {
 pub(super) const SMALL: u64 = 16 << 20;
 /// Bytes of a vocabulary, at the most: that of a quarter of a million words has 17 MB.
 pub(super) const VOCABULARY: u64 = 256 << 20;
+/// Bytes of a sentencepiece model, at the most: one of a quarter of a million pieces has 5 MB.
+pub(super) const SENTENCEPIECE: u64 = 64 << 20;
 
 /// Reads a file that has no business being larger than this.
 pub(super) fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {

@@ -5,6 +5,9 @@
 
 pub mod batches;
 pub mod encoder_dir;
+mod sentencepiece;
+mod spm_classes;
+mod spm_tokens;
 pub mod token_set;
 pub mod tokenizer;
 mod vocab_files;

@@ -1,7 +1,9 @@
-//! The model's own tokenizer, with our cut at the maximum length and nobody's padding.
+//! The model's own tokenizer, with our cut at the maximum length, nobody's padding, and a prompt where one is wanted.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use thiserror::Error;
@@ -60,6 +62,16 @@ pub enum TokenizerError {
         /// What its `tokenizer_config.json` names.
         class: String,
     },
+    /// Vocabulary files that may belong to several classes.
+    #[error(
+        "{} has no tokenizer.json, and nothing in the folder says which class of transformers its sentencepiece model \
+         belongs to. Name it in tokenizer_config.json, as in {{\"tokenizer_class\": \"XLMRobertaTokenizer\"}}",
+        path.display()
+    )]
+    NoClass {
+        /// The vocabulary.
+        path: PathBuf,
+    },
     /// Ids without an embedding.
     #[error(
         "the tokenizer knows ids up to {max_id}, but the model has {embeddings} embeddings: they do not belong \
@@ -94,7 +106,9 @@ pub enum TokenizerError {
 
 /// Turns texts into ids.
 pub struct Tokenizer {
-    inner: tokenizers::Tokenizer,
+    inner: Arc<tokenizers::Tokenizer>,
+    /// Put before every text.
+    prompt: String,
     special_tokens: usize,
     vocab_size: usize,
     max_id: u32,
@@ -136,8 +150,15 @@ impl Tokenizer {
             vocab_size: vocabulary.len(),
             max_id,
             pad_id: stored_pad.or(named_pad).unwrap_or(0),
-            inner,
+            inner: Arc::new(inner),
+            prompt: String::new(),
         })
+    }
+
+    /// The same tokenizer, which puts this text before every other: `query: `. An empty one is none.
+    #[must_use]
+    pub fn with_prompt(&self, prompt: &str) -> Self {
+        Self { inner: self.inner.clone(), prompt: prompt.to_owned(), ..*self }
     }
 
     /// Tokens of the vocabulary, added ones included.
@@ -207,20 +228,25 @@ impl Tokenizer {
         Ok(set)
     }
 
-    /// How a text is cut into tokens, special ones included, whatever its length.
+    /// A text behind the prompt.
+    fn prompted<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.prompt.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(self.prompt.clone() + text) }
+    }
+
+    /// How a text is cut into tokens, special ones and those of the prompt included, whatever its length.
     ///
     /// # Errors
     /// When the tokenizer refuses the text.
     pub fn tokens(&self, text: &str) -> Result<Vec<(String, u32)>, TokenizerError> {
         let encoding = self
             .inner
-            .encode_fast(text, true)
+            .encode_fast(self.prompted(text), true)
             .map_err(|error| TokenizerError::Text { row: 0, reason: error.to_string() })?;
         Ok(encoding.get_tokens().iter().cloned().zip(encoding.get_ids().iter().copied()).collect())
     }
 
     /// For every token of every text as cut, the word that begins there, or [`NO_WORD`]: special tokens and the second
-    /// and later pieces of a word begin none. Words are what single spaces divide, counted from 0.
+    /// and later pieces of a word begin none, nor does the prompt. Words are what single spaces divide, counted from 0.
     ///
     /// # Errors
     /// When a text is refused, or the work was stopped.
@@ -246,18 +272,21 @@ impl Tokenizer {
     }
 
     fn word_starts_of(&self, text: &str, max_length: usize) -> Result<Vec<u32>, String> {
-        let encoding = self.inner.encode(text, true).map_err(|error| error.to_string())?;
+        let whole = self.prompted(text);
+        let encoding = self.inner.encode(&*whole, true).map_err(|error| error.to_string())?;
+        let behind = self.prompt.len();
         // Where every word ends, so that the word of a byte is the first that does not end before it.
         let ends: Vec<usize> = text.match_indices(' ').map(|(at, _)| at).chain([text.len()]).collect();
         let mut before = NO_WORD;
         let mut starts = Vec::with_capacity(encoding.len());
         let tokens = encoding.get_offsets().iter().zip(encoding.get_special_tokens_mask());
         for ((from, to), is_special) in tokens {
-            let piece = text.get(*from..*to).unwrap_or_default();
+            let piece = whole.get(*from..*to).unwrap_or_default();
             // Byte-level tokenizers may count the space before a word to its first piece.
             let from = from + piece.len() - piece.trim_start().len();
-            let word = ends.partition_point(|end| *end <= from) as u32;
-            let begins = *is_special == 0 && from < *to && word != before;
+            let is_of_text = *is_special == 0 && from < *to && from >= behind;
+            let word = ends.partition_point(|end| *end <= from.saturating_sub(behind)) as u32;
+            let begins = is_of_text && word != before;
             if begins {
                 before = word;
             }
@@ -278,7 +307,8 @@ impl Tokenizer {
     /// The library cuts before it adds special tokens. Cutting afterwards between the leading and the trailing
     /// ones gives the same ids, and the full length besides, in one pass.
     fn encode_one(&self, text: &str, max_length: usize) -> Result<(Vec<u32>, usize), String> {
-        let encoding = self.inner.encode_fast(text, true).map_err(|error| error.to_string())?;
+        let encoding =
+            self.inner.encode_fast(self.prompted(text), true).map_err(|error| error.to_string())?;
         let (ids, full_length) = (encoding.get_ids(), encoding.len());
         if full_length <= max_length {
             return Ok((ids.to_vec(), full_length));
@@ -303,10 +333,7 @@ pub fn json_of(dir: &Path) -> Result<(PathBuf, Vec<u8>), TokenizerError> {
         Err(reason) => return Err(TokenizerError::Unreadable { path, reason }),
     }
     match vocab_files::build(dir)? {
-        Some(json) => {
-            let name = if dir.join("merges.txt").is_file() { "vocab.json" } else { "vocab.txt" };
-            Ok((dir.join(name), json.to_string().into_bytes()))
-        }
+        Some((path, json)) => Ok((path, json.to_string().into_bytes())),
         None => Err(missing(dir)),
     }
 }
@@ -320,15 +347,8 @@ fn lower_cases(dir: &Path) -> bool {
 }
 
 fn missing(dir: &Path) -> TokenizerError {
-    let sentencepiece = std::fs::read_dir(dir)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .any(|entry| entry.path().extension().is_some_and(|extension| extension == "model"));
     let advice = if !dir.is_dir() {
         "The folder is not there: choose the folder of a model"
-    } else if sentencepiece {
-        "It holds a sentencepiece model, which is not read here: load it with transformers' AutoTokenizer and save it again, which writes tokenizer.json"
     } else if dir.join("vocab.json").exists() {
         "It has a vocab.json without the merges.txt that belongs to it: copy that from the model's page, or better its tokenizer.json"
     } else {

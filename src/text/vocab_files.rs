@@ -1,6 +1,6 @@
-//! A tokenizer from the files of older models: `vocab.txt` (`WordPiece`, as BERT and `MPNet` have it) or `vocab.json`
-//! with `merges.txt` (byte-level BPE, as `RoBERTa` has it). They become the `tokenizer.json` that transformers
-//! would write for them.
+//! A tokenizer from the files of older models: `vocab.txt` (`WordPiece`, as BERT and `MPNet` have it), `vocab.json`
+//! with `merges.txt` (byte-level BPE, as `RoBERTa` has it), or the model of sentencepiece. They become the
+//! `tokenizer.json` that transformers would write for them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,23 +8,30 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::encoder_dir::{VOCABULARY, read_at_most};
+use super::spm_classes;
 use super::tokenizer::TokenizerError;
 
 /// Classes of transformers that these files may belong to; any other cuts text in its own way.
 const WORDPIECE: [&str; 6] = ["Bert", "DistilBert", "Electra", "MPNet", "MobileBert", "PreTrained"];
 const BYTE_LEVEL: [&str; 4] = ["Roberta", "Longformer", "Bart", "PreTrained"];
 
-/// A `tokenizer.json` made of the older files of a folder; `None` where there are none.
-pub(super) fn build(dir: &Path) -> Result<Option<Value>, TokenizerError> {
+/// A `tokenizer.json` made of the older files of a folder, and the one of them that holds the vocabulary; `None` where
+/// there are none.
+pub(super) fn build(dir: &Path) -> Result<Option<(PathBuf, Value)>, TokenizerError> {
     let (vocab, merges) = (dir.join("vocab.json"), dir.join("merges.txt"));
     if vocab.is_file() && merges.is_file() {
-        return byte_level(&Settings::read(dir, &BYTE_LEVEL)?, &vocab, &merges).map(Some);
+        let settings = Settings::read(dir)?.of(&BYTE_LEVEL)?;
+        let json = byte_level(&settings, &vocab, &merges)?;
+        return Ok(Some((vocab, json)));
     }
     let vocab = dir.join("vocab.txt");
     if vocab.is_file() {
-        return wordpiece(&Settings::read(dir, &WORDPIECE)?, &vocab).map(Some);
+        let json = wordpiece(&Settings::read(dir)?.of(&WORDPIECE)?, &vocab)?;
+        return Ok(Some((vocab, json)));
     }
-    Ok(None)
+    let Some(path) = spm_classes::model_file(dir) else { return Ok(None) };
+    let json = spm_classes::build(&Settings::read(dir)?, &path)?;
+    Ok(Some((path, json)))
 }
 
 /// `BertTokenizerFast` and `MPNetTokenizerFast` of transformers.
@@ -127,34 +134,63 @@ struct Specials {
 }
 
 /// The settings beside a vocabulary.
-struct Settings {
+pub(super) struct Settings {
+    /// `tokenizer_config.json`.
     path: PathBuf,
     config: Value,
     map: Value,
     added: Value,
 }
 
+/// A token by its id, and what is said of it.
+type Listed = (u64, Map<String, Value>);
+
 impl Settings {
-    fn read(dir: &Path, classes: &[&str]) -> Result<Self, TokenizerError> {
+    fn read(dir: &Path) -> Result<Self, TokenizerError> {
         let optional = |name: &str| {
             let path = dir.join(name);
             if path.is_file() { parse(&path) } else { Ok(Value::Null) }
         };
-        let settings = Self {
+        Ok(Self {
             path: dir.join("tokenizer_config.json"),
             config: optional("tokenizer_config.json")?,
             map: optional("special_tokens_map.json")?,
             added: optional("added_tokens.json")?,
-        };
-        let class = settings.config.get("tokenizer_class").and_then(Value::as_str).unwrap_or_default();
-        let base = class.trim_end_matches("Fast").trim_end_matches("Tokenizer");
-        if !class.is_empty() && !classes.contains(&base) {
-            return Err(TokenizerError::UnknownClass { dir: dir.to_owned(), class: class.to_owned() });
-        }
-        Ok(settings)
+        })
     }
 
-    fn flag(&self, key: &str) -> Result<Option<bool>, TokenizerError> {
+    /// The same, where they belong to one of these classes or name none.
+    fn of(self, classes: &[&str]) -> Result<Self, TokenizerError> {
+        match self.class() {
+            Some(class) if !classes.contains(&base_of(class)) => Err(self.unknown(class)),
+            _ => Ok(self),
+        }
+    }
+
+    /// The class that they name.
+    fn class(&self) -> Option<&str> {
+        let class = self.config.get("tokenizer_class").and_then(Value::as_str);
+        class.filter(|class| !class.is_empty())
+    }
+
+    /// The class that they or the model's configuration name, and else the type of the model.
+    pub(super) fn class_or_model_type(&self) -> Option<String> {
+        if let Some(class) = self.class().filter(|class| base_of(class) != "PreTrained") {
+            return Some(class.to_owned());
+        }
+        // What is wrong with that file is told by whoever loads the model.
+        let config = parse(&self.path.with_file_name("config.json")).unwrap_or_default();
+        let named = |key: &str| config.get(key).and_then(Value::as_str).map(str::to_owned);
+        named("tokenizer_class").or_else(|| named("model_type"))
+    }
+
+    /// These settings belong to a class that is not built.
+    pub(super) fn unknown(&self, class: &str) -> TokenizerError {
+        let dir = self.path.parent().unwrap_or(Path::new("")).to_owned();
+        TokenizerError::UnknownClass { dir, class: class.to_owned() }
+    }
+
+    pub(super) fn flag(&self, key: &str) -> Result<Option<bool>, TokenizerError> {
         match self.config.get(key) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::Bool(flag)) => Ok(Some(*flag)),
@@ -162,13 +198,44 @@ impl Settings {
         }
     }
 
-    /// A special token's text; it may be written as a text or as an object.
+    /// What is said of a special token: a text, or an object with the text as its `content`. The older file counts
+    /// where the newer one does not list all tokens.
+    pub(super) fn said(&self, key: &str) -> Option<&Value> {
+        let newest = self.config.get("added_tokens_decoder").is_some();
+        let order = if newest { [Some(&self.config), None] } else { [Some(&self.map), Some(&self.config)] };
+        order.into_iter().flatten().filter_map(|from| from.get(key)).find(|said| !said.is_null())
+    }
+
+    /// Tokens of `added_tokens.json`, of which nothing is said but their ids, in the order of these.
+    pub(super) fn plainly_added(&self) -> Result<Vec<(u64, &str)>, TokenizerError> {
+        let path = self.path.with_file_name("added_tokens.json");
+        let mut added = Vec::new();
+        for (content, id) in self.added.as_object().into_iter().flatten() {
+            let id = id.as_u64().ok_or_else(|| damaged(&path, "an id is no number"))?;
+            added.push((id, content.as_str()));
+        }
+        added.sort_unstable();
+        Ok(added)
+    }
+
+    /// Tokens of which the newest settings say all there is to say, in the order of their ids.
+    pub(super) fn listed(&self) -> Result<Vec<Listed>, TokenizerError> {
+        let mut listed = Vec::new();
+        let newest = self.config.get("added_tokens_decoder").and_then(Value::as_object);
+        for (id, said) in newest.into_iter().flatten() {
+            let (Ok(id), Some(fields)) = (id.parse::<u64>(), said.as_object()) else {
+                return Err(damaged(&self.path, "added_tokens_decoder is not made of ids with tokens"));
+            };
+            listed.push((id, fields.clone()));
+        }
+        listed.sort_by_key(|(id, _)| *id);
+        Ok(listed)
+    }
+
+    /// A special token's text.
     fn named(&self, key: &str) -> Option<String> {
-        let of = |from: &Value| {
-            let token = from.get(key)?;
-            token.as_str().or_else(|| token.get("content").and_then(Value::as_str)).map(str::to_owned)
-        };
-        of(&self.config).or_else(|| of(&self.map))
+        let said = self.said(key)?;
+        said.as_str().or_else(|| said.get("content").and_then(Value::as_str)).map(str::to_owned)
     }
 
     fn specials(
@@ -203,10 +270,7 @@ impl Settings {
     ) -> Result<Value, TokenizerError> {
         let mut added: BTreeMap<u64, Value> = BTreeMap::new();
         let token = |id: u64, content: &str, special: bool, left: bool| json!({"id": id, "content": content, "single_word": false, "lstrip": left, "rstrip": false, "normalized": !special, "special": special});
-        for (content, id) in self.added.as_object().into_iter().flatten() {
-            let id = id.as_u64().ok_or_else(|| {
-                damaged(&self.path.with_file_name("added_tokens.json"), "an id is no number")
-            })?;
+        for (id, content) in self.plainly_added()? {
             added.insert(id, token(id, content, false, false));
         }
         for content in [&special.pad, &special.unk, &special.cls, &special.sep, &special.mask] {
@@ -214,18 +278,17 @@ impl Settings {
             added.insert(id, token(id, content, true, mask_takes_space && *content == special.mask));
         }
         // The newest settings say of each token all there is to say.
-        for (id, said) in
-            self.config.get("added_tokens_decoder").and_then(Value::as_object).into_iter().flatten()
-        {
-            let (Ok(id), Some(fields)) = (id.parse::<u64>(), said.as_object()) else {
-                return Err(damaged(&self.path, "added_tokens_decoder is not made of ids with tokens"));
-            };
-            let mut fields = fields.clone();
+        for (id, mut fields) in self.listed()? {
             fields.insert("id".into(), json!(id));
             added.insert(id, Value::Object(fields));
         }
         Ok(added.into_values().collect())
     }
+}
+
+/// A class's name without what its kinds have in common.
+pub(super) fn base_of(class: &str) -> &str {
+    class.trim_end_matches("Fast").trim_end_matches("Tokenizer")
 }
 
 fn read(path: &Path) -> Result<String, TokenizerError> {
@@ -238,6 +301,6 @@ fn parse(path: &Path) -> Result<Value, TokenizerError> {
     serde_json::from_str(&read(path)?).map_err(|error| damaged(path, &error.to_string()))
 }
 
-fn damaged(path: &Path, reason: &str) -> TokenizerError {
+pub(super) fn damaged(path: &Path, reason: &str) -> TokenizerError {
     TokenizerError::Damaged { path: path.to_owned(), reason: reason.to_owned() }
 }

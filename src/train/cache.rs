@@ -11,6 +11,7 @@ use tch::{Kind, Tensor};
 use super::rows::Rows;
 pub use super::states::{Budget, Room, States};
 use crate::model::batch::TokenBatch;
+use crate::model::device::upload;
 use crate::model::layers::Dropout;
 use crate::model::reader::{Reader, each_batch};
 use crate::model::{Model, ModelError};
@@ -24,7 +25,7 @@ pub const TOKEN_BUDGET: usize = 1024;
 pub enum Prefix {
     /// Nothing: the embeddings train, or the states would not fit.
     None,
-    /// Pooled embeddings `[texts, hidden]`: the whole encoder is frozen.
+    /// Sentence embeddings before normalisation, `[texts, embedding]`: the whole encoder is frozen.
     Pooled(Tensor),
     /// Token states at the frost line.
     States(States),
@@ -92,7 +93,7 @@ pub fn state_bytes(rows: &Rows, hidden: usize) -> u64 {
     Budget::default().bytes(rows.tokens.total_tokens() + rows.second.total_tokens(), hidden)
 }
 
-/// Pooled embeddings of all texts, `[texts, hidden]`, in eval mode. `None` when it was stopped.
+/// Sentence embeddings of all texts before normalisation, `[texts, embedding]`, in eval mode. `None` when it was stopped.
 ///
 /// # Errors
 /// When the model refuses a text.
@@ -126,7 +127,7 @@ pub fn pooled_above(
     if let Prefix::Pooled(pooled) = prefix {
         return Ok(Some(pooled.shallow_clone()));
     }
-    let shape = [rows.texts() as i64, model.summary.hidden as i64];
+    let shape = [rows.texts() as i64, model.summary.embedding() as i64];
     let mut all = Tensor::f_zeros(shape, (Kind::Float, model.device))?;
     let batches = text_batches(rows);
     let (mut done, mut stopped) = (0, stop.load(Ordering::Relaxed));
@@ -196,5 +197,5 @@ pub fn below(model: &Model, batch: &TokenBatch, depth: usize) -> Result<Tensor, 
 /// When libtorch cannot allocate.
 pub fn places(texts: &[u32], model: &Model) -> Result<Tensor, ModelError> {
     let places: Vec<i64> = texts.iter().map(|text| i64::from(*text)).collect();
-    Ok(Tensor::f_from_slice(&places)?.f_to_device(model.device)?)
+    Ok(upload(&places, model.device)?)
 }

@@ -8,7 +8,7 @@ use tch::Tensor;
 use super::average::Average;
 use super::checkpoint::{Checkpoint, CheckpointError, Store};
 use super::error::TrainError;
-use super::optim::Optimizer;
+use super::optim::{Optimizer, Pass};
 use super::place::Place;
 use super::plan::RunPlan;
 use super::rows::Rows;
@@ -38,6 +38,7 @@ impl Course {
         plan: &RunPlan,
         model: &Model,
         rows: [&Rows; 2],
+        pass: Pass,
         from: Option<Checkpoint>,
     ) -> Result<Self, TrainError> {
         let trains = |index: usize| {
@@ -47,7 +48,7 @@ impl Course {
         let average = plan.recipe.ema.map(|decay| Average::new(&model.params, decay, trains)).transpose()?;
         let mut course = Self {
             place: Place::start(plan.tasks.len()),
-            optimizer: Optimizer::new(plan.recipe.optimizer),
+            optimizer: Optimizer::new(plan.recipe.optimizer, pass),
             average,
             rows: rows.map(Rows::fingerprint).join(" "),
             since: Instant::now(),

@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::cache::Prefix;
+use super::drive::Drive;
 use super::error::TrainError;
 use super::optim::Optimizer;
 use super::plan::RunPlan;
@@ -62,7 +63,7 @@ pub fn find(
     };
     let stepper = Stepper::new(plan, model, train)?;
     stepper.thaw(phase);
-    let mut optimizer = Optimizer::new(plan.recipe.optimizer);
+    let mut optimizer = Optimizer::new(plan.recipe.optimizer, Drive::of(model.device).pass);
     let mut points: Vec<FindPoint> = Vec::with_capacity(STEPS);
     let batches = (0..).flat_map(|epoch| sampler::steps(train, &plan.recipe, epoch));
     for (step, batches) in batches.take(STEPS).enumerate() {
@@ -70,8 +71,8 @@ pub fn find(
             return Ok(None);
         }
         let factor = factor(step);
-        let told = stepper.step(&mut optimizer, phase, &Prefix::None, &batches, At { step, factor });
-        let loss = match told {
+        let done = stepper.step(&mut optimizer, phase, &Prefix::None, &batches, At { step, factor })?;
+        let loss = match done.read(plan) {
             Ok(point) => point.loss,
             // Where the rate is much too high that is what is to be found out.
             Err(TrainError::NotFinite { .. }) => break,

@@ -11,9 +11,11 @@ use std::time::Instant;
 
 use tch::Tensor;
 
+use super::backlog::Backlog;
 use super::cache::{self, Budget, Depth, Prefix};
 use super::checkpoint::{Checkpoint, Store};
 use super::course::Course;
+use super::drive::Drive;
 use super::error::TrainError;
 use super::evaluate::{answers_above, metrics};
 use super::loss::Sums;
@@ -28,7 +30,6 @@ use super::schedule::{rate_factor, warmup_steps};
 use super::step::{At, Stepper};
 use super::watch::Quality;
 use crate::model::Model;
-use crate::model::summary::Group;
 use crate::model::vocabulary::CutVocabulary;
 use crate::model::weights::read_all;
 
@@ -82,6 +83,8 @@ pub struct Fit<'a> {
     pub train: &'a Rows,
     /// Rows that choose the kept weights; may be empty.
     pub valid: &'a Rows,
+    /// How the device is driven; [`Drive::of`] says what suits it.
+    pub drive: Drive,
     /// Set from outside to stop within a batch.
     pub stop: &'a AtomicBool,
     /// Where checkpoints go.
@@ -97,12 +100,12 @@ impl Fit<'_> {
     /// A loss that is not a number, a checkpoint that cannot be written or does not fit, a refusal of libtorch, or
     /// whatever `report` says.
     pub fn run(self, from: Option<Checkpoint>) -> Result<Fitted, TrainError> {
-        let Self { plan, model, train, valid, stop, store, report } = self;
+        let Self { plan, model, train, valid, drive, stop, store, report } = self;
         let trains_embeddings = plan.phases.iter().any(|phase| phase.embeddings != Thaw::Frozen);
         let cut =
             if trains_embeddings { Some(model.cut_vocabulary(used_ids([train, valid]))?) } else { None };
         let resumes = from.is_some();
-        let mut course = Course::begin(plan, model, [train, valid], from)?;
+        let mut course = Course::begin(plan, model, [train, valid], drive.pass, from)?;
         if resumes {
             report(FitEvent::Resumed { at_step: course.place.step })?;
         }
@@ -116,11 +119,15 @@ impl Fit<'_> {
             valid,
             stop,
             stepper,
+            backlog: Backlog::new(drive),
             store,
             report,
             prefixes: None,
         };
-        let ended = run.phases(&mut course).map_err(|error| run.name_the_checkpoint(error));
+        let ended = run.phases(&mut course);
+        // Where it broke off, the steps before that are still told of; what is wrong with them is what came first.
+        let ended = ended.map_err(|error| run.tell_steps(&mut course).err().unwrap_or(error));
+        let ended = ended.map_err(|error| run.name_the_checkpoint(error));
         let (best_path, prefixes) = (run.store.best_path(), run.prefixes.take());
         if let Some(cut) = cut {
             model.restore_vocabulary(cut, course.place.unused)?;
@@ -141,6 +148,8 @@ struct Run<'a, 'b> {
     valid: &'a Rows,
     stop: &'a AtomicBool,
     stepper: Stepper<'a>,
+    /// Steps that are not told of yet.
+    backlog: Backlog,
     store: &'b mut Store,
     report: &'b mut Report<'b>,
     /// See [`Fitted`].
@@ -185,18 +194,20 @@ impl Run<'_, '_> {
                         break;
                     }
                     if self.stop.load(Ordering::Relaxed) {
-                        course.save(self.model, self.store)?;
+                        self.save(course)?;
                         return Ok(stopped(course));
                     }
                     let factor = rate_factor(course.place.position, total_steps, warmup, plan.recipe.decay);
                     let at = At { step: course.place.step, factor };
-                    let point = self.stepper.step(&mut course.optimizer, phase, train_prefix, batches, at)?;
+                    let done = self.stepper.step(&mut course.optimizer, phase, train_prefix, batches, at)?;
                     course.follow(self.model)?;
                     course.place.stepped(factor, self.decay_of_unused(phase, factor));
-                    course.place.sums.add(&point);
-                    (self.report)(FitEvent::Step(point))?;
+                    self.backlog.push(done);
+                    if self.backlog.is_due() {
+                        self.tell_steps(course)?;
+                    }
                     if self.store.is_due() {
-                        course.save(self.model, self.store)?;
+                        self.save(course)?;
                     }
                 }
                 match self.end_epoch(course, phase, valid_prefix, started)? {
@@ -204,16 +215,33 @@ impl Run<'_, '_> {
                     Next::Phase => break,
                     Next::Nothing => return Ok(RunOutcome::Finished),
                     Next::Stopped => {
-                        course.save(self.model, self.store)?;
+                        self.save(course)?;
                         return Ok(stopped(course));
                     }
                 }
             }
             course.place.next_phase(plan);
         }
-        course.save(self.model, self.store)?;
+        self.save(course)?;
         course.exchange(self.model)?; // a run without validation rows keeps the average, where there is one
         Ok(RunOutcome::Finished)
+    }
+
+    /// Reads what the last steps told, and tells of them.
+    fn tell_steps(&mut self, course: &mut Course) -> Result<(), TrainError> {
+        let (points, read) = self.backlog.read(self.plan);
+        for point in points {
+            course.place.sums.add(&point);
+            (self.report)(FitEvent::Step(point))?;
+        }
+        read
+    }
+
+    /// Writes a checkpoint. Steps are read before: weights that are no numbers any more must not take the place of good
+    /// ones, and the sums of an epoch are part of it.
+    fn save(&mut self, course: &mut Course) -> Result<(), TrainError> {
+        self.tell_steps(course)?;
+        course.save(self.model, self.store)
     }
 
     /// Whether nothing below a prefix trains in any phase.
@@ -236,6 +264,7 @@ impl Run<'_, '_> {
         prefix: &Prefix,
         started: Instant,
     ) -> Result<Next, TrainError> {
+        self.tell_steps(course)?;
         course.exchange(self.model)?;
         let kept = self.measure_and_keep(course, if course.averages() { &Prefix::None } else { prefix });
         course.exchange(self.model)?;
@@ -253,7 +282,7 @@ impl Run<'_, '_> {
             (self.report)(FitEvent::Note(note))?;
             course.place.phase = self.plan.phases.len();
         }
-        course.save(self.model, self.store)?;
+        self.save(course)?;
         Ok(match (early, plateau) {
             (true, _) => Next::Nothing,
             (false, true) => Next::Phase,
@@ -264,7 +293,7 @@ impl Run<'_, '_> {
     /// Measures an epoch, and keeps its weights where they are the best so far. `None` when it was stopped meanwhile.
     fn measure_and_keep(&self, course: &mut Course, prefix: &Prefix) -> Result<Option<Measured>, TrainError> {
         let Some(valid) = self.measure(prefix)? else { return Ok(None) };
-        let quality = self.quality(&valid);
+        let quality = Quality::of_run(self.plan, &valid);
         let valid = curve(&valid);
         let better = !valid.is_empty() && quality.beats(course.place.best.as_ref().map(|best| best.quality));
         let sums = course.place.end_epoch();
@@ -351,31 +380,6 @@ impl Run<'_, '_> {
         }
         let answers = answers_above(self.model, self.valid, prefix, self.stop, &mut |_| {})?;
         Ok(answers.map(|answers| metrics(self.model, self.valid, &answers.predictions)))
-    }
-
-    /// What chooses the kept weights: the watched figure, by default the mean over the tasks whose heads ever train (of
-    /// all, when none does), then the smaller mean loss. A task without a head trains with the encoder.
-    fn quality(&self, valid: &[TaskMetrics]) -> Quality {
-        let watch = &self.plan.recipe.watch;
-        let trains = |task: usize| {
-            let has_head = self.plan.tasks.get(task).is_none_or(|task| task.kind.has_head());
-            let learns = |phase: &Phase| {
-                if has_head {
-                    phase.thaw(Group::Head(task)) != Thaw::Frozen
-                } else {
-                    !phase.encoder_is_frozen()
-                }
-            };
-            self.plan.phases.iter().any(learns)
-        };
-        let named = |task: usize| {
-            watch.task.as_ref().is_none_or(|name| self.plan.tasks.get(task).is_some_and(|t| t.name == *name))
-        };
-        let labelled = || valid.iter().enumerate().filter(|(task, found)| found.rows > 0 && named(*task));
-        let learning: Vec<&TaskMetrics> =
-            labelled().filter(|(task, _)| trains(*task)).map(|(_, found)| found).collect();
-        let of = if learning.is_empty() { labelled().map(|(_, found)| found).collect() } else { learning };
-        Quality::of(watch, &of)
     }
 
     fn tell_epoch(

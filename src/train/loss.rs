@@ -2,7 +2,6 @@
 
 use tch::{Device, Kind, Reduction, Tensor};
 
-use super::error::TrainError;
 use super::metrics::{Score, StepPoint};
 use super::plan::RunPlan;
 use super::recipe::{TaskSettings, Weighting};
@@ -24,7 +23,8 @@ pub(super) struct TaskLoss {
     pub(super) labelled: usize,
 }
 
-/// The losses of a batch; `None` for a task without a label in it.
+/// The losses of a batch as the curves tell of them: nothing holds on to what they were computed from. `None` for a
+/// task without a label in it.
 pub(super) struct Losses {
     /// `None` where no row of the batch is labelled for any task.
     pub(super) total: Option<Tensor>,
@@ -225,53 +225,6 @@ fn balanced(targets: &Targets, classes: usize) -> Option<Vec<f32>> {
         if is_sets { (rows as f32 - count).max(1.0) / count } else { rows as f32 / (classes as f32 * count) }
     };
     Some(counts.iter().map(weight).collect())
-}
-
-impl Losses {
-    /// The point of the curve: everything is read back from the device at once.
-    pub(super) fn point(
-        &self,
-        plan: &RunPlan,
-        step: usize,
-        factor: f64,
-        norm: f64,
-    ) -> Result<StepPoint, TrainError> {
-        let epoch = step as f64 / plan.steps_per_epoch.max(1) as f64;
-        let Some(total) = &self.total else {
-            let tasks = vec![Score::default(); self.tasks.len()];
-            return Ok(StepPoint { step, epoch, loss: 0.0, tasks, rate_factor: factor, grad_norm: norm });
-        };
-        let mut scalars = vec![total.f_detach()?];
-        for task in self.tasks.iter().flatten() {
-            scalars.extend([task.loss.f_detach()?, task.figure.f_detach()?]);
-        }
-        let flat: Vec<Tensor> = scalars
-            .iter()
-            .map(|scalar| scalar.f_reshape([1])?.f_to_kind(Kind::Double))
-            .collect::<Result<_, _>>()?;
-        let told = Tensor::f_cat(&flat, 0)?.f_to_device(Device::Cpu)?;
-        let told = Vec::<f64>::try_from(&told)?;
-        let mut told = told.into_iter();
-        let loss = told.next().unwrap_or(f64::NAN);
-        let mut tasks = Vec::with_capacity(self.tasks.len());
-        for (planned, task) in plan.tasks.iter().zip(&self.tasks) {
-            let Some(task) = task else {
-                tasks.push(Score::default());
-                continue;
-            };
-            let (loss, figure) = (told.next().unwrap_or(f64::NAN), told.next().unwrap_or(0.0));
-            if !loss.is_finite() {
-                return Err(TrainError::NotFinite {
-                    task: planned.name.clone(),
-                    value: loss,
-                    step,
-                    kept: None,
-                });
-            }
-            tasks.push(Score { loss, figure, rows: task.labelled });
-        }
-        Ok(StepPoint { step, epoch, loss, tasks, rate_factor: factor, grad_norm: norm })
-    }
 }
 
 /// Running sums over an epoch.

@@ -2,13 +2,16 @@
 //!
 //! Before a run: [`recipe`] is what the user sets, [`preset`] and [`phases`] say what thaws when, [`plan`] freezes all of
 //! it. In it: [`fit`] is the loop, [`step`] one step of it, [`sampler`] its batches, [`loss`] what is descended, [`optim`]
-//! how, [`mod@cache`] what is computed once, [`place`] and [`checkpoint`] what survives the process, [`watch`] what is
-//! kept. After it: [`evaluate`] and [`metrics`] measure, [`report`] says what came of it. [`finder`] looks for a rate.
+//! how, [`drive`] how a device is kept at work meanwhile, [`backlog`] what steps told, [`mod@cache`] what is computed
+//! once, [`place`] and [`checkpoint`] what survives the process, [`watch`] what is kept. After it: [`evaluate`] and
+//! [`metrics`] measure, [`report`] says what came of it. [`finder`] looks for a rate.
 
 mod average;
+pub mod backlog;
 pub mod cache;
 pub mod checkpoint;
 mod course;
+pub mod drive;
 pub mod error;
 pub mod evaluate;
 pub mod finder;

@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::recipe::{Recipe, Weighting};
 use crate::data::task::{Scale, TaskKind};
 use crate::model::heads::HeadSpec;
-use crate::model::summary::{Group, ModelSummary, Role, TensorInfo};
+use crate::model::summary::{Group, ModelSummary, Prompt, Role, TensorInfo};
 
 /// Which parameters of a group train.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -123,6 +123,8 @@ impl Phase {
         match group {
             Group::Embeddings => self.embeddings,
             Group::Layer(index) => self.layers.get(index).copied().unwrap_or(Thaw::Frozen),
+            // What turns the last layer's states into the embedding goes along with it.
+            Group::Dense => self.layers.last().copied().unwrap_or(Thaw::Frozen),
             Group::Head(index) => self.heads.get(index).copied().unwrap_or(Thaw::Frozen),
             Group::LossWeight(_) if self.trains() => Thaw::whole(self.loss_weights),
             Group::LossWeight(_) | Group::Unused => Thaw::Frozen,
@@ -210,6 +212,8 @@ pub struct RunPlan {
     pub tensors: Vec<TensorInfo>,
     /// The tasks.
     pub tasks: Vec<PlannedTask>,
+    /// What is put before every text.
+    pub prompt: Option<Prompt>,
     /// The settings that the phases were made from.
     pub recipe: Recipe,
     /// The phases in order.
@@ -269,6 +273,9 @@ pub enum PlanError {
         /// What is measured.
         keys: String,
     },
+    /// A prompt that the model cannot be given.
+    #[error("{0}")]
+    NoPrompt(String),
     /// Everything is frozen although the preset is one that trains.
     #[error(
         "the plan trains nothing: with a single task, freezing its head leaves no head to learn. Choose another preset"
@@ -334,6 +341,7 @@ impl RunPlan {
         }
         let names: Vec<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
         let phases = recipe.phases_for(model.layers, &names)?;
+        let prompt = model.prompt(recipe.prompt.as_deref()).map_err(PlanError::NoPrompt)?;
         let tensors = tensors(recipe, model, &tasks);
         let batches = train_rows.div_ceil(recipe.batch_size);
         let plan = Self {
@@ -342,6 +350,7 @@ impl RunPlan {
             model_sha256: model.sha256.clone(),
             tensors,
             tasks,
+            prompt,
             recipe: recipe.clone(),
             phases,
             train_rows,
@@ -384,6 +393,12 @@ impl RunPlan {
         self.tasks.iter().map(spec).collect()
     }
 
+    /// The text that is put before every text; empty for none.
+    #[must_use]
+    pub fn prompt_text(&self) -> &str {
+        self.prompt.as_ref().map_or("", |prompt| &prompt.text)
+    }
+
     /// Optimiser steps of all phases, at most.
     #[must_use]
     pub fn total_steps(&self) -> usize {
@@ -399,7 +414,7 @@ fn tensors(recipe: &Recipe, model: &ModelSummary, tasks: &[PlannedTask]) -> Vec<
     }
     for (index, task) in tasks.iter().enumerate() {
         let hidden_units = recipe.task(&task.name).hidden_units;
-        tensors.extend(task.head(hidden_units).tensors(index, model.hidden));
+        tensors.extend(task.head(hidden_units).tensors(index, model.head_input(task.kind)));
     }
     if recipe.weighting == Weighting::Uncertainty {
         let weights = tasks.iter().enumerate();

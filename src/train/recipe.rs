@@ -41,6 +41,17 @@ pub enum Weighting {
     Uncertainty,
 }
 
+/// Numbers that trained layers multiply. Weights, gradients, the optimiser's state, norms, softmax and losses are float32
+/// with either.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// 32 bits, as `PyTorch` does unless told otherwise.
+    #[default]
+    Float32,
+    /// 16 bits, as many of them for the exponent as float32 has: as `torch.autocast` does with `torch.bfloat16`.
+    Bfloat16,
+}
+
 /// From which files the rows of an epoch come.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Sampling {
@@ -96,6 +107,8 @@ pub struct Recipe {
     pub sampling: Sampling,
     /// Token states at the frost line are kept as float16: half the room, and no longer exact.
     pub half_cache: bool,
+    /// Numbers that trained layers multiply.
+    pub precision: Precision,
     /// The update rule.
     pub optimizer: OptimizerKind,
     /// Peak rate of the encoder's top layer.
@@ -125,6 +138,8 @@ pub struct Recipe {
     pub tasks: BTreeMap<String, TaskSettings>,
     /// Most tokens of a text, special tokens counted; what is longer is cut and counted.
     pub max_length: usize,
+    /// What is put before every text: the name of one of the model's prompts, or a text of the user's own.
+    pub prompt: Option<String>,
     /// Dropout on the sentence embedding before each head.
     pub head_dropout: f64,
     /// Dropout inside trained encoder layers; the model's own value when `None`.
@@ -146,6 +161,7 @@ impl Default for Recipe {
             accumulate: 1,
             sampling: Sampling::Proportional,
             half_cache: false,
+            precision: Precision::Float32,
             optimizer: OptimizerKind::AdamW,
             lr_encoder: 1e-4,
             lr_heads: 1e-3,
@@ -160,6 +176,7 @@ impl Default for Recipe {
             weighting: Weighting::Fixed,
             tasks: BTreeMap::new(),
             max_length: 128,
+            prompt: None,
             head_dropout: 0.1,
             encoder_dropout: None,
             seed: 1,

@@ -3,6 +3,7 @@
 use tch::{Device, Tensor};
 
 use crate::model::ModelError;
+use crate::model::device::upload;
 use crate::text::token_set::TokenSet;
 
 /// The class index that `cross_entropy` leaves out.
@@ -181,6 +182,6 @@ impl Rows {
         let label = |row: &u32| labels.get(*row as usize).copied().flatten().map_or(NO_LABEL, i64::from);
         let targets: Vec<i64> = rows.iter().map(label).collect();
         let labelled = targets.iter().filter(|target| **target != NO_LABEL).count();
-        Ok((Tensor::f_from_slice(&targets)?.f_to_device(device)?, labelled))
+        Ok((upload(&targets, device)?, labelled))
     }
 }

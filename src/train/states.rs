@@ -8,6 +8,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::model::ModelError;
 use crate::model::batch::TokenBatch;
+use crate::model::device::{send, upload};
 use crate::model::params::tensor_bytes;
 
 /// What kept states may take.
@@ -130,7 +131,7 @@ impl States {
         let places = self.places(texts, None);
         match &mut self.store {
             Store::Memory(all) => {
-                let places = Tensor::f_from_slice(&places)?.f_to_device(self.device)?;
+                let places = upload(&places, self.device)?;
                 drop(all.f_index_copy_(0, &places, &states.f_to_kind(all.kind())?)?);
             }
             Store::Disk { file, dir, half } => {
@@ -168,7 +169,7 @@ impl States {
         let flat = match &self.store {
             Store::Memory(all) => {
                 let places = self.places(texts, (!packed).then_some(batch.longest));
-                let places = Tensor::f_from_slice(&places)?.f_to_device(self.device)?;
+                let places = upload(&places, self.device)?;
                 let flat = all.f_index_select(0, &places)?.f_to_kind(Kind::Float)?;
                 let padded = batch.lengths.iter().any(|length| *length < batch.longest);
                 // What stands at padded places was read from the first token: its values must not be seen.
@@ -223,7 +224,7 @@ impl States {
         let values = (bytes.len() / (row / self.hidden).max(1)) as i64;
         let kind = if half { Kind::Half } else { Kind::Float };
         let tensor = Tensor::f_from_data_size(&bytes, &[values], kind)?;
-        Ok(tensor.f_to_kind(Kind::Float)?.f_to_device(self.device)?)
+        Ok(send(tensor, self.device)?.f_to_kind(Kind::Float)?)
     }
 }
 

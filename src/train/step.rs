@@ -1,16 +1,19 @@
 //! One optimiser step: forward, losses, backward, clipping, update.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
+use super::backlog::Pending;
 use super::cache::{self, Prefix};
 use super::error::TrainError;
 use super::loss::{LossRules, Losses, TaskLoss, cosine, number_targets, numbers, ranking};
-use super::metrics::StepPoint;
-use super::optim::{Optimizer, Update, clip_factor, decays, global_norm};
+use super::optim::{Optimizer, Update, decays};
 use super::plan::{Phase, RunPlan, Thaw};
+use super::recipe::Precision;
 use super::rows::{NO_LABEL, NO_TAG, Rows, Targets};
 use crate::data::task::TaskKind;
 use crate::model::batch::TokenBatch;
+use crate::model::device::upload;
+use crate::model::encoder::Encoder;
 use crate::model::heads::Head;
 use crate::model::layers::Dropout;
 use crate::model::summary::Group;
@@ -20,6 +23,8 @@ use crate::model::{Model, ModelError};
 pub struct Stepper<'a> {
     plan: &'a RunPlan,
     model: &'a Model,
+    /// Over the model's parameters, at the recipe's precision.
+    encoder: Box<dyn Encoder>,
     train: &'a Rows,
     rules: LossRules,
     /// Whether a task reads token states, so that pooled vectors alone are not enough.
@@ -37,7 +42,7 @@ pub struct At {
 
 /// Texts of a batch as the heads read them.
 struct Encoded {
-    /// Pooled embeddings of the rows' first texts, then of the second texts of those that have one: `[texts, hidden]`.
+    /// Pooled embeddings of the rows' first texts, then of the second texts of those that have one: `[texts, embedding]`.
     pooled: Tensor,
     /// Token states, and the longest text's number of tokens; `None` where only pooled vectors are read.
     states: Option<(Tensor, TokenBatch)>,
@@ -50,7 +55,12 @@ impl<'a> Stepper<'a> {
     /// When libtorch refuses.
     pub fn new(plan: &'a RunPlan, model: &'a Model, train: &'a Rows) -> Result<Self, TrainError> {
         let rules = LossRules::new(plan, train, model.device)?;
-        Ok(Self { plan, model, train, rules, on_tokens: reads_tokens(plan) })
+        let products = match plan.recipe.precision {
+            Precision::Float32 => None,
+            Precision::Bfloat16 => Some(Kind::BFloat16),
+        };
+        let encoder = model.encoder_for_steps(products)?;
+        Ok(Self { plan, model, encoder, train, rules, on_tokens: reads_tokens(plan) })
     }
 
     /// Says of every parameter whether it takes part in the backward pass of a phase.
@@ -61,10 +71,11 @@ impl<'a> Stepper<'a> {
     }
 
     /// One optimiser step on some batches of training rows: the gradient is that of one large batch of all of them.
-    /// Nothing moves where no row is labelled.
+    /// Nothing moves where no row is labelled. The device may still be at work on it when this returns: whether its
+    /// losses are numbers is seen when they are read.
     ///
     /// # Errors
-    /// A loss that is not a number, or a refusal of libtorch.
+    /// A refusal of libtorch.
     pub fn step(
         &self,
         optimizer: &mut Optimizer,
@@ -72,47 +83,21 @@ impl<'a> Stepper<'a> {
         prefix: &Prefix,
         batches: &[Vec<u32>],
         at: At,
-    ) -> Result<StepPoint, TrainError> {
+    ) -> Result<Pending, TrainError> {
         tch::manual_seed(step_seed(self.plan.recipe.seed, at.step));
         let mut updates = self.updates(phase, at.factor);
         let mut losses = Vec::with_capacity(batches.len());
         let of_step = (batches.len() > 1).then(|| self.labels(&batches.concat()));
         for rows in batches {
-            let batch = self.losses(phase, prefix, rows, of_step.as_deref())?;
-            if let Some(total) = &batch.total {
-                add_gradients(&mut updates, total)?;
+            let (total, told) = self.losses(phase, prefix, rows, of_step.as_deref())?;
+            if let Some(total) = total {
+                add_gradients(&mut updates, &total)?;
             }
-            losses.push(batch);
+            losses.push(told);
         }
         updates.retain(|update| update.grad.defined());
-        let norm = global_norm(&updates)?;
-        let point = self.point(&losses, at, norm)?;
-        if !norm.is_finite() {
-            let task = "all (its gradient)".into();
-            return Err(TrainError::NotFinite { task, value: norm, step: at.step + 1, kept: None });
-        }
-        optimizer.step(&updates, clip_factor(norm, self.plan.recipe.clip_norm))?;
-        Ok(point)
-    }
-
-    /// The batches of a step together.
-    fn point(&self, losses: &[Losses], at: At, norm: f64) -> Result<StepPoint, TrainError> {
-        let points: Vec<StepPoint> = losses
-            .iter()
-            .map(|losses| losses.point(self.plan, at.step + 1, at.factor, norm))
-            .collect::<Result<_, _>>()?;
-        let mut points = points.into_iter();
-        let Some(mut point) = points.next() else { return Err(TrainError::Unfit("an empty step".into())) };
-        for other in points {
-            point.loss += other.loss;
-            for (sum, score) in point.tasks.iter_mut().zip(&other.tasks) {
-                let (a, b) = (sum.rows as f64, score.rows as f64);
-                let mean = |x: f64, y: f64| (x * a + y * b) / (a + b).max(1.0);
-                (sum.loss, sum.figure) = (mean(sum.loss, score.loss), mean(sum.figure, score.figure));
-                sum.rows += score.rows;
-            }
-        }
-        Ok(point)
+        let norm = optimizer.step(&updates, self.plan.recipe.clip_norm)?;
+        Ok(Pending { at, norm, losses })
     }
 
     /// Labels of some rows, per task.
@@ -121,15 +106,15 @@ impl<'a> Stepper<'a> {
         self.train.targets.iter().map(count).collect()
     }
 
-    /// Forward pass and the loss of every task over the batch's labelled rows. `of_step` are the labels that the
-    /// batches of the step have together, where there are several.
+    /// Forward pass: what is descended, `None` where no row is labelled, and the loss of every task over the batch's
+    /// labelled rows. `of_step` are the labels that the batches of the step have together, where there are several.
     fn losses(
         &self,
         phase: &Phase,
         prefix: &Prefix,
         rows: &[u32],
         of_step: Option<&[usize]>,
-    ) -> Result<Losses, TrainError> {
+    ) -> Result<(Option<Tensor>, Losses), TrainError> {
         let second: Vec<usize> = (0..rows.len()).filter(|at| self.has_second(rows[*at])).collect();
         let encoded = self.encode(phase, prefix, rows, &second)?;
         let mut tasks = Vec::with_capacity(self.model.heads.len());
@@ -147,7 +132,9 @@ impl<'a> Stepper<'a> {
             let all = of_step.and_then(|all| all.get(task).copied()).unwrap_or(labelled);
             losses.push((task, loss, labelled as f64 / all.max(1) as f64));
         }
-        Ok(Losses { total: self.rules.total(self.model, &losses)?, tasks })
+        let total = self.rules.total(self.model, &losses)?;
+        let told = total.as_ref().map(Tensor::f_detach).transpose()?;
+        Ok((total, Losses { total: told, tasks }))
     }
 
     /// A task's loss, the figure of its curve, and how many rows are labelled; `None` when none is.
@@ -178,7 +165,7 @@ impl<'a> Stepper<'a> {
                     return Ok(None);
                 };
                 let shape = [places.len() as i64, head.spec.outputs() as i64];
-                let sets = Tensor::f_from_slice(&sets)?.f_view(shape)?.f_to_device(device)?;
+                let sets = upload(&sets, device)?.f_view(shape)?;
                 let chosen = select(&first, &places)?;
                 let (loss, figure) = self.rules.sets(task, &head.forward(&chosen, p)?, &sets)?;
                 (loss, figure, places.len())
@@ -191,7 +178,7 @@ impl<'a> Stepper<'a> {
                     return Ok(None);
                 };
                 let logits = head.forward(&states.f_narrow(0, 0, rows.len() as i64)?, p)?;
-                let tags = Tensor::f_from_slice(&tags)?.f_to_device(device)?;
+                let tags = upload(&tags, device)?;
                 let flat = logits.f_reshape([-1, head.spec.outputs() as i64])?;
                 let (loss, right) = self.rules.classes(task, &flat, &tags)?;
                 (loss, right, labelled)
@@ -202,7 +189,7 @@ impl<'a> Stepper<'a> {
                     return Ok(None);
                 }
                 let said = head.forward(&select(&first, &places)?, p)?.f_squeeze_dim(1)?;
-                let (loss, figure) = numbers(&said, &Tensor::f_from_slice(&wanted)?.f_to_device(device)?)?;
+                let (loss, figure) = numbers(&said, &upload(&wanted, device)?)?;
                 (loss, figure, places.len())
             }
             TaskKind::Similarity | TaskKind::Ranking => {
@@ -222,7 +209,7 @@ impl<'a> Stepper<'a> {
                 let (loss, figure) = if kind == TaskKind::Ranking {
                     ranking(&a, &b)?
                 } else {
-                    numbers(&cosine(&a, &b)?, &Tensor::f_from_slice(&wanted)?.f_to_device(device)?)?
+                    numbers(&cosine(&a, &b)?, &upload(&wanted, device)?)?
                 };
                 (loss, figure, places.len())
             }
@@ -234,7 +221,8 @@ impl<'a> Stepper<'a> {
         self.train.second.rows() > 0 && self.train.second.len(row as usize) > 0
     }
 
-    /// Embeddings of a batch: frozen parts in eval mode, trained parts with dropout.
+    /// Embeddings of a batch: what lies below the frost line in eval mode and float32, as it is when it is kept, trained
+    /// parts with dropout and at the recipe's precision.
     fn encode(
         &self,
         phase: &Phase,
@@ -254,10 +242,10 @@ impl<'a> Stepper<'a> {
         let (hidden, from) = match (prefix, phase.frozen_prefix()) {
             (Prefix::States(states), Some(depth)) => (states.gather(&texts, &batch)?, depth),
             (_, Some(depth)) => (cache::below(model, &batch, depth)?, depth),
-            (_, None) => (model.embed(&batch, trained(phase.embeddings))?, 0),
+            (_, None) => (self.encoder.embed(&batch, trained(phase.embeddings))?, 0),
         };
         let dropout = |layer| trained(phase.thaw(Group::Layer(layer)));
-        let hidden = model.layers(from..model.summary.layers, hidden, &batch, &dropout)?;
+        let hidden = self.encoder.layers(from..model.summary.layers, hidden, &batch, &dropout)?;
         let pooled = model.pool(&hidden, &batch)?;
         Ok(Encoded { pooled, states: self.on_tokens.then_some((hidden, batch)) })
     }
@@ -317,7 +305,7 @@ fn select(pooled: &Tensor, places: &[i64]) -> Result<Tensor, ModelError> {
     if all && places.iter().enumerate().all(|(at, place)| at as i64 == *place) {
         return Ok(pooled.shallow_clone());
     }
-    Ok(pooled.f_index_select(0, &Tensor::f_from_slice(places)?.f_to_device(pooled.device())?)?)
+    Ok(pooled.f_index_select(0, &upload(places, pooled.device())?)?)
 }
 
 /// Zeros and ones `[labelled, classes]`, and where among `rows` the labelled ones stand.

@@ -1,7 +1,8 @@
 //! The figure that a run is judged by: which weights are kept, when it has stopped getting better.
 
 use super::metrics::{TaskMetrics, keys, larger_is_better};
-use super::plan::{PlanError, PlannedTask};
+use super::plan::{Phase, PlanError, PlannedTask, RunPlan, Thaw};
+use crate::model::summary::Group;
 
 /// What is looked at after each epoch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,6 +66,32 @@ impl Quality {
             tasks.iter().map(|task| value(task)).sum::<f64>() / tasks.len().max(1) as f64
         };
         Self { figure: mean(&|task| watch.of(task)), minus_loss: -mean(&|task| task.loss) }
+    }
+
+    /// Of a run's figures on the validation rows: the mean over the tasks whose heads ever train (over all, when none
+    /// does) and that its recipe watches. A task without a head trains with the encoder.
+    #[must_use]
+    pub fn of_run(plan: &RunPlan, valid: &[TaskMetrics]) -> Self {
+        let watch = &plan.recipe.watch;
+        let trains = |task: usize| {
+            let has_head = plan.tasks.get(task).is_none_or(|task| task.kind.has_head());
+            let learns = |phase: &Phase| {
+                if has_head {
+                    phase.thaw(Group::Head(task)) != Thaw::Frozen
+                } else {
+                    !phase.encoder_is_frozen()
+                }
+            };
+            plan.phases.iter().any(learns)
+        };
+        let named = |task: usize| {
+            watch.task.as_ref().is_none_or(|name| plan.tasks.get(task).is_some_and(|task| task.name == *name))
+        };
+        let labelled = || valid.iter().enumerate().filter(|(task, found)| found.rows > 0 && named(*task));
+        let learning: Vec<&TaskMetrics> =
+            labelled().filter(|(task, _)| trains(*task)).map(|(_, found)| found).collect();
+        let of = if learning.is_empty() { labelled().map(|(_, found)| found).collect() } else { learning };
+        Self::of(watch, &of)
     }
 
     /// True when it is better than `other`; anything is better than nothing, and nothing that is no number is

@@ -168,6 +168,11 @@ explanations! {
         "The number of rows that one step averages over. Larger batches give calmer steps but fewer of them; \
          8 to 32 suits fine-tuning. A change of the batch size usually wants a change of the rates in the same direction.";
     /// Schedule page.
+    WHY_PRECISION: "float32 or bfloat16?" =>
+        "bfloat16 keeps 8 of float32's 24 significant bits, so products take half the memory traffic and run on units \
+         that are several times as fast, where a device has them. Weights, the optimiser's state, norms, softmax and \
+         losses stay float32, and so does everything that is measured and exported; only the steps are a little noisier.";
+    /// Schedule page.
     WHY_ADAMW: "Adam or AdamW?" =>
         "Both scale every parameter's step by the size of its recent gradients. AdamW applies weight decay apart \
          from that scaling (Loshchilov and Hutter 2019), so the decay does what its number says; it is what \
@@ -184,6 +189,11 @@ explanations! {
     WHY_MAX_LENGTH: "Why a maximum length?" =>
         "Time and memory grow with the number of tokens. Texts with more tokens than this are cut at the end, and \
          how many were cut is reported. Sentences rarely exceed 64 tokens, paragraphs 256.";
+    /// Schedule page.
+    WHY_PROMPT: "What is a prompt for?" =>
+        "Some encoders (E5, BGE, instruction-tuned ones) were trained with a few words before every text, such as \
+         \"query: \", and work best with them. What is chosen here goes before every text in training, in measuring \
+         and in the exported folder, where sentence-transformers puts it there by itself.";
     /// Schedule page.
     WHY_DROPOUT: "What does dropout do?" =>
         "While training, a share of the values is set to zero at random, so that no single one can be relied on. It \

@@ -117,6 +117,7 @@ pub(crate) fn model(layers: usize) -> ModelSummary {
         model_type: "bert".into(),
         layers,
         applications: layers,
+        dense: Vec::new(),
         hidden: 384,
         attention_heads: 12,
         vocab_size: 30_522,

@@ -44,6 +44,11 @@ pub(crate) struct Place {
 
 /// A saved project on the tiny model, loaded and ready.
 pub(crate) fn place(model: &str, recipe: Recipe) -> Place {
+    place_on(&tiny_model(model), recipe)
+}
+
+/// The same on the model of a folder.
+pub(crate) fn place_on(model: &Path, recipe: Recipe) -> Place {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir().expect("a folder");
     let data = dir.path().join("data.csv");
@@ -51,7 +56,7 @@ pub(crate) fn place(model: &str, recipe: Recipe) -> Place {
     let project = Project {
         name: "tiny".into(),
         files: vec![DataFile::new(data)],
-        model: Some(tiny_model(model)),
+        model: Some(model.to_owned()),
         recipe,
         ..Project::default()
     };

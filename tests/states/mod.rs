@@ -242,6 +242,7 @@ pub(crate) fn model() -> ModelSummary {
         model_type: "bert".into(),
         layers: 6,
         applications: 6,
+        dense: Vec::new(),
         hidden: 384,
         attention_heads: 12,
         vocab_size: 30_522,

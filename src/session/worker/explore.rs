@@ -43,11 +43,9 @@ impl Worker {
 
     pub(super) fn evaluate(&mut self, split: Split, stop: &AtomicBool) -> Result<Evaluation, Failure> {
         let dataset = self.dataset()?;
-        let (tasks, heads, max_length) = {
-            let plan = &self.tuned()?.plan;
-            (plan.tasks.clone(), plan.head_specs(), plan.recipe.max_length)
-        };
-        let tokens = self.tokens(Weights::Tuned, max_length, stop)?;
+        let plan = self.tuned()?.plan.clone();
+        let (tasks, heads) = (&plan.tasks, plan.head_specs());
+        let tokens = self.tokens(Weights::Tuned, plan.prompt_text(), plan.recipe.max_length, stop)?;
         self.busy(&format!("measuring on the {} rows", split.name()), None);
         let tuned = self.tuned()?;
         let which = dataset.rows_of(split);
@@ -71,7 +69,7 @@ impl Worker {
                 Some(answered) => {
                     let train_embeddings = to_embeddings(&tuned.model, &answered.pooled)?;
                     let eval_embeddings = to_embeddings(&tuned.model, &said.pooled)?;
-                    probes(&tasks, (&train_embeddings, &train), (&eval_embeddings, &rows))
+                    probes(tasks, (&train_embeddings, &train), (&eval_embeddings, &rows))
                 }
                 None => Vec::new(),
             }
@@ -91,7 +89,7 @@ impl Worker {
         }
         let base = self.base()?;
         let length = base.model.summary.max_seq_length;
-        let before = cosine_matrix(&embed_texts(&base.model, &base.tokenizer, &texts, length)?);
+        let before = cosine_matrix(&embed_texts(&base.model, &self.base_tokenizer()?, &texts, length)?);
         let after = match &self.tuned {
             Some(tuned) => {
                 let length = tuned.plan.recipe.max_length;
@@ -144,12 +142,19 @@ impl Worker {
 
     /// Rows as the shown run's own tokeniser cuts them.
     fn tuned_rows(&mut self, which: &[usize], stop: &AtomicBool) -> Result<Rows, Failure> {
-        let (heads, length) = {
-            let plan = &self.tuned()?.plan;
-            (plan.head_specs(), plan.recipe.max_length)
-        };
-        let tokens = self.tokens(Weights::Tuned, length, stop)?;
-        Ok(rows_of(self.dataset()?.as_ref(), &tokens, which, &heads))
+        let plan = self.tuned()?.plan.clone();
+        let tokens = self.tokens(Weights::Tuned, plan.prompt_text(), plan.recipe.max_length, stop)?;
+        Ok(rows_of(self.dataset()?.as_ref(), &tokens, which, &plan.head_specs()))
+    }
+
+    /// What the shown run puts before every text: the pretrained model gets it too, so that the two are compared on the
+    /// same texts.
+    fn shown_prompt(&self) -> String {
+        self.tuned.as_ref().map_or_else(String::new, |tuned| tuned.plan.prompt_text().to_owned())
+    }
+
+    fn base_tokenizer(&self) -> Result<Tokenizer, Failure> {
+        Ok(self.base()?.tokenizer.with_prompt(&self.shown_prompt()))
     }
 
     /// Embeds a seeded sample of the rows with both weights, each with its own tokeniser, and keeps them for
@@ -159,7 +164,7 @@ impl Worker {
         let base_length = self.base()?.model.summary.max_seq_length;
         let length = self.tuned.as_ref().map_or(base_length, |tuned| tuned.plan.recipe.max_length);
         let length = length.min(self.base()?.model.summary.max_positions);
-        let tokens = self.tokens(Weights::Base, length, stop)?;
+        let tokens = self.tokens(Weights::Base, &self.shown_prompt(), length, stop)?;
         let which = sample((0..dataset.rows()).collect(), limit.max(3));
         let base_rows = rows_of(&dataset, &tokens, &which, &[]);
         let tuned_rows = if self.tuned.is_some() { Some(self.tuned_rows(&which, stop)?) } else { None };
@@ -200,7 +205,8 @@ impl Worker {
                 Ok(named.filter(|(other, _)| *other != row).take(k).collect::<Vec<_>>())
             };
         let base = self.base()?;
-        let before = near(&base.model, &base.tokenizer, base.model.summary.max_seq_length, &mapped.before)?;
+        let before =
+            near(&base.model, &self.base_tokenizer()?, base.model.summary.max_seq_length, &mapped.before)?;
         let after = match (&self.tuned, &mapped.after) {
             (Some(tuned), Some(after)) => {
                 Some(near(&tuned.model, &tuned.tokenizer, tuned.plan.recipe.max_length, after)?)
@@ -234,11 +240,19 @@ impl Worker {
         Ok(Prediction { text, tasks })
     }
 
-    pub(super) fn tokenize(&mut self, text: String, max_length: usize) -> Result<Tokenized, Failure> {
+    /// A text as the draft of the next run would cut it; `prompt` is its choice.
+    pub(super) fn tokenize(
+        &mut self,
+        text: String,
+        prompt: Option<&str>,
+        max_length: usize,
+    ) -> Result<Tokenized, Failure> {
         let base = self.base()?;
         let length = max_length.min(base.model.summary.max_positions);
-        let tokens = base.tokenizer.tokens(&text).map_err(|error| error.to_string())?;
-        let embeddings = embed_texts(&base.model, &base.tokenizer, std::slice::from_ref(&text), length)?;
+        let prompt = base.model.summary.prompt(prompt)?.map_or_else(String::new, |prompt| prompt.text);
+        let tokenizer = base.tokenizer.with_prompt(&prompt);
+        let tokens = tokenizer.tokens(&text).map_err(|error| error.to_string())?;
+        let embeddings = embed_texts(&base.model, &tokenizer, std::slice::from_ref(&text), length)?;
         let truncated = tokens.len() > length;
         Ok(Tokenized { text, tokens, truncated, embedding: embeddings.row(0).to_vec() })
     }
@@ -260,11 +274,11 @@ pub(in crate::session) fn embed_texts(
     to_embeddings(model, &pooled.ok_or("stopped")?)
 }
 
-/// Pooled vectors `[rows, hidden]` to the embeddings that are exported.
+/// Pooled vectors `[rows, embedding]` to the embeddings that are exported.
 pub(in crate::session) fn to_embeddings(model: &Model, pooled: &Tensor) -> Result<Embeddings, Failure> {
     let values =
         model.finish(pooled).and_then(|finished| to_vec(&finished)).map_err(|error| error.to_string())?;
-    Ok(Embeddings { values, dim: model.summary.hidden })
+    Ok(Embeddings { values, dim: model.summary.embedding() })
 }
 
 /// Both probes of every task.

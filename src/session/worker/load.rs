@@ -8,7 +8,7 @@ use super::super::command::Weights;
 use super::super::news::{DataRequest, News};
 use super::super::state::{Busy, DataView, FilePreview};
 use super::texts::Texts;
-use super::{Base, Failure, Worker, stopped};
+use super::{Base, Cut, Failure, Worker, stopped};
 use crate::data::assemble::assemble;
 use crate::data::card::DataCard;
 use crate::data::dataset::{Dataset, Split};
@@ -94,10 +94,12 @@ impl Worker {
         self.base.as_ref().ok_or_else(|| "there is no model yet: choose one on the Model page".to_owned())
     }
 
-    /// Ids of all rows of the data as a model's own tokeniser cuts them, at most `max_length`: made once.
+    /// Ids of all rows of the data as a model's own tokeniser cuts them behind a prompt, at most `max_length`: made
+    /// once.
     pub(super) fn tokens(
         &mut self,
         weights: Weights,
+        prompt: &str,
         max_length: usize,
         stop: &AtomicBool,
     ) -> Result<Arc<Texts>, Failure> {
@@ -105,8 +107,8 @@ impl Worker {
             Weights::Base => self.base()?.path.clone(),
             Weights::Tuned => self.tuned()?.plan.model_path.clone(),
         };
-        let known = self.tokens.iter().find(|(known, length, _)| *known == path && *length == max_length);
-        if let Some((_, _, tokens)) = known {
+        let cut = Cut { path, prompt: prompt.to_owned(), max_length };
+        if let Some((_, tokens)) = self.tokens.iter().find(|(known, _)| *known == cut) {
             return Ok(tokens.clone());
         }
         let dataset = self.dataset()?;
@@ -115,10 +117,10 @@ impl Worker {
             Weights::Base => &self.base()?.tokenizer,
             Weights::Tuned => &self.tuned()?.tokenizer,
         };
-        let tokens = Arc::new(Texts::of(tokenizer, &dataset, max_length, stop)?);
+        let tokens = Arc::new(Texts::of(&tokenizer.with_prompt(prompt), &dataset, max_length, stop)?);
         // Two are enough: the pretrained model's and the shown run's.
         self.tokens.truncate(1);
-        self.tokens.insert(0, (path, max_length, tokens.clone()));
+        self.tokens.insert(0, (cut, tokens.clone()));
         Ok(tokens)
     }
 }

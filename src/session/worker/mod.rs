@@ -77,6 +77,15 @@ struct Mapped {
     after: Option<Embeddings>,
 }
 
+/// How texts were cut into tokens.
+#[derive(PartialEq, Eq)]
+struct Cut {
+    /// Of the tokeniser.
+    path: PathBuf,
+    prompt: String,
+    max_length: usize,
+}
+
 /// The thread's possessions.
 struct Worker {
     outbox: Outbox,
@@ -86,8 +95,8 @@ struct Worker {
     device: Device,
     data: Option<Arc<Dataset>>,
     base: Option<Base>,
-    /// Ids of all rows of `data`, by the tokeniser's folder and the maximum length they were cut at.
-    tokens: Vec<(PathBuf, usize, Arc<Texts>)>,
+    /// Ids of all rows of `data`, by how they were cut.
+    tokens: Vec<(Cut, Arc<Texts>)>,
     tuned: Option<Tuned>,
     map: Option<Mapped>,
 }
@@ -188,8 +197,8 @@ impl Worker {
                 let answer = self.predict(text).map(Arc::new);
                 self.outbox.post(News::Prediction(answer));
             }
-            Work::Tokenize { text, max_length } => {
-                let answer = self.tokenize(text, max_length).map(Arc::new);
+            Work::Tokenize { text, prompt, max_length } => {
+                let answer = self.tokenize(text, prompt.as_deref(), max_length).map(Arc::new);
                 self.outbox.post(News::Tokenized(answer));
             }
             Work::Export(to) => {

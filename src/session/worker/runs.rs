@@ -58,6 +58,7 @@ impl Worker {
             base: &tuned.plan.model_path,
             to,
             max_seq_length: tuned.plan.recipe.max_length,
+            prompt: tuned.plan.prompt.as_ref(),
             card: &card,
         };
         write_folder(&request).map_err(|error| error.to_string())
@@ -128,6 +129,7 @@ fn open_tuned(
     }
     let mut model = Model::load(&plan.model_path, device).map_err(text)?;
     let tokenizer = Tokenizer::load(&plan.model_path).map_err(|error| error.to_string())?;
+    let tokenizer = tokenizer.with_prompt(plan.prompt_text());
     model.start_heads(&plan.head_specs(), plan.recipe.seed).map_err(text)?;
     if plan.recipe.uses_lora() {
         model.attach_lora(&plan.recipe.lora, plan.recipe.seed).map_err(text)?;

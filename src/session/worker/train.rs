@@ -23,6 +23,7 @@ use crate::text::tokenizer::Tokenizer;
 use crate::train::TrainError;
 use crate::train::cache::Prefix;
 use crate::train::checkpoint::{Checkpoint, Store, best_path};
+use crate::train::drive::Drive;
 use crate::train::evaluate::{answers, answers_above, metrics};
 use crate::train::fit::{Fit, Fitted};
 use crate::train::plan::{Parent, RunPlan, Thaw};
@@ -156,6 +157,7 @@ impl Worker {
         report.seconds = fitted.seconds;
         running.folder.write_report(&report).map_err(|error| error.to_string())?;
         let (report, outcome) = (Arc::new(report), fitted.outcome);
+        let tokenizer = tokenizer.with_prompt(plan.prompt_text());
         self.tuned = Some(Tuned { plan, model, tokenizer, report: report.clone(), outcome: outcome.clone() });
         Ok((outcome, Some(report)))
     }
@@ -167,7 +169,7 @@ impl Worker {
         stop: &AtomicBool,
     ) -> Result<Vec<(Split, Rows)>, Failure> {
         let dataset = self.dataset()?;
-        let tokens = self.tokens(Weights::Base, plan.recipe.max_length, stop)?;
+        let tokens = self.tokens(Weights::Base, plan.prompt_text(), plan.recipe.max_length, stop)?;
         let split_rows = |split: Split| {
             let labelled = |row: &usize| dataset.is_labelled(*row);
             let which: Vec<usize> = dataset.rows_of(split).into_iter().filter(labelled).collect();
@@ -262,6 +264,7 @@ impl Worker {
             model,
             train,
             valid,
+            drive: Drive::of(self.device),
             stop,
             store: &mut *store,
             report: &mut |event| reporter.take(event),

@@ -95,7 +95,7 @@ fn the_cut_is_the_librarys() {
         let ours = tiny(model);
         let uncut = ours.encode(&texts, 10_000, &go_on).expect("ids");
         for max_length in 3..20 {
-            let mut library = ours.inner.clone();
+            let mut library = tokenizers::Tokenizer::clone(&ours.inner);
             let params = TruncationParams { max_length, ..TruncationParams::default() };
             library.with_truncation(Some(params)).expect("a length that is possible");
             let set = ours.encode(&texts, max_length, &go_on).expect("ids");

@@ -8,6 +8,7 @@ use eframe::egui;
 use egui::{Label, RichText, ScrollArea, Ui};
 use egui_extras::{Column, TableBuilder};
 
+use crate::model::dense::DenseSpec;
 use crate::model::encoder;
 use crate::model::memory::{self, Memory};
 use crate::model::summary::{FileSize, Group, ModelSummary, Pooling, TensorInfo};
@@ -120,7 +121,9 @@ fn summary_ui(ui: &mut Ui, state: &State, model: &ModelSummary, actions: &mut Ac
                 layers.on_hover_text(SHARED_LAYERS);
             }
             widgets::fact(ui, "Size of a state", count(model.hidden))
-                .on_hover_text("Values per token inside the encoder, and in the sentence embedding");
+                .on_hover_text("Values per token inside the encoder");
+            widgets::fact(ui, "Size of an embedding", count(model.embedding()))
+                .on_hover_text(embedding(model));
             widgets::fact(ui, "Attention heads", format!("{} per layer", model.attention_heads));
             widgets::fact(ui, "Vocabulary", format!("{} tokens", count(model.vocab_size)));
             widgets::fact(
@@ -177,6 +180,19 @@ fn summary_ui(ui: &mut Ui, state: &State, model: &ModelSummary, actions: &mut Ac
     });
 }
 
+/// Where the values of the sentence embedding come from.
+fn embedding(model: &ModelSummary) -> String {
+    if model.dense.is_empty() {
+        return "What is pooled is the sentence embedding, so it has as many values as a state".to_owned();
+    }
+    let told: Vec<String> = model.dense.iter().map(DenseSpec::told).collect();
+    format!(
+        "What is pooled passes through {}: {}",
+        numbers::counted(told.len(), "Dense module", "Dense modules"),
+        told.join("; ")
+    )
+}
+
 /// The folder's files, a line each.
 fn files(model: &ModelSummary) -> String {
     let line = |file: &FileSize| format!("{}  {}", file.name, numbers::bytes(file.bytes));
@@ -224,6 +240,9 @@ fn parts_ui(ui: &mut Ui, model: &ModelSummary) {
             ("Token, position and type embeddings".to_owned(), model.parameters_of(Group::Embeddings)),
             (numbers::counted(model.layers, "encoder layer", "encoder layers"), layers),
         ];
+        if !model.dense.is_empty() {
+            parts.push(("Dense modules behind the pooling".to_owned(), model.parameters_of(Group::Dense)));
+        }
         let unused = model.parameters_of(Group::Unused);
         if unused > 0 {
             parts.push(("Kept for export, not used (pooler)".to_owned(), unused));
@@ -310,6 +329,7 @@ fn group_name(group: Group) -> String {
     match group {
         Group::Embeddings => "embeddings".into(),
         Group::Layer(index) => format!("layer {index}"),
+        Group::Dense => "dense modules".into(),
         Group::Head(index) => format!("head {index}"),
         Group::LossWeight(index) => format!("weight of loss {index}"),
         Group::Unused => "unused".into(),

@@ -154,16 +154,17 @@ fn going_on_ui(ui: &mut Ui, download: &Download, name: &str, actions: &mut Actio
             actions.send(Command::Hub(HubCommand::Cancel));
         }
     });
-    let mut words = format!("{} of {}", numbers::bytes(progress.done), numbers::bytes(progress.total));
-    if progress.waiting {
-        words.push_str("; another program is fetching this file, and is waited for");
+    let pace = if progress.waiting {
+        "; another program is fetching this file, and is waited for".to_owned()
     } else if progress.bytes_per_second > 0.0 {
-        words.push_str(&format!(", {}/s", numbers::bytes(progress.bytes_per_second as u64)));
-        if let Some(left) = progress.seconds_left() {
-            words.push_str(&format!(", about {} left", numbers::duration(left)));
-        }
-    }
-    widgets::caption(ui, &format!("{words}: {}", progress.file));
+        let left = progress.seconds_left().map(|left| format!(", about {} left", numbers::duration(left)));
+        let speed = numbers::bytes(progress.bytes_per_second as u64);
+        format!(", {speed}/s{}", left.unwrap_or_default())
+    } else {
+        String::new()
+    };
+    let (done, total) = (numbers::bytes(progress.done), numbers::bytes(progress.total));
+    widgets::caption(ui, &format!("{done} of {total}{pace}: {}", progress.file));
 }
 
 fn cached_ui(ui: &mut Ui, state: &State, card: &mut HubCard, actions: &mut Actions) {

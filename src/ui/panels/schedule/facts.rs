@@ -23,11 +23,12 @@ impl<'a> Facts<'a> {
         let head = |task: &'a crate::data::dataset::TaskLabels| {
             let spec = HeadSpec {
                 task: task.name.clone(),
+                kind: task.kind,
                 classes: task.classes.clone(),
                 hidden_units: state.project.recipe.task(&task.name).hidden_units,
                 ..HeadSpec::default()
             };
-            let tensors = spec.tensors(0, model.hidden);
+            let tensors = spec.tensors(0, model.head_input(task.kind));
             (task.name.as_str(), tensors.iter().map(TensorInfo::elements).sum())
         };
         let heads = data.dataset.tasks.iter().map(head).collect();

@@ -10,7 +10,7 @@ use crate::data::task::TaskKind;
 use crate::model::lora::LoraTargets;
 use crate::train::metrics::keys;
 use crate::train::plan::Part;
-use crate::train::recipe::{Recipe, Sampling, TaskSettings, Weighting};
+use crate::train::recipe::{Precision, Recipe, Sampling, TaskSettings, Weighting};
 use crate::ui::explain;
 use crate::ui::panels::parts::head;
 use crate::ui::theme;
@@ -135,6 +135,17 @@ fn batch_rows(form: &mut Form<'_>, recipe: &mut Recipe, files: usize) {
             &mut recipe.half_cache,
             &[(false, "float32, exact"), (true, "float16, half the room")],
         )
+    });
+    let precision = Setting {
+        name: "Precision",
+        tooltip: "Numbers that trained layers multiply. float32 by default, exact and at home everywhere. bfloat16 is for CUDA \
+                  devices and for processors that have it (AVX-512 BF16, AMX): on others it would be slower, and the plan \
+                  says so.",
+        explanation: &explain::WHY_PRECISION,
+    };
+    form.row(&precision, idle_without_encoder(recipe), |ui| {
+        let names = [(Precision::Float32, "float32"), (Precision::Bfloat16, "bfloat16")];
+        choice(ui, "precision", &mut recipe.precision, &names)
     });
     let weighting = Setting {
         name: "Losses of the tasks",

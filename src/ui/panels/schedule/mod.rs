@@ -6,6 +6,7 @@ mod facts;
 mod further;
 mod preset_cards;
 mod preview;
+mod prompt;
 mod search;
 mod settings;
 
@@ -49,8 +50,9 @@ fn page_ui(ui: &mut Ui, state: &State, view: &mut ScheduleView, actions: &mut Ac
 
     let mut draft = view.draft.take().unwrap_or_else(|| recipe.clone());
     let mut editing = false;
+    let prompts = state.model.ready().map_or(&[][..], |model| model.origin.prompts.as_slice());
     columns(ui, theme::SECTION_GAP, |[left, right]| {
-        editing = settings::settings_ui(left, &mut draft);
+        editing = settings::settings_ui(left, &mut draft, prompts);
         let tasks: Vec<(&str, TaskKind)> = state.data.ready().map_or_else(Vec::new, |data| {
             data.dataset.tasks.iter().map(|task| (task.name.as_str(), task.kind)).collect()
         });

@@ -56,6 +56,7 @@ fn trained_groups(plan: &RunPlan, phase: usize) -> Vec<(Group, Vec<Trainable<'_>
     // Drawn as in the stack: heads on top, then the layers downward, the embeddings last.
     let height = |group: Group| match group {
         Group::Head(index) => (0, index),
+        Group::Dense => (1, 0),
         Group::Layer(index) => (1, usize::MAX - index),
         Group::Embeddings => (2, 0),
         Group::LossWeight(index) => (3, index),

@@ -2,6 +2,8 @@
 
 use eframe::egui::{self, DragValue, Response, RichText, Ui};
 
+use super::prompt;
+use crate::model::summary::Prompt;
 use crate::train::preset::{Decay, OptimizerKind, Preset, Recipe};
 use crate::ui::explain::{self, Explanation};
 use crate::ui::theme::{self, Palette};
@@ -16,8 +18,8 @@ pub(super) struct Setting {
     pub(super) explanation: &'static Explanation,
 }
 
-/// Draws the form on a draft; true while a value is being dragged.
-pub(super) fn settings_ui(ui: &mut Ui, draft: &mut Recipe) -> bool {
+/// Draws the form on a draft; true while a value is being dragged or typed. `prompts` are the model's.
+pub(super) fn settings_ui(ui: &mut Ui, draft: &mut Recipe, prompts: &[Prompt]) -> bool {
     let mut editing = false;
     let reset = |ui: &mut Ui, draft: &mut Recipe| {
         let mut defaults =
@@ -41,6 +43,7 @@ pub(super) fn settings_ui(ui: &mut Ui, draft: &mut Recipe) -> bool {
             .show(ui, |ui| {
                 let mut form = Form { ui, editing: &mut editing };
                 run_rows(&mut form, draft);
+                prompt::prompt_rows(&mut form, draft, prompts);
                 rate_rows(&mut form, draft);
                 guard_rows(&mut form, draft);
             });

@@ -91,6 +91,7 @@ pub fn group_name(plan: &RunPlan, group: Group) -> String {
         Group::Embeddings => "embeddings".to_owned(),
         // People count layers from 1.
         Group::Layer(index) => format!("layer {}", index + 1),
+        Group::Dense => "Dense modules".to_owned(),
         Group::Head(index) => match plan.tasks.get(index) {
             Some(task) => format!("head: {}", task.name),
             None => format!("head {}", index + 1),
@@ -157,7 +158,7 @@ pub fn layout(plan: &RunPlan, rect: Rect) -> Layout {
 const fn kind(group: Group) -> u8 {
     match group {
         Group::Head(_) => 0,
-        Group::Layer(_) => 1,
+        Group::Layer(_) | Group::Dense => 1,
         Group::Embeddings | Group::LossWeight(_) | Group::Unused => 2,
     }
 }
@@ -247,6 +248,7 @@ mod tests {
             model_sha256: String::new(),
             tensors,
             tasks: tasks.to_vec(),
+            prompt: None,
             recipe,
             phases: phases.unwrap_or_default(),
             train_rows: 10,

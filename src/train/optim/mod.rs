@@ -1,0 +1,148 @@
+//! Adam, `AdamW`, SGD and clipping by the global norm, equal to `torch.optim` step by step.
+//!
+//! The state of a parameter is made when its first gradient arrives and waits while it is frozen; a parameter
+//! without a gradient is skipped wholly, as `PyTorch` skips one whose gradient is `None`. [`memory`] is one pass over
+//! the values, for the CPU; [`queued`] is operations that a device does in its own time.
+
+mod memory;
+mod queued;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use tch::Tensor;
+
+use super::preset::OptimizerKind;
+use crate::model::ModelError;
+
+const BETA1: f64 = 0.9;
+const BETA2: f64 = 0.999;
+/// Added after the square root of the bias-corrected second moment.
+const EPS: f64 = 1e-8;
+/// Added to the norm before dividing by it, as `torch.nn.utils.clip_grad_norm_` does.
+const CLIP_EPS: f64 = 1e-6;
+
+/// One parameter's part in a step.
+#[derive(Debug)]
+pub struct Update {
+    /// Index of the parameter: its state is kept by it.
+    pub index: usize,
+    /// The parameter.
+    pub param: Tensor,
+    /// Its gradient.
+    pub grad: Tensor,
+    /// Rate of this step.
+    pub lr: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+}
+
+/// How a step is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// One pass over the values in memory: parameters on the CPU alone.
+    Memory,
+    /// Operations that are queued where the parameters are, and that nothing waits for.
+    Queued,
+}
+
+/// Moments and step count of one parameter.
+#[derive(Debug)]
+struct State {
+    first: Tensor,
+    second: Tensor,
+    steps: i32,
+}
+
+type States = BTreeMap<usize, State>;
+
+/// The optimiser: a rule, and a state per parameter that ever had a gradient.
+#[derive(Debug)]
+pub struct Optimizer {
+    kind: OptimizerKind,
+    pass: Pass,
+    states: States,
+}
+
+impl Optimizer {
+    /// Without any state yet.
+    #[must_use]
+    pub fn new(kind: OptimizerKind, pass: Pass) -> Self {
+        Self { kind, pass, states: BTreeMap::new() }
+    }
+
+    /// What it remembers of each parameter, by index: first moment, second moment, steps done on it.
+    pub fn states(&self) -> impl Iterator<Item = (usize, &Tensor, &Tensor, i32)> {
+        self.states.iter().map(|(index, state)| (*index, &state.first, &state.second, state.steps))
+    }
+
+    /// Puts back what it remembered of a parameter.
+    pub fn restore(&mut self, index: usize, first: Tensor, second: Tensor, steps: i32) {
+        self.states.insert(index, State { first, second, steps });
+    }
+
+    /// Updates every parameter, with gradients scaled down where all of them together are longer than `max_norm`. Gives
+    /// their 2-norm before that, a float64 scalar where the parameters are: whether it is a number is for the caller
+    /// to see.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn step(&mut self, updates: &[Update], max_norm: Option<f64>) -> Result<Tensor, ModelError> {
+        let _guard = tch::no_grad_guard();
+        if self.kind != OptimizerKind::Sgd {
+            count(&mut self.states, updates)?;
+        }
+        match self.pass {
+            Pass::Memory => memory::step(self.kind, updates, &mut self.states, max_norm),
+            Pass::Queued => queued::step(self.kind, updates, &mut self.states, max_norm),
+        }
+    }
+}
+
+/// Counts a step on every parameter, and makes the moments of those that have none yet.
+fn count(states: &mut States, updates: &[Update]) -> Result<(), ModelError> {
+    for update in updates {
+        let state = match states.entry(update.index) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let (first, second) = (update.param.f_zeros_like()?, update.param.f_zeros_like()?);
+                new.insert(State { first, second, steps: 0 })
+            }
+        };
+        state.steps += 1;
+    }
+    Ok(())
+}
+
+/// Scalars of one parameter's update by Adam.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Factors {
+    /// See [`keep`].
+    keep: f64,
+    /// Rate over the first moment's bias correction.
+    step: f64,
+    /// Square root of the second moment's bias correction.
+    correction2: f64,
+}
+
+impl Factors {
+    /// Of the step with this number, from 1.
+    fn new(kind: OptimizerKind, update: &Update, steps: i32) -> Self {
+        Self {
+            keep: keep(kind, update),
+            step: update.lr / (1.0 - BETA1.powi(steps)),
+            correction2: (1.0 - BETA2.powi(steps)).sqrt(),
+        }
+    }
+}
+
+/// What decoupled decay leaves of a parameter.
+fn keep(kind: OptimizerKind, update: &Update) -> f64 {
+    if kind == OptimizerKind::AdamW { 1.0 - update.lr * update.weight_decay } else { 1.0 }
+}
+
+/// Whether weight decay applies to a tensor: not to biases and not to the gains of norms.
+#[must_use]
+pub fn decays(name: &str, shape: &[i64]) -> bool {
+    shape.len() > 1 && !name.ends_with("bias")
+}
