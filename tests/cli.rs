@@ -92,7 +92,7 @@ fn init_writes_what_it_guessed_and_never_over_a_project() {
     {
         assert!(told.contains(words), "{told}");
     }
-    let project = frostline::project::frostline::project::Project::load(&place.path("p")).unwrap();
+    let project = frostline::project::Project::load(&place.path("p")).unwrap();
     assert_eq!(project.name, "p");
     assert_eq!(project.files.len(), 3);
     assert_eq!(project.recipe.preset.key(), "gradual");

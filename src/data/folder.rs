@@ -110,7 +110,7 @@ struct LabelFolder {
     files: Vec<PathBuf>,
 }
 
-/// The folders of a label, in the folder itself or in folders named after splits.
+/// The folders of two labels or more, in the folder itself or in folders named after splits.
 fn label_folders(dir: &Path) -> Result<Vec<LabelFolder>, DataError> {
     let mut found = Vec::new();
     for path in entries(dir)?.into_iter().filter(|path| path.is_dir()) {
@@ -123,12 +123,15 @@ fn label_folders(dir: &Path) -> Result<Vec<LabelFolder>, DataError> {
             found.extend(label_folder(&path, None)?);
         }
     }
+    // A lone folder of text files is no label: there is nothing to tell it from.
+    if found.iter().all(|one| found.first().is_some_and(|first| first.label == one.label)) {
+        found.clear();
+    }
     Ok(found)
 }
 
 fn label_folder(dir: &Path, split: Option<&str>) -> Result<Option<LabelFolder>, DataError> {
-    let is_text =
-        |path: &PathBuf| path.is_file() && matches!(ending(path).as_str(), "txt" | "text" | "md" | "");
+    let is_text = |path: &PathBuf| path.is_file() && matches!(ending(path).as_str(), "txt" | "text" | "");
     let files: Vec<PathBuf> = entries(dir)?.into_iter().filter(is_text).collect();
     let label = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Ok((!files.is_empty()).then(|| LabelFolder { label, split: split.map(str::to_owned), files }))
@@ -260,6 +263,8 @@ mod tests {
             names,
             ["data/train-00000-of-00002.csv", "data/train-00001-of-00002.csv", "test.jsonl.gz"]
         );
+        let one = folder(&[("docs/a.txt", "x"), ("src/b.rs", "x")]);
+        assert!(expand(one.path()).is_err(), "a lone folder is no label");
         let empty = folder(&[("a/b.bin", "x")]);
         assert!(expand(empty.path()).unwrap_err().to_string().contains("a folder without data files"));
     }
