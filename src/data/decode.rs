@@ -53,6 +53,21 @@ impl RawBytes {
             Self::Owned(bytes) => bytes,
         }
     }
+
+    /// Gives the memory of a part back that has been read: whoever reads it again fetches it from the file again.
+    /// What is no part of a mapped file is left alone.
+    pub(super) fn let_go(&self, part: &[u8]) {
+        let Self::Mapped(map) = self else { return };
+        let is_inside = map.as_ptr_range().contains(&part.as_ptr()) && part.len() <= map.len();
+        if !is_inside {
+            return;
+        }
+        let start = (part.as_ptr() as usize - map.as_ptr() as usize).next_multiple_of(PAGE);
+        let end = (part.as_ptr() as usize - map.as_ptr() as usize + part.len()) / PAGE * PAGE;
+        if start < end {
+            let_go(map, start, end - start);
+        }
+    }
 }
 
 /// A file's bytes for someone who keeps them.
@@ -196,6 +211,20 @@ fn utf32(raw: &[u8]) -> Option<String> {
     let numbers = rest.chunks(4).map(|bytes| <[u8; 4]>::try_from(bytes).map_or(u32::MAX, to_number));
     Some(numbers.map(|number| char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
 }
+
+/// Memory is given back in multiples of this, which is one of every system's page.
+const PAGE: usize = 64 << 10;
+
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "the peak of memory would count the whole file beside what was made of it")]
+fn let_go(map: &Mmap, start: usize, length: usize) {
+    // SAFETY: the map is shared with a file and never written to, so that its pages come back as they are there;
+    // `map` below says why a file that changes does no harm either. A system that refuses keeps the memory.
+    drop(unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, length) });
+}
+
+#[cfg(not(unix))]
+fn let_go(_: &Mmap, _: usize, _: usize) {}
 
 #[expect(unsafe_code, reason = "mapping is the only way to read a large table without holding it twice")]
 fn map(file: &File) -> std::io::Result<Mmap> {

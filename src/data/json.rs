@@ -85,7 +85,7 @@ fn lines(body: &[u8], meter: &Meter) -> Result<Records, DataError> {
                 }
                 at += line.len() + 1;
             }
-            meter.advance(end - start)?;
+            meter.pass(body.get(*start..*end).unwrap_or_default())?;
             Ok(part)
         })
         .collect::<Result<Vec<_>, DataError>>()?;

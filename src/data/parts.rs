@@ -81,7 +81,7 @@ pub(super) fn read(
         .par_iter()
         .map(|(start, end)| {
             let part = meter.goes_on().then(|| reader.part(*start, *end)).ok_or(DataError::Cancelled)?;
-            meter.advance(end - start)?;
+            meter.pass(scanner.body.get(*start..*end).unwrap_or_default())?;
             Ok(part)
         })
         .collect::<Result<_, DataError>>()?;

@@ -59,7 +59,7 @@ pub(super) fn table_of(
     progress: Progress,
 ) -> Result<Table, DataError> {
     let raw = Arc::new(raw);
-    let meter = Meter::new(progress, raw.bytes().len() as u64);
+    let meter = Meter::new(progress, raw.bytes().len() as u64).over(&raw);
     // Twice through the same bytes, but on two threads.
     let (stamp, read) =
         rayon::join(|| Stamp::of(path, raw.bytes()), || records_of(path, &raw, &options.overrides, &meter));
@@ -119,6 +119,8 @@ fn records_of(
     if body.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0x1a) {
         return Err(DataError::Empty { path: path.to_owned() });
     }
+    // Now, while it is in memory: the readers give back what they have read.
+    let lines = count_lines(body);
     let ending = ending(&name);
     let mut records = match overrides_format(overrides).unwrap_or_else(|| format_of(&ending, body)) {
         FormatName::JsonLines => json::read(body, true, meter)?,
@@ -131,7 +133,6 @@ fn records_of(
         let line = memchr_iter(b'\n', body).count() as u64 + 1;
         records.problems.push(RowProblem { line, reason });
     }
-    let lines = count_lines(body);
     Ok((records, Decoded { encoding: text.encoding, gzip, lines }))
 }
 
