@@ -255,8 +255,9 @@ fn a_folder_of_shards_is_one_data_set() {
     let data = dir.path().join("data");
     std::fs::create_dir(&data).expect("a folder");
     for shard in 0..3 {
-        let rows: String =
+        let rows: Vec<String> =
             (0..10).map(|row| format!("text {shard} {row},{}\n", ["x", "y"][row % 2])).collect();
+        let rows = rows.concat();
         let path = data.join(format!("train-{shard:05}-of-00003.csv"));
         std::fs::write(path, format!("text,label\n{rows}")).expect("written");
     }
@@ -278,7 +279,8 @@ fn a_folder_of_shards_is_one_data_set() {
 fn a_reading_is_stopped_at_once() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("big.csv");
-    let rows: String = (0..600_000).map(|i| format!("\"a text of some length, number {i}\",x\n")).collect();
+    let row = |i: usize| format!("\"a text of some length, number {i}\",x\n");
+    let rows = (0..600_000).map(row).collect::<Vec<_>>().concat();
     std::fs::write(&path, format!("text,label\n{rows}")).expect("written");
     let stopped = std::sync::Mutex::new(None);
     let outcome = read_table(&path, &ReadOptions::default(), &|done, _| {

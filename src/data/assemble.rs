@@ -57,7 +57,9 @@ pub fn assemble(
     let mut markers: BTreeMap<String, usize> = BTreeMap::new();
     for (labels, found) in labels {
         dataset.tasks.push(labels);
-        found.into_iter().for_each(|(marker, count)| *markers.entry(marker.to_owned()).or_default() += count);
+        for (marker, count) in found {
+            *markers.entry(marker.to_owned()).or_default() += count;
+        }
     }
     let mut notes = vec![decide_splits(&mut dataset, &said, rule)];
     notes.extend(blank_note(gathered.blank, gathered.first_blank.as_deref()));

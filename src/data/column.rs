@@ -140,7 +140,7 @@ impl StrColumn {
             match shared {
                 Some(shared) if kept.iter().all(|kept| *kept) => self.append_segment(shared.clone()),
                 _ => {
-                    segment.iter().zip(kept).filter(|(_, kept)| **kept).for_each(|(cell, _)| self.push(cell))
+                    segment.iter().zip(kept).filter(|(_, kept)| **kept).for_each(|(cell, _)| self.push(cell));
                 }
             }
         }

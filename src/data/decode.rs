@@ -203,11 +203,12 @@ fn is_utf8(raw: &[u8]) -> bool {
 
 /// UTF-32 with its mark.
 fn utf32(raw: &[u8]) -> Option<String> {
-    let (rest, to_number): (&[u8], fn([u8; 4]) -> u32) = match raw {
-        [0xff, 0xfe, 0, 0, rest @ ..] => (rest, u32::from_le_bytes),
-        [0, 0, 0xfe, 0xff, rest @ ..] => (rest, u32::from_be_bytes),
+    let (rest, is_little) = match raw {
+        [0xff, 0xfe, 0, 0, rest @ ..] => (rest, true),
+        [0, 0, 0xfe, 0xff, rest @ ..] => (rest, false),
         _ => return None,
     };
+    let to_number = |bytes| if is_little { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) };
     let numbers = rest.chunks(4).map(|bytes| <[u8; 4]>::try_from(bytes).map_or(u32::MAX, to_number));
     Some(numbers.map(|number| char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
 }

@@ -38,7 +38,7 @@ pub struct Description {
 #[must_use]
 pub fn describe(tables: Vec<Table>) -> Description {
     let mut files: Vec<Value> = tables.iter().map(facts).collect();
-    let mut object = if files.len() == 1 { files.pop().unwrap_or_default() } else { joint(&tables, files) };
+    let mut object = if files.len() == 1 { files.pop().unwrap_or_default() } else { joint(&tables, &files) };
     let mapping = guess_of(&tables.iter().collect::<Vec<_>>());
     let markers: Vec<Value> = mapping.tasks.par_iter().map(|task| markers(task, &tables)).collect();
     let tables: Vec<(Table, Option<Split>)> =
@@ -125,7 +125,7 @@ fn problems_json(problems: &[RowProblem]) -> Vec<Value> {
     problems.iter().map(|problem| json!({"line": problem.line, "reason": problem.reason})).collect()
 }
 
-fn joint(tables: &[Table], files: Vec<Value>) -> Value {
+fn joint(tables: &[Table], files: &[Value]) -> Value {
     let mut columns: Vec<String> = Vec::new();
     for name in tables.iter().flat_map(Table::column_names) {
         if !columns.contains(&name) {
@@ -142,7 +142,7 @@ fn of_rows(dataset: &Dataset, mapping: &Mapping, card: &DataCard, markers: Vec<V
     let usable = (0..rows).filter(|row| dataset.is_labelled(*row)).count();
     let tasks = mapping.tasks.iter().zip(&dataset.tasks).zip(card.tasks.iter().zip(markers));
     let tasks: Vec<Value> = tasks
-        .map(|((column, labels), (counts, markers))| task(column, labels, counts, card, markers))
+        .map(|((column, labels), (counts, markers))| task(column, labels, counts, card, &markers))
         .collect();
     let longest = dataset.texts.iter().flatten().max_by_key(|text| text.len());
     let findings: Vec<&str> = card.findings.iter().map(|finding| finding.text.as_str()).collect();
@@ -167,7 +167,7 @@ fn task(
     labels: &TaskLabels,
     counts: &TaskCounts,
     card: &DataCard,
-    markers: Value,
+    markers: &Value,
 ) -> Value {
     let usable = counts.all_labelled(card.rows);
     let by_class =

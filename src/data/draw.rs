@@ -190,10 +190,8 @@ fn finer(strata: &mut [u32], classes: &[u32]) {
                 *slot = 1;
             }
         }
-        let mut next = 0;
-        for slot in ranks.iter_mut().filter(|slot| **slot == 1) {
-            *slot = next;
-            next += 1;
+        for (slot, rank) in ranks.iter_mut().filter(|slot| **slot == 1).zip(0..) {
+            *slot = rank;
         }
         strata.par_iter_mut().zip(classes).for_each(|(stratum, class)| {
             *stratum = ranks.get(key(*stratum, *class) as usize).copied().unwrap_or_default();

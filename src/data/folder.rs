@@ -182,11 +182,13 @@ pub(super) fn read(dir: &Path, progress: Progress) -> Result<Table, DataError> {
                 lines.push(line);
             }
             Err(reason) => {
-                problems.push(RowProblem { line, reason: format!("is the file {name}, which {reason}") })
+                problems.push(RowProblem { line, reason: format!("is the file {name}, which {reason}") });
             }
         }
     }
-    columns.iter_mut().for_each(|column| column.cells.seal());
+    for column in &mut columns {
+        column.cells.seal();
+    }
     let has_split = folders.iter().any(|folder| folder.split.is_some());
     Ok(Table {
         facts: FileFacts {
@@ -209,7 +211,7 @@ fn one_text(file: &Path) -> OneText {
     let raw = RawBytes::open(file).map_err(|error| error.to_string())?.bytes().to_vec();
     let text = Text::of(&raw, None).map_err(|label| format!("is in the encoding {label}"))?;
     let text = std::str::from_utf8(text.bytes()).map(str::to_owned);
-    Ok((text.map_err(|_| "holds bytes that are not UTF-8".to_owned())?, raw))
+    Ok((text.map_err(|_where| "holds bytes that are not UTF-8".to_owned())?, raw))
 }
 
 #[cfg(test)]

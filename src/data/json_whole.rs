@@ -88,11 +88,13 @@ impl Whole {
         let rows = named.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0);
         let column = |(name, values): (String, Vec<Value>)| {
             let mut cells = StrColumn::default();
-            values.iter().for_each(|value| match value {
-                Value::Null => cells.push(None),
-                Value::String(text) => cells.push(Some(text)),
-                other => cells.push(Some(&other.to_string())),
-            });
+            for value in &values {
+                match value {
+                    Value::Null => cells.push(None),
+                    Value::String(text) => cells.push(Some(text)),
+                    other => cells.push(Some(&other.to_string())),
+                }
+            }
             cells.push_absent(rows - cells.len());
             Column { name, cells }
         };

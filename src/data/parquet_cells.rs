@@ -119,7 +119,7 @@ impl Work<'_> {
                 list.take(cell, level, self.leaf.list_level, self.is_quoted());
             }
             let share = self.bytes * records / self.rows.max(1);
-            self.meter.advance(share).map_err(|_| Failure::Cancelled)?;
+            self.meter.advance(share).map_err(|_cancelled| Failure::Cancelled)?;
         }
         if self.leaf.list_level > 0 {
             list.end(&mut cells);
@@ -229,6 +229,7 @@ fn class_or_number(leaf: &Leaf, number: i64, out: &mut String) -> Result<(), NoT
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "values of all types are given alike")]
 fn int32(leaf: &Leaf, value: &i32, out: &mut String) -> Result<(), NoText> {
     match leaf.descr.converted_type() {
         ConvertedType::DATE | ConvertedType::TIME_MILLIS | ConvertedType::DECIMAL => {
@@ -241,6 +242,7 @@ fn int32(leaf: &Leaf, value: &i32, out: &mut String) -> Result<(), NoText> {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "values of all types are given alike")]
 fn int64(leaf: &Leaf, value: &i64, out: &mut String) -> Result<(), NoText> {
     match leaf.descr.converted_type() {
         ConvertedType::TIME_MICROS
@@ -282,6 +284,6 @@ fn fixed(leaf: &Leaf, value: &FixedLenByteArray, out: &mut String) -> Result<(),
 }
 
 fn decimal(leaf: &Leaf, value: ByteArray, out: &mut String) -> Result<(), NoText> {
-    let field = Field::convert_byte_array(&leaf.descr, value).map_err(|_| NoText)?;
+    let field = Field::convert_byte_array(&leaf.descr, value).map_err(|_no_number| NoText)?;
     shown(&field, out)
 }

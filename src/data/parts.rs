@@ -220,15 +220,12 @@ impl Reader<'_> {
             } else if trouble.is_none() && sink.holds(&self.layout.header) {
                 trouble = Some(Trouble::RepeatedHeader);
             }
-            match trouble {
-                Some(trouble) => {
-                    sink.take_back();
-                    troubles.push((line, trouble));
-                }
-                None => {
-                    sink.keep();
-                    lines.push(line);
-                }
+            if let Some(trouble) = trouble {
+                sink.take_back();
+                troubles.push((line, trouble));
+            } else {
+                sink.keep();
+                lines.push(line);
             }
         }
     }
