@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use frostline::data::dataset::Split;
 use frostline::data::mapping::{Mapping, TaskColumn};
+use frostline::data::overrides::{FormatName, Overrides};
+use frostline::data::table::Quoting;
 use frostline::data::task::TaskKind;
 use frostline::project::{DataFile, Project, ProjectError};
 use frostline::train::preset::{Decay, OptimizerKind, Preset, Recipe};
@@ -33,14 +35,15 @@ fn version_1_of_a_project_is_read_field_by_field() {
     let dir = fixture("v1");
     let project = Project::load(&dir).unwrap();
     assert_eq!(project.name, "Customer messages");
-    let split = |name: &str, split| DataFile { path: dir.join("data").join(name), split };
+    let split =
+        |name: &str, split| DataFile { path: dir.join("data").join(name), split, ..DataFile::default() };
     assert_eq!(
         project.files,
         [
             split("train.csv", Some(Split::Train)),
             split("valid.csv", Some(Split::Valid)),
             split("test.csv", Some(Split::Test)),
-            DataFile { path: fixture("shared/more.jsonl"), split: None },
+            DataFile::new(fixture("shared/more.jsonl")),
         ]
     );
     let task = |column: &str, task: &str| TaskColumn { task: task.into(), ..TaskColumn::named(column) };
@@ -86,7 +89,7 @@ fn a_partly_written_file_has_defaults_for_the_rest() {
     let expected = Project {
         name: "Small".into(),
         model: Some(dir.path().join("model")),
-        files: vec![DataFile { path: dir.path().join("data/all.csv"), split: None }],
+        files: vec![DataFile::new(dir.path().join("data/all.csv"))],
         ..Project::default()
     };
     assert_eq!(Project::load(dir.path()).unwrap(), expected);
@@ -147,8 +150,12 @@ fn a_saved_project_reads_well_and_moves_with_its_data() {
     let project = Project {
         name: "Messages".into(),
         files: vec![
-            DataFile { path: dir.join("data/train.csv"), split: Some(Split::Train) },
-            DataFile { path: home.path().join("elsewhere/test.csv"), split: Some(Split::Test) },
+            DataFile { path: dir.join("data/train.csv"), split: Some(Split::Train), ..DataFile::default() },
+            DataFile {
+                path: home.path().join("elsewhere/test.csv"),
+                split: Some(Split::Test),
+                ..DataFile::default()
+            },
         ],
         mapping: Some(Mapping {
             text: "text".into(),
@@ -206,6 +213,23 @@ fn any_name() -> impl Strategy<Value = String> {
     "[a-zA-Z0-9 \"'\\\\.#\\[\\]=\n\tüé中🙂]{1,12}"
 }
 
+fn any_overrides() -> impl Strategy<Value = Overrides> {
+    let pick = |values: &'static [&'static str]| prop::option::of(prop::sample::select(values));
+    let format = prop::option::of(prop::sample::select(FormatName::ALL.to_vec()));
+    let quoting = prop::option::of(prop::sample::select(Quoting::ALL.to_vec()));
+    let delimiter = prop::option::of(prop::sample::select(b",;\t| \x1f".to_vec()));
+    let header = prop::option::of(any::<bool>());
+    (format, delimiter, quoting, header, pick(&["utf-8", "cp1252"])).prop_map(
+        |(format, delimiter, quoting, header, encoding)| Overrides {
+            format,
+            delimiter,
+            quoting,
+            header,
+            encoding: encoding.map(str::to_owned),
+        },
+    )
+}
+
 fn any_recipe() -> impl Strategy<Value = Recipe> {
     let choices = (0_usize..5, 0_usize..2, 0_usize..3, prop::option::of(any_name()));
     let sizes = (any::<u32>(), 0_usize..1 << 40, 0_usize..1 << 40, any::<u64>());
@@ -234,8 +258,18 @@ fn any_recipe() -> impl Strategy<Value = Recipe> {
 }
 
 fn any_mapping() -> impl Strategy<Value = Mapping> {
-    let task = (any_name(), any_name(), prop::sample::select(TaskKind::ALL.to_vec()))
-        .prop_map(|(column, task, kind)| TaskColumn { column, task, kind });
+    let names = || prop::collection::vec(any_name(), 0..3);
+    let kind = prop::sample::select(TaskKind::ALL.to_vec());
+    let task = (any_name(), any_name(), kind, names(), names(), names()).prop_map(
+        |(column, task, kind, indicators, missing, classes)| TaskColumn {
+            column,
+            task,
+            kind,
+            indicators,
+            missing,
+            classes,
+        },
+    );
     (
         any_name(),
         prop::option::of(any_name()),
@@ -255,6 +289,7 @@ proptest! {
         fractions in (0.0_f64..1.0, 0.0_f64..1.0),
         model in prop::option::of(0_usize..3),
         recipe in any_recipe(),
+        said in any_overrides(),
     ) {
         let home = tempfile::tempdir().unwrap();
         let dir = home.path().join("deep/projects/one");
@@ -265,6 +300,7 @@ proptest! {
             files: places.iter().map(|(root, name, split)| DataFile {
                 path: roots[*root].join(name),
                 split: splits[*split],
+                overrides: said.clone(),
             }).collect(),
             mapping,
             skip_bad_rows,

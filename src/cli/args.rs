@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 
+use super::reading::ReadingArgs;
 use crate::train::preset::Preset;
 
 /// Fine-tunes multi-task sentence encoders on your own machine. Without a command, the window opens.
@@ -87,6 +88,8 @@ pub(super) struct EvalArgs {
     /// Labelled files.
     #[arg(required = true)]
     pub(super) data: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) reading: ReadingArgs,
     #[command(flatten)]
     pub(super) device: DeviceArg,
     #[command(flatten)]
@@ -175,8 +178,11 @@ pub(super) struct ExportArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct InspectArgs {
-    /// Data file, or folder of a model, a run or a project, or the name of a model on the hub: ORG/NAME.
+    /// Data file or folder of data files, or folder of a model, a run or a project, or the name of a model on the
+    /// hub: ORG/NAME.
     pub(super) path: PathBuf,
+    #[command(flatten)]
+    pub(super) reading: ReadingArgs,
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub(super) json: bool,
@@ -186,9 +192,11 @@ pub(super) struct InspectArgs {
 pub(super) struct InitArgs {
     /// Folder of the new project.
     pub(super) dir: PathBuf,
-    /// Labelled files.
+    /// Labelled files, or folders of them.
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     pub(super) data: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) reading: ReadingArgs,
     /// Folder of the pretrained model, or its name on the hub: ORG/NAME. The default model when left out.
     #[arg(long, value_name = "DIR|NAME")]
     pub(super) model: Option<PathBuf>,
@@ -240,9 +248,11 @@ pub(super) struct BadRowsArg {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct InputArgs {
-    /// CSV, TSV or JSONL file; a .txt file holds one text per line.
+    /// CSV, TSV, JSON or Parquet file, or one of tagged words; a .txt file holds one text per line.
     #[arg(value_name = "INPUT")]
     pub(super) path: PathBuf,
+    #[command(flatten)]
+    pub(super) reading: ReadingArgs,
     /// Column of the text; guessed when left out.
     #[arg(long, value_name = "NAME")]
     pub(super) column: Option<String>,

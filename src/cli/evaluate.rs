@@ -43,7 +43,7 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<()> {
     }
 
     let skip = args.bad_rows.skip_bad_rows || project.as_ref().is_some_and(|project| project.skip_bad_rows);
-    let tables = tables::read_all(&args.data, skip)?;
+    let tables = tables::read_all(&args.data, skip, &args.reading.overrides())?;
     let mapping = match project.or_else(|| project_of_run(&model_dir)) {
         Some(project) => of_project(project)?,
         None => by_task_names(&tables, &tasks)?,
@@ -161,8 +161,7 @@ fn of_project(project: Project) -> anyhow::Result<Mapping> {
     if let Some(mapping) = project.mapping {
         return Ok(mapping);
     }
-    let paths: Vec<PathBuf> = project.files.into_iter().map(|file| file.path).collect();
-    Ok(mapping::guess(&tables::read_all(&paths, project.skip_bad_rows)?))
+    Ok(mapping::guess(&tables::read_project(&project)?))
 }
 
 /// For a model without a project: the text column is guessed, a label column is called as its task is.

@@ -23,7 +23,7 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<()> {
     if target.exists() {
         bail!("there is a project already: {}. Edit it, or choose another folder", target.display());
     }
-    let tables = tables::read_all(&args.data, args.bad_rows.skip_bad_rows)?;
+    let tables = tables::read_all(&args.data, args.bad_rows.skip_bad_rows, &args.reading.overrides())?;
     let mut project = Project { skip_bad_rows: args.bad_rows.skip_bad_rows, ..Project::default() };
     let rule = SplitRule { valid: project.valid_fraction, test: project.test_fraction, seed: SPLIT_SEED };
     let tables: Vec<(Table, Option<Split>)> = tables.into_iter().map(|table| (table, None)).collect();
@@ -34,7 +34,8 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<()> {
         name.clone_into(&mut project.name);
     }
     for path in &args.data {
-        project.files.push(DataFile { path: std::path::absolute(path)?, split: None });
+        let (path, overrides) = (std::path::absolute(path)?, args.reading.overrides());
+        project.files.push(DataFile { path, overrides, ..DataFile::default() });
     }
     if let Some(preset) = Preset::from_key(&args.preset) {
         project.recipe.choose(preset);

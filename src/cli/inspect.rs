@@ -6,19 +6,10 @@ use anyhow::{anyhow, bail};
 use serde_json::{Value, json};
 
 use super::args::InspectArgs;
-use super::console::{count, say, say_json, table, thousands};
+use super::console::{count, say, say_json, table};
 use super::figures::{epoch_line, metrics_json, metrics_table};
-use super::hub;
-use super::init::shortened;
-use super::inspect_model;
-use crate::data::assemble::assemble;
-use crate::data::card::DataCard;
+use super::{hub, inspect_data, inspect_model};
 use crate::data::dataset::Split;
-use crate::data::mapping;
-use crate::data::read::{OnProblem, ReadOptions, read_table};
-use crate::data::split::SplitRule;
-use crate::data::table::{Format, Table};
-use crate::data::task::TaskKind;
 use crate::project::model_place::model_name;
 use crate::project::runs::{self, RunFolder};
 use crate::project::{Project, file};
@@ -34,7 +25,7 @@ pub(super) fn run(args: &InspectArgs) -> anyhow::Result<()> {
     let found = if !path.exists() {
         bail!("{} is not there", path.display())
     } else if path.is_file() {
-        data(path)?
+        return inspect_data::run(args, path);
     } else if path.join(file::FILE_NAME).is_file() {
         project(path)?
     } else if path.join("run.toml").is_file() {
@@ -42,9 +33,12 @@ pub(super) fn run(args: &InspectArgs) -> anyhow::Result<()> {
     } else if path.join("config.json").is_file() || path.join("modules.json").is_file() {
         let (lines, object) = inspect_model::describe(path)?;
         Found { lines, object }
+    } else if inspect_data::is_data(path) {
+        return inspect_data::run(args, path);
     } else {
         bail!(
-            "{} holds no project (frostline.toml), no run (run.toml) and no model (config.json)",
+            "{} holds no project (frostline.toml), no run (run.toml) and no model (config.json), and no data file or \
+             text file under a label either",
             path.display()
         )
     };
@@ -54,110 +48,6 @@ pub(super) fn run(args: &InspectArgs) -> anyhow::Result<()> {
         found.lines.iter().try_for_each(say)?;
     }
     Ok(())
-}
-
-fn data(path: &Path) -> anyhow::Result<Found> {
-    let options = ReadOptions { on_problem: OnProblem::Skip, ..ReadOptions::default() };
-    let table = read_table(path, &options, &|_, _| true)?;
-    let mut object = facts_json(&table);
-    let mut lines = facts_lines(&table);
-    let (problems, all_in_one) = (table.problems.clone(), SplitRule { valid: 0.0, test: 0.0, seed: 0 });
-    let mapping = mapping::guess(std::slice::from_ref(&table));
-    let (mut tasks, mut findings, mut labelled_rows) = (Vec::new(), Vec::new(), 0);
-    // A file without a text is described as far as it goes.
-    if let Ok((dataset, mapping, _)) = assemble(&[(table, Some(Split::Train))], Some(&mapping), &all_in_one) {
-        let card = DataCard::of(&dataset);
-        labelled_rows = (0..dataset.rows()).filter(|row| dataset.is_labelled(*row)).count();
-        lines.push(format!("text: column \"{}\" (guessed), {}", mapping.text, count(dataset.rows(), "row")));
-        for (column, counts) in mapping.tasks.iter().zip(&card.tasks) {
-            let usable = counts.all_labelled(card.rows);
-            let classes: Vec<&str> = counts.classes.iter().map(|(class, _)| class.as_str()).collect();
-            let labelled = count(usable, "usable row");
-            let what = match column.kind {
-                TaskKind::SingleLabel => shortened(&classes),
-                kind if kind.has_classes() => format!("{}: {}", kind.key(), shortened(&classes)),
-                kind => kind.key().to_owned(),
-            };
-            lines.push(format!("task {}: {labelled}, {what}", counts.task));
-            let by_class =
-                counts.classes.iter().map(|(class, rows)| (class.clone(), rows.iter().sum::<usize>().into()));
-            tasks.push(json!({
-                "task": counts.task,
-                "column": column.column,
-                "kind": column.kind.key(),
-                "usable_rows": usable,
-                "classes": Value::Object(by_class.collect()),
-            }));
-        }
-        for finding in &card.findings {
-            lines.push(finding.text.clone());
-            findings.push(finding.text.clone());
-        }
-    }
-    for problem in &problems {
-        lines.push(format!("line {} {}", problem.line, problem.reason));
-    }
-    if let Some(fields) = object.as_object_mut() {
-        let column = |name: &str| if name.is_empty() { Value::Null } else { json!(name) };
-        fields.insert("text".into(), column(&mapping.text));
-        fields.insert("second_text".into(), json!(mapping.second));
-        fields.insert("split_column".into(), json!(mapping.split));
-        // Rows with a text and at least one label.
-        fields.insert("usable_rows".into(), json!(labelled_rows));
-        fields.insert("tasks".into(), tasks.into());
-        fields.insert("findings".into(), findings.into());
-    }
-    Ok(Found { lines, object })
-}
-
-fn facts_json(table: &Table) -> Value {
-    let (format, delimiter, quoting) = match table.facts.format {
-        Format::Delimited { delimiter, quoting } => {
-            ("delimited", json!(char::from(delimiter).to_string()), json!(quoting))
-        }
-        Format::JsonLines => ("jsonl", Value::Null, Value::Null),
-        Format::Conll => ("conll", Value::Null, Value::Null),
-    };
-    let problems =
-        table.problems.iter().map(|problem| json!({"line": problem.line, "reason": problem.reason}));
-    json!({
-        "kind": "data",
-        "path": table.facts.path,
-        "format": format,
-        "encoding": table.facts.encoding,
-        "delimiter": delimiter,
-        "quoting": quoting,
-        "has_header": table.facts.has_header,
-        "columns": table.column_names(),
-        "records": table.rows() + table.problems.len(),
-        "rows": table.rows(),
-        "problems": problems.collect::<Vec<_>>(),
-    })
-}
-
-fn facts_lines(table: &Table) -> Vec<String> {
-    let format = match table.facts.format {
-        Format::JsonLines => "JSON lines".to_owned(),
-        Format::Conll => "CoNLL, a word per line".to_owned(),
-        Format::Delimited { delimiter, quoting } => {
-            let name = match delimiter {
-                b'\t' => "tabs".to_owned(),
-                byte => format!("\"{}\"", char::from(byte)),
-            };
-            let quotes = if quoting { "" } else { ", quotes as ordinary characters" };
-            let header = if table.facts.has_header { "" } else { ", no header" };
-            format!("delimited by {name}{quotes}{header}")
-        }
-    };
-    let left_out = match table.problems.len() {
-        0 => String::new(),
-        bad => format!(", {} of which cannot be read as they should", thousands(bad as u64)),
-    };
-    vec![
-        format!("{}: {format}, {}", table.facts.path.display(), table.facts.encoding),
-        format!("columns: {}", table.column_names().join(", ")),
-        format!("{}{}", count(table.rows(), "record"), left_out),
-    ]
 }
 
 fn a_run(dir: &Path) -> anyhow::Result<Found> {

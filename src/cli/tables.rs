@@ -9,25 +9,42 @@ use super::console::{count, tell};
 use super::progress::Progress;
 use crate::data::column::StrColumn;
 use crate::data::error::DataError;
+use crate::data::folder;
 use crate::data::mapping;
-use crate::data::read::{OnProblem, ReadOptions, read_table};
-use crate::data::table::{Format, Table};
-
-/// A character that no text holds, so that each line is one cell.
-const UNIT_SEPARATOR: u8 = 0x1f;
+use crate::data::read::{OnProblem, Overrides, ReadOptions, read_table};
+use crate::data::table::Table;
+use crate::project::Project;
 
 /// Problems that are told one by one.
 const SHOWN_PROBLEMS: usize = 5;
 
-/// Reads files in order; rows that are left out are told.
-pub(super) fn read_all(paths: &[PathBuf], skip_bad_rows: bool) -> anyhow::Result<Vec<Table>> {
-    paths.iter().map(|path| read_as(path, skip_bad_rows, None)).collect()
+/// Reads files in order, and the tables of folders; rows that are left out are told.
+pub(super) fn read_all(
+    paths: &[PathBuf],
+    skip_bad_rows: bool,
+    overrides: &Overrides,
+) -> anyhow::Result<Vec<Table>> {
+    let mut tables = Vec::new();
+    for path in paths {
+        for file in folder::expand(path)? {
+            tables.push(read_as(&file, skip_bad_rows, overrides.clone())?);
+        }
+    }
+    Ok(tables)
 }
 
-fn read_as(path: &Path, skip_bad_rows: bool, format: Option<Format>) -> anyhow::Result<Table> {
+/// Reads the files of a project, each as the project says; rows that are left out are told.
+pub(super) fn read_project(project: &Project) -> anyhow::Result<Vec<Table>> {
+    let mut tables = Vec::new();
+    for file in &project.files {
+        tables.extend(read_all(std::slice::from_ref(&file.path), project.skip_bad_rows, &file.overrides)?);
+    }
+    Ok(tables)
+}
+
+fn read_as(path: &Path, skip_bad_rows: bool, overrides: Overrides) -> anyhow::Result<Table> {
     let on_problem = if skip_bad_rows { OnProblem::Skip } else { OnProblem::Stop };
-    // Lines of a text file have no header; of everything else it is found out.
-    let options = ReadOptions { on_problem, format, has_header: format.map(|_| false) };
+    let options = ReadOptions { on_problem, overrides };
     let table = read_table(path, &options, &|_, _| true).map_err(|error| match error {
         DataError::BadRows { .. } => anyhow!("{error} with --skip-bad-rows"),
         error => error.into(),
@@ -53,11 +70,10 @@ pub(super) fn pairs(
     second: Option<&str>,
 ) -> anyhow::Result<(StrColumn, Option<StrColumn>)> {
     let is_plain = input.path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("txt"));
-    let lines = Format::Delimited { delimiter: UNIT_SEPARATOR, quoting: false };
-    let skip = input.bad_rows.skip_bad_rows;
+    let (skip, said) = (input.bad_rows.skip_bad_rows, input.reading.overrides());
     let table = match (is_plain, &input.column) {
-        (true, None) => read_as(&input.path, skip, Some(lines))?,
-        _ => read_as(&input.path, skip, None)?,
+        (true, None) if said.is_empty() => read_as(&input.path, skip, Overrides::plain_lines())?,
+        _ => read_as(&input.path, skip, said)?,
     };
     let guess = mapping::guess(std::slice::from_ref(&table));
     let name = input.column.clone().unwrap_or(guess.text);

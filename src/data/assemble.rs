@@ -3,12 +3,17 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::dataset::{Dataset, Split};
+use rayon::prelude::*;
+
+use super::classes::{Markers, Piece, says_nothing, single_labels};
+use super::column::StrColumn;
+use super::dataset::{Dataset, Split, TaskLabels};
+use super::draw::{self, Candidates};
 use super::error::DataError;
-use super::labels::{self, is_missing, task_labels};
+use super::labels::{self, bare, indicated, is_missing, task_labels};
 use super::lists::items;
-use super::mapping::{Mapping, guess_of};
-use super::split::{self, Candidate, SplitRule, split_of_name, split_of_word};
+use super::mapping::{self, Mapping, TaskColumn, guess_of};
+use super::split::{SplitRule, split_of_name, split_of_word};
 use super::table::Table;
 use super::task::TaskKind;
 
@@ -38,32 +43,114 @@ pub fn assemble(
     });
     check(&mapping, tables)?;
 
-    let mut gathered = Gathered::new(&mapping);
+    let mut gathered = Gathered::default();
     for (file, (table, chosen)) in tables.iter().enumerate() {
         gathered.take(table, file as u32, *chosen, &mapping)?;
     }
-    if gathered.dataset.origins.is_empty() {
+    let Gathered { mut dataset, said, kept, .. } = gathered;
+    if dataset.origins.is_empty() {
         let rows = tables.iter().map(|(table, _)| table.rows()).sum();
         return Err(DataError::NoText { column: mapping.text, rows });
     }
-    for (task, cells) in mapping.tasks.iter().zip(&gathered.labels) {
-        let is_second = mapping.second.as_ref() == Some(&task.column);
-        let labels = task_labels(task, cells, &gathered.dataset, is_second).map_err(|(row, reason)| {
-            let (file, line) = gathered.dataset.origins.get(row).copied().unwrap_or_default();
-            let path = gathered.dataset.files.get(file as usize).map_or_else(String::new, |p| p.display().to_string());
-            let kind = task.kind.key();
-            let reason = format!(
-                "line {line} of {path}: the column \"{}\" {reason}, but the task \"{}\" is of the kind {kind}. Correct \
-                 the file, or give the task another kind",
-                task.column, task.task
-            );
-            DataError::BadMapping { reason }
-        })?;
-        gathered.dataset.tasks.push(labels);
+    let labels = mapping.tasks.par_iter().map(|task| labels_of(task, tables, &kept, &dataset, &mapping));
+    let labels = labels.collect::<Result<Vec<_>, _>>()?;
+    let mut markers: BTreeMap<String, usize> = BTreeMap::new();
+    for (labels, found) in labels {
+        dataset.tasks.push(labels);
+        for (marker, count) in found {
+            *markers.entry(marker.to_owned()).or_default() += count;
+        }
     }
-    let mut notes = vec![decide_splits(&mut gathered.dataset, &gathered.said, rule)];
-    notes.extend(gathered.left_out());
-    Ok((gathered.dataset, mapping, notes.join(" ")))
+    let mut notes = vec![decide_splits(&mut dataset, &said, rule)];
+    notes.extend(blank_note(gathered.blank, gathered.first_blank.as_deref()));
+    notes.extend(marker_note(&markers));
+    notes.extend(dataset.tasks.iter().filter_map(hidden_label_note));
+    notes.extend(pair_note(&mapping, tables));
+    Ok((dataset, mapping, notes.join(" ")))
+}
+
+/// The labels of one task, and the markers that were met.
+fn labels_of<'a>(
+    task: &TaskColumn,
+    tables: &'a [(Table, Option<Split>)],
+    kept: &'a [Vec<bool>],
+    dataset: &Dataset,
+    mapping: &Mapping,
+) -> Result<(TaskLabels, Markers<'a>), DataError> {
+    let mut markers = Markers::new();
+    let rows = dataset.origins.len();
+    let labels = if task.indicators.is_empty() && task.kind == TaskKind::SingleLabel {
+        single_labels(task, &pieces_of(&task.column, tables, kept)).map(|(labels, met)| {
+            markers = met;
+            labels
+        })
+    } else if task.indicators.is_empty() {
+        let is_second = mapping.second.as_ref() == Some(&task.column);
+        task_labels(task, &cells_of(&task.column, task, tables, kept, rows, &mut markers), dataset, is_second)
+    } else {
+        let cells =
+            task.indicators.iter().map(|column| cells_of(column, task, tables, kept, rows, &mut markers));
+        indicated(task, &cells.collect::<Vec<_>>())
+    };
+    let labels = labels.map_err(|(row, reason)| {
+        let (file, line) = dataset.origins.get(row).copied().unwrap_or_default();
+        let path = dataset.files.get(file as usize).map_or_else(String::new, |p| p.display().to_string());
+        let kind = task.kind.key();
+        let reason = format!(
+            "line {line} of {path}: the column \"{}\" {reason}, but the task \"{}\" is of the kind {kind}. Correct \
+             the file, or give the task another kind",
+            task.column, task.task
+        );
+        DataError::BadMapping { reason }
+    })?;
+    Ok((labels, markers))
+}
+
+/// The label cells of a column, table by table and segment by segment.
+fn pieces_of<'a>(
+    column: &str,
+    tables: &'a [(Table, Option<Split>)],
+    kept: &'a [Vec<bool>],
+) -> Vec<Piece<'a>> {
+    let mut pieces = Vec::new();
+    for ((table, _), kept) in tables.iter().zip(kept) {
+        let Some(column) = table.column(column) else {
+            pieces.push(Piece { segment: None, kept });
+            continue;
+        };
+        for (first, segment) in column.cells.numbered_segments() {
+            let kept = kept.get(first..first + segment.len()).unwrap_or_default();
+            pieces.push(Piece { segment: Some(segment), kept });
+        }
+    }
+    pieces
+}
+
+/// Per row that is kept the label cell, trimmed; `None` where there is no label.
+fn cells_of<'a>(
+    column: &str,
+    task: &TaskColumn,
+    tables: &'a [(Table, Option<Split>)],
+    kept: &[Vec<bool>],
+    rows: usize,
+    markers: &mut Markers<'a>,
+) -> Vec<Option<&'a str>> {
+    let mut cells = Vec::with_capacity(rows);
+    for ((table, _), kept) in tables.iter().zip(kept) {
+        let Some(column) = table.column(column) else {
+            cells.extend(kept.iter().filter(|kept| **kept).map(|_| None));
+            continue;
+        };
+        for (cell, _) in column.cells.iter().zip(kept).filter(|(_, kept)| **kept) {
+            let cell = bare(cell.unwrap_or_default());
+            let missing = says_nothing(cell, task);
+            if missing && !cell.is_empty() {
+                *markers.entry(cell).or_default() += 1;
+            }
+            cells.push((!missing).then_some(cell));
+        }
+    }
+    cells
 }
 
 /// What a mapping asks for must be there, once.
@@ -80,7 +167,9 @@ fn check(mapping: &Mapping, tables: &[(Table, Option<Split>)]) -> Result<(), Dat
         }
     }
     // Tasks may come from several files, so a label column must be in one of them only.
-    let needed = mapping.tasks.iter().map(|task| (format!("task \"{}\"", task.task), &task.column));
+    let needed = mapping.tasks.iter().flat_map(|task| {
+        task.columns().iter().map(move |column| (format!("task \"{}\"", task.task), column))
+    });
     let needed = needed.chain(mapping.second.iter().map(|column| ("second text".to_owned(), column)));
     let needed = needed.chain(mapping.split.iter().map(|column| ("split".to_owned(), column)));
     for (part, column) in needed {
@@ -131,105 +220,130 @@ impl Said {
 }
 
 /// Rows of all tables, end to end.
-struct Gathered<'a> {
+#[derive(Default)]
+struct Gathered {
     dataset: Dataset,
     said: Vec<Said>,
-    /// Per task the label cells, trimmed; `None` where there is no label.
-    labels: Vec<Vec<Option<&'a str>>>,
+    /// Per table and row whether it has a text.
+    kept: Vec<Vec<bool>>,
     /// Rows without a text: how many, and where the first one is.
     blank: usize,
     first_blank: Option<String>,
-    /// Markers such as `NA` that were read as no label, and how often.
-    markers: BTreeMap<&'a str, usize>,
 }
 
-impl<'a> Gathered<'a> {
-    fn new(mapping: &Mapping) -> Self {
-        Self {
-            dataset: Dataset::default(),
-            said: Vec::new(),
-            labels: vec![Vec::new(); mapping.tasks.len()],
-            blank: 0,
-            first_blank: None,
-            markers: BTreeMap::new(),
-        }
-    }
-
+impl Gathered {
     fn take(
         &mut self,
-        table: &'a Table,
+        table: &Table,
         file: u32,
         chosen: Option<Split>,
         mapping: &Mapping,
     ) -> Result<(), DataError> {
-        self.dataset.files.push(table.facts.path.clone());
-        let named = split_of_name(&table.facts.path);
-        let texts = table.column(&mapping.text);
-        let seconds = mapping.second.as_ref().map(|column| table.column(column));
+        let path = &table.facts.path;
+        self.dataset.files.push(path.clone());
+        let empty = StrColumn::default();
+        let texts = table.column(&mapping.text).map_or(&empty, |column| &column.cells);
+        let kept = has_text(texts);
         let has_words = mapping.tasks.iter().any(|task| task.kind == TaskKind::TokenLabels);
+        if has_words {
+            let kept_texts = texts.iter().zip(&kept).filter(|(_, kept)| **kept);
+            kept_texts
+                .for_each(|(text, _)| self.dataset.texts.push(Some(&in_words(text.unwrap_or_default()))));
+        } else {
+            self.dataset.texts.append_where(texts, &kept);
+        }
+        if let Some(second) = &mapping.second {
+            let second = table.column(second).map(|column| &column.cells);
+            for row in kept.iter().enumerate().filter(|(_, kept)| **kept).map(|(row, _)| row) {
+                let cell = second.and_then(|cells| cells.get(row));
+                self.dataset.second.push(cell.filter(|second| !second.trim().is_empty()));
+            }
+        }
         let split_column = mapping.split.as_ref().and_then(|column| table.column(column));
-        let label_columns: Vec<_> = mapping.tasks.iter().map(|task| table.column(&task.column)).collect();
-        for (row, line) in table.lines.iter().enumerate() {
-            let text = texts.and_then(|column| column.cells.get(row)).unwrap_or_default();
-            if text.trim().is_empty() {
+        let said_of_file = match (chosen, split_of_name(path)) {
+            (Some(split), _) => Said::Chosen(split),
+            (None, Some(split)) => Said::Name(split),
+            (None, None) => Said::Nothing,
+        };
+        self.dataset.origins.reserve(table.rows());
+        self.said.reserve(table.rows());
+        for (row, (line, kept)) in table.lines.iter().zip(&kept).enumerate() {
+            if !kept {
                 self.blank += 1;
-                let place = || format!("line {line} of {}", table.facts.path.display());
-                self.first_blank.get_or_insert_with(place);
+                self.first_blank.get_or_insert_with(|| format!("line {line} of {}", path.display()));
                 continue;
             }
-            let split_cell = split_column.and_then(|column| column.cells.get(row)).unwrap_or_default().trim();
-            let by_column = split_of_word(split_cell);
-            if by_column.is_none() && !is_missing(split_cell) {
+            let cell = split_column.map(|column| column.cells.get(row).unwrap_or_default().trim());
+            let by_column = cell.and_then(split_of_word);
+            if let (None, Some(cell)) = (by_column, cell.filter(|cell| !is_missing(cell))) {
                 let reason = format!(
-                    "line {line} of {}: the split column holds \"{split_cell}\", which is none of train, valid, \
+                    "line {line} of {}: the split column holds \"{cell}\", which is none of train, valid, \
                      dev, test. Choose another split column, or none",
-                    table.facts.path.display()
+                    path.display()
                 );
                 return Err(DataError::BadMapping { reason });
             }
-            let text = if has_words { in_words(text) } else { Cow::Borrowed(text) };
-            self.dataset.texts.push(Some(&text));
-            if let Some(seconds) = seconds {
-                let second = seconds.and_then(|column| column.cells.get(row));
-                self.dataset.second.push(second.filter(|second| !second.trim().is_empty()));
-            }
             self.dataset.origins.push((file, *line));
-            self.said.push(match (chosen, by_column, named) {
-                (Some(split), _, _) => Said::Chosen(split),
-                (None, Some(split), _) => Said::Column(split),
-                (None, None, Some(split)) => Said::Name(split),
-                (None, None, None) => Said::Nothing,
+            self.said.push(match (said_of_file, by_column) {
+                (Said::Chosen(split), _) => Said::Chosen(split),
+                (_, Some(split)) => Said::Column(split),
+                (said, None) => said,
             });
-            for (labels, column) in self.labels.iter_mut().zip(&label_columns) {
-                let cell = column.and_then(|column| column.cells.get(row)).unwrap_or_default().trim();
-                let missing = is_missing(cell);
-                if missing && !cell.is_empty() {
-                    *self.markers.entry(cell).or_default() += 1;
-                }
-                labels.push((!missing).then_some(cell));
-            }
         }
+        self.kept.push(kept);
         Ok(())
     }
+}
 
-    /// Sentences on what is not in the data set.
-    fn left_out(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        if let Some(first) = &self.first_blank {
-            notes.push(match self.blank {
-                1 => format!("1 row without a text was left out ({first})."),
-                many => format!("{many} rows without a text were left out (the first: {first})."),
-            });
-        }
-        if !self.markers.is_empty() {
-            let count: usize = self.markers.values().sum();
-            let quoted: Vec<String> = self.markers.keys().map(|marker| format!("\"{marker}\"")).collect();
-            let cells =
-                if count == 1 { "1 label cell is".to_owned() } else { format!("{count} label cells are") };
-            notes.push(format!("{cells} read as no label: {}.", quoted.join(", ")));
-        }
-        notes
-    }
+/// Per row whether there is something to read in its text.
+fn has_text(texts: &StrColumn) -> Vec<bool> {
+    let is_readable = |text: &str| match text.as_bytes().first() {
+        Some(first) if first.is_ascii_graphic() => true,
+        _ => !bare(text).is_empty(),
+    };
+    let segments = texts.numbered_segments().into_par_iter();
+    segments.flat_map_iter(|(_, segment)| segment.iter().map(|text| text.is_some_and(is_readable))).collect()
+}
+
+/// What was left out for want of a text.
+fn blank_note(blank: usize, first: Option<&str>) -> Option<String> {
+    let first = first?;
+    Some(match blank {
+        1 => format!("1 row without a text was left out ({first})."),
+        many => format!("{many} rows without a text were left out (the first: {first})."),
+    })
+}
+
+fn marker_note(markers: &BTreeMap<String, usize>) -> Option<String> {
+    let count: usize = markers.values().sum();
+    let quoted: Vec<String> = markers.keys().map(|marker| format!("\"{marker}\"")).collect();
+    let cells = if count == 1 { "1 label cell is".to_owned() } else { format!("{count} label cells are") };
+    (count > 0).then(|| format!("{cells} read as no label: {}.", quoted.join(", ")))
+}
+
+/// The class -1 among whole numbers mostly stands for labels that are kept secret, and may be a class: only the user
+/// knows.
+fn hidden_label_note(task: &TaskLabels) -> Option<String> {
+    let are_numbers = task.classes.len() > 1 && task.classes.iter().all(|class| class.parse::<i64>().is_ok());
+    let has_hidden = task.kind == TaskKind::SingleLabel && task.classes.iter().any(|class| class == "-1");
+    (are_numbers && has_hidden).then(|| {
+        format!(
+            "Task \"{}\" has a class -1: if it stands for rows without a label, say so (missing = [\"-1\"]).",
+            task.name
+        )
+    })
+}
+
+/// A label on two texts, read as one on the first: that must be known.
+fn pair_note(mapping: &Mapping, tables: &[(Table, Option<Split>)]) -> Option<String> {
+    let reads_one =
+        mapping.second.is_none() && mapping.tasks.iter().any(|task| task.kind == TaskKind::SingleLabel);
+    let (first, second) = tables.iter().find_map(|(table, _)| mapping::pair_names(table))?;
+    (reads_one && mapping.text.eq_ignore_ascii_case(&first)).then(|| {
+        format!(
+            "The rows are pairs ({first}, {second}); a task of one class per text reads the first text only."
+        )
+    })
 }
 
 /// A text whose words are divided by single spaces: a list of words, or prose.
@@ -267,26 +381,9 @@ fn decide_splits(dataset: &mut Dataset, said: &[Said], rule: &SplitRule) -> Stri
     let valid = if valid_given { 0.0 } else { rule.valid };
     let test = if valid_given || test_given { 0.0 } else { rule.test };
     let no_train = said.iter().all(|s| matches!(s.split(), Some(Split::Valid | Split::Test)));
-    let pool: Vec<usize> = said
-        .iter()
-        .enumerate()
-        .filter(|(_, s)| matches!(s.split(), None | Some(Split::Train)))
-        .map(|(row, _)| row)
-        .collect();
-    let candidates: Vec<Candidate> = pool
-        .iter()
-        .map(|row| Candidate {
-            text: dataset.text(*row),
-            // Of several classes the first: as good a share of each as one number per row can give.
-            labels: dataset.tasks.iter().map(|task| task.classes_of(*row).first().copied()).collect(),
-        })
-        .collect();
-    let placed = split::place(&candidates, valid, test, rule.seed);
     let mut splits: Vec<Split> = said.iter().map(|s| s.split().unwrap_or(Split::Train)).collect();
-    for (row, split) in pool.iter().zip(placed) {
-        if let Some(slot) = splits.get_mut(*row) {
-            *slot = split;
-        }
+    if valid > 0.0 || test > 0.0 {
+        draw_from(dataset, &mut splits, &said, [valid, test], rule.seed);
     }
     dataset.splits = splits;
     let note = sentence(&said, no_train, valid, test, rule.seed);
@@ -294,6 +391,22 @@ fn decide_splits(dataset: &mut Dataset, said: &[Said], rule: &SplitRule) -> Stri
         return format!("No file is named as training data, so the names are passed over. {note}");
     }
     note
+}
+
+/// Draws validation and test rows from those that nothing else is said of than that they may train.
+fn draw_from(dataset: &Dataset, splits: &mut [Split], said: &[Said], [valid, test]: [f64; 2], seed: u64) {
+    let is_pool = |said: &Said| matches!(said.split(), None | Some(Split::Train));
+    let pool: Vec<u32> = said.iter().zip(0..).filter(|(said, _)| is_pool(said)).map(|(_, row)| row).collect();
+    let texts = dataset.texts.iter().zip(said).filter(|(_, said)| is_pool(said));
+    let texts = texts.map(|(text, _)| text.unwrap_or_default()).collect();
+    // Of several classes the first: as good a share of each as one number per row can give.
+    let class = |task: usize, place: usize| dataset.tasks.get(task)?.first_class(*pool.get(place)? as usize);
+    let candidates = Candidates { texts, tasks: dataset.tasks.len(), class: &class };
+    for (row, split) in pool.iter().zip(draw::place(&candidates, valid, test, seed)) {
+        if let Some(slot) = splits.get_mut(*row as usize) {
+            *slot = split;
+        }
+    }
 }
 
 fn sentence(said: &[Said], no_train: bool, valid: f64, test: f64, seed: u64) -> String {

@@ -1,8 +1,11 @@
 //! The data card: what a user should know of the rows before training on them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::dataset::{Dataset, Split, TaskLabels};
+use rayon::prelude::*;
+
+use super::dataset::{Dataset, Labels, Split, TaskLabels};
+use super::same;
 use super::task::TaskKind;
 
 /// How much a finding matters.
@@ -45,6 +48,10 @@ pub struct DataCard {
     pub tasks: Vec<TaskCounts>,
     /// Duplicates, conflicts, leakage, empty texts ...
     pub findings: Vec<Finding>,
+    /// Training rows that say what an earlier one says, text and labels.
+    pub repeated_rows: usize,
+    /// Per task the texts that carry different labels in different rows.
+    pub conflicting_texts: Vec<usize>,
 }
 
 impl DataCard {
@@ -61,8 +68,10 @@ impl DataCard {
         for split in &dataset.splits {
             bump(&mut rows, *split);
         }
-        let tasks: Vec<TaskCounts> = dataset.tasks.iter().map(|task| TaskCounts::of(dataset, task)).collect();
-        let texts = SameTexts::of(dataset);
+        let (tasks, texts) = rayon::join(
+            || dataset.tasks.par_iter().map(|task| TaskCounts::of(dataset, task)).collect::<Vec<_>>(),
+            || SameTexts { groups: same::repeated(&dataset.texts) },
+        );
         let mut findings = Vec::new();
         findings.extend(unlabelled(dataset));
         for (task, counts) in dataset.tasks.iter().zip(&tasks) {
@@ -71,10 +80,13 @@ impl DataCard {
             findings.extend(texts.conflicts(task));
         }
         findings.extend(texts.leaks(dataset));
-        findings.extend(texts.duplicates(dataset));
+        let repeated = texts.repeated_rows(dataset);
+        let repeated_rows = repeated.len();
+        findings.extend(duplicates(repeated));
         findings.extend(odd_characters(dataset));
         findings.sort_by_key(|finding| finding.weight == Weight::Note);
-        Self { rows, tasks, findings }
+        let conflicting_texts = dataset.tasks.iter().map(|task| texts.conflicting(task).len()).collect();
+        Self { rows, tasks, findings, repeated_rows, conflicting_texts }
     }
 }
 
@@ -84,10 +96,14 @@ impl TaskCounts {
             task.classes.iter().map(|class| (class.clone(), [0; 3])).collect();
         let mut missing = [0; 3];
         for (row, split) in dataset.splits.iter().enumerate() {
-            for class in task.classes_of(row) {
+            let mut count = |class: u32| {
                 if let Some((_, counts)) = classes.get_mut(class as usize) {
                     bump(counts, *split);
                 }
+            };
+            match &task.labels {
+                Labels::Class(_) => task.class(row).into_iter().for_each(&mut count),
+                _ => task.classes_of(row).into_iter().for_each(&mut count),
             }
             if !task.is_labelled(row) {
                 bump(&mut missing, *split);
@@ -260,26 +276,16 @@ struct SameTexts {
 }
 
 impl SameTexts {
-    fn of(dataset: &Dataset) -> Self {
-        let mut places: HashMap<&str, usize> = HashMap::with_capacity(dataset.rows());
-        let mut groups: Vec<Vec<usize>> = Vec::new();
-        for (row, text) in dataset.texts.iter().enumerate() {
-            let place = *places.entry(text.unwrap_or_default()).or_insert(groups.len());
-            match groups.get_mut(place) {
-                Some(group) => group.push(row),
-                None => groups.push(vec![row]),
-            }
-        }
-        groups.retain(|group| group.len() > 1);
-        Self { groups }
-    }
-
-    /// Texts that carry different classes of one task.
-    fn conflicts(&self, task: &TaskLabels) -> Option<Finding> {
+    /// The rows of the texts that carry different classes of one task.
+    fn conflicting(&self, task: &TaskLabels) -> Vec<&Vec<usize>> {
         let label = |row: &usize| task.class(*row);
         let disagree =
             |group: &&Vec<usize>| group.iter().filter_map(label).collect::<BTreeSet<_>>().len() > 1;
-        let found: Vec<&Vec<usize>> = self.groups.iter().filter(disagree).collect();
+        self.groups.iter().filter(disagree).collect()
+    }
+
+    fn conflicts(&self, task: &TaskLabels) -> Option<Finding> {
+        let found = self.conflicting(task);
         let mut rows: Vec<usize> = found.iter().flat_map(|group| group.iter().copied()).collect();
         rows.sort_unstable();
         (!found.is_empty()).then(|| {
@@ -323,7 +329,7 @@ impl SameTexts {
     }
 
     /// Training rows that say what an earlier one says, text and labels.
-    fn duplicates(&self, dataset: &Dataset) -> Option<Finding> {
+    fn repeated_rows(&self, dataset: &Dataset) -> Vec<usize> {
         let labels = |row: usize| -> (Vec<Option<String>>, &str) {
             (dataset.tasks.iter().map(|task| task.in_words(row)).collect(), dataset.second_text(row))
         };
@@ -334,20 +340,37 @@ impl SameTexts {
             rows.extend(training.copied().filter(|row| !seen.insert(labels(*row))));
         }
         rows.sort_unstable();
-        (!rows.is_empty()).then(|| {
-            let repeat = if rows.len() == 1 { "repeats" } else { "repeat" };
-            note(
-                format!("{} {repeat} an earlier one, text and labels.", counted(rows.len(), "training row")),
-                rows,
-            )
-        })
+        rows
     }
+}
+
+fn duplicates(rows: Vec<usize>) -> Option<Finding> {
+    (!rows.is_empty()).then(|| {
+        let repeat = if rows.len() == 1 { "repeats" } else { "repeat" };
+        note(
+            format!("{} {repeat} an earlier one, text and labels.", counted(rows.len(), "training row")),
+            rows,
+        )
+    })
 }
 
 /// Characters that no person typed: control characters, and the mark of bytes that could not be decoded.
 fn odd_characters(dataset: &Dataset) -> Option<Finding> {
     let odd = |c: char| (c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}')) || c == '\u{fffd}';
-    let rows = rows_where(dataset, |row, _| dataset.text(row).chars().any(odd));
+    // Most segments hold no byte that any such character begins with.
+    let may_begin = |byte: u8| {
+        (byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) | matches!(byte, 0x7f | 0xc2 | 0xef)
+    };
+    let rows: Vec<usize> = dataset
+        .texts
+        .numbered_segments()
+        .into_par_iter()
+        .flat_map_iter(|(first, segment)| {
+            let any = segment.text().bytes().fold(false, |any, byte| any | may_begin(byte));
+            let texts = segment.iter().take(if any { segment.len() } else { 0 }).zip(first..);
+            texts.filter(|(text, _)| text.unwrap_or_default().chars().any(odd)).map(|(_, row)| row)
+        })
+        .collect();
     (!rows.is_empty()).then(|| {
         let hold = if rows.len() == 1 { "holds" } else { "hold" };
         let text = format!(

@@ -60,7 +60,8 @@ pub struct TaskLabels {
     pub name: String,
     /// What it predicts.
     pub kind: TaskKind,
-    /// Class names, sorted; a label is an index into them. None where the kind has no classes.
+    /// Class names, sorted or as the user listed them; a label is an index into them. None where the kind has no
+    /// classes.
     pub classes: Vec<String>,
     /// Per row what it is labelled as.
     pub labels: Labels,
@@ -115,6 +116,17 @@ impl TaskLabels {
         classes.sort_unstable();
         classes.dedup();
         classes
+    }
+
+    /// The first of the classes of a row, in class order.
+    pub(super) fn first_class(&self, row: usize) -> Option<u32> {
+        match &self.labels {
+            Labels::Class(labels) => labels.get(row).copied().flatten(),
+            Labels::Classes(labels) | Labels::Tags(labels) => {
+                labels.get(row)?.as_ref()?.iter().min().copied()
+            }
+            Labels::Number(_) | Labels::Pair(_) => None,
+        }
     }
 
     /// The label of a row in words; `None` where there is none.

@@ -1,22 +1,26 @@
 //! The bytes of a file as UTF-8 text, and which encoding they came in.
 //!
-//! UTF-8 files are mapped, not copied. It knows nothing of records or columns.
+//! UTF-8 files are mapped, not copied; archives are unpacked. It knows nothing of records or columns.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{Encoding, MACINTOSH, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use flate2::read::MultiGzDecoder;
 use memmap2::Mmap;
+use rayon::prelude::*;
 
 use super::error::DataError;
+use super::meter::Meter;
 
 /// A file's content. Valid UTF-8 but for stray bytes, which the readers report row by row.
-pub(super) struct Text {
-    raw: RawBytes,
-    /// Bytes of the byte-order mark at the start.
-    skip: usize,
+pub(super) struct Text<'a> {
+    /// Without a byte-order mark.
+    bytes: Cow<'a, [u8]>,
     /// Name of the encoding: `utf-8`, `utf-8-sig`, `utf-16`, `cp1252`, `iso-8859-1` ...
     pub(super) encoding: String,
 }
@@ -33,13 +37,6 @@ impl RawBytes {
         let fail = |reason: std::io::Error| DataError::open(path, reason);
         let mut file = File::open(path).map_err(fail)?;
         let metadata = file.metadata().map_err(fail)?;
-        if metadata.is_dir() {
-            return Err(DataError::Unsupported {
-                path: path.to_owned(),
-                what: "a folder",
-                advice: "Choose the files in it",
-            });
-        }
         if metadata.is_file() && metadata.len() > 0 {
             return Ok(Self::Mapped(map(&file).map_err(fail)?));
         }
@@ -56,41 +53,179 @@ impl RawBytes {
             Self::Owned(bytes) => bytes,
         }
     }
+
+    /// Gives the memory of a part back that has been read: whoever reads it again fetches it from the file again.
+    /// What is no part of a mapped file is left alone.
+    pub(super) fn let_go(&self, part: &[u8]) {
+        let Self::Mapped(map) = self else { return };
+        let is_inside = map.as_ptr_range().contains(&part.as_ptr()) && part.len() <= map.len();
+        if !is_inside {
+            return;
+        }
+        let start = (part.as_ptr() as usize - map.as_ptr() as usize).next_multiple_of(PAGE);
+        let end = (part.as_ptr() as usize - map.as_ptr() as usize + part.len()) / PAGE * PAGE;
+        if start < end {
+            let_go(map, start, end - start);
+        }
+    }
 }
 
-impl Text {
-    /// Finds out the encoding, and decodes what is not UTF-8 already.
-    pub(super) fn of(raw_bytes: RawBytes) -> Self {
-        let raw: &[u8] = raw_bytes.bytes();
-        if let Some(rest) = raw.strip_prefix(b"\xff\xfe") {
-            return Self::decoded(UTF_16LE, rest, "utf-16");
+/// A file's bytes for someone who keeps them.
+pub(super) struct Shared(pub(super) Arc<RawBytes>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        self.0.bytes()
+    }
+}
+
+/// True for what gzip wrote.
+pub(super) fn is_gzip(raw: &[u8]) -> bool {
+    raw.starts_with(b"\x1f\x8b\x08")
+}
+
+/// What was in an archive.
+pub(super) struct Unpacked {
+    pub(super) bytes: Vec<u8>,
+    /// Why there is no more, where the archive is damaged or cut off.
+    pub(super) broken: Option<String>,
+}
+
+/// Unpacks a gzip archive, as far as it goes.
+pub(super) fn unpack(path: &Path, raw: &[u8], meter: &Meter) -> Result<Unpacked, DataError> {
+    let mut bytes = Vec::new();
+    let mut reader = MultiGzDecoder::new(raw);
+    let broken = loop {
+        match reader.by_ref().take(1 << 20).read_to_end(&mut bytes) {
+            Ok(0) => break None,
+            // Progress is told of what is made of them.
+            Ok(_) if !meter.goes_on() => return Err(DataError::Cancelled),
+            Ok(_) => {}
+            Err(error) => break Some(error),
         }
-        if let Some(rest) = raw.strip_prefix(b"\xfe\xff") {
-            return Self::decoded(UTF_16BE, rest, "utf-16");
+    };
+    if let (Some(error), true) = (&broken, bytes.is_empty()) {
+        let reason = std::io::Error::new(error.kind(), format!("the gzip archive is damaged: {error}"));
+        return Err(DataError::open(path, reason));
+    }
+    let broken = broken
+        .map(|error| format!("is where the gzip archive is damaged or cut off ({error}): the rest is lost"));
+    Ok(Unpacked { bytes, broken })
+}
+
+impl<'a> Text<'a> {
+    /// Finds out the encoding, or takes the one named, and decodes what is not UTF-8 already.
+    ///
+    /// # Errors
+    /// The name, when it is of no encoding.
+    pub(super) fn of(raw: &'a [u8], named: Option<&str>) -> Result<Self, String> {
+        let marked = |encoding, mark: usize, name: &str| {
+            Self::decoded(encoding, raw.get(mark..).unwrap_or_default(), name)
+        };
+        if let Some(named) = named {
+            return Self::as_named(raw, named);
         }
-        if raw.starts_with(b"\xef\xbb\xbf") {
-            return Self { raw: raw_bytes, skip: 3, encoding: "utf-8-sig".into() };
+        if let Some(text) = utf32(raw) {
+            return Ok(Self { bytes: Cow::Owned(text.into_bytes()), encoding: "utf-32".to_owned() });
         }
-        if let Some(encoding) = utf16_without_mark(raw) {
-            return Self::decoded(encoding, raw, "utf-16");
+        if raw.starts_with(b"\xff\xfe") {
+            return Ok(marked(UTF_16LE, 2, "utf-16"));
         }
-        if std::str::from_utf8(raw).is_ok() || is_utf8_with_stray_bytes(raw) {
-            return Self { raw: raw_bytes, skip: 0, encoding: "utf-8".into() };
+        if raw.starts_with(b"\xfe\xff") {
+            return Ok(marked(UTF_16BE, 2, "utf-16"));
+        }
+        if let Some(rest) = raw.strip_prefix(BYTE_ORDER_MARK) {
+            return Ok(Self { bytes: Cow::Borrowed(rest), encoding: "utf-8-sig".to_owned() });
+        }
+        if let Some((encoding, name)) = utf16_without_mark(raw) {
+            return Ok(Self::decoded(encoding, raw, name));
+        }
+        if is_utf8(raw) {
+            return Ok(Self { bytes: Cow::Borrowed(raw), encoding: "utf-8".to_owned() });
         }
         let (encoding, name) = legacy(raw);
-        Self::decoded(encoding, raw, &name)
+        Ok(Self::decoded(encoding, raw, &name))
+    }
+
+    fn as_named(raw: &'a [u8], named: &str) -> Result<Self, String> {
+        let label = named.trim().to_ascii_lowercase().replace('_', "-");
+        if label.replace("utf-32", "utf32").starts_with("utf32") {
+            let text = utf32(raw).ok_or_else(|| named.to_owned())?;
+            return Ok(Self { bytes: Cow::Owned(text.into_bytes()), encoding: label });
+        }
+        // Python's names for what the web has others for.
+        let encoding = match label.as_str() {
+            "utf-8-sig" | "utf8" => Some(UTF_8),
+            "utf-16-le" | "utf-16" if !raw.starts_with(b"\xfe\xff") => Some(UTF_16LE),
+            "utf-16-be" | "utf-16" => Some(UTF_16BE),
+            "mac-roman" => Some(MACINTOSH),
+            "latin-1" => Some(WINDOWS_1252),
+            other => {
+                let windows = other.strip_prefix("cp125").map(|rest| format!("windows-125{rest}"));
+                Encoding::for_label(windows.as_deref().unwrap_or(other).as_bytes())
+            }
+        };
+        let encoding = encoding.ok_or_else(|| named.to_owned())?;
+        let marks: [&[u8]; 3] = [BYTE_ORDER_MARK, b"\xff\xfe", b"\xfe\xff"];
+        let is_unicode = [UTF_8, UTF_16LE, UTF_16BE].contains(&encoding);
+        let mark = marks.into_iter().find(|mark| is_unicode && raw.starts_with(mark)).unwrap_or_default();
+        let rest = raw.get(mark.len()..).unwrap_or_default();
+        if encoding == UTF_8 {
+            return Ok(Self { bytes: Cow::Borrowed(rest), encoding: label });
+        }
+        Ok(Self::decoded(encoding, rest, &label))
     }
 
     fn decoded(encoding: &'static Encoding, raw: &[u8], name: &str) -> Self {
         let (text, _) = encoding.decode_without_bom_handling(raw);
-        Self { raw: RawBytes::Owned(text.into_owned().into_bytes()), skip: 0, encoding: name.to_owned() }
+        Self { bytes: Cow::Owned(text.into_owned().into_bytes()), encoding: name.to_owned() }
     }
 
     /// The text, without a byte-order mark.
     pub(super) fn bytes(&self) -> &[u8] {
-        self.raw.bytes().get(self.skip..).unwrap_or_default()
+        &self.bytes
     }
 }
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// UTF-8, as far as most of it tells. Looked at in pieces side by side, since it may be long.
+fn is_utf8(raw: &[u8]) -> bool {
+    const PIECE: usize = 4 << 20;
+    let starts_character = |at: &usize| raw.get(*at).is_none_or(|byte| byte & 0xc0 != 0x80);
+    let border = |near: usize| (near..near + 4).find(starts_character).unwrap_or(near).min(raw.len());
+    let is_valid = |index: usize| {
+        let piece = raw.get(border(index * PIECE)..border((index + 1) * PIECE)).unwrap_or_default();
+        std::str::from_utf8(piece).is_ok()
+    };
+    (0..=raw.len() / PIECE).into_par_iter().all(is_valid) || is_utf8_with_stray_bytes(raw)
+}
+
+/// UTF-32 with its mark.
+fn utf32(raw: &[u8]) -> Option<String> {
+    let (rest, is_little) = match raw {
+        [0xff, 0xfe, 0, 0, rest @ ..] => (rest, true),
+        [0, 0, 0xfe, 0xff, rest @ ..] => (rest, false),
+        _ => return None,
+    };
+    let to_number = |bytes| if is_little { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) };
+    let numbers = rest.chunks(4).map(|bytes| <[u8; 4]>::try_from(bytes).map_or(u32::MAX, to_number));
+    Some(numbers.map(|number| char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
+}
+
+/// Memory is given back in multiples of this, which is one of every system's page.
+const PAGE: usize = 64 << 10;
+
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "the peak of memory would count the whole file beside what was made of it")]
+fn let_go(map: &Mmap, start: usize, length: usize) {
+    // SAFETY: the map is shared with a file and never written to, so that its pages come back as they are there;
+    // `map` below says why a file that changes does no harm either. A system that refuses keeps the memory.
+    drop(unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, length) });
+}
+
+#[cfg(not(unix))]
+fn let_go(_: &Mmap, _: usize, _: usize) {}
 
 #[expect(unsafe_code, reason = "mapping is the only way to read a large table without holding it twice")]
 fn map(file: &File) -> std::io::Result<Mmap> {
@@ -99,19 +234,27 @@ fn map(file: &File) -> std::io::Result<Mmap> {
     unsafe { Mmap::map(file) }
 }
 
-/// UTF-16 that lacks its mark: Latin text then has a NUL in every second byte, and next to none in the others.
-fn utf16_without_mark(raw: &[u8]) -> Option<&'static Encoding> {
-    let sample = raw.get(..raw.len().min(4096) & !1)?;
+/// UTF-16 that lacks its mark: of its units some are ASCII, blanks and line ends at the least, and have a NUL for
+/// their upper byte. Seen from the wrong end next to none have.
+fn utf16_without_mark(raw: &[u8]) -> Option<(&'static Encoding, &'static str)> {
+    let sample = raw.get(..raw.len().min(8192) & !1)?;
     if sample.len() < 16 {
         return None;
     }
-    let nuls = |odd: usize| sample.iter().skip(odd).step_by(2).filter(|byte| **byte == 0).count();
-    let (even, odd, pairs) = (nuls(0), nuls(1), sample.len() / 2);
-    let (many, few) = (pairs * 2 / 5, pairs / 20);
-    if odd > many && even <= few {
-        Some(UTF_16LE)
-    } else if even > many && odd <= few {
-        Some(UTF_16BE)
+    let is_text = |byte: u8| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e);
+    let (mut little, mut big) = (0, 0);
+    for pair in sample.chunks_exact(2) {
+        match pair {
+            [0, text] if is_text(*text) => big += 1,
+            [text, 0] if is_text(*text) => little += 1,
+            _ => {}
+        }
+    }
+    let many = (sample.len() / 2 / 12).max(3);
+    if little > many && little > 8 * big {
+        Some((UTF_16LE, "utf-16-le"))
+    } else if big > many && big > 8 * little {
+        Some((UTF_16BE, "utf-16-be"))
     } else {
         None
     }
@@ -145,6 +288,12 @@ fn legacy(raw: &[u8]) -> (&'static Encoding, String) {
     if guess != WINDOWS_1252 && believed {
         return (guess, guess.name().to_ascii_lowercase());
     }
+    // Files of old Macs end their lines by CR alone, and have letters where the others have signs.
+    let upper = |range: std::ops::RangeInclusive<u8>| raw.iter().filter(|byte| range.contains(byte)).count();
+    if memchr::memchr(b'\n', raw).is_none() && raw.contains(&b'\r') && upper(0x80..=0x9f) > upper(0xc0..=0xff)
+    {
+        return (MACINTOSH, "macintosh".to_owned());
+    }
     // Five of those bytes are characters in neither.
     let only_1252 =
         |byte: &u8| matches!(byte, 0x80..=0x9f) && !matches!(byte, 0x81 | 0x8d | 0x8f | 0x90 | 0x9d);
@@ -158,7 +307,7 @@ mod tests {
     use super::*;
 
     fn told(bytes: &[u8]) -> (String, String) {
-        let text = Text::of(RawBytes::Owned(bytes.to_vec()));
+        let text = Text::of(bytes, None).unwrap();
         (text.encoding.clone(), String::from_utf8_lossy(text.bytes()).into_owned())
     }
 
@@ -174,8 +323,11 @@ mod tests {
         assert_eq!(told(format!("\u{feff}{text}").as_bytes()), named("utf-8-sig"));
         assert_eq!(told(&wide(&format!("\u{feff}{text}"), u16::to_le_bytes)), named("utf-16"));
         assert_eq!(told(&wide(&format!("\u{feff}{text}"), u16::to_be_bytes)), named("utf-16"));
-        assert_eq!(told(&wide(text, u16::to_le_bytes)), named("utf-16"));
-        assert_eq!(told(&wide(text, u16::to_be_bytes)), named("utf-16"));
+        assert_eq!(told(&wide(text, u16::to_le_bytes)), named("utf-16-le"));
+        assert_eq!(told(&wide(text, u16::to_be_bytes)), named("utf-16-be"));
+        let four: Vec<u8> =
+            format!("\u{feff}{text}").chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+        assert_eq!(told(&four), named("utf-32"));
         assert_eq!(told(b"text,label\ncaf\xe9 at noon,open\n"), named("iso-8859-1"));
     }
 
@@ -192,7 +344,7 @@ mod tests {
     fn a_stray_byte_in_utf8_does_not_turn_it_into_latin1() {
         let mut bytes = "text\nmüde Bären, größer\n".as_bytes().to_vec();
         bytes.extend(b"one \xff stray\n");
-        let text = Text::of(RawBytes::Owned(bytes.clone()));
+        let text = Text::of(&bytes, None).unwrap();
         assert_eq!(text.encoding, "utf-8");
         assert_eq!(text.bytes(), bytes);
     }
@@ -205,5 +357,37 @@ mod tests {
         let (encoding, text) = told(&russian);
         assert_eq!(encoding, "windows-1251");
         assert!(text.contains("заказ"));
+    }
+
+    #[test]
+    fn utf16_of_other_scripts_is_known_without_its_mark() {
+        let text =
+            "текст,метка\nмой заказ не пришёл уже третью неделю,жалоба\nспасибо, всё отлично,похвала\n";
+        assert_eq!(told(&wide(text, u16::to_be_bytes)), ("utf-16-be".to_owned(), text.to_owned()));
+        let (encoding, _) = told(b"text,label\na\0b,x\nc\0\0d,y\n");
+        assert_eq!(encoding, "utf-8", "a few NULs are only that");
+    }
+
+    #[test]
+    fn old_macs_are_known_by_their_line_ends() {
+        assert_eq!(
+            told(b"text,label\rcaf\x8e,x\r"),
+            ("macintosh".to_owned(), "text,label\rcafé,x\r".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_named_encoding_overrules() {
+        let read = |bytes, name| {
+            let text = Text::of(bytes, Some(name)).ok()?;
+            Some((text.encoding.clone(), String::from_utf8_lossy(text.bytes()).into_owned()))
+        };
+        let is = |name: &str, text: &str| Some((name.to_owned(), text.to_owned()));
+        assert_eq!(read(b"caf\xe9", "latin_1"), is("latin-1", "café"));
+        assert_eq!(read(b"\xe9", "CP1251"), is("cp1251", "й"));
+        assert_eq!(read("é".as_bytes(), "windows-1252"), is("windows-1252", "Ã©"));
+        assert_eq!(read(b"\xff\xfea\0", "utf-16"), is("utf-16", "a"));
+        assert_eq!(read(b"\0a", "utf-16-be"), is("utf-16-be", "a"));
+        assert_eq!(read(b"a", "klingon"), None);
     }
 }

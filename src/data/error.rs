@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::table::RowProblem;
+use super::table::{RowProblem, Table};
 
 /// Why a file could not be read, or rows could not become a data set.
 #[derive(Debug, Error)]
@@ -29,6 +29,14 @@ pub enum DataError {
         /// What to do about it.
         advice: &'static str,
     },
+    /// There is no encoding of that name.
+    #[error("{}: no encoding is called \"{label}\". Usual ones are utf-8, utf-16, windows-1252 and iso-8859-1", path.display())]
+    Encoding {
+        /// The file.
+        path: PathBuf,
+        /// The name that was given.
+        label: String,
+    },
     /// Nothing in it but blanks.
     #[error("{} is empty: it holds no record. Choose a file with a text and a label in every row", path.display())]
     Empty {
@@ -38,14 +46,12 @@ pub enum DataError {
     /// Names of columns and nothing below them.
     #[error(
         "{} holds a header ({}) and no row below it. Choose a file with labelled rows",
-        path.display(),
-        columns.join(", ")
+        table.facts.path.display(),
+        table.column_names().join(", ")
     )]
     HeaderOnly {
-        /// The file.
-        path: PathBuf,
-        /// The columns it names.
-        columns: Vec<String>,
+        /// The file as it was understood.
+        table: Box<Table>,
     },
     /// Records that cannot be read, and nobody said that they may be skipped.
     #[error("{}: {} of {records} rows cannot be read: {}. Correct them, or allow bad rows to be skipped", path.display(), problems.len(), FirstFew(problems))]
@@ -58,15 +64,18 @@ pub enum DataError {
         problems: Vec<RowProblem>,
     },
     /// Bad rows were skipped, and nothing is left.
-    #[error("{}: none of its {} rows can be read: {}", path.display(), problems.len(), FirstFew(problems))]
+    #[error(
+        "{}: none of its {} rows can be read: {}. Look whether the delimiter and the quotes are understood as they are meant",
+        table.facts.path.display(),
+        table.problems.len(),
+        FirstFew(&table.problems)
+    )]
     NoGoodRow {
-        /// The file.
-        path: PathBuf,
-        /// All of the problems; the message names the first few.
-        problems: Vec<RowProblem>,
+        /// The file as it was understood; the message names the first few of its problems.
+        table: Box<Table>,
     },
     /// There is no file to read.
-    #[error("no data file is open. Add a CSV, TSV or JSONL file")]
+    #[error("no data file is open. Add a CSV, TSV, JSON, Parquet or CoNLL file, or a folder of them")]
     NoFiles,
     /// A mapped column is not in the file.
     #[error("{}: there is no column \"{column}\" for the {part}. The file has: {}", path.display(), columns.join(", "))]

@@ -1,7 +1,6 @@
 //! What a label cell says: a class, several, a number, tags of words, a pair, or nothing.
 
-use std::collections::{HashMap, HashSet};
-
+use super::classes::Classes;
 use super::dataset::{Labels, TaskLabels};
 use super::lists::items;
 use super::mapping::TaskColumn;
@@ -17,18 +16,12 @@ const BAR: char = '|';
 const MISSING: [&str; 13] =
     ["?", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "NULL", "null", "None", "-NaN"];
 
+/// Bytes of the longest of them.
+const MISSING_BYTES: usize = 4;
+
 /// True where a label cell says that there is no label. The cell must be trimmed already.
 pub(super) fn is_missing(trimmed: &str) -> bool {
-    trimmed.is_empty() || MISSING.contains(&trimmed)
-}
-
-/// Classes in the order in which they are shown: by value when all are whole numbers, else by name.
-pub(super) fn sort_classes(classes: &mut [&str]) {
-    if classes.iter().all(|class| class.parse::<i64>().is_ok()) {
-        classes.sort_by_key(|class| (class.parse::<i64>().unwrap_or_default(), class.len()));
-    } else {
-        classes.sort_unstable();
-    }
+    trimmed.len() <= MISSING_BYTES && (trimmed.is_empty() || MISSING.contains(&trimmed))
 }
 
 /// The rows that label cells belong to.
@@ -49,53 +42,47 @@ pub(super) fn task_labels(
     rows: &dyn Rows,
     column_is_second: bool,
 ) -> Result<TaskLabels, (usize, String)> {
-    let of_all = |lists: Vec<Option<Vec<String>>>| {
-        let names: Vec<&str> = lists.iter().flatten().flatten().map(String::as_str).collect();
-        let (classes, index) = classes_of(names.into_iter());
-        let indices =
-            |list: &Vec<String>| list.iter().filter_map(|name| index.get(name.as_str()).copied()).collect();
-        let labels: Vec<Option<Vec<u32>>> = lists.iter().map(|list| list.as_ref().map(indices)).collect();
-        (classes, labels)
-    };
-    let (classes, labels) = match task.kind {
+    let mut classes = Classes::default();
+    let labels = match task.kind {
         TaskKind::SingleLabel => {
-            let (classes, index) = classes_of(cells.iter().flatten().copied());
-            let labels = cells.iter().map(|cell| cell.and_then(|cell| index.get(cell).copied()));
-            let labels = Labels::Class(labels.collect());
-            (classes, labels)
+            let numbers: Vec<Option<u32>> =
+                cells.iter().map(|cell| cell.map(|cell| classes.number(cell))).collect();
+            let places = classes.sort(&task.classes).map_err(|unnamed| unnamed.in_rows(&numbers))?;
+            let place = |number: u32| places.get(number as usize).copied();
+            Labels::Class(numbers.into_iter().map(|number| number.and_then(place)).collect())
         }
         TaskKind::MultiLabel => {
-            let (classes, mut labels) = of_all(cells.iter().map(|cell| cell.map(several)).collect());
+            let mut labels = classes.of_lists(task, cells.iter().map(|cell| cell.map(several)))?;
             for classes in labels.iter_mut().flatten() {
                 classes.sort_unstable();
                 classes.dedup();
             }
-            (classes, Labels::Classes(labels))
+            Labels::Classes(labels)
         }
         TaskKind::TokenLabels => {
-            let mut lists = Vec::with_capacity(cells.len());
-            for (row, cell) in cells.iter().enumerate() {
-                let tags = cell.map(|cell| {
-                    items(cell).unwrap_or_else(|| cell.split_whitespace().map(str::to_owned).collect())
-                });
+            let tags = |cell: &str| {
+                items(cell).unwrap_or_else(|| cell.split_whitespace().map(str::to_owned).collect())
+            };
+            let lists: Vec<Option<Vec<String>>> = cells.iter().map(|cell| cell.map(tags)).collect();
+            for (row, tags) in lists.iter().enumerate() {
                 let words = rows.words(row);
                 if let Some(tags) = tags.as_ref().filter(|tags| tags.len() != words) {
                     return Err((row, format!("has {} tags for {words} words", tags.len())));
                 }
-                lists.push(tags);
             }
-            let (classes, labels) = of_all(lists);
-            (classes, Labels::Tags(labels))
+            Labels::Tags(classes.of_lists(task, lists.into_iter())?)
         }
         TaskKind::Score | TaskKind::Similarity => {
             let mut numbers = Vec::with_capacity(cells.len());
             for (row, cell) in cells.iter().enumerate() {
-                let number = cell
-                    .map(|cell| number(cell).ok_or((row, format!("holds \"{cell}\", which is no number"))));
+                let number = cell.map(|cell| {
+                    let number = number(cell).map(|number| number as f32);
+                    number.ok_or((row, format!("holds \"{cell}\", which is no number")))
+                });
                 let counts = task.kind == TaskKind::Score || rows.has_second(row);
                 numbers.push(number.transpose()?.filter(|_| counts));
             }
-            (Vec::new(), Labels::Number(numbers))
+            Labels::Number(numbers)
         }
         TaskKind::Ranking => {
             let mut pairs = Vec::with_capacity(cells.len());
@@ -108,18 +95,60 @@ pub(super) fn task_labels(
                 };
                 pairs.push(belong && rows.has_second(row));
             }
-            (Vec::new(), Labels::Pair(pairs))
+            Labels::Pair(pairs)
         }
     };
-    Ok(TaskLabels { name: task.task.clone(), kind: task.kind, classes, labels })
+    Ok(TaskLabels { name: task.task.clone(), kind: task.kind, classes: classes.sorted, labels })
 }
 
-/// The classes that occur, in order, and the index of each.
-fn classes_of<'a>(names: impl Iterator<Item = &'a str>) -> (Vec<String>, HashMap<&'a str, u32>) {
-    let mut classes: Vec<&str> = names.collect::<HashSet<_>>().into_iter().collect();
-    sort_classes(&mut classes);
-    let index = classes.iter().zip(0..).map(|(class, index)| (*class, index)).collect();
-    (classes.iter().map(|class| (*class).to_owned()).collect(), index)
+/// Labels of a multi-label task from a column of 0 and 1 for each class; a row is annotated where any column says
+/// something.
+///
+/// # Errors
+/// The row of the first cell that is neither, and what is wrong with it.
+pub(super) fn indicated(
+    task: &TaskColumn,
+    columns: &[Vec<Option<&str>>],
+) -> Result<TaskLabels, (usize, String)> {
+    let mut order: Vec<(&str, &Vec<Option<&str>>)> =
+        task.indicators.iter().map(String::as_str).zip(columns).collect();
+    order.sort_unstable_by_key(|(name, _)| *name);
+    let rows = columns.iter().map(Vec::len).max().unwrap_or(0);
+    let mut labels: Vec<Option<Vec<u32>>> = vec![None; rows];
+    for ((name, cells), class) in order.iter().zip(0..) {
+        for (row, (cell, label)) in cells.iter().zip(&mut labels).enumerate() {
+            let Some(cell) = cell else { continue };
+            let holds = belongs(cell).ok_or_else(|| {
+                (
+                    row,
+                    format!(
+                        "holds \"{cell}\" in the column \"{name}\", which is neither 1 nor 0, yes nor no"
+                    ),
+                )
+            })?;
+            let classes = label.get_or_insert_default();
+            if holds {
+                classes.push(class);
+            }
+        }
+    }
+    let classes = order.iter().map(|(name, _)| (*name).to_owned()).collect();
+    Ok(TaskLabels { name: task.task.clone(), kind: task.kind, classes, labels: Labels::Classes(labels) })
+}
+
+/// A label cell without what is around the label and cannot be seen.
+pub(super) fn bare(cell: &str) -> &str {
+    if let [first, .., last] = cell.as_bytes()
+        && first.is_ascii_graphic()
+        && last.is_ascii_graphic()
+    {
+        return cell;
+    }
+    let trimmed = cell.trim();
+    match (trimmed.as_bytes().first(), trimmed.as_bytes().last()) {
+        (Some(first), Some(last)) if first.is_ascii() && last.is_ascii() => trimmed,
+        _ => trimmed.trim_matches(|c: char| c.is_whitespace() || is_invisible(c)),
+    }
 }
 
 /// The classes of a cell: a list, or names with bars between them.
@@ -135,9 +164,19 @@ pub(super) fn has_bars(cell: &str) -> bool {
 }
 
 /// A finite number; a comma may stand for the point.
-fn number(cell: &str) -> Option<f32> {
-    let parsed = cell.parse::<f32>().or_else(|_| cell.replacen(',', ".", 1).parse());
+pub(super) fn number(cell: &str) -> Option<f64> {
+    // Most cells are words, and a number is told from them by how it begins.
+    let first = cell.bytes().next()?;
+    if !(first.is_ascii_digit() || matches!(first, b'-' | b'+' | b'.' | b',')) {
+        return None;
+    }
+    let parsed = cell.parse::<f64>().or_else(|_| cell.replacen(',', ".", 1).parse());
     parsed.ok().filter(|number| number.is_finite())
+}
+
+/// Characters of no width that word processors and web pages leave in text.
+pub(super) const fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}')
 }
 
 /// Whether a cell says that two texts belong together.
@@ -151,6 +190,7 @@ fn belongs(cell: &str) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::classes::sort_classes;
     use super::*;
 
     #[test]
@@ -207,6 +247,38 @@ mod tests {
         let tags = read(TaskKind::TokenLabels, &["[\"O\", \"B-X\"]", "O O", ""]).unwrap();
         assert_eq!(tags.classes, ["B-X", "O"]);
         assert_eq!(tags.labels, Labels::Tags(vec![Some(vec![1, 0]), Some(vec![1, 1]), None]));
+    }
+
+    #[test]
+    fn classes_may_have_names_and_columns_of_their_own() {
+        let named = |cells: &[Option<&str>]| {
+            let names = ["neg", "pos", "mixed"].map(str::to_owned).to_vec();
+            task_labels(&TaskColumn { classes: names, ..TaskColumn::named("it") }, cells, &Words(2), false)
+        };
+        let labels = named(&[Some("1"), Some("0"), None, Some("pos")]).unwrap();
+        assert_eq!(labels.classes, ["neg", "pos"]);
+        assert_eq!(labels.labels, Labels::Class(vec![Some(1), Some(0), None, Some(1)]));
+        let (row, reason) = named(&[Some("1"), Some("3")]).unwrap_err();
+        assert_eq!((row, reason.as_str()), (1, "holds \"3\", and there are names for the classes 0 to 2"));
+
+        let task = TaskColumn {
+            indicators: ["toxic", "rude"].map(str::to_owned).to_vec(),
+            ..TaskColumn::of_kind("toxic", TaskKind::MultiLabel)
+        };
+        let columns = [vec![Some("1"), Some("0"), None], vec![Some("1"), None, None]];
+        let labels = indicated(&task, &columns).unwrap();
+        assert_eq!(labels.classes, ["rude", "toxic"]);
+        assert_eq!(labels.labels, Labels::Classes(vec![Some(vec![0, 1]), Some(vec![]), None]));
+        assert_eq!(indicated(&task, &[vec![Some("2,5x")], vec![None]]).unwrap_err().0, 0);
+    }
+
+    #[test]
+    fn names_that_look_the_same_are_one_class() {
+        let labels =
+            read(TaskKind::SingleLabel, &["a b", "a\u{a0}b", "a\u{200b} b", "👩\u{200d}👧"]).unwrap();
+        assert_eq!(labels.classes, ["a b", "👩\u{200d}👧"]);
+        assert_eq!(labels.labels, Labels::Class(vec![Some(0), Some(0), Some(0), Some(1)]));
+        assert_eq!((bare(" x\u{a0}\u{200b}"), bare("\u{feff}é ")), ("x", "é"));
     }
 
     #[test]

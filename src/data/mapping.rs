@@ -21,14 +21,20 @@ pub struct Mapping {
 }
 
 /// A label column and the task that it trains.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TaskColumn {
-    /// Column of the file.
+    /// Column of the file; the first of `indicators`, where there are any.
     pub column: String,
     /// Name of the task: the column's, unless the user says otherwise.
     pub task: String,
     /// What the task predicts.
     pub kind: TaskKind,
+    /// Columns of 0 and 1, one for each class of a multi-label task, which has no column of its own then.
+    pub indicators: Vec<String>,
+    /// Cells that say that there is no label, besides the usual ones: `-1`, `unknown`.
+    pub missing: Vec<String>,
+    /// Names of the classes, where the cells hold their numbers, counted from 0.
+    pub classes: Vec<String>,
 }
 
 impl TaskColumn {
@@ -41,12 +47,18 @@ impl TaskColumn {
     /// A task named as its column is.
     #[must_use]
     pub fn of_kind(column: &str, kind: TaskKind) -> Self {
-        Self { column: column.to_owned(), task: column.to_owned(), kind }
+        Self { column: column.to_owned(), task: column.to_owned(), kind, ..Self::default() }
+    }
+
+    /// The columns that the labels are read from.
+    #[must_use]
+    pub fn columns(&self) -> &[String] {
+        if self.indicators.is_empty() { std::slice::from_ref(&self.column) } else { &self.indicators }
     }
 }
 
 /// Names of text columns, the likeliest first.
-const TEXT_NAMES: [&str; 19] = [
+const TEXT_NAMES: [&str; 23] = [
     "text",
     "sentence",
     "content",
@@ -66,6 +78,10 @@ const TEXT_NAMES: [&str; 19] = [
     "anchor",
     "title",
     "headline",
+    "prompt",
+    "input",
+    "abstract",
+    "caption",
 ];
 
 /// Words that name label columns, alone or as part of a name (`topic_label`).
@@ -156,14 +172,17 @@ pub fn guess(tables: &[Table]) -> Mapping {
 
 /// The same for tables that lie apart.
 pub(super) fn guess_of(tables: &[&Table]) -> Mapping {
-    let columns = Profile::all(tables);
-    let rows: usize = tables.iter().map(|table| table.rows()).sum();
+    let (columns, rows) = Profile::all(tables);
     let split = columns.iter().find(|column| assigns_splits(column, tables));
     let free: Vec<&Profile> =
         columns.iter().filter(|column| split.is_none_or(|split| split.name != column.name)).collect();
     let split = split.map(|column| column.name.clone());
     if let Some((text, tags)) = kinds::words_and_tags(&free) {
-        let tasks = vec![TaskColumn::of_kind(tags, TaskKind::TokenLabels)];
+        let mut tasks = vec![TaskColumn::of_kind(tags, TaskKind::TokenLabels)];
+        // What is said of whole sentences: comments in CoNLL, a column beside the lists.
+        let whole = free.iter().filter(|column| column.name != text && column.name != tags);
+        let whole = whole.filter(|column| column.may_be_label() && is_task(column, rows));
+        tasks.extend(whole.map(|column| TaskColumn::named(&column.name)));
         return Mapping { text: text.to_owned(), second: None, tasks, split };
     }
     let Some(text) = text_column(&free) else {
@@ -171,14 +190,28 @@ pub(super) fn guess_of(tables: &[&Table]) -> Mapping {
     };
     let pair = kinds::second_text(&free);
     let text = pair.map_or(text, |(first, _)| first);
-    let others = |column: &&&Profile| {
-        column.name != text.name && pair.is_none_or(|(_, second)| column.name != second.name)
-    };
-    let candidates: Vec<&Profile> =
-        free.iter().filter(others).copied().filter(|column| is_task(column, rows)).collect();
-    let mut tasks: Vec<TaskColumn> = free
+    let others: Vec<&Profile> = free
         .iter()
-        .filter(others)
+        .filter(|column| {
+            column.name != text.name && pair.is_none_or(|(_, second)| column.name != second.name)
+        })
+        .copied()
+        .collect();
+    let measured = pair.and_then(|(_, partner)| kinds::measured_pairs(&others).map(|task| (partner, task)));
+    if let Some((partner, task)) = measured {
+        let rest = others.iter().filter(|column| column.name != task.column && is_task(column, rows));
+        let mut tasks: Vec<TaskColumn> = rest.map(|column| TaskColumn::named(&column.name)).collect();
+        tasks.push(task);
+        return Mapping { text: text.name.clone(), second: Some(partner.name.clone()), tasks, split };
+    }
+    let indicators = kinds::indicators(&others);
+    let candidates: Vec<&Profile> = others
+        .iter()
+        .copied()
+        .filter(|column| is_task(column, rows) && !indicators.contains(&column.name))
+        .collect();
+    let mut tasks: Vec<TaskColumn> = others
+        .iter()
         .filter_map(|column| {
             if says_label(column) && kinds::holds_sets(column) {
                 return Some(TaskColumn::of_kind(&column.name, TaskKind::MultiLabel));
@@ -188,18 +221,23 @@ pub(super) fn guess_of(tables: &[&Table]) -> Mapping {
             (is_class && !is_spelt_out).then(|| TaskColumn::named(&column.name))
         })
         .collect();
+    tasks.extend(kinds::of_indicators(indicators));
     let mut second = None;
     if let Some((_, partner)) = pair
-        && let Some(task) = kinds::of_pairs(&free, partner, tasks.is_empty())
+        && let Some(task) = kinds::of_pairs(partner, tasks.is_empty())
     {
         second = Some(partner.name.clone());
         tasks.push(task);
     } else if tasks.is_empty() {
-        let measured =
-            free.iter().filter(others).find(|column| says_label(column) && kinds::is_measured(column));
+        let measured = others.iter().find(|column| says_label(column) && kinds::is_measured(column));
         tasks.extend(measured.map(|column| TaskColumn::of_kind(&column.name, TaskKind::Score)));
     }
     Mapping { text: text.name.clone(), second, tasks, split }
+}
+
+/// The columns of two texts, by their names alone.
+pub(super) fn pair_names(table: &Table) -> Option<(String, String)> {
+    kinds::pair_names(&table.column_names())
 }
 
 /// By name, else by a word in the name, else the column with the longest prose, else the first one.
@@ -232,7 +270,7 @@ fn is_task(column: &Profile, rows: usize) -> bool {
     let enough_each = column.distinct * 2 <= column.filled;
     if says_label(column) {
         // A score of 3.8 is measured, not chosen from classes.
-        let measured = column.is_fractional() && column.distinct > 2;
+        let measured = column.is_fractional() && column.distinct > 2 || column.is_written_as_fraction();
         return column.distinct >= 1 && !measured && (column.distinct <= most || enough_each);
     }
     if says_fact || TEXT_NAMES.contains(&normal(&column.name).as_str()) || column.distinct < 2 || !enough_each

@@ -1,8 +1,12 @@
-//! What the cells of a column look like: counted once, judged by the mapping.
+//! What the cells of a column look like: counted once, over all rows or an even sample, judged by the mapping.
 
 use std::collections::HashSet;
 
-use super::labels::{has_bars, is_missing};
+use foldhash::fast::FixedState;
+use rayon::prelude::*;
+
+use super::labels::{has_bars, is_missing, number};
+use super::spans::is_tag;
 use super::table::Table;
 
 /// Counts over the cells of one column, in all tables that have it.
@@ -22,48 +26,69 @@ pub(super) struct Profile {
     lists: usize,
     dates_or_links: usize,
     barred: usize,
+    /// Numbers with a point or a comma in them: `3.0`.
+    pointed: usize,
+    /// Cells that are 0 or 1.
+    binary: usize,
+    /// Cells that are tags of words and nothing else, and those of several.
+    tagged: usize,
+    tag_sequences: usize,
 }
 
 /// No task has that many classes.
 const MOST_DISTINCT: usize = 20_000;
 
+/// Rows of a table that are looked at, evenly spaced where it has more.
+const MOST_ROWS: usize = 50_000;
+
 impl Profile {
-    /// Profiles of all columns of all tables, in order of first sight.
-    pub(super) fn all(tables: &[&Table]) -> Vec<Self> {
+    /// Profiles of all columns of all tables, in order of first sight; and the number of rows they are made from.
+    pub(super) fn all(tables: &[&Table]) -> (Vec<Self>, usize) {
         let mut names: Vec<&str> = Vec::new();
         for name in tables.iter().flat_map(|table| &table.columns).map(|column| column.name.as_str()) {
             if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
                 names.push(name);
             }
         }
-        names.into_iter().map(|name| Self::of(tables, name)).collect()
+        let rows = tables.iter().map(|table| table.rows().div_ceil(step(table))).sum();
+        (names.into_par_iter().map(|name| Self::of(tables, name)).collect(), rows)
     }
 
     fn of(tables: &[&Table], name: &str) -> Self {
         let mut profile = Self { name: name.to_owned(), ..Self::default() };
-        let mut seen: HashSet<&str> = HashSet::new();
-        let columns = tables.iter().filter_map(|table| table.column(name));
-        for cell in columns.flat_map(|column| column.cells.iter()).flatten() {
-            let cell = cell.trim();
-            if is_missing(cell) {
-                continue;
+        let mut seen: HashSet<&str, FixedState> = HashSet::default();
+        for table in tables {
+            let Some(column) = table.column(name) else { continue };
+            for row in (0..table.rows()).step_by(step(table)) {
+                profile.take(column.cells.get(row).unwrap_or_default().trim(), &mut seen);
             }
-            profile.filled += 1;
-            profile.length += cell.chars().count();
-            if seen.len() < MOST_DISTINCT {
-                seen.insert(cell);
-            }
-            if let Ok(number) = cell.parse::<f64>() {
-                profile.numbers += 1;
-                profile.fractions += usize::from(number.fract() != 0.0);
-            }
-            profile.nested += usize::from(cell.starts_with(['[', '{']));
-            profile.lists += usize::from(cell.starts_with('['));
-            profile.barred += usize::from(has_bars(cell));
-            profile.dates_or_links += usize::from(is_date_or_link(cell));
         }
         profile.distinct = seen.len();
         profile
+    }
+
+    fn take<'a>(&mut self, cell: &'a str, seen: &mut HashSet<&'a str, FixedState>) {
+        if is_missing(cell) {
+            return;
+        }
+        self.filled += 1;
+        self.length += cell.chars().count();
+        if seen.len() < MOST_DISTINCT {
+            seen.insert(cell);
+        }
+        if let Some(number) = number(cell) {
+            self.numbers += 1;
+            self.fractions += usize::from(number.fract() != 0.0);
+            self.pointed += usize::from(cell.contains(['.', ',']));
+            self.binary += usize::from(number == 0.0 || number == 1.0);
+        }
+        self.nested += usize::from(cell.starts_with(['[', '{']));
+        self.lists += usize::from(cell.starts_with('['));
+        self.barred += usize::from(has_bars(cell));
+        self.dates_or_links += usize::from(is_date_or_link(cell));
+        let is_tags = cell.split_ascii_whitespace().all(is_tag);
+        self.tagged += usize::from(is_tags);
+        self.tag_sequences += usize::from(is_tags && cell.contains(' '));
     }
 
     /// Characters per filled cell.
@@ -79,6 +104,26 @@ impl Profile {
     /// Numbers, some of which are not whole.
     pub(super) fn is_fractional(&self) -> bool {
         self.is_numeric() && self.fractions > 0
+    }
+
+    /// Numbers that are all written with a point, even where none is needed: `3.0`.
+    pub(super) fn is_written_as_fraction(&self) -> bool {
+        self.numbers > 0 && self.pointed == self.filled
+    }
+
+    /// Nothing but 0 and 1, without a point.
+    pub(super) fn is_binary(&self) -> bool {
+        self.filled > 0 && self.binary == self.filled && self.pointed == 0
+    }
+
+    /// Tags of words with blanks between them.
+    pub(super) fn is_tags(&self) -> bool {
+        self.tag_sequences > 0 && self.tagged == self.filled
+    }
+
+    /// Names of classes rather than lists or links.
+    pub(super) fn may_be_label(&self) -> bool {
+        !self.is_nested() && !self.is_date_or_link()
     }
 
     /// Lists or objects written as text.
@@ -105,6 +150,11 @@ impl Profile {
     pub(super) fn may_be_prose(&self) -> bool {
         !self.is_numeric() && !self.is_nested() && !self.is_date_or_link()
     }
+}
+
+/// How many rows of a table are passed over for each that is looked at, plus one.
+fn step(table: &Table) -> usize {
+    table.rows().div_ceil(MOST_ROWS).max(1)
 }
 
 fn is_date_or_link(cell: &str) -> bool {

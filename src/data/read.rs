@@ -1,13 +1,25 @@
 //! Opening a file of records: which format it is in, and what becomes of rows that cannot be read.
 
 use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use memchr::memchr_iter;
+use rayon::prelude::*;
 
 use super::conll;
-use super::decode::{RawBytes, Text};
+use super::decode::{self, RawBytes, Text};
 use super::delimited;
 use super::error::DataError;
-use super::jsonl;
-use super::table::{FileFacts, Format, Table};
+use super::folder;
+use super::json;
+use super::meter::Meter;
+pub use super::meter::Progress;
+use super::overrides::FormatName;
+pub use super::overrides::Overrides;
+use super::parquet;
+use super::stamp::Stamp;
+use super::table::{Column, FileFacts, Format, RowProblem, Table};
 
 /// What to do about a record that cannot be read as it should.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,28 +31,23 @@ pub enum OnProblem {
     Skip,
 }
 
-/// How to read a file. What is `None` is found out.
+/// How to read a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadOptions {
     /// What to do about bad records.
     pub on_problem: OnProblem,
-    /// The format, when the user overrules what would be found.
-    pub format: Option<Format>,
-    /// Whether the first record names the columns, when the user overrules what would be found.
-    pub has_header: Option<bool>,
+    /// What the user overrules.
+    pub overrides: Overrides,
 }
 
-/// Called now and then with bytes done and bytes in all; `false` stops the reading.
-pub type Progress<'a> = &'a dyn Fn(u64, u64) -> bool;
-
-/// Bytes between two calls of [`Progress`].
-pub(super) const PROGRESS_STRIDE: usize = 1 << 20;
-
-/// Reads a file of records into columns of strings.
+/// Reads a file of records, or a folder per label, into columns of strings.
 ///
 /// # Errors
 /// When it cannot be opened, is of no known format, holds no row, or holds bad rows that may not be skipped.
 pub fn read_table(path: &Path, options: &ReadOptions, progress: Progress) -> Result<Table, DataError> {
+    if path.is_dir() {
+        return judge(folder::read(path, progress)?, options.on_problem);
+    }
     table_of(path, RawBytes::open(path)?, options, progress)
 }
 
@@ -51,54 +58,111 @@ pub(super) fn table_of(
     options: &ReadOptions,
     progress: Progress,
 ) -> Result<Table, DataError> {
-    refuse_other_formats(path, raw.bytes())?;
-    let text = Text::of(raw);
-    let body = text.bytes();
-    if body.trim_ascii().is_empty() {
-        return Err(DataError::Empty { path: path.to_owned() });
-    }
-    let total = body.len() as u64;
-    let records = match options.format.unwrap_or_else(|| format_of(path, body)) {
-        Format::JsonLines => jsonl::read(body, progress)?,
-        Format::Conll => conll::read(body, ending(path) == "conllu", progress)?,
-        Format::Delimited { delimiter, quoting } => {
-            delimited::read(path, body, delimiter, quoting, options.has_header, progress)?
-        }
-    };
-    if !progress(total, total) {
-        return Err(DataError::Cancelled);
-    }
+    let raw = Arc::new(raw);
+    let meter = Meter::new(progress, raw.bytes().len() as u64).over(&raw);
+    // Twice through the same bytes, but on two threads.
+    let (stamp, read) =
+        rayon::join(|| Stamp::of(path, raw.bytes()), || records_of(path, &raw, &options.overrides, &meter));
+    let (mut records, facts) = read?;
+    meter.finish()?;
+    records.columns.iter_mut().for_each(|column| column.cells.seal());
     let table = Table {
         facts: FileFacts {
             path: path.to_owned(),
             format: records.format,
-            encoding: text.encoding,
+            encoding: facts.encoding,
             has_header: records.has_header,
+            gzip: facts.gzip,
+            lines: facts.lines,
+            stamp,
         },
         columns: records.columns,
         lines: records.lines,
         problems: records.problems,
+        notes: records.notes,
     };
     judge(table, options.on_problem)
+}
+
+/// How the bytes of a file became text.
+struct Decoded {
+    encoding: String,
+    gzip: bool,
+    lines: u64,
+}
+
+fn records_of(
+    path: &Path,
+    raw: &Arc<RawBytes>,
+    overrides: &Overrides,
+    meter: &Meter,
+) -> Result<(Records, Decoded), DataError> {
+    let gzip = decode::is_gzip(raw.bytes());
+    let (unpacked, broken) = if gzip {
+        let unpacked = decode::unpack(path, raw.bytes(), meter)?;
+        (Some(Bytes::from(unpacked.bytes)), unpacked.broken)
+    } else {
+        (None, None)
+    };
+    let bytes = unpacked.as_deref().unwrap_or(raw.bytes());
+    // What is packed has its format in the name before the packing's.
+    let name = if gzip { path.with_extension("") } else { path.to_owned() };
+    if parquet::is_parquet(bytes) {
+        let shared = unpacked.unwrap_or_else(|| Bytes::from_owner(decode::Shared(raw.clone())));
+        let records = parquet::read(path, shared, meter)?;
+        return Ok((records, Decoded { encoding: "binary".to_owned(), gzip, lines: 0 }));
+    }
+    refuse_other_formats(path, bytes)?;
+    let text = Text::of(bytes, overrides.encoding.as_deref())
+        .map_err(|label| DataError::Encoding { path: path.to_owned(), label })?;
+    let body = text.bytes();
+    if body.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0x1a) {
+        return Err(DataError::Empty { path: path.to_owned() });
+    }
+    // Now, while it is in memory: the readers give back what they have read.
+    let lines = count_lines(body);
+    let ending = ending(&name);
+    let mut records = match overrides_format(overrides).unwrap_or_else(|| format_of(&ending, body)) {
+        FormatName::JsonLines => json::read(body, true, meter)?,
+        FormatName::Json => json::read(body, false, meter)?,
+        FormatName::Conll => conll::read(body, ending == "conllu", meter)?,
+        FormatName::Delimited => delimited::read(path, &ending, body, overrides, meter)?,
+    };
+    if let Some(reason) = broken {
+        // What could be unpacked is there, but its last record may be half of one.
+        let line = memchr_iter(b'\n', body).count() as u64 + 1;
+        records.problems.push(RowProblem { line, reason });
+    }
+    Ok((records, Decoded { encoding: text.encoding, gzip, lines }))
+}
+
+/// Lines as an editor counts them: ended by line feeds, or where there is none by carriage returns.
+fn count_lines(body: &[u8]) -> u64 {
+    let count =
+        |wanted: u8| body.par_chunks(1 << 20).map(|chunk| memchr_iter(wanted, chunk).count()).sum::<usize>();
+    let (ends, end) = match count(b'\n') {
+        0 => (count(b'\r'), b'\r'),
+        feeds => (feeds, b'\n'),
+    };
+    ends as u64 + u64::from(body.last().is_some_and(|last| *last != end))
 }
 
 /// What a reader of one format makes of a text.
 pub(super) struct Records {
     pub(super) format: Format,
     pub(super) has_header: bool,
-    pub(super) columns: Vec<super::table::Column>,
+    pub(super) columns: Vec<Column>,
     pub(super) lines: Vec<u64>,
-    pub(super) problems: Vec<super::table::RowProblem>,
+    pub(super) problems: Vec<RowProblem>,
+    pub(super) notes: Vec<String>,
 }
 
 fn judge(table: Table, on_problem: OnProblem) -> Result<Table, DataError> {
     let path = || table.facts.path.clone();
     match (on_problem, table.rows(), table.problems.len()) {
-        (_, 0, 0) if table.facts.has_header => {
-            Err(DataError::HeaderOnly { path: path(), columns: table.column_names() })
-        }
+        (_, 0, 0) if table.facts.has_header => Err(DataError::HeaderOnly { table: Box::new(table) }),
         (_, 0, 0) => Err(DataError::Empty { path: path() }),
-        (OnProblem::Skip, 0, _) => Err(DataError::NoGoodRow { path: path(), problems: table.problems }),
+        (OnProblem::Skip, 0, _) => Err(DataError::NoGoodRow { table: Box::new(table) }),
         (OnProblem::Stop, rows, bad @ 1..) => {
             Err(DataError::BadRows { path: path(), records: rows + bad, problems: table.problems })
         }
@@ -107,38 +171,55 @@ fn judge(table: Table, on_problem: OnProblem) -> Result<Table, DataError> {
 }
 
 /// What a file's name ends in, in small letters.
-fn ending(path: &Path) -> String {
+pub(super) fn ending(path: &Path) -> String {
     path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase()
 }
 
-/// Delimited text, JSON lines or `CoNLL`, by the name and, where the name does not say, by the content.
-fn format_of(path: &Path, body: &[u8]) -> Format {
-    let extension = ending(path);
-    let looks_like_json = body.trim_ascii_start().first() == Some(&b'{');
-    match extension.as_str() {
-        "jsonl" | "ndjson" | "jl" => Format::JsonLines,
-        ending if conll::is_ending(ending) => Format::Conll,
-        "csv" => delimited::format_of(&extension, body),
-        _ if conll::looks_like(body) => Format::Conll,
-        "tsv" | "tab" => delimited::format_of(&extension, body),
-        _ if looks_like_json => Format::JsonLines,
-        _ => delimited::format_of(&extension, body),
+/// The format that is asked for: by name, or by something that only delimited text has.
+fn overrides_format(overrides: &Overrides) -> Option<FormatName> {
+    let only_delimited =
+        overrides.delimiter.is_some() || overrides.quoting.is_some() || overrides.header.is_some();
+    overrides.format.or(only_delimited.then_some(FormatName::Delimited))
+}
+
+/// Delimited text, JSON or `CoNLL`, by the name and, where the name does not say, by the content.
+fn format_of(ending: &str, body: &[u8]) -> FormatName {
+    let first = body.trim_ascii_start().first();
+    match ending {
+        "jsonl" | "ndjson" | "jl" => FormatName::JsonLines,
+        "json" => FormatName::Json,
+        _ if conll::is_ending(ending) => FormatName::Conll,
+        "csv" => FormatName::Delimited,
+        _ if conll::looks_like(body) => FormatName::Conll,
+        "tsv" | "tab" => FormatName::Delimited,
+        _ if first == Some(&b'{') => FormatName::Json,
+        _ if first == Some(&b'[') && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok() => {
+            FormatName::Json
+        }
+        _ => FormatName::Delimited,
     }
 }
 
 /// Well-known files that a person may pick by mistake are named rather than read as garbage.
 fn refuse_other_formats(path: &Path, body: &[u8]) -> Result<(), DataError> {
-    let extension = ending(path);
-    let found = if body.starts_with(b"PAR1") {
-        Some(("a Parquet file", "Save it as CSV or JSONL first"))
-    } else if body.starts_with(b"\x1f\x8b") {
-        Some(("compressed with gzip", "Unpack it first"))
-    } else if body.starts_with(b"PK\x03\x04") {
-        Some(("a spreadsheet or a ZIP archive", "Save the sheet as CSV UTF-8, or unpack the archive"))
-    } else if extension == "json" && body.trim_ascii_start().first() == Some(&b'[') {
-        Some(("a JSON array", "Save it as JSONL: one object per line, without the brackets around them"))
-    } else {
-        None
+    const TABLE: &str = "Save the sheet as CSV UTF-8, or unpack the archive";
+    let found = match body {
+        [b'P', b'K', 3, 4, ..] => Some(("a spreadsheet or a ZIP archive", TABLE)),
+        [0xd0, 0xcf, 0x11, 0xe0, ..] => {
+            Some(("a spreadsheet of an old Excel", "Save the sheet as CSV UTF-8"))
+        }
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(("compressed with Zstandard", "Unpack it first")),
+        [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, ..] => Some(("compressed with bzip2", "Unpack it first")),
+        [0xfd, b'7', b'z', b'X', b'Z', ..] => Some(("compressed with xz", "Unpack it first")),
+        [b'%', b'P', b'D', b'F', ..] => Some(("a PDF", "Choose a file with a text and a label in every row")),
+        [b'A', b'R', b'R', b'O', b'W', b'1', ..] => {
+            Some(("an Arrow file", "Save it as Parquet or CSV first"))
+        }
+        [b'S', b'Q', b'L', b'i', b't', b'e', ..] => Some(("an SQLite database", "Export the table as CSV")),
+        [b'G', b'I', b'F', b'8', ..] | [0x89, b'P', b'N', b'G', ..] | [0xff, 0xd8, 0xff, ..] => {
+            Some(("a picture", "Choose a file with a text and a label in every row"))
+        }
+        _ => None,
     };
     match found {
         Some((what, advice)) => Err(DataError::Unsupported { path: path.to_owned(), what, advice }),

@@ -1,9 +1,6 @@
 //! Which rows train, validate and test: by the files' names, a column, or a seeded stratified rule.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
-
-use sha2::{Digest, Sha256};
 
 use super::dataset::Split;
 
@@ -58,105 +55,6 @@ pub fn split_of_name(path: &Path) -> Option<Split> {
         }
         _ => None,
     }
-}
-
-/// A row that the rule is to place: its text, and its class per task.
-pub(super) struct Candidate<'a> {
-    pub(super) text: &'a str,
-    pub(super) labels: Vec<Option<u32>>,
-}
-
-/// Rows of one text, which stay together.
-struct Group<'a> {
-    /// Classes per task; where the rows disagree, the smallest, so that their order does not matter.
-    labels: Vec<Option<u32>>,
-    order: [u8; 16],
-    rows: Vec<usize>,
-    text: &'a str,
-}
-
-/// Places rows by the rule: `split[i]` for `rows[i]`.
-///
-/// Stratified over all tasks jointly; equal texts stay together; every class keeps at least one text to train
-/// on; the same whatever the order of the rows, since a hash of seed and text draws the lots.
-pub(super) fn place(rows: &[Candidate], valid: f64, test: f64, seed: u64) -> Vec<Split> {
-    if valid <= 0.0 && test <= 0.0 {
-        return vec![Split::Train; rows.len()];
-    }
-    let mut groups = groups(rows, seed);
-    groups.sort_by(|a, b| (&a.labels, a.order, a.text).cmp(&(&b.labels, b.order, b.text)));
-    let kept = kept_for_training(&groups);
-    let free: Vec<usize> = (0..groups.len()).filter(|index| !kept.contains(index)).collect();
-
-    let wanted = |part: f64| (part * groups.len() as f64).round() as usize;
-    let tests = evenly(&free, wanted(test));
-    let rest: Vec<usize> = free.iter().copied().filter(|index| tests.binary_search(index).is_err()).collect();
-    let valids = evenly(&rest, wanted(valid));
-
-    let mut splits = vec![Split::Train; rows.len()];
-    let mut assign = |chosen: &[usize], split: Split| {
-        for row in chosen.iter().filter_map(|index| groups.get(*index)).flat_map(|group| &group.rows) {
-            if let Some(slot) = splits.get_mut(*row) {
-                *slot = split;
-            }
-        }
-    };
-    assign(&tests, Split::Test);
-    assign(&valids, Split::Valid);
-    splits
-}
-
-fn groups<'a>(rows: &[Candidate<'a>], seed: u64) -> Vec<Group<'a>> {
-    let mut places: HashMap<&str, usize> = HashMap::with_capacity(rows.len());
-    let mut groups: Vec<Group> = Vec::new();
-    for (row, candidate) in rows.iter().enumerate() {
-        let place = *places.entry(candidate.text).or_insert(groups.len());
-        match groups.get_mut(place) {
-            Some(group) => {
-                group.rows.push(row);
-                for (mine, other) in group.labels.iter_mut().zip(&candidate.labels) {
-                    *mine = mine.iter().chain(other).min().copied();
-                }
-            }
-            None => groups.push(Group {
-                labels: candidate.labels.clone(),
-                order: lot(seed, candidate.text),
-                rows: vec![row],
-                text: candidate.text,
-            }),
-        }
-    }
-    groups
-}
-
-/// Per class of every task the group with the lowest lot: it stays in train, so that the class can be learnt.
-fn kept_for_training(groups: &[Group]) -> BTreeSet<usize> {
-    let mut lowest: BTreeMap<(usize, u32), usize> = BTreeMap::new();
-    for (index, group) in groups.iter().enumerate() {
-        for (task, class) in group.labels.iter().enumerate() {
-            let Some(class) = class else { continue };
-            let keeper = lowest.entry((task, *class)).or_insert(index);
-            if groups.get(*keeper).is_some_and(|other| (group.order, group.text) < (other.order, other.text))
-            {
-                *keeper = index;
-            }
-        }
-    }
-    lowest.into_values().collect()
-}
-
-/// `count` of the items, evenly spaced: over items sorted by stratum, that is a stratified draw.
-fn evenly(items: &[usize], count: usize) -> Vec<usize> {
-    let count = count.min(items.len());
-    let picked = |index: usize| (index + 1) * count / items.len() > index * count / items.len();
-    items.iter().enumerate().filter(|(index, _)| picked(*index)).map(|(_, item)| *item).collect()
-}
-
-fn lot(seed: u64, text: &str) -> [u8; 16] {
-    let digest = Sha256::new_with_prefix(seed.to_le_bytes()).chain_update(text.as_bytes()).finalize();
-    let mut lot = [0; 16];
-    lot.iter_mut().zip(digest).for_each(|(slot, byte)| *slot = byte);
-    lot
 }
 
 #[cfg(test)]

@@ -3,21 +3,61 @@
 use std::path::PathBuf;
 
 use super::column::StrColumn;
+pub use super::scan::Quoting;
+use super::sniff::ONE_COLUMN;
+pub use super::stamp::Stamp;
 
 /// The formats that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// Delimited text with quoting (RFC 4180): CSV, TSV, semicolons, bars.
+    /// Delimited text: CSV, TSV, semicolons, bars.
     Delimited {
         /// The byte between cells.
         delimiter: u8,
-        /// False when quotes are ordinary characters, as in GLUE's TSV files.
-        quoting: bool,
+        /// What quotes mean.
+        quoting: Quoting,
     },
     /// One JSON object per line.
     JsonLines,
+    /// A JSON text: a list of objects, an object of columns ...
+    Json,
     /// A word per line with its tags behind it; a row is a sentence, its cells are lists.
     Conll,
+    /// Apache Parquet.
+    Parquet,
+    /// A folder per label with a file per text in it.
+    Folder,
+}
+
+impl Format {
+    /// The name in what programs read and in project files.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Delimited { .. } => "delimited",
+            Self::JsonLines => "jsonl",
+            Self::Json => "json",
+            Self::Conll => "conll",
+            Self::Parquet => "parquet",
+            Self::Folder => "folder",
+        }
+    }
+
+    /// The name for people.
+    #[must_use]
+    pub fn title(self) -> String {
+        match self {
+            Self::Delimited { delimiter: b',', .. } => "CSV".to_owned(),
+            Self::Delimited { delimiter: b'\t', .. } => "TSV".to_owned(),
+            Self::Delimited { delimiter: ONE_COLUMN, .. } => "a text per line".to_owned(),
+            Self::Delimited { delimiter, .. } => format!("separated by {}", char::from(delimiter)),
+            Self::JsonLines => "JSONL".to_owned(),
+            Self::Json => "JSON".to_owned(),
+            Self::Conll => "CoNLL".to_owned(),
+            Self::Parquet => "Parquet".to_owned(),
+            Self::Folder => "a folder per label".to_owned(),
+        }
+    }
 }
 
 /// How a file was understood; shown to the user, who may overrule it.
@@ -27,10 +67,17 @@ pub struct FileFacts {
     pub path: PathBuf,
     /// Its format.
     pub format: Format,
-    /// The encoding: `utf-8`, `utf-8-sig` (with a mark), `utf-16`, `iso-8859-1`, `cp1252`, or another one's name.
+    /// The encoding: `utf-8`, `utf-8-sig` (with a mark), `utf-16`, `iso-8859-1`, `cp1252`, or another one's name;
+    /// `binary` for Parquet.
     pub encoding: String,
     /// Whether the first record names the columns.
     pub has_header: bool,
+    /// It is compressed with gzip.
+    pub gzip: bool,
+    /// Lines of the text, those inside cells included; 0 for what is no text.
+    pub lines: u64,
+    /// What tells this state of the file from any other.
+    pub stamp: Stamp,
 }
 
 /// A record that could not be read as it should, with where and why.
@@ -60,8 +107,10 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// Line at which each record starts, from 1.
     pub lines: Vec<u64>,
-    /// Records that are not in the table, or are there only in part.
+    /// Records that are not in the table.
     pub problems: Vec<RowProblem>,
+    /// What else the user should know of how the file was read, in sentences.
+    pub notes: Vec<String>,
 }
 
 impl Table {

@@ -11,6 +11,8 @@ use super::recipe_file::RecipeFile;
 use super::{DataFile, Project};
 use crate::data::dataset::Split;
 use crate::data::mapping::{Mapping, TaskColumn};
+use crate::data::overrides::{FormatName, Overrides};
+use crate::data::table::Quoting;
 use crate::data::task::TaskKind;
 
 /// Name of the project file in its folder.
@@ -71,6 +73,41 @@ struct DataTable {
 struct FileEntry {
     path: String,
     split: Option<SplitKey>,
+    /// How it is read, where the user knows better than what would be found out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delimiter: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quoting: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    header: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encoding: Option<String>,
+}
+
+impl FileEntry {
+    /// What is said of how the file is read; or why that cannot be.
+    fn overrides(&self) -> Result<Overrides, String> {
+        let unknown = |key: &str, value: &str, known: &[&str]| {
+            format!("{}: {key} = \"{value}\" is none of {}", self.path, known.join(", "))
+        };
+        let format = self.format.as_deref().map(|key| {
+            let known = FormatName::ALL.map(FormatName::key);
+            FormatName::from_key(key).ok_or_else(|| unknown("format", key, &known))
+        });
+        let quoting = self.quoting.as_deref().map(|key| {
+            Quoting::from_key(key).ok_or_else(|| unknown("quoting", key, &Quoting::ALL.map(Quoting::key)))
+        });
+        let delimiter = self.delimiter.as_deref().map(Overrides::delimiter_of);
+        Ok(Overrides {
+            format: format.transpose()?,
+            delimiter: delimiter.transpose()?,
+            quoting: quoting.transpose()?,
+            header: self.header,
+            encoding: self.encoding.clone(),
+        })
+    }
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -82,6 +119,15 @@ struct TaskEntry {
     /// One class per text where it is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<String>,
+    /// Columns of 0 and 1, one for each class.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    indicators: Vec<String>,
+    /// Cells that say that there is no label, besides the usual ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<String>,
+    /// Names of the classes, where the cells hold their numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    classes: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
@@ -145,12 +191,24 @@ impl Project {
 impl ProjectFile {
     fn of(project: &Project, dir: &Path) -> Result<Self, ProjectError> {
         let file = |file: &DataFile| {
-            Ok(FileEntry { path: path_to_text(&file.path, dir)?, split: file.split.map(Into::into) })
+            let said = &file.overrides;
+            Ok(FileEntry {
+                path: path_to_text(&file.path, dir)?,
+                split: file.split.map(Into::into),
+                format: said.format.map(|format| format.key().to_owned()),
+                delimiter: said.delimiter.map(Overrides::delimiter_text),
+                quoting: said.quoting.map(|quoting| quoting.key().to_owned()),
+                header: said.header,
+                encoding: said.encoding.clone(),
+            })
         };
         let task = |task: &TaskColumn| TaskEntry {
             column: task.column.clone(),
             name: (task.task != task.column).then(|| task.task.clone()),
             kind: (task.kind != TaskKind::SingleLabel).then(|| task.kind.key().to_owned()),
+            indicators: task.indicators.clone(),
+            missing: task.missing.clone(),
+            classes: task.classes.clone(),
         };
         let mapping = project.mapping.as_ref();
         Ok(Self {
@@ -174,14 +232,18 @@ impl ProjectFile {
     fn into_project(self, dir: &Path) -> Result<Project, ProjectError> {
         let Self { version: _, name, model, data, recipe } = self;
         let defaults = Project::default();
-        let file = |entry: &FileEntry| DataFile {
-            path: path_from_text(&entry.path, dir),
-            split: entry.split.map(Into::into),
+        let file = |entry: &FileEntry| {
+            let reason = |reason| ProjectError::malformed(&dir.join(FILE_NAME), None, reason);
+            Ok::<_, ProjectError>(DataFile {
+                path: path_from_text(&entry.path, dir),
+                split: entry.split.map(Into::into),
+                overrides: entry.overrides().map_err(reason)?,
+            })
         };
         let named_as_folder = || dir.file_name().and_then(|name| name.to_str()).map(str::to_owned);
         Ok(Project {
             name: name.or_else(named_as_folder).unwrap_or(defaults.name),
-            files: data.file.iter().map(file).collect(),
+            files: data.file.iter().map(file).collect::<Result<_, _>>()?,
             skip_bad_rows: data.skip_bad_rows.unwrap_or(defaults.skip_bad_rows),
             valid_fraction: data.valid_fraction.unwrap_or(defaults.valid_fraction),
             test_fraction: data.test_fraction.unwrap_or(defaults.test_fraction),
@@ -220,6 +282,9 @@ fn mapping(data: DataTable, dir: &Path) -> Result<Option<Mapping>, ProjectError>
             task: entry.name.unwrap_or_else(|| entry.column.clone()),
             column: entry.column,
             kind,
+            indicators: entry.indicators,
+            missing: entry.missing,
+            classes: entry.classes,
         })
     };
     Ok(Some(Mapping {

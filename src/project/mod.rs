@@ -25,15 +25,26 @@ use std::path::PathBuf;
 
 use crate::data::dataset::Split;
 use crate::data::mapping::Mapping;
+use crate::data::overrides::Overrides;
 use crate::train::preset::Recipe;
 
 /// A data file and the split its rows belong to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DataFile {
-    /// The file, absolute.
+    /// The file or folder, absolute.
     pub path: PathBuf,
     /// Its split; `None`: a split column or the split rule decides.
     pub split: Option<Split>,
+    /// What the user says of its format, encoding ... instead of what would be found out.
+    pub overrides: Overrides,
+}
+
+impl DataFile {
+    /// A file of which nothing is said.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), ..Self::default() }
+    }
 }
 
 /// What the user decided: the draft that is edited, undone and saved.

@@ -1,5 +1,7 @@
 //! The project draft: edited, undone, saved. What an edit makes stale is said, not done.
 
+use std::path::PathBuf;
+
 use super::command::Edit;
 use crate::project::{DataFile, Project};
 
@@ -78,11 +80,12 @@ impl Drafts {
 fn apply(project: &mut Project, edit: Edit) {
     match edit {
         Edit::SetFiles(paths) => {
-            // A file that stays keeps what the user said of its split.
-            let split =
-                |path| project.files.iter().find(|file| file.path == path).and_then(|file| file.split);
-            project.files =
-                paths.into_iter().map(|path| DataFile { split: split(path.clone()), path }).collect();
+            // A file that stays keeps what the user said of it.
+            let known = |path: PathBuf| {
+                let known = project.files.iter().find(|file| file.path == path).cloned();
+                known.unwrap_or_else(|| DataFile::new(path))
+            };
+            project.files = paths.into_iter().map(known).collect();
             project.mapping = None;
         }
         Edit::SetMapping(mapping) => project.mapping = Some(mapping),

@@ -95,7 +95,7 @@ mod tests {
         std::fs::write(project.join("frostline.toml"), "").expect("a file");
         let (old, new) = (dir.path().join("old.csv"), dir.path().join("new.csv"));
         let mut state = State::default();
-        state.project.files = vec![DataFile { path: old.clone(), split: None }];
+        state.project.files = vec![DataFile::new(old.clone())];
 
         let file_dropped = project.join("frostline.toml");
         assert_eq!(meaning(vec![file_dropped], &state), [Command::OpenProject(project.clone()).into()]);

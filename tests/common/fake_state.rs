@@ -173,7 +173,7 @@ pub(crate) fn ready(preset: Preset) -> State {
     let card = DataCard {
         rows: [240, 60, 60],
         tasks: dataset.tasks.iter().map(counts).collect(),
-        findings: Vec::new(),
+        ..DataCard::default()
     };
     let mapping = Mapping {
         text: "text".into(),

@@ -55,7 +55,7 @@ pub(crate) fn place_on(model: &Path, recipe: Recipe) -> Place {
     std::fs::write(&data, csv(90)).expect("rows");
     let project = Project {
         name: "tiny".into(),
-        files: vec![DataFile { path: data, split: None }],
+        files: vec![DataFile::new(data)],
         model: Some(model.to_owned()),
         recipe,
         ..Project::default()

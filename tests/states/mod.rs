@@ -9,7 +9,7 @@ use frostline::data::card::{DataCard, Finding, TaskCounts, Weight};
 use frostline::data::column::StrColumn;
 use frostline::data::dataset::{Dataset, Split, TaskLabels};
 use frostline::data::mapping::{Mapping, TaskColumn};
-use frostline::data::table::{FileFacts, Format, RowProblem};
+use frostline::data::table::{FileFacts, Format, Quoting, RowProblem, Stamp};
 use frostline::export::ExportReport;
 use frostline::model::summary::{Group, ModelSummary, Origin, Pooling, TensorInfo};
 use frostline::project::{DataFile, Project};
@@ -106,9 +106,12 @@ fn preview(name: &str, rows: usize, split: Option<Split>) -> FilePreview {
     FilePreview {
         facts: FileFacts {
             path: format!("/home/kim/messages/{name}").into(),
-            format: Format::Delimited { delimiter: b',', quoting: true },
+            format: Format::Delimited { delimiter: b',', quoting: Quoting::Doubled },
             encoding: "UTF-8".into(),
             has_header: true,
+            gzip: false,
+            lines: 0,
+            stamp: Stamp::default(),
         },
         split,
         rows,
@@ -163,11 +166,7 @@ pub(crate) fn loaded() -> State {
     State {
         project: Project {
             name: "Customer messages".into(),
-            files: view
-                .files
-                .iter()
-                .map(|file| DataFile { path: file.facts.path.clone(), split: None })
-                .collect(),
+            files: view.files.iter().map(|file| DataFile::new(file.facts.path.clone())).collect(),
             model: Some(model().path),
             skip_bad_rows: true,
             ..Project::default()
@@ -381,7 +380,7 @@ pub(crate) fn failed() -> State {
             Notice { id: 2, severity: Severity::Warning, text: "The project folder is read-only: changes cannot be saved.".into() },
         ],
         project: Project {
-            files: vec![DataFile { path: "/home/kim/messages/train.csv".into(), split: None }],
+            files: vec![DataFile::new("/home/kim/messages/train.csv")],
             model: Some("/home/kim/models/x".into()),
             ..Project::default()
         },

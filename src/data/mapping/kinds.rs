@@ -1,6 +1,6 @@
 //! Which kind of task a column is for, where it is not one class per text.
 
-use super::{TaskColumn, normal, says_label};
+use super::{FACT_WORDS, TEXT_NAMES, TaskColumn, is_one_of, normal, says_label, words};
 use crate::data::profile::Profile;
 use crate::data::task::TaskKind;
 
@@ -23,6 +23,15 @@ const PAIRS: [(&str, &str, bool); 15] = [
     ("question", "context", true),
 ];
 
+/// Words of columns that say how alike two texts are.
+const MEASURES: [&str; 4] = ["score", "similarity", "relatedness", "rating"];
+
+/// Names of columns that say whether two texts are the same.
+const SAME: [&str; 6] = ["is_duplicate", "duplicate", "paraphrase", "is_paraphrase", "same", "quality"];
+
+/// With fewer columns of 0 and 1 each is a task of its own.
+const FEWEST_INDICATORS: usize = 3;
+
 /// Names of columns that hold lists of words.
 const WORDS: [&str; 2] = ["tokens", "words"];
 
@@ -30,15 +39,20 @@ const WORDS: [&str; 2] = ["tokens", "words"];
 const TAGS: [&str; 10] =
     ["ner_tags", "ner", "tags", "labels", "label", "entities", "upos", "pos_tags", "pos", "chunk_tags"];
 
-/// The columns of words and of their tags, where both are lists.
+/// The columns of words and of their tags, where both are lists, or the tags are names of tags with blanks between.
 pub(super) fn words_and_tags<'a>(columns: &[&'a Profile]) -> Option<(&'a str, &'a str)> {
-    let named = |names: &[&str]| {
+    let named = |names: &[&str], fits: &dyn Fn(&Profile) -> bool| {
         names.iter().find_map(|name| {
-            let found = columns.iter().find(|column| column.is_list() && normal(&column.name) == *name)?;
+            let found = columns.iter().find(|column| fits(column) && normal(&column.name) == *name)?;
             Some(found.name.as_str())
         })
     };
-    Some((named(&WORDS)?, named(&TAGS)?))
+    let lists = || Some((named(&WORDS, &Profile::is_list)?, named(&TAGS, &Profile::is_list)?));
+    let blanks = || {
+        let text = named(&WORDS, &|_| true).or_else(|| named(&TEXT_NAMES, &|_| true))?;
+        Some((text, named(&TAGS, &Profile::is_tags)?))
+    };
+    lists().or_else(blanks)
 }
 
 /// The columns of the first and the second text.
@@ -49,16 +63,52 @@ pub(super) fn second_text<'a>(columns: &[&'a Profile]) -> Option<(&'a Profile, &
     PAIRS.iter().find_map(|(first, second, _)| Some((named(first)?, named(second)?)))
 }
 
-/// What is to be learnt of pairs: how alike they are, where a column measures it; that they belong together, where
-/// their names say so and there is nothing else to learn.
-pub(super) fn of_pairs(columns: &[&Profile], second: &Profile, nothing_else: bool) -> Option<TaskColumn> {
-    let measured =
-        columns.iter().find(|column| says_label(column) && column.is_fractional() && column.distinct > 2);
-    if let Some(column) = measured {
-        return Some(TaskColumn::of_kind(&column.name, TaskKind::Similarity));
-    }
+/// The same by names alone.
+pub(super) fn pair_names(columns: &[String]) -> Option<(String, String)> {
+    let named = |name: &str| columns.iter().find(|column| normal(column) == name).cloned();
+    PAIRS.iter().find_map(|(first, second, _)| Some((named(first)?, named(second)?)))
+}
+
+/// How alike the texts of pairs are, where a column measures it: fractions, numbers in a column named so, or 0 and 1.
+pub(super) fn measured_pairs(columns: &[&Profile]) -> Option<TaskColumn> {
+    let is_measure = |column: &&&Profile| {
+        let fractions = column.is_fractional() && column.distinct > 2 || column.is_written_as_fraction();
+        let is_named = MEASURES.iter().any(|name| words(&column.name).iter().any(|word| word == name));
+        says_label(column) && fractions
+            || is_named && column.is_numeric()
+            || (says_label(column) || SAME.contains(&normal(&column.name).as_str())) && column.is_binary()
+    };
+    let column = columns.iter().find(is_measure)?;
+    Some(TaskColumn::of_kind(&column.name, TaskKind::Similarity))
+}
+
+/// That pairs belong together, where their names say so and there is nothing else to learn.
+pub(super) fn of_pairs(second: &Profile, nothing_else: bool) -> Option<TaskColumn> {
     let belong = PAIRS.iter().any(|(_, name, belong)| *belong && normal(&second.name) == *name);
     (nothing_else && belong).then(|| TaskColumn::of_kind(&second.name, TaskKind::Ranking))
+}
+
+/// Columns of 0 and 1 that stand for a class each: three or more, and none with a name for labels.
+pub(super) fn indicators(columns: &[&Profile]) -> Vec<String> {
+    let stands_for_class = |column: &&&Profile| {
+        column.is_binary()
+            && !says_label(column)
+            && !words(&column.name).iter().any(|word| is_one_of(word, &FACT_WORDS))
+    };
+    let found: Vec<String> =
+        columns.iter().filter(stands_for_class).map(|column| column.name.clone()).collect();
+    if found.len() >= FEWEST_INDICATORS { found } else { Vec::new() }
+}
+
+/// One task of several columns of 0 and 1.
+pub(super) fn of_indicators(indicators: Vec<String>) -> Option<TaskColumn> {
+    let column = indicators.first()?.clone();
+    let task = TaskColumn {
+        task: "labels".to_owned(),
+        indicators,
+        ..TaskColumn::of_kind(&column, TaskKind::MultiLabel)
+    };
+    Some(task)
 }
 
 /// Whether a column's cells hold several classes each.

@@ -1,8 +1,10 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::data::column::StrColumn;
-use crate::data::table::{Column, RowProblem};
+use crate::data::table::{Column, Quoting, RowProblem};
 
 fn read(name: &str, bytes: &[u8]) -> Table {
     table_in_memory(name, bytes).expect("a readable table")
@@ -157,7 +159,7 @@ fn names_are_trimmed_filled_and_told_apart() {
 fn literal_quotes_in_tab_separated_text_stay() {
     let table = read("a.tsv", b"sentence\tlabel\n\"Hello\" he said\t1\n\"half open\t0\nplain\t1\n");
     assert_eq!(cells(&table, "sentence"), ["\"Hello\" he said", "\"half open", "plain"]);
-    assert_eq!(table.facts.format, Format::Delimited { delimiter: b'\t', quoting: false });
+    assert_eq!(table.facts.format, Format::Delimited { delimiter: b'\t', quoting: Quoting::Literal });
     let table = read("a.tsv", b"sentence\tlabel\n\"tab\there\"\t1\n\"two\nlines\"\t0\n");
     assert_eq!(cells(&table, "sentence"), ["tab\there", "two\nlines"]);
 }
@@ -172,8 +174,7 @@ fn plain_lines_are_one_column() {
 fn what_the_user_says_overrules_what_was_found() {
     let body = b"text,label\na;b,c\n";
     let options = ReadOptions {
-        format: Some(Format::Delimited { delimiter: b';', quoting: true }),
-        has_header: Some(false),
+        overrides: Overrides { delimiter: Some(b';'), header: Some(false), ..Overrides::default() },
         on_problem: OnProblem::Skip,
     };
     let raw = RawBytes::Owned(body.to_vec());
@@ -229,29 +230,28 @@ fn files_without_rows_are_refused_in_clear_words() {
 #[test]
 fn other_kinds_of_files_are_named() {
     assert!(stop("a.csv", b"PK\x03\x04\x14\0").contains("spreadsheet"));
-    assert!(stop("a.csv", b"\x1f\x8b\x08\0\0").contains("gzip"));
-    assert!(stop("a.parquet", b"PAR1\x15\x04").contains("Parquet"));
-    assert!(stop("a.json", b"[{\"text\": \"a\"}]").contains("JSON array"));
+    assert!(stop("a.csv", b"\x1f\x8b\x08\0\0").contains("gzip archive is damaged"));
+    assert!(stop("a.parquet", b"PAR1\x15\x04").contains("Parquet file is damaged"));
     let missing = read_table(Path::new("not/there.csv"), &ReadOptions::default(), &|_, _| true);
     assert!(missing.expect_err("no file").to_string().contains("not/there.csv cannot be read"));
-    let folder = read_table(Path::new("."), &ReadOptions::default(), &|_, _| true);
-    assert!(folder.expect_err("a folder").to_string().contains("is a folder"));
+    let empty = tempfile::tempdir().expect("a folder");
+    let folder = read_table(empty.path(), &ReadOptions::default(), &|_, _| true);
+    assert!(folder.expect_err("a folder").to_string().contains("a folder without texts under labels"));
 }
 
 #[test]
 fn reading_can_be_stopped() {
-    let body = [b"text,label\n".to_vec(), b"a row of some length,x\n".repeat(200_000)].concat();
+    let body = [b"text,label\n".to_vec(), b"a row of some length,x\n".repeat(1_000_000)].concat();
     for name in ["a.csv", "a.jsonl"] {
         let raw = RawBytes::Owned(body.clone());
-        let calls = std::cell::Cell::new(0);
+        let calls = AtomicUsize::new(0);
         let stop_at_second = |done: u64, total: u64| {
             assert!(done <= total);
-            calls.set(calls.get() + 1);
-            calls.get() < 2
+            calls.fetch_add(1, Ordering::Relaxed) == 0
         };
         let outcome = table_of(Path::new(name), raw, &ReadOptions::default(), &stop_at_second);
         assert!(matches!(outcome, Err(DataError::Cancelled)), "{name}");
-        assert_eq!(calls.get(), 2, "{name}: stopped at once");
+        assert_eq!(calls.into_inner(), 2, "{name}: stopped at once");
     }
 }
 
@@ -295,11 +295,13 @@ proptest! {
             writer.write_record(row).expect("to memory");
         }
         let body = writer.into_inner().expect("flushed");
-        let options = ReadOptions {
-            format: Some(Format::Delimited { delimiter, quoting: true }),
-            has_header: Some(true),
-            on_problem: OnProblem::Stop,
+        let overrides = Overrides {
+            delimiter: Some(delimiter),
+            quoting: Some(Quoting::Doubled),
+            header: Some(true),
+            ..Overrides::default()
         };
+        let options = ReadOptions { overrides, on_problem: OnProblem::Stop };
         let table = table_of(Path::new("a.csv"), RawBytes::Owned(body.clone()), &options, &|_, _| true);
         let table = table.expect("a table");
         prop_assert_eq!(&table.columns, &expected(&written));

@@ -1,17 +1,18 @@
 //! Files to a data set, a folder to a model, both to rows of ids.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::super::command::Weights;
-use super::super::news::DataRequest;
-use super::super::state::{DataView, FilePreview};
+use super::super::news::{DataRequest, News};
+use super::super::state::{Busy, DataView, FilePreview};
 use super::texts::Texts;
 use super::{Base, Cut, Failure, Worker, stopped};
 use crate::data::assemble::assemble;
 use crate::data::card::DataCard;
 use crate::data::dataset::{Dataset, Split};
+use crate::data::folder::expand;
 use crate::data::read::{OnProblem, ReadOptions, read_table};
 use crate::data::table::Table;
 use crate::model::Model;
@@ -30,14 +31,12 @@ impl Worker {
         (self.data, self.map) = (None, None);
         self.tokens.clear();
         let on_problem = if request.skip_bad_rows { OnProblem::Skip } else { OnProblem::Stop };
-        let options = ReadOptions { on_problem, ..ReadOptions::default() };
         let mut tables: Vec<(Table, Option<Split>)> = Vec::new();
         for file in &request.files {
-            let name = file.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            self.busy(&format!("reading {name}"), None);
-            let table = read_table(&file.path, &options, &|_, _| !stopped(stop))
-                .map_err(|error| error.to_string())?;
-            tables.push((table, file.split));
+            let options = ReadOptions { on_problem, overrides: file.overrides.clone() };
+            for path in expand(&file.path).map_err(|error| error.to_string())? {
+                tables.push((self.read(&path, &options, stop)?, file.split));
+            }
         }
         self.busy("looking through the rows", None);
         let assembled = assemble(&tables, request.mapping.as_ref(), &request.rule);
@@ -48,6 +47,21 @@ impl Worker {
         let dataset = Arc::new(dataset);
         self.data = Some(dataset.clone());
         Ok(DataView { files, mapping, dataset, card, split_note })
+    }
+
+    /// Reads one table, and says how far it is.
+    fn read(&mut self, path: &Path, options: &ReadOptions, stop: &AtomicBool) -> Result<Table, Failure> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let what = format!("reading {name}");
+        self.busy(&what, None);
+        // The threads that read share the one outbox.
+        let outbox = Mutex::new(&mut self.outbox);
+        let progress = |done: u64, total: u64| {
+            let busy = Busy { what: what.clone(), fraction: Some(done as f32 / total.max(1) as f32) };
+            outbox.lock().unwrap_or_else(PoisonError::into_inner).post(News::Busy(Some(busy)));
+            !stopped(stop)
+        };
+        read_table(path, options, &progress).map_err(|error| error.to_string())
     }
 
     pub(super) fn load_model(&mut self, path: PathBuf) -> Result<ModelSummary, Failure> {

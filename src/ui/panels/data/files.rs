@@ -4,7 +4,7 @@ use eframe::egui;
 use egui::{ComboBox, Label, RichText, Role, Ui, WidgetInfo};
 
 use crate::data::dataset::Split;
-use crate::data::table::Format;
+use crate::data::table::{Format, Quoting};
 use crate::session::command::Edit;
 use crate::session::state::{DataView, FilePreview, Severity, State};
 use crate::ui::actions::{Action, Actions};
@@ -57,19 +57,19 @@ fn file_ui(ui: &mut Ui, state: &State, file: &FilePreview, can_remove: bool, act
 }
 
 fn facts(file: &FilePreview) -> String {
-    let format = match file.facts.format {
-        Format::Delimited { delimiter, quoting } => {
-            let kind = match delimiter {
-                b',' => "CSV".to_owned(),
-                b'\t' => "TSV".to_owned(),
-                other => format!("separated by {}", char::from(other)),
-            };
-            if quoting { kind } else { format!("{kind}, quotes are literal") }
-        }
-        Format::JsonLines => "JSONL".to_owned(),
-        Format::Conll => "CoNLL".to_owned(),
-    };
-    let header = if file.facts.has_header { "" } else { ", no header" };
+    let mut format = file.facts.format.title();
+    if let Format::Delimited { quoting, .. } = file.facts.format {
+        format += match quoting {
+            Quoting::Doubled => "",
+            Quoting::Backslash => ", quotes escaped by backslashes",
+            Quoting::Literal => ", quotes are literal",
+        };
+    }
+    if file.facts.gzip {
+        format += ", gzip";
+    }
+    let names_columns = matches!(file.facts.format, Format::Delimited { .. }) && !file.facts.has_header;
+    let header = if names_columns { ", no header" } else { "" };
     let rows = numbers::counted(file.rows, "row", "rows");
     format!("{format}{header}  \u{b7}  {}  \u{b7}  {rows}", file.facts.encoding.to_uppercase())
 }

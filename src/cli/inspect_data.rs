@@ -1,0 +1,124 @@
+//! `frostline inspect` of data: a file, or a folder of them, as it was understood, with its labels and its problems.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::args::InspectArgs;
+use super::console::{count, say, say_json, thousands};
+use super::init::shortened;
+use crate::data::card::TaskCounts;
+use crate::data::describe::{Description, describe, refused};
+use crate::data::error::DataError;
+use crate::data::folder::expand;
+use crate::data::mapping::TaskColumn;
+use crate::data::read::{OnProblem, ReadOptions, read_table};
+use crate::data::table::{Format, Quoting, Table};
+use crate::data::task::TaskKind;
+
+/// Problems that are listed to people; programs get all of them.
+const SHOWN_PROBLEMS: usize = 20;
+
+/// True for a folder with data in it.
+pub(super) fn is_data(path: &Path) -> bool {
+    expand(path).is_ok()
+}
+
+/// Describes the data at a path. Of what cannot be read, programs get what is known of it, and the error is told.
+pub(super) fn run(args: &InspectArgs, path: &Path) -> anyhow::Result<()> {
+    let tables = match read(args, path) {
+        Ok(tables) => tables,
+        Err(error) => {
+            if args.json {
+                say_json(&refused(path, &error))?;
+            }
+            return Err(error.into());
+        }
+    };
+    let mut lines: Vec<String> = tables.iter().flat_map(file_lines).collect();
+    let problems: Vec<String> =
+        tables.iter().flat_map(|table| problem_lines(table, tables.len() > 1)).collect();
+    let found = describe(tables);
+    if args.json {
+        return Ok(say_json(&found.object)?);
+    }
+    lines.extend(label_lines(&found));
+    lines.extend(problems);
+    Ok(lines.iter().try_for_each(say)?)
+}
+
+fn read(args: &InspectArgs, path: &Path) -> Result<Vec<Table>, DataError> {
+    let options = ReadOptions { on_problem: OnProblem::Skip, overrides: args.reading.overrides() };
+    expand(path)?.iter().map(|file| read_table(file, &options, &|_, _| true)).collect()
+}
+
+fn file_lines(table: &Table) -> Vec<String> {
+    let facts = &table.facts;
+    let mut format = facts.format.title();
+    if let Format::Delimited { quoting, .. } = facts.format {
+        format += match quoting {
+            Quoting::Doubled => "",
+            Quoting::Backslash => ", quotes escaped by backslashes",
+            Quoting::Literal => ", quotes as ordinary characters",
+        };
+        format += if facts.has_header { "" } else { ", no header" };
+    }
+    let packed = if facts.gzip { ", gzip" } else { "" };
+    let left_out = match table.problems.len() {
+        0 => String::new(),
+        bad => format!(", and {} that cannot be read as they should", thousands(bad as u64)),
+    };
+    let mut lines = vec![
+        format!("{}: {format}, {}{packed}", facts.path.display(), facts.encoding),
+        format!("columns: {}", table.column_names().join(", ")),
+        format!("{}{left_out}", count(table.rows(), "record")),
+    ];
+    lines.extend(table.notes.iter().cloned());
+    lines
+}
+
+fn label_lines(found: &Description) -> Vec<String> {
+    let mapping = &found.mapping;
+    let mut lines = Vec::new();
+    let rows = found.object.get("rows_with_text").and_then(Value::as_u64).unwrap_or_default();
+    if found.card.is_some() {
+        let rows = count(usize::try_from(rows).unwrap_or(usize::MAX), "row");
+        lines.push(format!("text: column \"{}\" (guessed), {rows}", mapping.text));
+    }
+    lines.extend(mapping.second.iter().map(|second| format!("second text: column \"{second}\"")));
+    lines.extend(mapping.split.iter().map(|split| format!("splits: column \"{split}\"")));
+    let card = found.card.iter();
+    let tasks = card.flat_map(|card| {
+        mapping
+            .tasks
+            .iter()
+            .zip(&card.tasks)
+            .map(|(column, counts)| task_line(column, counts, counts.all_labelled(card.rows)))
+    });
+    lines.extend(tasks);
+    let findings = found.object.get("findings").and_then(Value::as_array);
+    lines.extend(findings.into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)));
+    lines
+}
+
+fn task_line(column: &TaskColumn, counts: &TaskCounts, usable: usize) -> String {
+    let classes: Vec<&str> = counts.classes.iter().map(|(class, _)| class.as_str()).collect();
+    let what = match column.kind {
+        TaskKind::SingleLabel => shortened(&classes),
+        kind if kind.has_classes() => format!("{}: {}", kind.key(), shortened(&classes)),
+        kind => kind.key().to_owned(),
+    };
+    format!("task {}: {}, {what}", counts.task, count(usable, "usable row"))
+}
+
+fn problem_lines(table: &Table, name_file: bool) -> Vec<String> {
+    let file = if name_file { format!("{}, ", table.facts.path.display()) } else { String::new() };
+    let shown = table.problems.iter().take(SHOWN_PROBLEMS);
+    let mut lines: Vec<String> =
+        shown.map(|problem| format!("{file}line {} {}", problem.line, problem.reason)).collect();
+    let more = table.problems.len().saturating_sub(SHOWN_PROBLEMS);
+    if more > 0 {
+        lines.push(format!("{file}and {} more; --json lists them all", count(more, "problem")));
+    }
+    lines
+}

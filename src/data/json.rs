@@ -1,0 +1,164 @@
+//! JSON: a line or an element per record, an object's keys the columns; nested objects become columns with dots.
+//!
+//! It is told from the content which of the usual layouts a text has: one object per line, a list of objects, a
+//! list wrapped in an object, or an object of columns.
+
+use rayon::prelude::*;
+
+use super::column::StrColumn;
+use super::error::DataError;
+use super::json_columns::Columns;
+use super::json_layout::{Elements, Layout, layout_of};
+use super::json_row::{self, Row};
+use super::meter::Meter;
+use super::read::Records;
+use super::table::{Column, Format, RowProblem};
+
+/// Bytes of a stretch of lines or elements that is read as one piece.
+const PART_BYTES: usize = 4 << 20;
+
+/// Reads all records; what is none becomes a problem.
+///
+/// A text of one line that is called lines is a record, even where it could be an object of columns.
+pub(super) fn read(body: &[u8], are_lines: bool, meter: &Meter) -> Result<Records, DataError> {
+    match layout_of(body, are_lines) {
+        Layout::Lines => lines(body, meter),
+        Layout::Elements(list) => records_of(body, list, meter),
+        Layout::Whole(whole) => {
+            meter.advance(body.len())?;
+            let (columns, rows, notes) = whole.into_columns();
+            let lines = vec![1; rows];
+            Ok(Records {
+                format: Format::Json,
+                has_header: false,
+                columns,
+                lines,
+                problems: Vec::new(),
+                notes,
+            })
+        }
+    }
+}
+
+/// What is found between two places.
+struct Part {
+    columns: Columns,
+    /// Offsets in the body, of records and of problems.
+    records: Vec<usize>,
+    problems: Vec<(usize, String)>,
+}
+
+impl Part {
+    fn new() -> Self {
+        Self { columns: Columns::default(), records: Vec::new(), problems: Vec::new() }
+    }
+
+    fn take(&mut self, at: usize, text: &[u8]) {
+        let outcome = json_row::parse(text).and_then(|row: Row| self.columns.push(row));
+        match outcome {
+            Ok(()) => self.records.push(at),
+            Err(reason) => self.problems.push((at, reason)),
+        }
+    }
+}
+
+fn lines(body: &[u8], meter: &Meter) -> Result<Records, DataError> {
+    let newline = if memchr::memchr(b'\n', body).is_some() { b'\n' } else { b'\r' };
+    let mut spans = Vec::new();
+    let mut start = 0;
+    while start < body.len() {
+        let near = (start + PART_BYTES).min(body.len());
+        let rest = body.get(near..).unwrap_or_default();
+        let end = memchr::memchr(newline, rest).map_or(body.len(), |at| near + at + 1);
+        spans.push((start, end));
+        start = end;
+    }
+    let parts = spans
+        .par_iter()
+        .map(|(start, end)| {
+            let mut part = Part::new();
+            let mut at = *start;
+            for line in body.get(*start..*end).unwrap_or_default().split(|byte| *byte == newline) {
+                let text = bare(line);
+                if !text.is_empty() {
+                    part.take(at, text);
+                }
+                at += line.len() + 1;
+            }
+            meter.pass(body.get(*start..*end).unwrap_or_default())?;
+            Ok(part)
+        })
+        .collect::<Result<Vec<_>, DataError>>()?;
+    Ok(joined(body, Format::JsonLines, newline, parts, Vec::new()))
+}
+
+/// A line without blanks, a mark left from files that were joined, and the comma that a list had behind it.
+fn bare(line: &[u8]) -> &[u8] {
+    let line = line.trim_ascii();
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    match line.strip_suffix(b",") {
+        Some(object) if object.starts_with(b"{") => object.trim_ascii_end(),
+        _ => line,
+    }
+}
+
+fn records_of(body: &[u8], list: Elements, meter: &Meter) -> Result<Records, DataError> {
+    let Elements { spans: elements, note, splits } = list;
+    let bytes: usize = elements.iter().map(|(from, to)| to - from).sum();
+    let per_part = elements.len() / (bytes / PART_BYTES + 1) + 1;
+    let parts = elements
+        .par_chunks(per_part)
+        .map(|elements| {
+            let mut part = Part::new();
+            for (from, to) in elements {
+                part.take(*from, body.get(*from..*to).unwrap_or_default());
+            }
+            meter.advance(elements.iter().map(|(from, to)| to - from).sum())?;
+            Ok(part)
+        })
+        .collect::<Result<Vec<_>, DataError>>()?;
+    let of_split = |at: usize| {
+        let list = splits.partition_point(|(from, _)| *from <= at).checked_sub(1)?;
+        splits.get(list).map(|(_, name)| name.as_str())
+    };
+    let mut split = StrColumn::default();
+    parts.iter().flat_map(|part| &part.records).for_each(|at| split.push(of_split(*at)));
+    let mut records = joined(body, Format::Json, b'\n', parts, note.into_iter().collect());
+    if !splits.is_empty() && records.columns.iter().all(|column| column.name != "split") {
+        records.columns.push(Column { name: "split".to_owned(), cells: split });
+    }
+    Ok(records)
+}
+
+fn joined(body: &[u8], format: Format, newline: u8, parts: Vec<Part>, notes: Vec<String>) -> Records {
+    let mut columns = Columns::default();
+    let (mut records, mut problems) = (Vec::new(), Vec::new());
+    for part in parts {
+        columns.append(part.columns);
+        records.extend(part.records);
+        problems.extend(part.problems);
+    }
+    let mut count = LineCount { body, newline, line: 1, counted: 0 };
+    let lines = records.into_iter().map(|at| count.line_at(at)).collect();
+    let mut count = LineCount { body, newline, line: 1, counted: 0 };
+    let problems =
+        problems.into_iter().map(|(at, reason)| RowProblem { line: count.line_at(at), reason }).collect();
+    Records { format, has_header: false, columns: columns.finish(), lines, problems, notes }
+}
+
+/// Lines of offsets that come in order.
+struct LineCount<'a> {
+    body: &'a [u8],
+    newline: u8,
+    line: u64,
+    counted: usize,
+}
+
+impl LineCount<'_> {
+    fn line_at(&mut self, offset: usize) -> u64 {
+        let passed = self.body.get(self.counted..offset).unwrap_or_default();
+        self.line += memchr::memchr_iter(self.newline, passed).count() as u64;
+        self.counted = self.counted.max(offset);
+        self.line
+    }
+}

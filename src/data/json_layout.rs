@@ -1,0 +1,276 @@
+//! Which of the usual layouts a JSON text has, and where its records stand.
+//!
+//! Places are found by counting brackets; whether a record is valid is for whoever reads it to say.
+
+use memchr::{memchr, memchr2};
+use serde_json::Value;
+
+use super::json_whole::Whole;
+use super::split::split_of_word;
+
+/// Where the records are.
+pub(super) enum Layout {
+    /// One per line.
+    Lines,
+    /// In a list.
+    Elements(Elements),
+    /// Spread over the text, which is small enough to be read at once.
+    Whole(Whole),
+}
+
+/// Records that stand apart.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Elements {
+    /// First byte of each, and the byte behind it.
+    pub(super) spans: Vec<(usize, usize)>,
+    /// What the user should know of how they were found.
+    pub(super) note: Option<String>,
+    /// Where the list of each split begins, in order; empty where there is one list only.
+    pub(super) splits: Vec<(usize, String)>,
+}
+
+/// Lines that are looked at to tell lines from a text.
+const SAMPLE_LINES: usize = 50;
+
+/// Names of lists of records in an object, the likeliest first.
+const LIST_NAMES: [&str; 9] =
+    ["data", "rows", "examples", "records", "items", "instances", "results", "documents", "train"];
+
+/// Tells the layout of a text.
+pub(super) fn layout_of(body: &[u8], are_lines: bool) -> Layout {
+    let start = skip_blank(body, 0);
+    let is_list = body.get(start) == Some(&b'[');
+    if !is_list && looks_like_lines(body, are_lines) {
+        return Layout::Lines;
+    }
+    let end = value_end(body, start);
+    let behind = skip_separators(body, end);
+    if is_list {
+        if behind < body.len() {
+            return Layout::Lines;
+        }
+        return of_list(body, start);
+    }
+    if behind < body.len() {
+        // Objects of several lines, one behind the other.
+        return Layout::Elements(Elements { spans: values(body, start), ..Elements::default() });
+    }
+    of_object(body, start)
+}
+
+/// Most lines that begin an object also end it, and there are several, unless one is said to be enough. In a list
+/// inside an object they do too, but with commas behind, and the first line does not.
+fn looks_like_lines(body: &[u8], one_is_enough: bool) -> bool {
+    let newline = if memchr(b'\n', body).is_some() { b'\n' } else { b'\r' };
+    let lines = body.split(|byte| *byte == newline).map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    let (mut seen, mut begun, mut whole, mut with_comma, mut first_is_whole) = (0, 0, 0, 0, false);
+    for line in lines.take(SAMPLE_LINES) {
+        seen += 1;
+        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+        if line.starts_with(b"{") {
+            begun += 1;
+            whole += usize::from(line.ends_with(b"}"));
+            with_comma += usize::from(line.ends_with(b"},"));
+            first_is_whole |= seen == 1 && (line.ends_with(b"}") || line.ends_with(b"},"));
+        }
+    }
+    let most = if first_is_whole { (whole + with_comma) * 2 > begun } else { whole * 2 > begun };
+    most && begun > 0 && (seen > 1 || one_is_enough)
+}
+
+fn of_list(body: &[u8], start: usize) -> Layout {
+    let spans = values(body, start + 1);
+    match spans.first().and_then(|(from, _)| body.get(*from)) {
+        // Lists of cells, and bare texts.
+        Some(b'[' | b'"') => whole(body).map_or_else(Layout::Elements, Layout::Whole),
+        _ => Layout::Elements(Elements { spans, ..Elements::default() }),
+    }
+    .or_elements(body, start)
+}
+
+impl Layout {
+    /// A text that cannot be read at once is read element by element, so that what is wrong has a place.
+    fn or_elements(self, body: &[u8], start: usize) -> Self {
+        match self {
+            Self::Elements(found) if found.spans.is_empty() => {
+                Self::Elements(Elements { spans: values(body, start + 1), ..found })
+            }
+            other => other,
+        }
+    }
+}
+
+fn whole(body: &[u8]) -> Result<Whole, Elements> {
+    let value = serde_json::from_slice::<Value>(body).ok();
+    value.and_then(Whole::of).ok_or_else(Elements::default)
+}
+
+/// One object: a list of records in it, columns, or a record.
+fn of_object(body: &[u8], start: usize) -> Layout {
+    let fields = fields(body, start);
+    let first_inside = |from: usize| body.get(skip_blank(body, from + 1));
+    let mut lists: Vec<&(String, usize)> = fields
+        .iter()
+        .filter(|(_, from)| body.get(*from) == Some(&b'[') && first_inside(*from) == Some(&b'{'))
+        .collect();
+    if lists.is_empty() {
+        let one = || Elements { spans: vec![(start, value_end(body, start))], ..Elements::default() };
+        return whole(body).map_or_else(|_| Layout::Elements(one()), Layout::Whole);
+    }
+    let are_splits = lists.len() > 1 && lists.iter().all(|(name, _)| split_of_word(name).is_some());
+    if are_splits {
+        let spans = lists.iter().flat_map(|(_, from)| values(body, from + 1)).collect();
+        let splits = lists.iter().map(|(name, from)| (*from, name.clone())).collect();
+        return Layout::Elements(Elements { spans, note: None, splits });
+    }
+    let rank = |name: &str| LIST_NAMES.iter().position(|known| *known == name).unwrap_or(LIST_NAMES.len());
+    let bytes = |from: usize| value_end(body, from) - from;
+    lists.sort_by_cached_key(|(name, from)| (rank(name), std::cmp::Reverse(bytes(*from))));
+    let Some((name, from)) = lists.first() else { return Layout::Lines };
+    let others: Vec<String> =
+        fields.iter().filter(|(other, _)| other != name).map(|(other, _)| format!("\"{other}\"")).collect();
+    let note = match others.len() {
+        0 => format!("The records are the list \"{name}\"."),
+        _ => format!("The records are the list \"{name}\"; not read: {}.", others.join(", ")),
+    };
+    Layout::Elements(Elements { spans: values(body, from + 1), note: Some(note), splits: Vec::new() })
+}
+
+/// The keys of an object, and where their values begin.
+fn fields(body: &[u8], start: usize) -> Vec<(String, usize)> {
+    let (mut found, mut at) = (Vec::new(), start + 1);
+    loop {
+        at = skip_separators(body, at);
+        if body.get(at) != Some(&b'"') {
+            return found;
+        }
+        let end = value_end(body, at);
+        let key = body.get(at..end).and_then(|key| serde_json::from_slice::<String>(key).ok());
+        let colon = skip_blank(body, end);
+        let (Some(key), Some(b':')) = (key, body.get(colon)) else { return found };
+        let value = skip_blank(body, colon + 1);
+        found.push((key, value));
+        at = value_end(body, value).max(value + 1);
+    }
+}
+
+/// The values from `at` on, up to a closing bracket or the end of the text.
+fn values(body: &[u8], mut at: usize) -> Vec<(usize, usize)> {
+    let mut spans = Vec::new();
+    loop {
+        at = skip_separators(body, at);
+        match body.get(at) {
+            None | Some(b']' | b'}') => return spans,
+            Some(_) => {
+                let end = value_end(body, at).max(at + 1);
+                spans.push((at, end));
+                at = end;
+            }
+        }
+    }
+}
+
+/// The byte behind the value that starts at `at`; the end of the text where it is not closed.
+fn value_end(body: &[u8], at: usize) -> usize {
+    match body.get(at) {
+        Some(b'"') => string_end(body, at),
+        Some(b'{' | b'[') => {
+            let (mut at, mut depth) = (at, 0_usize);
+            while let Some(byte) = body.get(at) {
+                match byte {
+                    b'"' => {
+                        at = string_end(body, at);
+                        continue;
+                    }
+                    b'{' | b'[' => depth += 1,
+                    b'}' | b']' => depth -= 1,
+                    _ => {}
+                }
+                at += 1;
+                if depth == 0 {
+                    return at;
+                }
+            }
+            body.len()
+        }
+        _ => {
+            let rest = body.get(at..).unwrap_or_default();
+            let ends = |byte: &u8| matches!(byte, b',' | b']' | b'}') || byte.is_ascii_whitespace();
+            rest.iter().position(ends).map_or(body.len(), |length| at + length)
+        }
+    }
+}
+
+fn string_end(body: &[u8], at: usize) -> usize {
+    let mut at = at + 1;
+    loop {
+        let Some(found) = memchr2(b'"', b'\\', body.get(at..).unwrap_or_default()) else { return body.len() };
+        at += found;
+        match body.get(at) {
+            Some(b'\\') => at = (at + 2).min(body.len()),
+            _ => return at + 1,
+        }
+    }
+}
+
+fn skip_blank(body: &[u8], at: usize) -> usize {
+    let rest = body.get(at..).unwrap_or_default();
+    at.min(body.len()) + rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
+}
+
+fn skip_separators(body: &[u8], at: usize) -> usize {
+    let rest = body.get(at..).unwrap_or_default();
+    at.min(body.len()) + rest.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == b',').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> String {
+        match layout_of(text.as_bytes(), false) {
+            Layout::Lines => "lines".to_owned(),
+            Layout::Whole(_) => "whole".to_owned(),
+            Layout::Elements(Elements { spans, note, .. }) => {
+                let elements: Vec<&str> =
+                    spans.iter().map(|(from, to)| text.get(*from..*to).unwrap()).collect();
+                format!("{}{}", elements.join(" "), note.map_or(String::new(), |note| format!(" ({note})")))
+            }
+        }
+    }
+
+    #[test]
+    fn each_layout_is_told() {
+        let one = "{\"a\": \"]}\\\"\"}";
+        for (text, expected) in [
+            (format!("{one}\n{one}\n"), "lines".to_owned()),
+            (format!("{one},\n\n{one},\n"), "lines".to_owned()),
+            (format!("{{\"a\": 1\n{one}\n{one}"), "lines".to_owned()),
+            (format!(" [{one}, {one},]\n"), format!("{one} {one}")),
+            (format!("[{one}, {{\"a\": 1"), format!("{one} {{\"a\": 1")),
+            ("{\n \"a\": 1\n}\n{\n \"a\": 2\n}\n".to_owned(), "{\n \"a\": 1\n} {\n \"a\": 2\n}".to_owned()),
+            (
+                format!("{{\"version\": 1, \"data\": [{one}]}}"),
+                format!("{one} (The records are the list \"data\"; not read: \"version\".)"),
+            ),
+            (
+                format!("{{\"data\": [\n{one},\n{one}\n]}}"),
+                format!("{one} {one} (The records are the list \"data\".)"),
+            ),
+            (format!("{{\"train\": [{one}], \"dev\": [{one}]}}"), format!("{one} {one}")),
+            ("{\"a\": [1, 2], \"b\": [3, 4]}".to_owned(), "whole".to_owned()),
+            ("[\"one\", \"two\"]".to_owned(), "whole".to_owned()),
+            ("[1]\n[2]\n".to_owned(), "lines".to_owned()),
+            ("{\"a\": 1, \"b\": [2]}".to_owned(), "{\"a\": 1, \"b\": [2]}".to_owned()),
+        ] {
+            assert_eq!(told(&text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn broken_texts_end_somewhere() {
+        for text in ["", "{", "[", "{\"", "[\"\\", "{\"a\":", "{\"a\":}", "[,,]", "[{]}", "{\"a\" 1}", "]"] {
+            told(text);
+        }
+    }
+}

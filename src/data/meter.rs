@@ -1,0 +1,87 @@
+//! How far a reading is, told by whoever works on it, and whether it is to go on.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::decode::RawBytes;
+use super::error::DataError;
+
+/// Called now and then with bytes done and bytes in all; `false` stops the reading. It may be called from any
+/// thread, but never by two at once, and never again after it said `false`.
+pub type Progress<'a> = &'a (dyn Fn(u64, u64) -> bool + Sync);
+
+/// Bytes between two reports.
+const STRIDE: u64 = 1 << 20;
+
+/// Counts the work of all threads and reports it.
+pub(super) struct Meter<'a> {
+    progress: Progress<'a>,
+    total: u64,
+    done: AtomicU64,
+    stopped: AtomicBool,
+    /// What was reported last.
+    reported: Mutex<u64>,
+    /// The file whose bytes are read.
+    source: Option<&'a RawBytes>,
+}
+
+impl<'a> Meter<'a> {
+    pub(super) const fn new(progress: Progress<'a>, total: u64) -> Self {
+        Self {
+            progress,
+            total,
+            done: AtomicU64::new(0),
+            stopped: AtomicBool::new(false),
+            reported: Mutex::new(0),
+            source: None,
+        }
+    }
+
+    /// The same for the bytes of this file, whose memory is given back as it is read.
+    pub(super) const fn over(self, source: &'a RawBytes) -> Self {
+        Self { source: Some(source), ..self }
+    }
+
+    /// Takes note of a part that has been read.
+    ///
+    /// # Errors
+    /// When the reading is to stop.
+    pub(super) fn pass(&self, part: &[u8]) -> Result<(), DataError> {
+        if let Some(source) = self.source {
+            source.let_go(part);
+        }
+        self.advance(part.len())
+    }
+
+    /// Takes note of `bytes` more.
+    ///
+    /// # Errors
+    /// When the reading is to stop.
+    pub(super) fn advance(&self, bytes: usize) -> Result<(), DataError> {
+        let done = self.done.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
+        self.report(done.min(self.total), STRIDE)
+    }
+
+    /// The last report: all is done.
+    pub(super) fn finish(&self) -> Result<(), DataError> {
+        self.report(self.total, 0)
+    }
+
+    /// False once the reading is to stop.
+    pub(super) fn goes_on(&self) -> bool {
+        !self.stopped.load(Ordering::Relaxed)
+    }
+
+    fn report(&self, done: u64, stride: u64) -> Result<(), DataError> {
+        // A thread that panicked while it reported leaves nothing half done.
+        let mut reported = self.reported.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if self.goes_on() && done >= *reported + stride {
+            *reported = done;
+            if !(self.progress)(done, self.total) {
+                self.stopped.store(true, Ordering::Relaxed);
+            }
+        }
+        drop(reported);
+        if self.goes_on() { Ok(()) } else { Err(DataError::Cancelled) }
+    }
+}

@@ -1,0 +1,215 @@
+//! Parquet: every leaf of the schema a column of text, lists as JSON, structs with dots in their names.
+//!
+//! Class names that a data set's features carry beside the table take the place of their numbers.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use bytes::Bytes;
+use parquet::basic::{Repetition, Type as Physical};
+use parquet::file::metadata::ParquetMetaData;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::schema::types::{ColumnDescPtr, SchemaDescriptor, Type};
+use rayon::prelude::*;
+use serde_json::Value;
+
+use super::column::StrColumn;
+use super::error::DataError;
+use super::meter::Meter;
+use super::parquet_cells::{self, Cells};
+use super::read::Records;
+use super::table::{Column, Format};
+
+/// True for what begins as Parquet files do.
+pub(super) fn is_parquet(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PAR1")
+}
+
+/// A column of the file.
+pub(super) struct Leaf {
+    index: usize,
+    name: String,
+    pub(super) descr: ColumnDescPtr,
+    /// Definition level from which on a list holds something; 0 for what is no list.
+    pub(super) list_level: i16,
+    /// Names of classes, by number.
+    pub(super) classes: Vec<String>,
+}
+
+/// Reads all rows.
+pub(super) fn read(path: &Path, bytes: Bytes, meter: &Meter) -> Result<Records, DataError> {
+    // The decoder trusts some lengths that a damaged file may get wrong, and then panics; nothing is shared with it.
+    let outcome = catch_unwind(AssertUnwindSafe(|| rows_of(bytes, meter)));
+    let damaged = |why: String| {
+        DataError::open(
+            path,
+            std::io::Error::other(format!("the Parquet file is damaged or cut off ({why})")),
+        )
+    };
+    match outcome {
+        Ok(Ok(records)) => Ok(records),
+        Ok(Err(Failure::Cancelled)) => Err(DataError::Cancelled),
+        Ok(Err(Failure::Parquet(error))) => Err(damaged(error.to_string())),
+        Err(_) => Err(damaged("its lengths do not fit together".to_owned())),
+    }
+}
+
+/// Why rows could not be read.
+pub(super) enum Failure {
+    Cancelled,
+    Parquet(parquet::errors::ParquetError),
+}
+
+impl From<parquet::errors::ParquetError> for Failure {
+    fn from(error: parquet::errors::ParquetError) -> Self {
+        Self::Parquet(error)
+    }
+}
+
+fn rows_of(bytes: Bytes, meter: &Meter) -> Result<Records, Failure> {
+    let reader = SerializedFileReader::new(bytes)?;
+    let metadata = reader.metadata();
+    let (leaves, mut notes) = leaves(metadata);
+    let groups = 0..reader.num_row_groups();
+    let pieces: Vec<(usize, &Leaf)> =
+        groups.flat_map(|group| leaves.iter().map(move |leaf| (group, leaf))).collect();
+    let cells = pieces
+        .par_iter()
+        .map(|(group, leaf)| {
+            let group = reader.get_row_group(*group)?;
+            let chunk = group.metadata().column(leaf.index);
+            let (rows, bytes) = (group.metadata().num_rows(), chunk.compressed_size());
+            parquet_cells::read(group.get_column_reader(leaf.index)?, leaf, rows, bytes, meter)
+        })
+        .collect::<Result<Vec<Cells>, Failure>>()?;
+
+    let mut columns: Vec<Option<Column>> = leaves
+        .iter()
+        .map(|leaf| Some(Column { name: leaf.name.clone(), cells: StrColumn::default() }))
+        .collect();
+    // Row group after row group, each with all columns in order.
+    for (piece, cells) in cells.into_iter().enumerate() {
+        let Some(slot) = columns.get_mut(piece % leaves.len()) else { continue };
+        match (cells, slot.as_mut()) {
+            (Cells::Text(cells), Some(column)) => column.cells.append(&cells),
+            (Cells::Binary, Some(column)) => {
+                notes.push(format!(
+                    "The column \"{}\" holds bytes and no text, and is left out.",
+                    column.name
+                ));
+                *slot = None;
+            }
+            (_, None) => {}
+        }
+    }
+    let rows = metadata.file_metadata().num_rows().max(0) as u64;
+    Ok(Records {
+        format: Format::Parquet,
+        has_header: true,
+        columns: columns.into_iter().flatten().collect(),
+        lines: (1..=rows).collect(),
+        problems: Vec::new(),
+        notes,
+    })
+}
+
+/// The columns that can be read, and sentences on those that cannot.
+fn leaves(metadata: &ParquetMetaData) -> (Vec<Leaf>, Vec<String>) {
+    let schema = metadata.file_metadata().schema_descr();
+    let features = features(metadata);
+    let (mut leaves, mut notes) = (Vec::new(), Vec::new());
+    for (index, descr) in schema.columns().iter().enumerate() {
+        let path = descr.path().parts();
+        let (kept, list_level) = walk(schema, path);
+        let name = kept.join(".");
+        if descr.max_rep_level() > 1 {
+            notes.push(format!("The column \"{name}\" holds lists of lists, and is left out."));
+            continue;
+        }
+        if descr.physical_type() == Physical::FIXED_LEN_BYTE_ARRAY && !parquet_cells::is_number(descr) {
+            notes.push(format!("The column \"{name}\" holds bytes and no text, and is left out."));
+            continue;
+        }
+        let classes = features.as_ref().map(|features| class_names(features, &kept)).unwrap_or_default();
+        leaves.push(Leaf { index, name, descr: descr.clone(), list_level, classes });
+    }
+    (leaves, notes)
+}
+
+/// The parts of a path that are names and not the scaffold of a list, and the definition level from which on the
+/// list holds something.
+fn walk(schema: &SchemaDescriptor, path: &[String]) -> (Vec<String>, i16) {
+    let (mut kept, mut level, mut list_level) = (Vec::new(), 0, 0);
+    let mut at: &Type = schema.root_schema();
+    let mut inside_list = 0;
+    for part in path {
+        let Some(child) = child(at, part) else { return (path.to_vec(), list_level) };
+        at = child;
+        let info = at.get_basic_info();
+        let repetition = if info.has_repetition() { info.repetition() } else { Repetition::REQUIRED };
+        level += i16::from(repetition != Repetition::REQUIRED);
+        let is_repeated = repetition == Repetition::REPEATED;
+        // A list is three levels deep: its name, a repeated group, the element.
+        let is_scaffold = !kept.is_empty()
+            && (is_repeated && matches!(part.as_str(), "list" | "bag" | "array" | "element" | "item")
+                || inside_list == 1
+                    && matches!(part.as_str(), "element" | "item" | "array_element" | "array"));
+        inside_list = if is_repeated {
+            1
+        } else if inside_list == 1 {
+            2
+        } else {
+            inside_list
+        };
+        if is_repeated {
+            list_level = level;
+        }
+        if !is_scaffold {
+            kept.push(part.clone());
+        }
+    }
+    (kept, list_level)
+}
+
+fn child<'a>(group: &'a Type, name: &str) -> Option<&'a Type> {
+    match group {
+        Type::GroupType { fields, .. } => {
+            fields.iter().find(|field| field.name() == name).map(std::convert::AsRef::as_ref)
+        }
+        Type::PrimitiveType { .. } => None,
+    }
+}
+
+/// The features that Hugging Face's datasets write beside a table.
+fn features(metadata: &ParquetMetaData) -> Option<Value> {
+    let pairs = metadata.file_metadata().key_value_metadata()?;
+    let text = pairs.iter().find(|pair| pair.key == "huggingface")?.value.as_ref()?;
+    let mut value: Value = serde_json::from_str(text).ok()?;
+    Some(value.pointer_mut("/info/features")?.take())
+}
+
+/// The names of a feature's classes, in the order of their numbers.
+fn class_names(features: &Value, path: &[String]) -> Vec<String> {
+    let mut at = features;
+    for part in path {
+        let Some(inner) = unwrapped(at).get(part) else { return Vec::new() };
+        at = inner;
+    }
+    let names = unwrapped(at).get("names").and_then(Value::as_array);
+    names.into_iter().flatten().filter_map(|name| Some(name.as_str()?.to_owned())).collect()
+}
+
+/// The feature in a list of it.
+fn unwrapped(feature: &Value) -> &Value {
+    match feature {
+        Value::Array(items) => items.first().map_or(feature, unwrapped),
+        Value::Object(fields) => match fields.get("feature") {
+            Some(inner) if fields.contains_key("_type") => unwrapped(inner),
+            _ => feature,
+        },
+        _ => feature,
+    }
+}
+
+#[cfg(test)]
+mod tests;
