@@ -145,6 +145,60 @@ fn inspect_says_how_a_file_was_understood() {
 }
 
 #[test]
+fn inspect_tells_programs_also_what_cannot_be_read() {
+    let place = Place::new();
+    place.write("header.csv", "text,intent\n").write("empty.csv", "");
+    let told = place.run(&["inspect", "header.csv", "--json"]);
+    let object: Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!(
+        (told.status.code(), &object["records"], &object["encoding"]),
+        (Some(1), &0.into(), &"utf-8".into())
+    );
+    assert_eq!(object["columns"], serde_json::json!(["text", "intent"]));
+    assert!(object["error"].as_str().unwrap().contains("no row below it"), "{object}");
+    assert!(stderr(&told).contains("no row below it"));
+    let told = place.run(&["inspect", "empty.csv", "--json"]);
+    let object: Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert!(object["error"].as_str().unwrap().contains("is empty"), "{object}");
+}
+
+#[test]
+fn what_is_found_out_can_be_overruled() {
+    let place = Place::new();
+    fs::create_dir(place.path("data")).unwrap();
+    place.write("data/train.csv", "text,label\none thing,a\ntwo things,b\n");
+    place.write("data/test.csv", "text,label\nanother,a\n");
+    let found = place.json(&["inspect", "data", "--json"]).remove(0);
+    assert_eq!((&found["records"], found["files"].as_array().unwrap().len()), (&3.into(), 2));
+    let overruled = ["inspect", "data/train.csv", "--json", "--header", "false", "--delimiter", "none"];
+    let found = place.json(&overruled).remove(0);
+    assert_eq!((&found["records"], &found["columns"]), (&3.into(), &serde_json::json!(["column 1"])));
+    let found = place.json(&["inspect", "data/train.csv", "--json", "--encoding", "cp1252"]).remove(0);
+    assert_eq!(found["encoding"], "cp1252");
+    assert!(
+        place
+            .fails(1, &["inspect", "data/train.csv", "--encoding", "klingon"])
+            .contains("no encoding is called")
+    );
+    assert!(place.fails(2, &["inspect", "data/train.csv", "--delimiter", "ab"]).contains("divides no cells"));
+
+    place.ok(&[
+        "init",
+        "p",
+        "--data",
+        "data/train.csv",
+        "--delimiter",
+        ",",
+        "--encoding",
+        "latin-1",
+        "--model",
+        &tiny_model(),
+    ]);
+    let file = frostline::project::Project::load(&place.path("p")).unwrap().files.remove(0);
+    assert_eq!((file.overrides.delimiter, file.overrides.encoding.as_deref()), (Some(b','), Some("latin-1")));
+}
+
+#[test]
 fn inspect_describes_models_projects_and_runs() {
     let place = Place::new();
     let found = place.json(&["inspect", &tiny_model(), "--json"]).remove(0);

@@ -439,7 +439,8 @@ fn every_damage_is_told_at_once_and_costs_little() {
             elapsed = refused().0.min(refused().0);
         }
         assert!(elapsed < QUICK, "{what}: {elapsed:?} for: {text}");
-        let grown = peak_bytes() - before;
+        // The system counts in batches, so the peak may read a little lower than before.
+        let grown = peak_bytes().saturating_sub(before);
         println!("{what}: {} ms, {} MB", elapsed.as_millis(), grown >> 20);
         assert!(grown < LITTLE, "{what}: {} MB for: {text}", grown >> 20);
         let is_sentence = !text.contains('\n') && !text.contains("panicked") && text.len() < 1500;

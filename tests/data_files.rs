@@ -10,10 +10,12 @@ use frostline::data::assemble::assemble;
 use frostline::data::card::DataCard;
 use frostline::data::dataset::{Dataset, Split};
 use frostline::data::error::DataError;
+use frostline::data::folder::expand;
 use frostline::data::mapping::{Mapping, guess};
 use frostline::data::read::{OnProblem, ReadOptions, read_table};
 use frostline::data::split::{SplitRule, split_of_name};
 use frostline::data::table::{Format, Table};
+use frostline::data::task::TaskKind;
 use serde_json::Value;
 
 const RULE: SplitRule = SplitRule { valid: 0.1, test: 0.2, seed: 1 };
@@ -211,6 +213,84 @@ fn published_data_sets_are_mapped_and_split() {
         assert_eq!(counts, classes, "{name}");
         assert_eq!(DataCard::of(&dataset).rows, rows, "{name}");
     }
+}
+
+#[test]
+fn published_words_and_pairs_are_mapped() {
+    type Expected<'a> = (&'a str, &'a [&'a str], TaskKind, usize, [usize; 3]);
+    let cases: [Expected; 3] = [
+        (
+            "snips",
+            &["train.conll", "valid.conll", "test.conll"],
+            TaskKind::TokenLabels,
+            72,
+            [13084, 700, 700],
+        ),
+        (
+            "wnut17",
+            &["train.conll", "valid.conll", "test.conll"],
+            TaskKind::TokenLabels,
+            13,
+            [3394, 1009, 1287],
+        ),
+        ("stsb", &["train.csv", "valid.csv"], TaskKind::Similarity, 0, [5749, 1500, 0]),
+    ];
+    for (name, files, kind, classes, rows) in cases {
+        let Some(folder) = folder(name) else { return };
+        let open = |file: &&str| (read(&folder.join(file), OnProblem::Stop).expect("a table"), None);
+        let tables: Vec<(Table, Option<Split>)> = files.iter().map(open).collect();
+        let (dataset, mapping, _) = assemble(&tables, None, &RULE).expect("a data set");
+        let [task] = dataset.tasks.as_slice() else { panic!("{name}: {mapping:?}") };
+        assert_eq!((task.kind, task.classes.len()), (kind, classes), "{name}");
+        assert_eq!(mapping.second.is_some(), kind == TaskKind::Similarity, "{name}");
+        assert_eq!(DataCard::of(&dataset).rows, rows, "{name}");
+        assert!((0..dataset.rows()).all(|row| dataset.is_labelled(row)), "{name}");
+    }
+}
+
+/// A whole folder is its tables, in order, shards and packed ones among them.
+#[test]
+fn a_folder_of_shards_is_one_data_set() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let data = dir.path().join("data");
+    std::fs::create_dir(&data).expect("a folder");
+    for shard in 0..3 {
+        let rows: Vec<String> =
+            (0..10).map(|row| format!("text {shard} {row},{}\n", ["x", "y"][row % 2])).collect();
+        let rows = rows.concat();
+        let path = data.join(format!("train-{shard:05}-of-00003.csv"));
+        std::fs::write(path, format!("text,label\n{rows}")).expect("written");
+    }
+    let lines = "{\"text\": \"one\", \"label\": \"x\"}\n{\"text\": \"two\", \"label\": \"y\"}\n";
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packer, lines.as_bytes()).expect("to memory");
+    std::fs::write(data.join("test.jsonl.gz"), packer.finish().expect("to memory")).expect("written");
+    let files = expand(dir.path()).expect("tables");
+    let tables: Vec<_> =
+        files.iter().map(|file| (read(file, OnProblem::Stop).expect("a table"), None)).collect();
+    let (dataset, mapping, _) = assemble(&tables, None, &RULE).expect("a data set");
+    assert_eq!((files.len(), task_names(&mapping)), (4, vec!["label"]));
+    // A tenth of the rows that may train is drawn for validation; test rows are given.
+    assert_eq!(DataCard::of(&dataset).rows, [27, 3, 2]);
+}
+
+/// Whoever stops a reading waits for what its threads have in hand and for nothing else.
+#[test]
+fn a_reading_is_stopped_at_once() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("big.csv");
+    let row = |i: usize| format!("\"a text of some length, number {i}\",x\n");
+    let rows = (0..600_000).map(row).collect::<Vec<_>>().concat();
+    std::fs::write(&path, format!("text,label\n{rows}")).expect("written");
+    let stopped = std::sync::Mutex::new(None);
+    let outcome = read_table(&path, &ReadOptions::default(), &|done, _| {
+        assert!(done > 0);
+        stopped.lock().expect("no panic").get_or_insert_with(std::time::Instant::now);
+        false
+    });
+    assert!(matches!(outcome, Err(DataError::Cancelled)));
+    let waited = stopped.lock().expect("no panic").expect("progress was told").elapsed();
+    assert!(waited.as_millis() < 200, "{waited:?}");
 }
 
 #[test]

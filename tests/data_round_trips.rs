@@ -77,10 +77,11 @@ fn objects(rows: &Rows) -> Vec<Value> {
 }
 
 fn parquet_of(rows: &Rows, per_group: usize) -> Vec<u8> {
-    let fields: String =
-        NAMES[..rows[0].len()].iter().map(|name| format!("optional binary {name} (UTF8);")).collect();
+    let field = |name: &&str| format!("optional binary {name} (UTF8);");
+    let fields = NAMES[..rows[0].len()].iter().map(field).collect::<Vec<_>>().concat();
     let schema = Arc::new(parse_message_type(&format!("message schema {{ {fields} }}")).unwrap());
-    let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(WriterProperties::default())).unwrap();
+    let mut writer =
+        SerializedFileWriter::new(Vec::new(), schema, Arc::new(WriterProperties::default())).unwrap();
     for group in rows.chunks(per_group) {
         let mut groups = writer.next_row_group().unwrap();
         for column in 0..rows[0].len() {
@@ -180,7 +181,8 @@ proptest! {
         // What opens a document, or looks like a comment, is another thing.
         let word = |word: &str| word.replace("-DOCSTART-", "x").replace('#', "x");
         let lines = |sentence: &Vec<(String, String)>| -> String {
-            sentence.iter().map(|(text, tag)| format!("{}{blank}{tag}{end}", word(text))).collect()
+            let line = |(text, tag): &(String, String)| format!("{}{blank}{tag}{end}", word(text));
+            sentence.iter().map(line).collect::<Vec<_>>().concat()
         };
         let mut body = sentences.iter().map(lines).collect::<Vec<_>>().join(end);
         if !final_newline {

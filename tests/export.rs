@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use families::FAMILIES;
 use frostline::data::task::{Scale, TaskKind};
 use frostline::export::card::{CardInputs, known_base_model, model_card};
 use frostline::export::{ExportError, ExportReport, ExportRequest, load_exported, write_folder};
@@ -24,23 +25,10 @@ use frostline::train::report::{RunOutcome, RunReport};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
-/// A model of every family, and of some more than one.
-const FAMILIES: [&str; 11] = [
-    "albert",
-    "bert",
-    "bert_gelu_new",
-    "deberta_v2",
-    "deberta_v3",
-    "distilbert",
-    "electra",
-    "modernbert",
-    "mpnet",
-    "roberta",
-    "xlm_roberta",
-];
-
 #[path = "common/dense_folder.rs"]
 mod dense_folder;
+#[path = "common/families.rs"]
+mod families;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models").join(name)

@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "a test ends where its ground is missing")]
 
+use families::FAMILIES;
 use frostline::model::Model;
 use frostline::model::lora::{Lora, LoraTargets};
 use frostline::model::pooling::normalize;
@@ -13,22 +14,12 @@ use frostline::train::recipe::Recipe;
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
+#[path = "common/families.rs"]
+mod families;
 #[path = "common/tiny_run.rs"]
 mod tiny_run;
 
 use tiny_run::{place, recipe, report, tiny_model};
-
-const FAMILIES: [&str; 9] = [
-    "albert",
-    "deberta_v2",
-    "deberta_v3",
-    "distilbert",
-    "electra",
-    "modernbert",
-    "mpnet",
-    "roberta",
-    "xlm_roberta",
-];
 
 /// Encoding with layers of fewer bits: the direction of an embedding stays what it was.
 #[test]

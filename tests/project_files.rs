@@ -35,7 +35,8 @@ fn version_1_of_a_project_is_read_field_by_field() {
     let dir = fixture("v1");
     let project = Project::load(&dir).unwrap();
     assert_eq!(project.name, "Customer messages");
-    let split = |name: &str, split| DataFile { path: dir.join("data").join(name), split, ..DataFile::default() };
+    let split =
+        |name: &str, split| DataFile { path: dir.join("data").join(name), split, ..DataFile::default() };
     assert_eq!(
         project.files,
         [
@@ -150,7 +151,11 @@ fn a_saved_project_reads_well_and_moves_with_its_data() {
         name: "Messages".into(),
         files: vec![
             DataFile { path: dir.join("data/train.csv"), split: Some(Split::Train), ..DataFile::default() },
-            DataFile { path: home.path().join("elsewhere/test.csv"), split: Some(Split::Test), ..DataFile::default() },
+            DataFile {
+                path: home.path().join("elsewhere/test.csv"),
+                split: Some(Split::Test),
+                ..DataFile::default()
+            },
         ],
         mapping: Some(Mapping {
             text: "text".into(),

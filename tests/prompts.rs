@@ -132,6 +132,17 @@ fn a_model_that_pools_without_its_prompt_is_given_none() {
     assert!(summary.prompt(None).unwrap().is_none());
     let told = summary.prompt(Some("query")).unwrap_err();
     assert!(told.contains("include_prompt"), "{told}");
+
+    // One whose prompt is its default still opens, and says what it lacks.
+    let plain = Offline::open(dir.path(), "cpu")
+        .map(|mut model| (model.lacks_its_prompt(), embedded(&mut model, "the card")));
+    let settings = dir.path().join("config_sentence_transformers.json");
+    fs::write(settings, PROMPTS.replace("null", "\"query\"")).unwrap();
+    let lacking = Offline::open(dir.path(), "cpu")
+        .map(|mut model| (model.lacks_its_prompt(), embedded(&mut model, "the card")));
+    let ((plain, meant), (lacking, found)) = (plain.unwrap(), lacking.unwrap());
+    assert_eq!((plain, lacking), (false, true));
+    assert_eq!(meant, found);
 }
 
 #[test]

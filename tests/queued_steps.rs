@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use families::FAMILIES;
 use frostline::model::Model;
 use frostline::model::layers::Dropout;
 use frostline::train::TrainError;
@@ -20,6 +21,8 @@ use frostline::train::recipe::{Decay, OptimizerKind, Precision, Recipe};
 use frostline::train::report::RunOutcome;
 use tch::{Device, Kind, Tensor};
 
+#[path = "common/families.rs"]
+mod families;
 #[path = "common/recorded.rs"]
 mod recorded;
 
@@ -221,18 +224,6 @@ fn bfloat16_products_learn_what_float32_learns() {
 /// their own.
 #[test]
 fn every_family_multiplies_bfloat16_numbers() {
-    const FAMILIES: [&str; 10] = [
-        "albert",
-        "bert",
-        "deberta_v2",
-        "deberta_v3",
-        "distilbert",
-        "electra",
-        "modernbert",
-        "mpnet",
-        "roberta",
-        "xlm_roberta",
-    ];
     let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
     for name in FAMILIES {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models").join(name);

@@ -248,7 +248,7 @@ pub(super) struct BadRowsArg {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct InputArgs {
-    /// CSV, TSV, JSON, Parquet or CoNLL file; a .txt file holds one text per line.
+    /// CSV, TSV, JSON or Parquet file, or one of tagged words; a .txt file holds one text per line.
     #[arg(value_name = "INPUT")]
     pub(super) path: PathBuf,
     #[command(flatten)]

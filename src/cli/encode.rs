@@ -39,7 +39,14 @@ pub(super) fn open(model: &Path, device: &DeviceArg) -> anyhow::Result<Offline> 
     } else {
         Offline::open(dir, &device)
     };
-    opened.map_err(|reason| anyhow!(reason))
+    let opened = opened.map_err(|reason| anyhow!(reason))?;
+    if opened.lacks_its_prompt() {
+        tell(
+            "warning: this model puts a prompt before every text and leaves it out of the pooling, which is not \
+             supported: texts are taken as they are, so embeddings differ from those of sentence-transformers",
+        );
+    }
+    Ok(opened)
 }
 
 /// The pretrained model of a run; what cannot be read of the run is told by whoever opens it.

@@ -36,7 +36,8 @@ pub(super) fn run(args: &InspectArgs, path: &Path) -> anyhow::Result<()> {
         }
     };
     let mut lines: Vec<String> = tables.iter().flat_map(file_lines).collect();
-    let problems: Vec<String> = tables.iter().flat_map(|table| problem_lines(table, tables.len() > 1)).collect();
+    let problems: Vec<String> =
+        tables.iter().flat_map(|table| problem_lines(table, tables.len() > 1)).collect();
     let found = describe(tables);
     if args.json {
         return Ok(say_json(&found.object)?);
@@ -87,9 +88,13 @@ fn label_lines(found: &Description) -> Vec<String> {
     lines.extend(mapping.second.iter().map(|second| format!("second text: column \"{second}\"")));
     lines.extend(mapping.split.iter().map(|split| format!("splits: column \"{split}\"")));
     let card = found.card.iter();
-    let tasks = card.flat_map(|card| mapping.tasks.iter().zip(&card.tasks).map(|(column, counts)| {
-        task_line(column, counts, counts.all_labelled(card.rows))
-    }));
+    let tasks = card.flat_map(|card| {
+        mapping
+            .tasks
+            .iter()
+            .zip(&card.tasks)
+            .map(|(column, counts)| task_line(column, counts, counts.all_labelled(card.rows)))
+    });
     lines.extend(tasks);
     let findings = found.object.get("findings").and_then(Value::as_array);
     lines.extend(findings.into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)));

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use rayon::prelude::*;
 
+use super::classes::{Markers, Piece, says_nothing, single_labels};
 use super::column::StrColumn;
 use super::dataset::{Dataset, Split, TaskLabels};
-use super::error::DataError;
-use super::classes::{Markers, Piece, says_nothing, single_labels};
 use super::draw::{self, Candidates};
+use super::error::DataError;
 use super::labels::{self, bare, indicated, is_missing, task_labels};
 use super::lists::items;
 use super::mapping::{self, Mapping, TaskColumn, guess_of};
@@ -57,7 +57,9 @@ pub fn assemble(
     let mut markers: BTreeMap<String, usize> = BTreeMap::new();
     for (labels, found) in labels {
         dataset.tasks.push(labels);
-        found.into_iter().for_each(|(marker, count)| *markers.entry(marker.to_owned()).or_default() += count);
+        for (marker, count) in found {
+            *markers.entry(marker.to_owned()).or_default() += count;
+        }
     }
     let mut notes = vec![decide_splits(&mut dataset, &said, rule)];
     notes.extend(blank_note(gathered.blank, gathered.first_blank.as_deref()));
@@ -86,7 +88,8 @@ fn labels_of<'a>(
         let is_second = mapping.second.as_ref() == Some(&task.column);
         task_labels(task, &cells_of(&task.column, task, tables, kept, rows, &mut markers), dataset, is_second)
     } else {
-        let cells = task.indicators.iter().map(|column| cells_of(column, task, tables, kept, rows, &mut markers));
+        let cells =
+            task.indicators.iter().map(|column| cells_of(column, task, tables, kept, rows, &mut markers));
         indicated(task, &cells.collect::<Vec<_>>())
     };
     let labels = labels.map_err(|(row, reason)| {
@@ -104,7 +107,11 @@ fn labels_of<'a>(
 }
 
 /// The label cells of a column, table by table and segment by segment.
-fn pieces_of<'a>(column: &str, tables: &'a [(Table, Option<Split>)], kept: &'a [Vec<bool>]) -> Vec<Piece<'a>> {
+fn pieces_of<'a>(
+    column: &str,
+    tables: &'a [(Table, Option<Split>)],
+    kept: &'a [Vec<bool>],
+) -> Vec<Piece<'a>> {
     let mut pieces = Vec::new();
     for ((table, _), kept) in tables.iter().zip(kept) {
         let Some(column) = table.column(column) else {
@@ -240,7 +247,8 @@ impl Gathered {
         let has_words = mapping.tasks.iter().any(|task| task.kind == TaskKind::TokenLabels);
         if has_words {
             let kept_texts = texts.iter().zip(&kept).filter(|(_, kept)| **kept);
-            kept_texts.for_each(|(text, _)| self.dataset.texts.push(Some(&in_words(text.unwrap_or_default()))));
+            kept_texts
+                .for_each(|(text, _)| self.dataset.texts.push(Some(&in_words(text.unwrap_or_default()))));
         } else {
             self.dataset.texts.append_where(texts, &kept);
         }
@@ -328,10 +336,13 @@ fn hidden_label_note(task: &TaskLabels) -> Option<String> {
 
 /// A label on two texts, read as one on the first: that must be known.
 fn pair_note(mapping: &Mapping, tables: &[(Table, Option<Split>)]) -> Option<String> {
-    let reads_one = mapping.second.is_none() && mapping.tasks.iter().any(|task| task.kind == TaskKind::SingleLabel);
+    let reads_one =
+        mapping.second.is_none() && mapping.tasks.iter().any(|task| task.kind == TaskKind::SingleLabel);
     let (first, second) = tables.iter().find_map(|(table, _)| mapping::pair_names(table))?;
     (reads_one && mapping.text.eq_ignore_ascii_case(&first)).then(|| {
-        format!("The rows are pairs ({first}, {second}); a task of one class per text reads the first text only.")
+        format!(
+            "The rows are pairs ({first}, {second}); a task of one class per text reads the first text only."
+        )
     })
 }
 

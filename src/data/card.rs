@@ -372,7 +372,9 @@ fn near_duplicates(dataset: &Dataset) -> Vec<Finding> {
 /// Characters that no person typed: control characters, and the mark of bytes that could not be decoded.
 fn odd_characters(dataset: &Dataset) -> Option<Finding> {
     // Most segments hold no byte that any such character begins with.
-    let may_begin = |byte: u8| (byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) | matches!(byte, 0x7f | 0xc2 | 0xef);
+    let may_begin = |byte: u8| {
+        (byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) | matches!(byte, 0x7f | 0xc2 | 0xef)
+    };
     let rows: Vec<usize> = dataset
         .texts
         .numbered_segments()

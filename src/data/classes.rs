@@ -50,10 +50,12 @@ impl Classes {
         let numbers: Vec<Option<Vec<u32>>> =
             lists.map(|list| list.map(|list| list.iter().map(|name| self.number(name)).collect())).collect();
         let places = self.sort(&task.classes).map_err(|unnamed| {
-            let has = |list: &Option<Vec<u32>>| list.as_ref().is_some_and(|list| list.contains(&unnamed.number));
+            let has =
+                |list: &Option<Vec<u32>>| list.as_ref().is_some_and(|list| list.contains(&unnamed.number));
             (numbers.iter().position(has).unwrap_or(0), unnamed.reason.clone())
         })?;
-        let placed = |list: Vec<u32>| list.iter().filter_map(|number| places.get(*number as usize).copied()).collect();
+        let placed =
+            |list: Vec<u32>| list.iter().filter_map(|number| places.get(*number as usize).copied()).collect();
         Ok(numbers.into_iter().map(|list| list.map(placed)).collect())
     }
 
@@ -64,15 +66,20 @@ impl Classes {
         for (met, number) in self.met.iter().zip(0..) {
             names.push(match (listed.is_empty(), met.parse::<usize>()) {
                 (false, Ok(index)) => {
-                    let reason =
-                        || format!("holds \"{met}\", and there are names for the classes 0 to {}", listed.len() - 1);
+                    let reason = || {
+                        format!(
+                            "holds \"{met}\", and there are names for the classes 0 to {}",
+                            listed.len() - 1
+                        )
+                    };
                     let name = listed.get(index).ok_or_else(|| Unnamed { number, reason: reason() })?;
                     Cow::Borrowed(name.as_str())
                 }
                 _ => tidy(met),
             });
         }
-        let mut sorted: Vec<&str> = names.iter().map(Cow::as_ref).collect::<HashSet<_>>().into_iter().collect();
+        let mut sorted: Vec<&str> =
+            names.iter().map(Cow::as_ref).collect::<HashSet<_>>().into_iter().collect();
         sort_classes(&mut sorted);
         if !listed.is_empty() {
             sorted.sort_by_key(|name| listed.iter().position(|known| known == name));
@@ -175,7 +182,8 @@ pub(super) fn single_labels<'a>(
     for (marker, count) in found.into_iter().flat_map(|met| met.markers) {
         *markers.entry(marker).or_default() += count;
     }
-    let labels = TaskLabels { name: task.task.clone(), kind: TaskKind::SingleLabel, classes: classes.sorted, labels };
+    let labels =
+        TaskLabels { name: task.task.clone(), kind: TaskKind::SingleLabel, classes: classes.sorted, labels };
     Ok((labels, markers))
 }
 

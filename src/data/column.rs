@@ -139,11 +139,9 @@ impl StrColumn {
             row += segment.len();
             match shared {
                 Some(shared) if kept.iter().all(|kept| *kept) => self.append_segment(shared.clone()),
-                _ => segment
-                    .iter()
-                    .zip(kept)
-                    .filter(|(_, kept)| **kept)
-                    .for_each(|(cell, _)| self.push(cell)),
+                _ => {
+                    segment.iter().zip(kept).filter(|(_, kept)| **kept).for_each(|(cell, _)| self.push(cell));
+                }
             }
         }
     }

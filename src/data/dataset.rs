@@ -122,7 +122,9 @@ impl TaskLabels {
     pub(super) fn first_class(&self, row: usize) -> Option<u32> {
         match &self.labels {
             Labels::Class(labels) => labels.get(row).copied().flatten(),
-            Labels::Classes(labels) | Labels::Tags(labels) => labels.get(row)?.as_ref()?.iter().min().copied(),
+            Labels::Classes(labels) | Labels::Tags(labels) => {
+                labels.get(row)?.as_ref()?.iter().min().copied()
+            }
             Labels::Number(_) | Labels::Pair(_) => None,
         }
     }

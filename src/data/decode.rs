@@ -53,6 +53,21 @@ impl RawBytes {
             Self::Owned(bytes) => bytes,
         }
     }
+
+    /// Gives the memory of a part back that has been read: whoever reads it again fetches it from the file again.
+    /// What is no part of a mapped file is left alone.
+    pub(super) fn let_go(&self, part: &[u8]) {
+        let Self::Mapped(map) = self else { return };
+        let is_inside = map.as_ptr_range().contains(&part.as_ptr()) && part.len() <= map.len();
+        if !is_inside {
+            return;
+        }
+        let start = (part.as_ptr() as usize - map.as_ptr() as usize).next_multiple_of(PAGE);
+        let end = (part.as_ptr() as usize - map.as_ptr() as usize + part.len()) / PAGE * PAGE;
+        if start < end {
+            let_go(map, start, end - start);
+        }
+    }
 }
 
 /// A file's bytes for someone who keeps them.
@@ -93,8 +108,8 @@ pub(super) fn unpack(path: &Path, raw: &[u8], meter: &Meter) -> Result<Unpacked,
         let reason = std::io::Error::new(error.kind(), format!("the gzip archive is damaged: {error}"));
         return Err(DataError::open(path, reason));
     }
-    let broken =
-        broken.map(|error| format!("is where the gzip archive is damaged or cut off ({error}): the rest is lost"));
+    let broken = broken
+        .map(|error| format!("is where the gzip archive is damaged or cut off ({error}): the rest is lost"));
     Ok(Unpacked { bytes, broken })
 }
 
@@ -188,14 +203,29 @@ fn is_utf8(raw: &[u8]) -> bool {
 
 /// UTF-32 with its mark.
 fn utf32(raw: &[u8]) -> Option<String> {
-    let (rest, to_number): (&[u8], fn([u8; 4]) -> u32) = match raw {
-        [0xff, 0xfe, 0, 0, rest @ ..] => (rest, u32::from_le_bytes),
-        [0, 0, 0xfe, 0xff, rest @ ..] => (rest, u32::from_be_bytes),
+    let (rest, is_little) = match raw {
+        [0xff, 0xfe, 0, 0, rest @ ..] => (rest, true),
+        [0, 0, 0xfe, 0xff, rest @ ..] => (rest, false),
         _ => return None,
     };
+    let to_number = |bytes| if is_little { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) };
     let numbers = rest.chunks(4).map(|bytes| <[u8; 4]>::try_from(bytes).map_or(u32::MAX, to_number));
     Some(numbers.map(|number| char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
 }
+
+/// Memory is given back in multiples of this, which is one of every system's page.
+const PAGE: usize = 64 << 10;
+
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "the peak of memory would count the whole file beside what was made of it")]
+fn let_go(map: &Mmap, start: usize, length: usize) {
+    // SAFETY: the map is shared with a file and never written to, so that its pages come back as they are there;
+    // `map` below says why a file that changes does no harm either. A system that refuses keeps the memory.
+    drop(unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, length) });
+}
+
+#[cfg(not(unix))]
+fn let_go(_: &Mmap, _: usize, _: usize) {}
 
 #[expect(unsafe_code, reason = "mapping is the only way to read a large table without holding it twice")]
 fn map(file: &File) -> std::io::Result<Mmap> {
@@ -260,7 +290,8 @@ fn legacy(raw: &[u8]) -> (&'static Encoding, String) {
     }
     // Files of old Macs end their lines by CR alone, and have letters where the others have signs.
     let upper = |range: std::ops::RangeInclusive<u8>| raw.iter().filter(|byte| range.contains(byte)).count();
-    if memchr::memchr(b'\n', raw).is_none() && raw.contains(&b'\r') && upper(0x80..=0x9f) > upper(0xc0..=0xff) {
+    if memchr::memchr(b'\n', raw).is_none() && raw.contains(&b'\r') && upper(0x80..=0x9f) > upper(0xc0..=0xff)
+    {
         return (MACINTOSH, "macintosh".to_owned());
     }
     // Five of those bytes are characters in neither.
@@ -330,7 +361,8 @@ mod tests {
 
     #[test]
     fn utf16_of_other_scripts_is_known_without_its_mark() {
-        let text = "текст,метка\nмой заказ не пришёл уже третью неделю,жалоба\nспасибо, всё отлично,похвала\n";
+        let text =
+            "текст,метка\nмой заказ не пришёл уже третью неделю,жалоба\nспасибо, всё отлично,похвала\n";
         assert_eq!(told(&wide(text, u16::to_be_bytes)), ("utf-16-be".to_owned(), text.to_owned()));
         let (encoding, _) = told(b"text,label\na\0b,x\nc\0\0d,y\n");
         assert_eq!(encoding, "utf-8", "a few NULs are only that");
@@ -338,7 +370,10 @@ mod tests {
 
     #[test]
     fn old_macs_are_known_by_their_line_ends() {
-        assert_eq!(told(b"text,label\rcaf\x8e,x\r"), ("macintosh".to_owned(), "text,label\rcafé,x\r".to_owned()));
+        assert_eq!(
+            told(b"text,label\rcaf\x8e,x\r"),
+            ("macintosh".to_owned(), "text,label\rcafé,x\r".to_owned())
+        );
     }
 
     #[test]

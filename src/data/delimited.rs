@@ -161,8 +161,9 @@ fn count_lines(scanner: Scanner, at: usize) -> u64 {
     let above = scanner.body.get(..at).unwrap_or_default();
     let dialect: Dialect = scanner.dialect;
     let feeds = memchr::memchr_iter(b'\n', above).count();
-    let bare = above.iter().enumerate().filter(|(index, byte)| {
-        dialect.bare_cr && **byte == b'\r' && above.get(index + 1) != Some(&b'\n')
-    });
+    let bare = above
+        .iter()
+        .enumerate()
+        .filter(|(index, byte)| dialect.bare_cr && **byte == b'\r' && above.get(index + 1) != Some(&b'\n'));
     (feeds + bare.count() + 1) as u64
 }

@@ -38,7 +38,7 @@ pub struct Description {
 #[must_use]
 pub fn describe(tables: Vec<Table>) -> Description {
     let mut files: Vec<Value> = tables.iter().map(facts).collect();
-    let mut object = if files.len() == 1 { files.pop().unwrap_or_default() } else { joint(&tables, files) };
+    let mut object = if files.len() == 1 { files.pop().unwrap_or_default() } else { joint(&tables, &files) };
     let mapping = guess_of(&tables.iter().collect::<Vec<_>>());
     let markers: Vec<Value> = mapping.tasks.par_iter().map(|task| markers(task, &tables)).collect();
     let tables: Vec<(Table, Option<Split>)> =
@@ -125,7 +125,7 @@ fn problems_json(problems: &[RowProblem]) -> Vec<Value> {
     problems.iter().map(|problem| json!({"line": problem.line, "reason": problem.reason})).collect()
 }
 
-fn joint(tables: &[Table], files: Vec<Value>) -> Value {
+fn joint(tables: &[Table], files: &[Value]) -> Value {
     let mut columns: Vec<String> = Vec::new();
     for name in tables.iter().flat_map(Table::column_names) {
         if !columns.contains(&name) {
@@ -141,8 +141,9 @@ fn of_rows(dataset: &Dataset, mapping: &Mapping, card: &DataCard, markers: Vec<V
     let rows = dataset.rows();
     let usable = (0..rows).filter(|row| dataset.is_labelled(*row)).count();
     let tasks = mapping.tasks.iter().zip(&dataset.tasks).zip(card.tasks.iter().zip(markers));
-    let tasks: Vec<Value> =
-        tasks.map(|((column, labels), (counts, markers))| task(column, labels, counts, card, markers)).collect();
+    let tasks: Vec<Value> = tasks
+        .map(|((column, labels), (counts, markers))| task(column, labels, counts, card, &markers))
+        .collect();
     let longest = dataset.texts.iter().flatten().max_by_key(|text| text.len());
     let findings: Vec<&str> = card.findings.iter().map(|finding| finding.text.as_str()).collect();
     [
@@ -166,10 +167,11 @@ fn task(
     labels: &TaskLabels,
     counts: &TaskCounts,
     card: &DataCard,
-    markers: Value,
+    markers: &Value,
 ) -> Value {
     let usable = counts.all_labelled(card.rows);
-    let by_class = counts.classes.iter().map(|(class, rows)| (class.clone(), rows.iter().sum::<usize>().into()));
+    let by_class =
+        counts.classes.iter().map(|(class, rows)| (class.clone(), rows.iter().sum::<usize>().into()));
     let mut object = json!({
         "task": counts.task,
         "column": column.column,
@@ -221,7 +223,8 @@ fn spans(labels: &TaskLabels) -> SpanCount {
 fn markers(task: &TaskColumn, tables: &[Table]) -> Value {
     let mut found: BTreeMap<&str, usize> = BTreeMap::new();
     for column in task.columns() {
-        let cells = tables.iter().filter_map(|table| table.column(column)).flat_map(|column| column.cells.iter());
+        let cells =
+            tables.iter().filter_map(|table| table.column(column)).flat_map(|column| column.cells.iter());
         for cell in cells.flatten().filter(|cell| !cell.is_empty() && is_missing(bare(cell))) {
             *found.entry(cell).or_default() += 1;
         }

@@ -103,7 +103,8 @@ impl<'a> Groups<'a> {
     fn classes(&self, rows: &Candidates, task: usize) -> Vec<u32> {
         let mut classes = vec![0_u32; self.lots.len()];
         for (row, group) in self.of_row.iter().enumerate() {
-            let (Some(mine), Some(class)) = (classes.get_mut(*group as usize), (rows.class)(task, row)) else {
+            let (Some(mine), Some(class)) = (classes.get_mut(*group as usize), (rows.class)(task, row))
+            else {
                 continue;
             };
             *mine = if *mine == 0 { class + 1 } else { (class + 1).min(*mine) };
@@ -130,12 +131,44 @@ impl<'a> Groups<'a> {
 
     /// All groups, those of a stratum side by side, and among them by their lots.
     fn in_order(&self, strata: &[u32]) -> Vec<u32> {
-        let mut keyed: Vec<(u64, u32, u32)> =
-            self.lots.iter().zip(strata).zip(0..).map(|((lot, stratum), group)| (*lot, *stratum, group)).collect();
-        keyed.par_sort_unstable_by(|(lot, stratum, group), (other_lot, other_stratum, other)| {
-            (stratum, lot).cmp(&(other_stratum, other_lot)).then_with(|| self.by_lot(*group, *other))
+        // Each group in one number, the upper bits of its lot above the group's own: small, and quickly sorted.
+        let below = (self.lots.len() as u64).next_power_of_two().saturating_sub(1);
+        let mut room = vec![0_usize; strata.iter().max().map_or(0, |most| *most as usize + 1)];
+        for stratum in strata {
+            if let Some(slot) = room.get_mut(*stratum as usize) {
+                *slot += 1;
+            }
+        }
+        let mut next = 0;
+        let mut places: Vec<usize> = Vec::with_capacity(room.len());
+        for count in &room {
+            places.push(next);
+            next += count;
+        }
+        let mut keys = vec![0_u64; self.lots.len()];
+        for ((lot, stratum), group) in self.lots.iter().zip(strata).zip(0..) {
+            let Some(place) = places.get_mut(*stratum as usize) else { continue };
+            if let Some(slot) = keys.get_mut(*place) {
+                *slot = lot & !below | group;
+            }
+            *place += 1;
+        }
+        let mut rest = keys.as_mut_slice();
+        let mut slices = Vec::with_capacity(room.len());
+        for count in room {
+            let Some((slice, behind)) = rest.split_at_mut_checked(count) else { break };
+            slices.push(slice);
+            rest = behind;
+        }
+        slices.into_par_iter().for_each(|slice| {
+            slice.par_sort_unstable();
+            // Where the upper bits are the same, all of them decide.
+            for alike in slice.chunk_by_mut(|one, other| one & !below == other & !below) {
+                alike
+                    .sort_unstable_by(|one, other| self.by_lot((one & below) as u32, (other & below) as u32));
+            }
         });
-        keyed.into_iter().map(|(_, _, group)| group).collect()
+        keys.into_iter().map(|key| (key & below) as u32).collect()
     }
 
     fn by_lot(&self, one: u32, other: u32) -> Ordering {
@@ -157,10 +190,8 @@ fn finer(strata: &mut [u32], classes: &[u32]) {
                 *slot = 1;
             }
         }
-        let mut next = 0;
-        for slot in ranks.iter_mut().filter(|slot| **slot == 1) {
-            *slot = next;
-            next += 1;
+        for (slot, rank) in ranks.iter_mut().filter(|slot| **slot == 1).zip(0..) {
+            *slot = rank;
         }
         strata.par_iter_mut().zip(classes).for_each(|(stratum, class)| {
             *stratum = ranks.get(key(*stratum, *class) as usize).copied().unwrap_or_default();

@@ -63,8 +63,13 @@ fn is_table(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let is_description = matches!(
         name.as_ref(),
-        "dataset_info.json" | "dataset_infos.json" | "dataset_dict.json" | "state.json" | "config.json"
-            | "package.json" | "metadata.json"
+        "dataset_info.json"
+            | "dataset_infos.json"
+            | "dataset_dict.json"
+            | "state.json"
+            | "config.json"
+            | "package.json"
+            | "metadata.json"
     );
     let inner = if ending(path) == "gz" { path.with_extension("") } else { path.to_owned() };
     of(&inner) && !is_description
@@ -105,7 +110,7 @@ struct LabelFolder {
     files: Vec<PathBuf>,
 }
 
-/// The folders of a label, in the folder itself or in folders named after splits.
+/// The folders of two labels or more, in the folder itself or in folders named after splits.
 fn label_folders(dir: &Path) -> Result<Vec<LabelFolder>, DataError> {
     let mut found = Vec::new();
     for path in entries(dir)?.into_iter().filter(|path| path.is_dir()) {
@@ -118,11 +123,15 @@ fn label_folders(dir: &Path) -> Result<Vec<LabelFolder>, DataError> {
             found.extend(label_folder(&path, None)?);
         }
     }
+    // A lone folder of text files is no label: there is nothing to tell it from.
+    if found.iter().all(|one| found.first().is_some_and(|first| first.label == one.label)) {
+        found.clear();
+    }
     Ok(found)
 }
 
 fn label_folder(dir: &Path, split: Option<&str>) -> Result<Option<LabelFolder>, DataError> {
-    let is_text = |path: &PathBuf| path.is_file() && matches!(ending(path).as_str(), "txt" | "text" | "md" | "");
+    let is_text = |path: &PathBuf| path.is_file() && matches!(ending(path).as_str(), "txt" | "text" | "");
     let files: Vec<PathBuf> = entries(dir)?.into_iter().filter(is_text).collect();
     let label = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Ok((!files.is_empty()).then(|| LabelFolder { label, split: split.map(str::to_owned), files }))
@@ -163,14 +172,23 @@ pub(super) fn read(dir: &Path, progress: Progress) -> Result<Table, DataError> {
                 bytes += raw.len() as u64;
                 digest.write(name.as_bytes());
                 digest.write(&raw);
-                let cells = [Some(text.trim_end()), Some(folder.label.as_str()), folder.split.as_deref(), Some(&name)];
+                let cells = [
+                    Some(text.trim_end()),
+                    Some(folder.label.as_str()),
+                    folder.split.as_deref(),
+                    Some(&name),
+                ];
                 columns.iter_mut().zip(cells).for_each(|(column, cell)| column.cells.push(cell));
                 lines.push(line);
             }
-            Err(reason) => problems.push(RowProblem { line, reason: format!("is the file {name}, which {reason}") }),
+            Err(reason) => {
+                problems.push(RowProblem { line, reason: format!("is the file {name}, which {reason}") });
+            }
         }
     }
-    columns.iter_mut().for_each(|column| column.cells.seal());
+    for column in &mut columns {
+        column.cells.seal();
+    }
     let has_split = folders.iter().any(|folder| folder.split.is_some());
     Ok(Table {
         facts: FileFacts {
@@ -193,7 +211,7 @@ fn one_text(file: &Path) -> OneText {
     let raw = RawBytes::open(file).map_err(|error| error.to_string())?.bytes().to_vec();
     let text = Text::of(&raw, None).map_err(|label| format!("is in the encoding {label}"))?;
     let text = std::str::from_utf8(text.bytes()).map(str::to_owned);
-    Ok((text.map_err(|_| "holds bytes that are not UTF-8".to_owned())?, raw))
+    Ok((text.map_err(|_where| "holds bytes that are not UTF-8".to_owned())?, raw))
 }
 
 #[cfg(test)]
@@ -247,6 +265,8 @@ mod tests {
             names,
             ["data/train-00000-of-00002.csv", "data/train-00001-of-00002.csv", "test.jsonl.gz"]
         );
+        let one = folder(&[("docs/a.txt", "x"), ("src/b.rs", "x")]);
+        assert!(expand(one.path()).is_err(), "a lone folder is no label");
         let empty = folder(&[("a/b.bin", "x")]);
         assert!(expand(empty.path()).unwrap_err().to_string().contains("a folder without data files"));
     }

@@ -120,7 +120,6 @@ fn reads_like_text(cell: &str) -> bool {
         || (words >= 2 && cell.ends_with(['.', '!', '?', ',']))
 }
 
-
 /// Names for columns: trimmed, numbered where there is none, and no two the same.
 pub(super) fn column_names<'a>(header: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();

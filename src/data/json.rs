@@ -28,7 +28,14 @@ pub(super) fn read(body: &[u8], are_lines: bool, meter: &Meter) -> Result<Record
             meter.advance(body.len())?;
             let (columns, rows, notes) = whole.into_columns();
             let lines = vec![1; rows];
-            Ok(Records { format: Format::Json, has_header: false, columns, lines, problems: Vec::new(), notes })
+            Ok(Records {
+                format: Format::Json,
+                has_header: false,
+                columns,
+                lines,
+                problems: Vec::new(),
+                notes,
+            })
         }
     }
 }
@@ -78,7 +85,7 @@ fn lines(body: &[u8], meter: &Meter) -> Result<Records, DataError> {
                 }
                 at += line.len() + 1;
             }
-            meter.advance(end - start)?;
+            meter.pass(body.get(*start..*end).unwrap_or_default())?;
             Ok(part)
         })
         .collect::<Result<Vec<_>, DataError>>()?;

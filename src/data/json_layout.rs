@@ -220,8 +220,7 @@ fn skip_blank(body: &[u8], at: usize) -> usize {
 
 fn skip_separators(body: &[u8], at: usize) -> usize {
     let rest = body.get(at..).unwrap_or_default();
-    at.min(body.len())
-        + rest.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == b',').count()
+    at.min(body.len()) + rest.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == b',').count()
 }
 
 #[cfg(test)]

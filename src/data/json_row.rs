@@ -252,7 +252,9 @@ mod tests {
     #[test]
     fn what_is_no_object_is_told() {
         assert_eq!(told("[1]").unwrap_err(), "is not a JSON object");
-        assert!(told(r#"{"a": 1"#).unwrap_err().starts_with("is not valid JSON: EOF while parsing an object"));
+        assert!(
+            told(r#"{"a": 1"#).unwrap_err().starts_with("is not valid JSON: EOF while parsing an object")
+        );
         assert!(told(r#"{"a": 1} x"#).unwrap_err().contains("trailing characters"));
     }
 }

@@ -36,9 +36,9 @@ impl Whole {
             let Some(Value::Array(data)) = fields.remove("data") else { return None };
             return rows(data).map(|rows| Self::Rows(names, rows));
         }
-        let same_length = |lengths: Vec<usize>| lengths.first().is_some_and(|first| {
-            *first > 0 && lengths.iter().all(|length| length == first)
-        });
+        let same_length = |lengths: Vec<usize>| {
+            lengths.first().is_some_and(|first| *first > 0 && lengths.iter().all(|length| length == first))
+        };
         let lists: Vec<usize> = fields.values().filter_map(Value::as_array).map(Vec::len).collect();
         if lists.len() == fields.len() && same_length(lists) {
             let list = |(name, value)| match value {
@@ -88,11 +88,13 @@ impl Whole {
         let rows = named.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0);
         let column = |(name, values): (String, Vec<Value>)| {
             let mut cells = StrColumn::default();
-            values.iter().for_each(|value| match value {
-                Value::Null => cells.push(None),
-                Value::String(text) => cells.push(Some(text)),
-                other => cells.push(Some(&other.to_string())),
-            });
+            for value in &values {
+                match value {
+                    Value::Null => cells.push(None),
+                    Value::String(text) => cells.push(Some(text)),
+                    other => cells.push(Some(&other.to_string())),
+                }
+            }
             cells.push_absent(rows - cells.len());
             Column { name, cells }
         };
@@ -113,8 +115,7 @@ fn from_rows(
     mut rows: Vec<Vec<Value>>,
 ) -> (Vec<(String, Vec<Value>)>, Option<String>) {
     let shown = |cell: &Value| cell.as_str().map_or_else(|| cell.to_string(), str::to_owned);
-    let sample: Vec<Vec<String>> =
-        rows.iter().take(500).map(|row| row.iter().map(shown).collect()).collect();
+    let sample: Vec<Vec<String>> = rows.iter().take(500).map(|row| row.iter().map(shown).collect()).collect();
     let width = rows.iter().map(Vec::len).max().unwrap_or(0);
     let names = names.unwrap_or_else(|| match sample.first() {
         Some(first) if first_is_header(&sample) => {

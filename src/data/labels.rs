@@ -1,6 +1,5 @@
 //! What a label cell says: a class, several, a number, tags of words, a pair, or nothing.
 
-
 use super::classes::Classes;
 use super::dataset::{Labels, TaskLabels};
 use super::lists::items;
@@ -46,7 +45,8 @@ pub(super) fn task_labels(
     let mut classes = Classes::default();
     let labels = match task.kind {
         TaskKind::SingleLabel => {
-            let numbers: Vec<Option<u32>> = cells.iter().map(|cell| cell.map(|cell| classes.number(cell))).collect();
+            let numbers: Vec<Option<u32>> =
+                cells.iter().map(|cell| cell.map(|cell| classes.number(cell))).collect();
             let places = classes.sort(&task.classes).map_err(|unnamed| unnamed.in_rows(&numbers))?;
             let place = |number: u32| places.get(number as usize).copied();
             Labels::Class(numbers.into_iter().map(|number| number.and_then(place)).collect())
@@ -119,7 +119,12 @@ pub(super) fn indicated(
         for (row, (cell, label)) in cells.iter().zip(&mut labels).enumerate() {
             let Some(cell) = cell else { continue };
             let holds = belongs(cell).ok_or_else(|| {
-                (row, format!("holds \"{cell}\" in the column \"{name}\", which is neither 1 nor 0, yes nor no"))
+                (
+                    row,
+                    format!(
+                        "holds \"{cell}\" in the column \"{name}\", which is neither 1 nor 0, yes nor no"
+                    ),
+                )
             })?;
             let classes = label.get_or_insert_default();
             if holds {
@@ -269,7 +274,8 @@ mod tests {
 
     #[test]
     fn names_that_look_the_same_are_one_class() {
-        let labels = read(TaskKind::SingleLabel, &["a b", "a\u{a0}b", "a\u{200b} b", "👩\u{200d}👧"]).unwrap();
+        let labels =
+            read(TaskKind::SingleLabel, &["a b", "a\u{a0}b", "a\u{200b} b", "👩\u{200d}👧"]).unwrap();
         assert_eq!(labels.classes, ["a b", "👩\u{200d}👧"]);
         assert_eq!(labels.labels, Labels::Class(vec![Some(0), Some(0), Some(0), Some(1)]));
         assert_eq!((bare(" x\u{a0}\u{200b}"), bare("\u{feff}é ")), ("x", "é"));

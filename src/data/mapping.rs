@@ -192,7 +192,9 @@ pub(super) fn guess_of(tables: &[&Table]) -> Mapping {
     let text = pair.map_or(text, |(first, _)| first);
     let others: Vec<&Profile> = free
         .iter()
-        .filter(|column| column.name != text.name && pair.is_none_or(|(_, second)| column.name != second.name))
+        .filter(|column| {
+            column.name != text.name && pair.is_none_or(|(_, second)| column.name != second.name)
+        })
         .copied()
         .collect();
     let measured = pair.and_then(|(_, partner)| kinds::measured_pairs(&others).map(|task| (partner, task)));

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use super::decode::RawBytes;
 use super::error::DataError;
 
 /// Called now and then with bytes done and bytes in all; `false` stops the reading. It may be called from any
@@ -20,6 +21,8 @@ pub(super) struct Meter<'a> {
     stopped: AtomicBool,
     /// What was reported last.
     reported: Mutex<u64>,
+    /// The file whose bytes are read.
+    source: Option<&'a RawBytes>,
 }
 
 impl<'a> Meter<'a> {
@@ -30,7 +33,24 @@ impl<'a> Meter<'a> {
             done: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             reported: Mutex::new(0),
+            source: None,
         }
+    }
+
+    /// The same for the bytes of this file, whose memory is given back as it is read.
+    pub(super) const fn over(self, source: &'a RawBytes) -> Self {
+        Self { source: Some(source), ..self }
+    }
+
+    /// Takes note of a part that has been read.
+    ///
+    /// # Errors
+    /// When the reading is to stop.
+    pub(super) fn pass(&self, part: &[u8]) -> Result<(), DataError> {
+        if let Some(source) = self.source {
+            source.let_go(part);
+        }
+        self.advance(part.len())
     }
 
     /// Takes note of `bytes` more.

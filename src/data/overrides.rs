@@ -76,7 +76,9 @@ impl Overrides {
             b"tab" | b"\\t" => Ok(b'\t'),
             b"none" => Ok(ONE_COLUMN),
             [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n' | b'\\') => Ok(*byte),
-            _ => Err(format!("{text:?} divides no cells: use one character such as \",\" or \";\", or tab, or none")),
+            _ => Err(format!(
+                "{text:?} divides no cells: use one character such as \",\" or \";\", or tab, or none"
+            )),
         }
     }
 

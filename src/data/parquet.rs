@@ -41,7 +41,10 @@ pub(super) fn read(path: &Path, bytes: Bytes, meter: &Meter) -> Result<Records, 
     // The decoder trusts some lengths that a damaged file may get wrong, and then panics; nothing is shared with it.
     let outcome = catch_unwind(AssertUnwindSafe(|| rows_of(bytes, meter)));
     let damaged = |why: String| {
-        DataError::open(path, std::io::Error::other(format!("the Parquet file is damaged or cut off ({why})")))
+        DataError::open(
+            path,
+            std::io::Error::other(format!("the Parquet file is damaged or cut off ({why})")),
+        )
     };
     match outcome {
         Ok(Ok(records)) => Ok(records),
@@ -80,15 +83,20 @@ fn rows_of(bytes: Bytes, meter: &Meter) -> Result<Records, Failure> {
         })
         .collect::<Result<Vec<Cells>, Failure>>()?;
 
-    let mut columns: Vec<Option<Column>> =
-        leaves.iter().map(|leaf| Some(Column { name: leaf.name.clone(), cells: StrColumn::default() })).collect();
+    let mut columns: Vec<Option<Column>> = leaves
+        .iter()
+        .map(|leaf| Some(Column { name: leaf.name.clone(), cells: StrColumn::default() }))
+        .collect();
     // Row group after row group, each with all columns in order.
     for (piece, cells) in cells.into_iter().enumerate() {
         let Some(slot) = columns.get_mut(piece % leaves.len()) else { continue };
         match (cells, slot.as_mut()) {
             (Cells::Text(cells), Some(column)) => column.cells.append(&cells),
             (Cells::Binary, Some(column)) => {
-                notes.push(format!("The column \"{}\" holds bytes and no text, and is left out.", column.name));
+                notes.push(format!(
+                    "The column \"{}\" holds bytes and no text, and is left out.",
+                    column.name
+                ));
                 *slot = None;
             }
             (_, None) => {}
@@ -144,8 +152,15 @@ fn walk(schema: &SchemaDescriptor, path: &[String]) -> (Vec<String>, i16) {
         // A list is three levels deep: its name, a repeated group, the element.
         let is_scaffold = !kept.is_empty()
             && (is_repeated && matches!(part.as_str(), "list" | "bag" | "array" | "element" | "item")
-                || inside_list == 1 && matches!(part.as_str(), "element" | "item" | "array_element" | "array"));
-        inside_list = if is_repeated { 1 } else if inside_list == 1 { 2 } else { inside_list };
+                || inside_list == 1
+                    && matches!(part.as_str(), "element" | "item" | "array_element" | "array"));
+        inside_list = if is_repeated {
+            1
+        } else if inside_list == 1 {
+            2
+        } else {
+            inside_list
+        };
         if is_repeated {
             list_level = level;
         }

@@ -24,7 +24,8 @@ pub(super) enum Cells {
 
 /// True for bytes of fixed length that are a number.
 pub(super) fn is_number(descr: &ColumnDescriptor) -> bool {
-    descr.converted_type() == ConvertedType::DECIMAL || descr.logical_type_ref() == Some(&LogicalType::Float16)
+    descr.converted_type() == ConvertedType::DECIMAL
+        || descr.logical_type_ref() == Some(&LogicalType::Float16)
 }
 
 /// Reads a column of one row group: `rows` of them, `bytes` in the file.
@@ -43,7 +44,7 @@ pub(super) fn read(
         ColumnReader::Int96ColumnReader(reader) => work.column(reader, int96),
         ColumnReader::FloatColumnReader(reader) => work.column(reader, |_, value, out| shown(value, out)),
         ColumnReader::DoubleColumnReader(reader) => work.column(reader, |_, value, out| shown(value, out)),
-        ColumnReader::ByteArrayColumnReader(reader) => work.column(reader, text),
+        ColumnReader::ByteArrayColumnReader(reader) => work.column_of(reader, text, plain_text),
         ColumnReader::FixedLenByteArrayColumnReader(reader) => work.column(reader, fixed),
     }
 }
@@ -63,8 +64,18 @@ struct Work<'a> {
 impl Work<'_> {
     fn column<T: DataType>(
         &self,
+        reader: ColumnReaderImpl<T>,
+        to_text: ToText<T::T>,
+    ) -> Result<Cells, Failure> {
+        self.column_of(reader, to_text, |_, _| None)
+    }
+
+    /// The same with a shorter way for values that are text as they are.
+    fn column_of<T: DataType>(
+        &self,
         mut reader: ColumnReaderImpl<T>,
         to_text: ToText<T::T>,
+        as_is: for<'v> fn(&Leaf, &'v T::T) -> Option<&'v str>,
     ) -> Result<Cells, Failure> {
         let most = self.leaf.descr.max_def_level();
         let mut cells = StrColumn::default();
@@ -86,6 +97,12 @@ impl Work<'_> {
                 let level = defined.get(at).copied().unwrap_or(most);
                 text.clear();
                 let value = if level == most { values.next() } else { None };
+                if self.leaf.list_level == 0
+                    && let Some(plain) = value.and_then(|value| as_is(self.leaf, value))
+                {
+                    cells.push(Some(plain));
+                    continue;
+                }
                 if let Some(value) = value
                     && to_text(self.leaf, value, &mut text).is_err()
                 {
@@ -102,13 +119,15 @@ impl Work<'_> {
                 list.take(cell, level, self.leaf.list_level, self.is_quoted());
             }
             let share = self.bytes * records / self.rows.max(1);
-            self.meter.advance(share).map_err(|_| Failure::Cancelled)?;
+            self.meter.advance(share).map_err(|_cancelled| Failure::Cancelled)?;
         }
         if self.leaf.list_level > 0 {
             list.end(&mut cells);
         }
         // A column that is shorter than the others would shift its rows.
         cells.push_absent(self.rows.saturating_sub(cells.len()));
+        // So that the column it becomes a part of shares it.
+        cells.seal();
         Ok(Cells::Text(cells))
     }
 
@@ -210,6 +229,7 @@ fn class_or_number(leaf: &Leaf, number: i64, out: &mut String) -> Result<(), NoT
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "values of all types are given alike")]
 fn int32(leaf: &Leaf, value: &i32, out: &mut String) -> Result<(), NoText> {
     match leaf.descr.converted_type() {
         ConvertedType::DATE | ConvertedType::TIME_MILLIS | ConvertedType::DECIMAL => {
@@ -222,6 +242,7 @@ fn int32(leaf: &Leaf, value: &i32, out: &mut String) -> Result<(), NoText> {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "values of all types are given alike")]
 fn int64(leaf: &Leaf, value: &i64, out: &mut String) -> Result<(), NoText> {
     match leaf.descr.converted_type() {
         ConvertedType::TIME_MICROS
@@ -235,6 +256,12 @@ fn int64(leaf: &Leaf, value: &i64, out: &mut String) -> Result<(), NoText> {
 
 fn int96(leaf: &Leaf, value: &Int96, out: &mut String) -> Result<(), NoText> {
     shown(&Field::convert_int96(&leaf.descr, *value), out)
+}
+
+/// Bytes that are text and mean nothing else.
+fn plain_text<'v>(leaf: &Leaf, value: &'v ByteArray) -> Option<&'v str> {
+    let is_text = leaf.descr.converted_type() != ConvertedType::DECIMAL && leaf.classes.is_empty();
+    if is_text { std::str::from_utf8(value.data()).ok() } else { None }
 }
 
 fn text(leaf: &Leaf, value: &ByteArray, out: &mut String) -> Result<(), NoText> {
@@ -257,6 +284,6 @@ fn fixed(leaf: &Leaf, value: &FixedLenByteArray, out: &mut String) -> Result<(),
 }
 
 fn decimal(leaf: &Leaf, value: ByteArray, out: &mut String) -> Result<(), NoText> {
-    let field = Field::convert_byte_array(&leaf.descr, value).map_err(|_| NoText)?;
+    let field = Field::convert_byte_array(&leaf.descr, value).map_err(|_no_number| NoText)?;
     shown(&field, out)
 }

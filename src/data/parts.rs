@@ -81,7 +81,7 @@ pub(super) fn read(
         .par_iter()
         .map(|(start, end)| {
             let part = meter.goes_on().then(|| reader.part(*start, *end)).ok_or(DataError::Cancelled)?;
-            meter.advance(end - start)?;
+            meter.pass(scanner.body.get(*start..*end).unwrap_or_default())?;
             Ok(part)
         })
         .collect::<Result<_, DataError>>()?;
@@ -211,23 +211,21 @@ impl Reader<'_> {
             if record.is_open {
                 trouble = Some(Trouble::OpenQuote);
             } else if !is_right {
-                let has_end = self.scanner.body.get(record.end.wrapping_sub(1)).is_some_and(|byte| {
-                    *byte == b'\n' || (*byte == b'\r' && self.scanner.dialect.bare_cr)
-                });
+                let has_end =
+                    self.scanner.body.get(record.end.wrapping_sub(1)).is_some_and(|byte| {
+                        *byte == b'\n' || (*byte == b'\r' && self.scanner.dialect.bare_cr)
+                    });
                 let inside = record.line_ends - usize::from(has_end && record.line_ends > 0);
                 trouble = Some(Trouble::Width { found: record.cells, line_ends_inside: inside });
             } else if trouble.is_none() && sink.holds(&self.layout.header) {
                 trouble = Some(Trouble::RepeatedHeader);
             }
-            match trouble {
-                Some(trouble) => {
-                    sink.take_back();
-                    troubles.push((line, trouble));
-                }
-                None => {
-                    sink.keep();
-                    lines.push(line);
-                }
+            if let Some(trouble) = trouble {
+                sink.take_back();
+                troubles.push((line, trouble));
+            } else {
+                sink.keep();
+                lines.push(line);
             }
         }
     }

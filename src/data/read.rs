@@ -59,7 +59,7 @@ pub(super) fn table_of(
     progress: Progress,
 ) -> Result<Table, DataError> {
     let raw = Arc::new(raw);
-    let meter = Meter::new(progress, raw.bytes().len() as u64);
+    let meter = Meter::new(progress, raw.bytes().len() as u64).over(&raw);
     // Twice through the same bytes, but on two threads.
     let (stamp, read) =
         rayon::join(|| Stamp::of(path, raw.bytes()), || records_of(path, &raw, &options.overrides, &meter));
@@ -119,6 +119,8 @@ fn records_of(
     if body.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0x1a) {
         return Err(DataError::Empty { path: path.to_owned() });
     }
+    // Now, while it is in memory: the readers give back what they have read.
+    let lines = count_lines(body);
     let ending = ending(&name);
     let mut records = match overrides_format(overrides).unwrap_or_else(|| format_of(&ending, body)) {
         FormatName::JsonLines => json::read(body, true, meter)?,
@@ -131,13 +133,13 @@ fn records_of(
         let line = memchr_iter(b'\n', body).count() as u64 + 1;
         records.problems.push(RowProblem { line, reason });
     }
-    let lines = count_lines(body);
     Ok((records, Decoded { encoding: text.encoding, gzip, lines }))
 }
 
 /// Lines as an editor counts them: ended by line feeds, or where there is none by carriage returns.
 fn count_lines(body: &[u8]) -> u64 {
-    let count = |wanted: u8| body.par_chunks(1 << 20).map(|chunk| memchr_iter(wanted, chunk).count()).sum::<usize>();
+    let count =
+        |wanted: u8| body.par_chunks(1 << 20).map(|chunk| memchr_iter(wanted, chunk).count()).sum::<usize>();
     let (ends, end) = match count(b'\n') {
         0 => (count(b'\r'), b'\r'),
         feeds => (feeds, b'\n'),
@@ -158,9 +160,7 @@ pub(super) struct Records {
 fn judge(table: Table, on_problem: OnProblem) -> Result<Table, DataError> {
     let path = || table.facts.path.clone();
     match (on_problem, table.rows(), table.problems.len()) {
-        (_, 0, 0) if table.facts.has_header => {
-            Err(DataError::HeaderOnly { table: Box::new(table) })
-        }
+        (_, 0, 0) if table.facts.has_header => Err(DataError::HeaderOnly { table: Box::new(table) }),
         (_, 0, 0) => Err(DataError::Empty { path: path() }),
         (OnProblem::Skip, 0, _) => Err(DataError::NoGoodRow { table: Box::new(table) }),
         (OnProblem::Stop, rows, bad @ 1..) => {
@@ -205,12 +205,16 @@ fn refuse_other_formats(path: &Path, body: &[u8]) -> Result<(), DataError> {
     const TABLE: &str = "Save the sheet as CSV UTF-8, or unpack the archive";
     let found = match body {
         [b'P', b'K', 3, 4, ..] => Some(("a spreadsheet or a ZIP archive", TABLE)),
-        [0xd0, 0xcf, 0x11, 0xe0, ..] => Some(("a spreadsheet of an old Excel", "Save the sheet as CSV UTF-8")),
+        [0xd0, 0xcf, 0x11, 0xe0, ..] => {
+            Some(("a spreadsheet of an old Excel", "Save the sheet as CSV UTF-8"))
+        }
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(("compressed with Zstandard", "Unpack it first")),
         [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, ..] => Some(("compressed with bzip2", "Unpack it first")),
         [0xfd, b'7', b'z', b'X', b'Z', ..] => Some(("compressed with xz", "Unpack it first")),
         [b'%', b'P', b'D', b'F', ..] => Some(("a PDF", "Choose a file with a text and a label in every row")),
-        [b'A', b'R', b'R', b'O', b'W', b'1', ..] => Some(("an Arrow file", "Save it as Parquet or CSV first")),
+        [b'A', b'R', b'R', b'O', b'W', b'1', ..] => {
+            Some(("an Arrow file", "Save it as Parquet or CSV first"))
+        }
         [b'S', b'Q', b'L', b'i', b't', b'e', ..] => Some(("an SQLite database", "Export the table as CSV")),
         [b'G', b'I', b'F', b'8', ..] | [0x89, b'P', b'N', b'G', ..] | [0xff, 0xd8, 0xff, ..] => {
             Some(("a picture", "Choose a file with a text and a label in every row"))

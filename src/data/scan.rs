@@ -167,8 +167,7 @@ impl<'a> Scanner<'a> {
     /// The end of the line that `from` is on: without and with what ends it.
     pub(super) fn line_end(&self, from: usize) -> (usize, usize) {
         let rest = self.rest(from);
-        let found =
-            if self.dialect.bare_cr { memchr2(b'\n', b'\r', rest) } else { memchr(b'\n', rest) };
+        let found = if self.dialect.bare_cr { memchr2(b'\n', b'\r', rest) } else { memchr(b'\n', rest) };
         found.map_or((self.body.len(), self.body.len()), |found| self.past_line_end(from, from + found))
     }
 
@@ -315,8 +314,7 @@ mod tests {
     #[test]
     fn cells_end_where_they_should() {
         let found = commas("a,b\r\n\"x,\"\"y\"\"\r\nz\",\n\n  \n,\n\"in\" text,5\" pipe\r\n\"q\" ,\"\"");
-        let expected =
-            [(1, "a|b"), (2, "x,\"y\"\r\nz|"), (6, "|"), (7, "\"in\" text|5\" pipe"), (8, "q|")];
+        let expected = [(1, "a|b"), (2, "x,\"y\"\r\nz|"), (6, "|"), (7, "\"in\" text|5\" pipe"), (8, "q|")];
         assert_eq!(found, expected.map(|(line, cells)| (line, cells.to_owned())));
         assert_eq!(commas("a\r"), [(1, "a".to_owned())]);
         assert_eq!(commas("a\n\u{1a}"), [(1, "a".to_owned())]);

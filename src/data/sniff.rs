@@ -94,8 +94,7 @@ impl Preamble {
         let table = body.get(self.bytes..).unwrap_or_default();
         let widths: Vec<usize> = sample(table, dialect).iter().map(Vec::len).collect();
         let usual = usual_width(&widths);
-        let most_are_usual =
-            widths.iter().filter(|width| **width == usual).count() * 10 >= widths.len() * 6;
+        let most_are_usual = widths.iter().filter(|width| **width == usual).count() * 10 >= widths.len() * 6;
         if usual < 2 || !most_are_usual {
             return;
         }
@@ -197,7 +196,8 @@ fn bare_cr_ends_lines(body: &[u8], dialect: Dialect) -> bool {
     let alike = |bare_cr| {
         let widths: Vec<usize> = sample(body, Dialect { bare_cr, ..dialect }).iter().map(Vec::len).collect();
         let usual = usual_width(&widths);
-        let share = widths.iter().filter(|width| **width == usual).count() as f64 / widths.len().max(1) as f64;
+        let share =
+            widths.iter().filter(|width| **width == usual).count() as f64 / widths.len().max(1) as f64;
         if usual > 1 { share } else { 0.0 }
     };
     alike(true) > alike(false)

@@ -24,6 +24,8 @@ pub use wire::Patience;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use self::cache::{Cache, make_parent, partial};
 use self::meter::Meter;
 use self::needed::MODULES;
@@ -309,23 +311,15 @@ fn file_path(name: &HubName, commit: &str, file: &str) -> String {
     format!("/{}/resolve/{commit}/{}", name.repo(), encoded(file, true))
 }
 
+/// What stays as it is in an address (RFC 3986, section 2.3).
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// The same, and what divides folders.
+const OF_PATH: &AsciiSet = &UNRESERVED.remove(b'/');
+
 /// A name as a part of an address.
 fn encoded(text: &str, keeps_slashes: bool) -> String {
-    let mut address = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                address.push(char::from(byte));
-            }
-            b'/' if keeps_slashes => address.push('/'),
-            other => address.extend(['%', hex_digit(other >> 4), hex_digit(other & 15)]),
-        }
-    }
-    address
-}
-
-fn hex_digit(value: u8) -> char {
-    char::from_digit(u32::from(value), 16).unwrap_or('0').to_ascii_uppercase()
+    utf8_percent_encode(text, if keeps_slashes { OF_PATH } else { UNRESERVED }).to_string()
 }
 
 /// A fault in the words for a model.

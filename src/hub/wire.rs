@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use ureq::http::{HeaderMap, Response, header};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
+use url::Url;
 
 use super::error::HubError;
 use super::place::{Place, host_of};
@@ -191,7 +192,7 @@ impl Wire {
         question.authorization.clone_from(&self.authorization);
         let (sender, pieces) = bounded(PIECES);
         let (agent, address) = (self.agent.clone(), format!("{}{path}", self.endpoint));
-        let carry = move || carry_out(&agent, address, &question, &sender);
+        let carry = move || carry_out(&agent, &address, &question, &sender);
         thread::Builder::new()
             .name("frostline-transfer".into())
             .spawn(carry)
@@ -312,7 +313,7 @@ fn next_piece(pieces: &Receiver<Piece>, limit: Duration, stop: &dyn Fn() -> bool
 }
 
 /// The thread of a request. It ends when the reply does, or when nobody takes the pieces any more.
-fn carry_out(agent: &Agent, address: String, question: &Question, pieces: &Sender<Piece>) {
+fn carry_out(agent: &Agent, address: &str, question: &Question, pieces: &Sender<Piece>) {
     let (mut response, of_hub) = match follow(agent, address, question) {
         Ok(found) => found,
         Err(fault) => return drop(pieces.send(Piece::Fault(fault))),
@@ -337,24 +338,23 @@ fn carry_out(agent: &Agent, address: String, question: &Question, pieces: &Sende
 }
 
 /// Asks, and asks where it is sent; gives the hub's own headers too, where that was elsewhere.
-fn follow(
-    agent: &Agent,
-    mut address: String,
-    question: &Question,
-) -> Result<(Response<Body>, HeaderMap), Fault> {
-    let asked_first = address.clone();
-    let bad = |reason: String| HubError::BadReply { host: host_of(&asked_first).to_owned(), reason };
+fn follow(agent: &Agent, address: &str, question: &Question) -> Result<(Response<Body>, HeaderMap), Fault> {
+    let bad = |reason: String| HubError::BadReply { host: host_of(address).to_owned(), reason };
+    let asked_first =
+        Url::parse(address).map_err(|error| bad(format!("{address} is no address: {error}")))?;
+    let mut address = asked_first.clone();
     let mut of_hub = HeaderMap::new();
     for _ in 0..=MOST_REDIRECTS {
-        let mut request = if question.head_only { agent.head(&address) } else { agent.get(&address) }
-            .header("accept-encoding", "identity");
+        let mut request =
+            if question.head_only { agent.head(address.as_str()) } else { agent.get(address.as_str()) }
+                .header("accept-encoding", "identity");
         if question.from > 0 {
             request = request.header("range", format!("bytes={}-", question.from));
         }
         if let Some(token) = question.authorization.as_ref().filter(|_| same_server(&asked_first, &address)) {
             request = request.header("authorization", token);
         }
-        let response = request.call().map_err(|error| fault_of(error, host_of(&address)))?;
+        let response = request.call().map_err(|error| fault_of(error, host_of(address.as_str())))?;
         let to = response.headers().get(header::LOCATION).filter(|_| response.status().is_redirection());
         let Some(to) = to else { return Ok((response, of_hub)) };
         let to = to.to_str().ok().and_then(|to| resolved(&address, to));
@@ -367,33 +367,15 @@ fn follow(
     Err(bad(format!("it sends from one address to the next, more than {MOST_REDIRECTS} times")).into())
 }
 
-/// Whether two addresses have the same scheme, host and port.
-fn same_server(one: &str, other: &str) -> bool {
-    let server = |address: &str| {
-        address
-            .split_once("://")
-            .map(|(scheme, _)| (scheme.to_ascii_lowercase(), host_of(address).to_ascii_lowercase()))
-    };
-    server(one) == server(other)
+/// Whether two addresses have the same scheme, host and port, and neither smuggles in a user.
+fn same_server(one: &Url, other: &Url) -> bool {
+    one.origin() == other.origin() && one.username() == other.username() && one.password() == other.password()
 }
 
-/// Where a `Location` leads from an address.
-fn resolved(from: &str, to: &str) -> Option<String> {
-    let (scheme, _) = from.split_once("://")?;
-    let root = || format!("{scheme}://{}", host_of(from));
-    if to.starts_with("https://") || to.starts_with("http://") {
-        Some(to.to_owned())
-    } else if to.starts_with("//") {
-        Some(format!("{scheme}:{to}"))
-    } else if to.starts_with('/') {
-        Some(format!("{}{to}", root()))
-    } else if to.is_empty() || to.contains("://") {
-        None
-    } else {
-        let path = from.split(['?', '#']).next()?;
-        let (folder, _) = path.rsplit_once('/')?;
-        Some(format!("{folder}/{to}"))
-    }
+/// Where a `Location` leads from an address; only to the web.
+fn resolved(from: &Url, to: &str) -> Option<Url> {
+    let to = from.join(to).ok().filter(|_| !to.is_empty())?;
+    matches!(to.scheme(), "https" | "http").then_some(to)
 }
 
 fn fault_of(error: ureq::Error, host: &str) -> Fault {
@@ -429,31 +411,43 @@ fn own_roots(place: &Place) -> Result<Option<RootCerts>, HubError> {
 mod tests {
     use super::*;
 
+    fn url(address: &str) -> Url {
+        Url::parse(address).unwrap()
+    }
+
     #[test]
     fn redirects_lead_where_the_browser_would_go() {
-        let from = "https://hub.example/org/name/resolve/main/x.json?a=1";
+        let from = url("https://hub.example/org/name/resolve/main/x.json?a=1");
         for (to, expected) in [
             ("https://cdn.example/x", Some("https://cdn.example/x")),
+            (
+                "HTTPS://cdn.example/x?Signature=a%2Fb~c&Key-Pair-Id=d",
+                Some("https://cdn.example/x?Signature=a%2Fb~c&Key-Pair-Id=d"),
+            ),
             ("/other/x.json", Some("https://hub.example/other/x.json")),
             ("//cdn.example/x", Some("https://cdn.example/x")),
             ("y.json", Some("https://hub.example/org/name/resolve/main/y.json")),
+            ("../../raw/y.json", Some("https://hub.example/org/name/raw/y.json")),
             ("file:///etc/passwd", None),
+            ("data:text/plain,x", None),
             ("", None),
         ] {
-            assert_eq!(resolved(from, to).as_deref(), expected, "{to}");
+            assert_eq!(resolved(&from, to).as_ref().map(Url::as_str), expected, "{to}");
         }
     }
 
     #[test]
     fn the_token_is_for_one_server_only() {
-        assert!(same_server("https://hub.example/a", "https://HUB.example/b?c"));
+        let hub = url("https://hub.example/a");
+        assert!(same_server(&hub, &url("https://HUB.example:443/b?c")));
         for other in [
             "http://hub.example/a",
             "https://hub.example:8443/a",
             "https://hub.example.org/a",
             "https://x@hub.example/a",
+            "https://hub.example@evil.example/a",
         ] {
-            assert!(!same_server("https://hub.example/a", other), "{other}");
+            assert!(!same_server(&hub, &url(other)), "{other}");
         }
     }
 }

@@ -50,7 +50,8 @@ impl Offline {
         let max_length = model.summary.max_seq_length;
         let default = model.summary.origin.default_prompt.clone();
         let mut offline = Self { model, tokenizer, max_length, truncated: 0 };
-        if let Some(prompt) = default {
+        // A model that leaves its prompt out of the pooling is opened without it: see `lacks_its_prompt`.
+        if let Some(prompt) = default.filter(|_| !offline.lacks_its_prompt()) {
             offline.put_before(&prompt)?;
         }
         Ok(offline)
@@ -83,6 +84,15 @@ impl Offline {
         let prompt = self.model.summary.prompt(Some(prompt))?;
         self.tokenizer = self.tokenizer.with_prompt(prompt.as_ref().map_or("", |prompt| &prompt.text));
         Ok(())
+    }
+
+    /// Whether the model means to have a prompt before every text that it is not given here, since its tokens would
+    /// have to be left out of the pooling: embeddings are then not those of sentence-transformers.
+    #[must_use]
+    pub fn lacks_its_prompt(&self) -> bool {
+        let origin = &self.model.summary.origin;
+        let named = origin.prompts.iter().find(|prompt| Some(&prompt.name) == origin.default_prompt.as_ref());
+        origin.pools_no_prompt && named.is_some_and(|prompt| !prompt.text.is_empty())
     }
 
     /// Most tokens of a text, and how many texts had more until now and were cut.

@@ -166,11 +166,7 @@ pub(crate) fn loaded() -> State {
     State {
         project: Project {
             name: "Customer messages".into(),
-            files: view
-                .files
-                .iter()
-                .map(|file| DataFile::new(file.facts.path.clone()))
-                .collect(),
+            files: view.files.iter().map(|file| DataFile::new(file.facts.path.clone())).collect(),
             model: Some(model().path),
             skip_bad_rows: true,
             ..Project::default()

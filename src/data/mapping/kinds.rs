@@ -103,7 +103,11 @@ pub(super) fn indicators(columns: &[&Profile]) -> Vec<String> {
 /// One task of several columns of 0 and 1.
 pub(super) fn of_indicators(indicators: Vec<String>) -> Option<TaskColumn> {
     let column = indicators.first()?.clone();
-    let task = TaskColumn { task: "labels".to_owned(), indicators, ..TaskColumn::of_kind(&column, TaskKind::MultiLabel) };
+    let task = TaskColumn {
+        task: "labels".to_owned(),
+        indicators,
+        ..TaskColumn::of_kind(&column, TaskKind::MultiLabel)
+    };
     Some(task)
 }
 

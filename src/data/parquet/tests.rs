@@ -53,7 +53,12 @@ fn written(rows: bool, features: Option<&str>) -> Vec<u8> {
 }
 
 fn cells<'a>(table: &'a super::super::table::Table, name: &str) -> Vec<Option<&'a str>> {
-    table.column(name).unwrap_or_else(|| panic!("{name} of {:?}", table.column_names())).cells.iter().collect()
+    table
+        .column(name)
+        .unwrap_or_else(|| panic!("{name} of {:?}", table.column_names()))
+        .cells
+        .iter()
+        .collect()
 }
 
 #[test]

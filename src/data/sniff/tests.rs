@@ -66,7 +66,10 @@ fn what_stands_above_a_table_is_passed_over() {
     let (_, preamble) = found("csv", "sep=\t\r\ntext\tlabel\r\na\tx\r\n");
     assert_eq!(preamble.bytes, 7);
     let (dialect, preamble) = found("csv", "# exported, 2024\n# by me\ntext,label\na,x\nc,y\nd,x\n");
-    assert_eq!((dialect.delimiter, preamble.lines.join("; ")), (b',', "# exported, 2024; # by me".to_owned()));
+    assert_eq!(
+        (dialect.delimiter, preamble.lines.join("; ")),
+        (b',', "# exported, 2024; # by me".to_owned())
+    );
     let titled = "Reviews of May\n\ntext,label\na,x\nb,y\nc,x\nd,y\n";
     assert_eq!(found("csv", titled).1.lines, ["Reviews of May"]);
     for none in ["#fun day,x\nother,y\n#more,x\n", "text,label\na\nb,x\n", "one\ntwo\nthree, four\n"] {

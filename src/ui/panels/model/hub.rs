@@ -44,7 +44,7 @@ pub(super) fn hub_ui(ui: &mut Ui, state: &State, card: &mut HubCard, actions: &m
             Loadable::Ready(offer) => offer_ui(ui, state, offer, actions),
         }
         if let Some(download) = &state.hub.download {
-            download_ui(ui, state, download, actions);
+            download_ui(ui, download, actions);
         }
         cached_ui(ui, state, card, actions);
     });
@@ -110,7 +110,14 @@ fn offer_ui(ui: &mut Ui, state: &State, offer: &Arc<Offer>, actions: &mut Action
     if state.hub.is_downloading() {
         return;
     }
-    let label = if left == 0 { "Use this model" } else { "Download and use" };
+    let failed = state.hub.download.as_ref().is_some_and(|download| {
+        matches!(download.end, Some(DownloadEnd::Failed(_))) && download.offer.pinned() == offer.pinned()
+    });
+    let label = match (failed, left) {
+        (true, _) => "Try again",
+        (false, 0) => "Use this model",
+        (false, _) => "Download and use",
+    };
     ui.scope(|ui| {
         if widgets::strong_button(ui, label).clicked() {
             actions.send(Command::Hub(HubCommand::Download));
@@ -118,7 +125,7 @@ fn offer_ui(ui: &mut Ui, state: &State, offer: &Arc<Offer>, actions: &mut Action
     });
 }
 
-fn download_ui(ui: &mut Ui, state: &State, download: &Download, actions: &mut Actions) {
+fn download_ui(ui: &mut Ui, download: &Download, actions: &mut Actions) {
     let name = download.offer.name.to_string();
     match &download.end {
         None => going_on_ui(ui, download, &name, actions),
@@ -132,12 +139,8 @@ fn download_ui(ui: &mut Ui, state: &State, download: &Download, actions: &mut Ac
             widgets::message(ui, Severity::Info, &text);
         }
         Some(DownloadEnd::Failed(reason)) => {
+            // The button above goes on with it.
             widgets::message(ui, Severity::Error, reason);
-            let is_shown =
-                state.hub.offer.ready().is_some_and(|offer| offer.pinned() == download.offer.pinned());
-            if is_shown && ui.button("Try again").clicked() {
-                actions.send(Command::Hub(HubCommand::Download));
-            }
         }
     }
 }
