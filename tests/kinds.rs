@@ -54,7 +54,7 @@ fn project(tasks: &[(&str, TaskKind)], recipe: Recipe) -> Place {
     let path = place.dir.path().join("kinds.jsonl");
     std::fs::write(&path, jsonl(90)).expect("rows");
     let tasks = tasks.iter().map(|(column, kind)| TaskColumn::of_kind(column, *kind)).collect();
-    let mapping = Mapping { text: "text".into(), second: Some("other".into()), tasks, split: None };
+    let mapping = Mapping { text: "text".into(), second: Some("other".into()), tasks, ..Mapping::default() };
     let mut draft = place.session.state().project.clone();
     draft.files[0].path = path;
     draft.mapping = Some(mapping);

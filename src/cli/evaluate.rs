@@ -44,15 +44,19 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<()> {
 
     let skip = args.bad_rows.skip_bad_rows || project.as_ref().is_some_and(|project| project.skip_bad_rows);
     let tables = tables::read_all(&args.data, skip, &args.reading.overrides())?;
-    let mapping = match project.or_else(|| project_of_run(&model_dir)) {
+    let project = project.or_else(|| project_of_run(&model_dir));
+    // What labels were said to mean holds for other files, too; rows that were left out or moved do not.
+    let changes = project.as_ref().map(|project| project.changes.of_meaning()).unwrap_or_default();
+    let mapping = match project {
         Some(project) => of_project(project)?,
         None => by_task_names(&tables, &tasks)?,
     };
     // Who brings files to be measured may well have no split in them; who has, means all of them here.
-    let mapping = Mapping { split: None, ..mapping };
+    let mapping = Mapping { split: None, group: None, ..mapping };
     let chosen: Vec<(Table, Option<Split>)> =
         tables.into_iter().map(|table| (table, Some(Split::Test))).collect();
-    let (dataset, _, note) = assemble(&chosen, Some(&present(mapping, &chosen)), &NO_SPLIT)?;
+    let (mut dataset, _, note) = assemble(&chosen, Some(&present(mapping, &chosen)), &NO_SPLIT)?;
+    drop(changes.apply(&mut dataset));
     if note.contains("left out") || note.contains("no label") {
         tell(&note);
     }
@@ -180,7 +184,7 @@ fn by_task_names(tables: &[Table], tasks: &[HeadSpec]) -> anyhow::Result<Mapping
     }
     let guess = mapping::guess(tables);
     let second = guess.second.filter(|_| found.iter().any(|task| task.kind.takes_pairs()));
-    Ok(Mapping { text: guess.text, second, tasks: found, split: None })
+    Ok(Mapping { text: guess.text, second, tasks: found, split: None, group: None })
 }
 
 /// Files to be measured may be labelled for some of the tasks only.

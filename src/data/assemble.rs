@@ -1,18 +1,18 @@
 //! Tables and a mapping to the data set that training reads.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use rayon::prelude::*;
 
 use super::classes::{Markers, Piece, says_nothing, single_labels};
 use super::column::StrColumn;
 use super::dataset::{Dataset, Split, TaskLabels};
-use super::draw::{self, Candidates};
 use super::error::DataError;
 use super::labels::{self, bare, indicated, is_missing, task_labels};
 use super::lists::items;
 use super::mapping::{self, Mapping, TaskColumn, guess_of};
+use super::said::{Said, decide_splits};
 use super::split::{SplitRule, split_of_name, split_of_word};
 use super::table::Table;
 use super::task::TaskKind;
@@ -47,7 +47,7 @@ pub fn assemble(
     for (file, (table, chosen)) in tables.iter().enumerate() {
         gathered.take(table, file as u32, *chosen, &mapping)?;
     }
-    let Gathered { mut dataset, said, kept, .. } = gathered;
+    let Gathered { mut dataset, said, kept, groups, .. } = gathered;
     if dataset.origins.is_empty() {
         let rows = tables.iter().map(|(table, _)| table.rows()).sum();
         return Err(DataError::NoText { column: mapping.text, rows });
@@ -61,7 +61,7 @@ pub fn assemble(
             *markers.entry(marker.to_owned()).or_default() += count;
         }
     }
-    let mut notes = vec![decide_splits(&mut dataset, &said, rule)];
+    let mut notes = vec![decide_splits(&mut dataset, &said, &groups, rule)];
     notes.extend(blank_note(gathered.blank, gathered.first_blank.as_deref()));
     notes.extend(marker_note(&markers));
     notes.extend(dataset.tasks.iter().filter_map(hidden_label_note));
@@ -172,6 +172,7 @@ fn check(mapping: &Mapping, tables: &[(Table, Option<Split>)]) -> Result<(), Dat
     });
     let needed = needed.chain(mapping.second.iter().map(|column| ("second text".to_owned(), column)));
     let needed = needed.chain(mapping.split.iter().map(|column| ("split".to_owned(), column)));
+    let needed = needed.chain(mapping.group.iter().map(|column| ("group".to_owned(), column)));
     for (part, column) in needed {
         let nowhere = tables.iter().all(|(table, _)| table.column(column).is_none());
         if let (true, Some((table, _))) = (nowhere, tables.first()) {
@@ -200,30 +201,13 @@ fn check(mapping: &Mapping, tables: &[(Table, Option<Split>)]) -> Result<(), Dat
     Ok(())
 }
 
-/// Who said of a row which split it is in.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Said {
-    Nothing,
-    /// The user, for the whole file.
-    Chosen(Split),
-    Column(Split),
-    Name(Split),
-}
-
-impl Said {
-    const fn split(self) -> Option<Split> {
-        match self {
-            Self::Nothing => None,
-            Self::Chosen(split) | Self::Column(split) | Self::Name(split) => Some(split),
-        }
-    }
-}
-
 /// Rows of all tables, end to end.
 #[derive(Default)]
 struct Gathered {
     dataset: Dataset,
     said: Vec<Said>,
+    /// What each row belongs to; no rows at all where no column is mapped to it.
+    groups: StrColumn,
     /// Per table and row whether it has a text.
     kept: Vec<Vec<bool>>,
     /// Rows without a text: how many, and where the first one is.
@@ -257,6 +241,12 @@ impl Gathered {
             for row in kept.iter().enumerate().filter(|(_, kept)| **kept).map(|(row, _)| row) {
                 let cell = second.and_then(|cells| cells.get(row));
                 self.dataset.second.push(cell.filter(|second| !second.trim().is_empty()));
+            }
+        }
+        if let Some(group) = &mapping.group {
+            let cells = table.column(group).map(|column| &column.cells);
+            for row in kept.iter().enumerate().filter(|(_, kept)| **kept).map(|(row, _)| row) {
+                self.groups.push(cells.and_then(|cells| cells.get(row)).map(bare));
             }
         }
         let split_column = mapping.split.as_ref().and_then(|column| table.column(column));
@@ -361,82 +351,6 @@ impl labels::Rows for Dataset {
 
     fn has_second(&self, row: usize) -> bool {
         !self.second_text(row).is_empty()
-    }
-}
-
-/// Gives every row its split, and says how in a sentence.
-fn decide_splits(dataset: &mut Dataset, said: &[Said], rule: &SplitRule) -> String {
-    let mut said = said.to_vec();
-    let has = |said: &[Said], split| said.iter().any(|s| s.split() == Some(split));
-    let undecided = said.contains(&Said::Nothing);
-    let by_name_only = said.iter().all(|s| matches!(s, Said::Nothing | Said::Name(_)));
-    // A lone file called test.csv, opened to be trained on: its name is no reason to refuse it.
-    let names_passed_over = by_name_only && !undecided && !has(&said, Split::Train);
-    if names_passed_over {
-        said.fill(Said::Nothing);
-    }
-
-    let (valid_given, test_given) = (has(&said, Split::Valid), has(&said, Split::Test));
-    // Where validation rows are given, the rest was meant for training, and no test rows are taken from it.
-    let valid = if valid_given { 0.0 } else { rule.valid };
-    let test = if valid_given || test_given { 0.0 } else { rule.test };
-    let no_train = said.iter().all(|s| matches!(s.split(), Some(Split::Valid | Split::Test)));
-    let mut splits: Vec<Split> = said.iter().map(|s| s.split().unwrap_or(Split::Train)).collect();
-    if valid > 0.0 || test > 0.0 {
-        draw_from(dataset, &mut splits, &said, [valid, test], rule.seed);
-    }
-    dataset.splits = splits;
-    let note = sentence(&said, no_train, valid, test, rule.seed);
-    if names_passed_over {
-        return format!("No file is named as training data, so the names are passed over. {note}");
-    }
-    note
-}
-
-/// Draws validation and test rows from those that nothing else is said of than that they may train.
-fn draw_from(dataset: &Dataset, splits: &mut [Split], said: &[Said], [valid, test]: [f64; 2], seed: u64) {
-    let is_pool = |said: &Said| matches!(said.split(), None | Some(Split::Train));
-    let pool: Vec<u32> = said.iter().zip(0..).filter(|(said, _)| is_pool(said)).map(|(_, row)| row).collect();
-    let texts = dataset.texts.iter().zip(said).filter(|(_, said)| is_pool(said));
-    let texts = texts.map(|(text, _)| text.unwrap_or_default()).collect();
-    // Of several classes the first: as good a share of each as one number per row can give.
-    let class = |task: usize, place: usize| dataset.tasks.get(task)?.first_class(*pool.get(place)? as usize);
-    let candidates = Candidates { texts, tasks: dataset.tasks.len(), class: &class };
-    for (row, split) in pool.iter().zip(draw::place(&candidates, valid, test, seed)) {
-        if let Some(slot) = splits.get_mut(*row as usize) {
-            *slot = split;
-        }
-    }
-}
-
-fn sentence(said: &[Said], no_train: bool, valid: f64, test: f64, seed: u64) -> String {
-    let mut sources = BTreeSet::new();
-    for s in said {
-        match s {
-            Said::Nothing => {}
-            Said::Chosen(_) => drop(sources.insert("as you chose per file")),
-            Said::Column(_) => drop(sources.insert("by the split column")),
-            Said::Name(_) => drop(sources.insert("by the files' names")),
-        }
-    }
-    let given = sources.into_iter().collect::<Vec<_>>().join(" and ");
-    let percent = |part: f64| format!("{} %", (part * 1000.0).round() / 10.0);
-    let drawn = match (valid > 0.0, test > 0.0) {
-        (true, true) => format!("{} for validation and {} for test", percent(valid), percent(test)),
-        (true, false) => format!("{} for validation", percent(valid)),
-        (false, true) => format!("{} for test", percent(test)),
-        (false, false) => String::new(),
-    };
-    let how = format!("drawn by seed {seed} in proportion to the classes, equal texts kept together");
-    match (given.is_empty(), drawn.is_empty()) {
-        (true, true) => "All rows are training rows.".to_owned(),
-        (true, false) => format!("{drawn} {how}; the rest trains."),
-        (false, _) if no_train => format!("Rows are split {given}; none of them trains."),
-        (false, true) if said.contains(&Said::Nothing) => {
-            format!("Rows are split {given}; rows that nothing is said of train.")
-        }
-        (false, true) => format!("Rows are split {given}."),
-        (false, false) => format!("Rows are split {given}; of the training rows, {drawn} {how}."),
     }
 }
 

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
-use super::changes::Fix;
 use super::dataset::{Dataset, Labels, Split, TaskLabels};
-use super::{near, same};
+use super::fix::Fix;
 use super::task::TaskKind;
+use super::{near, same};
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +95,8 @@ impl DataCard {
         findings.extend(near_duplicates(dataset));
         findings.extend(odd_characters(dataset));
         findings.sort_by_key(|finding| finding.weight == Weight::Note);
-        let conflicting_texts = dataset.tasks.iter().map(|task| same::conflicting(&texts.groups, task).len()).collect();
+        let conflicting_texts =
+            dataset.tasks.iter().map(|task| same::conflicting(&texts.groups, task).len()).collect();
         Self { rows, tasks, findings, repeated_rows, conflicting_texts }
     }
 }
@@ -351,22 +352,21 @@ fn duplicates(rows: Vec<usize>) -> Option<Finding> {
 
 /// Texts that are nearly another's, and those of them that stand in another split than it.
 fn near_duplicates(dataset: &Dataset) -> Vec<Finding> {
-    let pairs = near::pairs(&dataset.texts);
+    let Some(pairs) = near::pairs(&dataset.texts) else {
+        let text = format!("Nearly equal texts are looked for among up to {} texts only.", near::MOST_TEXTS);
+        return vec![note(text, Vec::new())];
+    };
     let split = |row: usize| dataset.splits.get(row);
     let (across, within): (Vec<_>, Vec<_>) =
         pairs.into_iter().partition(|(one, other)| split(*one) != split(*other));
-    let rows_of = |pairs: Vec<(usize, usize)>| -> Vec<usize> {
-        let rows: BTreeSet<usize> = pairs.into_iter().flat_map(|(one, other)| [one, other]).collect();
-        rows.into_iter().collect()
+    let found = |pairs: Vec<(usize, usize)>, what: &str, weigh: fn(String, Vec<usize>) -> Finding| {
+        let rows: BTreeSet<usize> = pairs.into_iter().flat_map(<[usize; 2]>::from).collect();
+        let text = format!("{} are nearly the same as {what}.", counted(rows.len(), "text"));
+        (!rows.is_empty()).then(|| weigh(text, rows.into_iter().collect()))
     };
-    let (across, within) = (rows_of(across), rows_of(within));
-    let found = |rows: Vec<usize>, what: &str, weigh: fn(String, Vec<usize>) -> Finding| {
-        let are = if rows.len() == 1 { "is" } else { "are" };
-        let text = format!("{} {are} nearly the same as another {what}.", counted(rows.len(), "text"));
-        (!rows.is_empty()).then(|| weigh(text, rows))
-    };
-    let across = found(across, "in another split, but for a few words or signs: figures there look better", warning);
-    across.into_iter().chain(found(within, "of the same split, but for a few words or signs", note)).collect()
+    let across = found(across, "one in another split, a few words or signs aside", warning);
+    let within = found(within, "another one, a few words or signs aside", note);
+    across.into_iter().chain(within).collect()
 }
 
 /// Characters that no person typed: control characters, and the mark of bytes that could not be decoded.

@@ -3,19 +3,19 @@
 //!
 //! It must never know a file's bytes, a window or a session.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::column::StrColumn;
-use super::dataset::{Dataset, Labels, Split, TaskLabels};
-use super::same;
+use super::dataset::{Dataset, Labels, TaskLabels};
+use super::fix::{Fix, class_named, kept, replace_texts};
+use super::labels::{Rows, bare, number, several};
 
 /// The cell of a row.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cell {
     /// The text that is read.
     Text,
-    /// The label of a task with one class per text.
+    /// The label of a task: a class, several classes with bars between them, or a number.
     Label(String),
 }
 
@@ -37,31 +37,6 @@ pub struct Correction {
     pub now: String,
 }
 
-/// A change of many rows at once, as the data card offers them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fix {
-    /// Classes of a task become one.
-    MergeClasses {
-        /// The task.
-        task: String,
-        /// The classes that go.
-        from: Vec<String>,
-        /// The class that they become.
-        into: String,
-    },
-    /// Texts that carry different labels of a task lose them: the task is not trained or measured on them.
-    ForgetConflicts {
-        /// The task.
-        task: String,
-    },
-    /// Training rows that say what an earlier one says, text and labels, are left out.
-    DropRepeats,
-    /// A text that stands in several splits goes wholly to the first of train, valid and test that has it.
-    JoinLeaks,
-    /// Control characters, and the marks of undecodable bytes, are taken out of the texts.
-    StripControls,
-}
-
 /// Everything that the user changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
@@ -80,6 +55,8 @@ pub struct Outcome {
     pub stale: Vec<usize>,
     /// Rows that each fix changed or left out.
     pub fixed: Vec<usize>,
+    /// Where rows were left out: of every row that is there the row that it was before.
+    pub rows: Option<Vec<u32>>,
 }
 
 impl Changes {
@@ -105,6 +82,16 @@ impl Changes {
         }
     }
 
+    /// Those that say what cells mean, wherever their rows stand: corrections, merged classes, and signs to take out.
+    #[must_use]
+    pub fn of_meaning(&self) -> Self {
+        let of_meaning = |fix: &&Fix| matches!(fix, Fix::MergeClasses { .. } | Fix::StripControls);
+        Self {
+            corrections: self.corrections.clone(),
+            fixes: self.fixes.iter().filter(of_meaning).cloned().collect(),
+        }
+    }
+
     /// Changes the rows.
     #[must_use]
     pub fn apply(&self, dataset: &mut Dataset) -> Outcome {
@@ -112,15 +99,22 @@ impl Changes {
         let had_rows: Vec<Vec<bool>> = dataset.tasks.iter().map(used_classes).collect();
         let mut texts = BTreeMap::new();
         for (index, correction) in self.corrections.iter().enumerate() {
-            let done = row_of(dataset, correction)
-                .is_some_and(|row| correct(dataset, row, correction, &mut texts));
-            outcome.corrected += usize::from(done);
-            if !done {
+            let done =
+                correction.row_in(dataset).filter(|row| correct(dataset, *row, correction, &mut texts));
+            outcome.corrected += usize::from(done.is_some());
+            if done.is_none() {
                 outcome.stale.push(index);
             }
         }
-        replace_texts(dataset, texts);
-        outcome.fixed = self.fixes.iter().map(|fix| fix.apply(dataset)).collect();
+        replace_texts(dataset, &texts);
+        for fix in &self.fixes {
+            let effect = fix.apply(dataset);
+            outcome.fixed.push(effect.rows);
+            if let Some(keep) = effect.keep {
+                let rows = outcome.rows.get_or_insert_with(|| (0..keep.len() as u32).collect());
+                kept(rows, &keep);
+            }
+        }
         for (task, had_rows) in dataset.tasks.iter_mut().zip(&had_rows) {
             forget_emptied_classes(task, had_rows);
         }
@@ -129,20 +123,21 @@ impl Changes {
 }
 
 impl Correction {
-    /// The correction of a row's cell, from what it holds now.
+    /// The correction of a row's cell. The data set is that of the files, without any change.
     #[must_use]
     pub fn of_row(dataset: &Dataset, row: usize, cell: Cell, now: &str) -> Option<Self> {
         let (file, line) = *dataset.origins.get(row)?;
         let first = dataset.origins.partition_point(|origin| *origin < (file, line));
         let was = match &cell {
             Cell::Text => dataset.text(row).to_owned(),
-            Cell::Label(name) => {
-                let task = dataset.tasks.iter().find(|task| task.name == *name)?;
-                task.in_words(row).unwrap_or_default()
-            }
+            Cell::Label(name) => written(dataset.tasks.iter().find(|task| task.name == *name)?, row),
         };
         let file = dataset.files.get(file as usize)?.clone();
-        Some(Self { file, line, nth: row - first, cell, was, now: now.to_owned() })
+        let now = match cell {
+            Cell::Text => now.to_owned(),
+            Cell::Label(_) => bare(now).to_owned(),
+        };
+        Some(Self { file, line, nth: row.checked_sub(first)?, cell, was, now })
     }
 
     /// Whether it is of a file.
@@ -150,220 +145,93 @@ impl Correction {
     pub fn is_of(&self, file: &Path) -> bool {
         self.file == file
     }
+
+    /// The row of the data set that it is of. Rows stand in the order of files and lines.
+    #[must_use]
+    pub fn row_in(&self, dataset: &Dataset) -> Option<usize> {
+        let file = dataset.files.iter().position(|file| self.is_of(file))? as u32;
+        let place = (file, self.line);
+        let row = dataset.origins.partition_point(|origin| *origin < place) + self.nth;
+        (dataset.origins.get(row) == Some(&place)).then_some(row)
+    }
 }
 
-/// The row of a correction. Rows stand in the order of files and lines.
-fn row_of(dataset: &Dataset, correction: &Correction) -> Option<usize> {
-    let file = dataset.files.iter().position(|file| correction.is_of(file))? as u32;
-    let place = (file, correction.line);
-    let row = dataset.origins.partition_point(|origin| *origin < place) + correction.nth;
-    (dataset.origins.get(row) == Some(&place)).then_some(row)
+/// The label of a row as a user would write it: classes with bars between them; empty for none.
+#[must_use]
+pub fn written(task: &TaskLabels, row: usize) -> String {
+    match &task.labels {
+        Labels::Classes(labels) => {
+            let classes = labels.get(row).and_then(Option::as_deref).unwrap_or_default();
+            let names = classes.iter().filter_map(|class| task.classes.get(*class as usize));
+            names.map(String::as_str).collect::<Vec<_>>().join("|")
+        }
+        _ => task.in_words(row).unwrap_or_default(),
+    }
 }
 
-/// Corrects a cell; false where it does not hold what it held. Texts are only gathered.
+/// Whether labels of a task can be corrected.
+#[must_use]
+pub const fn can_correct(task: &TaskLabels) -> bool {
+    matches!(task.labels, Labels::Class(_) | Labels::Classes(_) | Labels::Number(_))
+}
+
+/// Corrects a cell; false where it does not hold what it held, or cannot hold what it should. Texts are only gathered.
 fn correct(
     dataset: &mut Dataset,
     row: usize,
     correction: &Correction,
     texts: &mut BTreeMap<usize, String>,
 ) -> bool {
-    match &correction.cell {
+    let name = match &correction.cell {
+        Cell::Label(name) => name,
         Cell::Text => {
-            let fits = dataset.text(row) == correction.was && !correction.now.trim().is_empty();
+            let fits = dataset.text(row) == correction.was && can_be_text(dataset, row, &correction.now);
             if fits {
                 texts.insert(row, correction.now.clone());
             }
-            fits
+            return fits;
         }
-        Cell::Label(name) => {
-            let Some(task) = dataset.tasks.iter_mut().find(|task| task.name == *name) else { return false };
-            if task.in_words(row).unwrap_or_default() != correction.was {
-                return false;
-            }
-            let class = (!correction.now.is_empty()).then(|| class_named(task, &correction.now));
-            match &mut task.labels {
-                Labels::Class(labels) => labels.get_mut(row).map(|label| *label = class).is_some(),
-                _ => false,
-            }
-        }
-    }
+    };
+    let Some(task) = dataset.tasks.iter_mut().find(|task| task.name == *name) else { return false };
+    written(task, row) == correction.was && set_label(task, row, &correction.now)
 }
 
-/// The class of that name, which is added where there is none.
-fn class_named(task: &mut TaskLabels, name: &str) -> u32 {
-    let known = task.classes.iter().position(|class| class == name);
-    known.unwrap_or_else(|| {
-        task.classes.push(name.to_owned());
-        task.classes.len() - 1
-    }) as u32
+/// Whether a row may have such a text: there must be something to read in it, and its words must stay as many as its
+/// tags are.
+#[must_use]
+pub fn can_be_text(dataset: &Dataset, row: usize, text: &str) -> bool {
+    let has_tags = dataset
+        .tasks
+        .iter()
+        .any(|task| matches!(&task.labels, Labels::Tags(tags) if tags.get(row).is_some_and(Option::is_some)));
+    !bare(text).is_empty() && (!has_tags || text.split(' ').count() == dataset.words(row))
 }
 
-fn replace_texts(dataset: &mut Dataset, texts: BTreeMap<usize, String>) {
-    if texts.is_empty() {
-        return;
-    }
-    let mut column = StrColumn::with_capacity(dataset.texts.len(), dataset.texts.bytes());
-    for (row, text) in dataset.texts.iter().enumerate() {
-        column.push(texts.get(&row).map(String::as_str).or(text));
-    }
-    dataset.texts = column;
-}
-
-impl Fix {
-    /// Carries it out; the number of rows that it changed or left out.
-    fn apply(&self, dataset: &mut Dataset) -> usize {
-        match self {
-            Self::MergeClasses { task, from, into } => {
-                let task = dataset.tasks.iter_mut().find(|known| known.name == *task);
-                task.map_or(0, |task| merge_classes(task, from, into))
-            }
-            Self::ForgetConflicts { task } => forget_conflicts(dataset, task),
-            Self::DropRepeats => {
-                let repeats = same::repeated_rows(dataset, &same::repeated(&dataset.texts));
-                let mut keep = vec![true; dataset.rows()];
-                for row in &repeats {
-                    if let Some(keep) = keep.get_mut(*row) {
-                        *keep = false;
-                    }
-                }
-                keep_rows(dataset, &keep);
-                repeats.len()
-            }
-            Self::JoinLeaks => join_leaks(dataset),
-            Self::StripControls => {
-                let odd = |c: char| same::is_odd(c);
-                let texts: BTreeMap<usize, String> = dataset
-                    .texts
-                    .iter()
-                    .enumerate()
-                    .filter_map(|(row, text)| text.filter(|text| text.contains(odd)).map(|text| (row, text)))
-                    .map(|(row, text)| (row, text.chars().filter(|c| !odd(*c)).collect::<String>()))
-                    .filter(|(_, text)| !text.trim().is_empty())
-                    .collect();
-                let count = texts.len();
-                replace_texts(dataset, texts);
-                count
-            }
+/// Writes a label over another; false where the task's kind has no such labels.
+fn set_label(task: &mut TaskLabels, row: usize, now: &str) -> bool {
+    let is_none = now.is_empty();
+    let classes: Vec<u32> = match &task.labels {
+        Labels::Class(_) if !is_none => vec![class_named(task, now)],
+        Labels::Classes(_) if !is_none => {
+            let mut classes: Vec<u32> = several(now).iter().map(|class| class_named(task, class)).collect();
+            classes.sort_unstable();
+            classes.dedup();
+            classes
         }
-    }
-
-    /// What it does, in words for a list of what was done.
-    #[must_use]
-    pub fn title(&self) -> String {
-        match self {
-            Self::MergeClasses { task, from, into } => {
-                let from: Vec<String> = from.iter().map(|class| format!("\"{class}\"")).collect();
-                format!("{task}: {} became \"{into}\"", from.join(", "))
-            }
-            Self::ForgetConflicts { task } => format!("{task}: labels of texts that disagree are left out"),
-            Self::DropRepeats => "repeated training rows are left out".into(),
-            Self::JoinLeaks => "texts that stood in several splits are in one".into(),
-            Self::StripControls => "control characters are taken out of texts".into(),
-        }
-    }
-
-    /// What its button says.
-    #[must_use]
-    pub fn verb(&self) -> String {
-        match self {
-            Self::MergeClasses { into, .. } => format!("Merge into \"{into}\""),
-            Self::ForgetConflicts { .. } => "Leave these labels out".into(),
-            Self::DropRepeats => "Leave them out".into(),
-            Self::JoinLeaks => "Move them to one split".into(),
-            Self::StripControls => "Take them out".into(),
-        }
-    }
-}
-
-fn merge_classes(task: &mut TaskLabels, from: &[String], into: &str) -> usize {
-    let target = class_named(task, into);
-    let gone: BTreeSet<u32> = (0..)
-        .zip(&task.classes)
-        .filter(|(index, class)| *index != target && from.contains(class))
-        .map(|(index, _)| index)
-        .collect();
-    let mut changed = 0;
-    let mut merge = |class: &mut u32| {
-        let goes = gone.contains(class);
-        if goes {
-            *class = target;
-        }
-        goes
+        _ => Vec::new(),
     };
     match &mut task.labels {
-        Labels::Class(labels) => changed = labels.iter_mut().flatten().filter_map(|class| merge(class).then_some(())).count(),
+        Labels::Class(labels) => labels.get_mut(row).map(|label| *label = classes.first().copied()).is_some(),
         Labels::Classes(labels) => {
-            for classes in labels.iter_mut().flatten() {
-                let any = classes.iter_mut().fold(false, |any, class| merge(class) | any);
-                changed += usize::from(any);
-                classes.sort_unstable();
-                classes.dedup();
-            }
+            labels.get_mut(row).map(|label| *label = (!is_none).then_some(classes)).is_some()
         }
-        Labels::Tags(labels) => {
-            for tags in labels.iter_mut().flatten() {
-                let any = tags.iter_mut().fold(false, |any, tag| merge(tag) | any);
-                changed += usize::from(any);
-            }
+        Labels::Number(labels) => {
+            let number = number(now).map(|number| number as f32);
+            let fits = is_none || number.is_some();
+            labels.get_mut(row).filter(|_| fits).map(|label| *label = number).is_some()
         }
-        Labels::Number(_) | Labels::Pair(_) => {}
+        Labels::Tags(_) | Labels::Pair(_) => false,
     }
-    changed
-}
-
-fn forget_conflicts(dataset: &mut Dataset, name: &str) -> usize {
-    let groups = same::repeated(&dataset.texts);
-    let Some(task) = dataset.tasks.iter_mut().find(|task| task.name == *name) else { return 0 };
-    let rows: Vec<usize> = same::conflicting(&groups, task).into_iter().flatten().copied().collect();
-    let Labels::Class(labels) = &mut task.labels else { return 0 };
-    for row in &rows {
-        if let Some(label) = labels.get_mut(*row) {
-            *label = None;
-        }
-    }
-    rows.len()
-}
-
-fn join_leaks(dataset: &mut Dataset) -> usize {
-    let mut moved = 0;
-    for group in same::repeated(&dataset.texts) {
-        let first = group.iter().filter_map(|row| dataset.splits.get(*row)).min().copied();
-        let first = first.unwrap_or(Split::Train);
-        for row in group {
-            if let Some(split) = dataset.splits.get_mut(row).filter(|split| **split != first) {
-                *split = first;
-                moved += 1;
-            }
-        }
-    }
-    moved
-}
-
-fn keep_rows(dataset: &mut Dataset, keep: &[bool]) {
-    let kept_column = |column: &StrColumn| {
-        let mut kept = StrColumn::default();
-        kept.append_where(column, keep);
-        kept
-    };
-    dataset.texts = kept_column(&dataset.texts);
-    if !dataset.second.is_empty() {
-        dataset.second = kept_column(&dataset.second);
-    }
-    for task in &mut dataset.tasks {
-        match &mut task.labels {
-            Labels::Class(labels) => kept(labels, keep),
-            Labels::Classes(labels) | Labels::Tags(labels) => kept(labels, keep),
-            Labels::Number(labels) => kept(labels, keep),
-            Labels::Pair(labels) => kept(labels, keep),
-        }
-    }
-    kept(&mut dataset.splits, keep);
-    kept(&mut dataset.origins, keep);
-}
-
-fn kept<T>(items: &mut Vec<T>, keep: &[bool]) {
-    let mut keep = keep.iter();
-    items.retain(|_| keep.next().copied().unwrap_or(true));
 }
 
 /// Per class whether any row has it.
@@ -376,7 +244,9 @@ fn used_classes(task: &TaskLabels) -> Vec<bool> {
     };
     match &task.labels {
         Labels::Class(labels) => labels.iter().flatten().for_each(&mut see),
-        Labels::Classes(labels) | Labels::Tags(labels) => labels.iter().flatten().flatten().for_each(&mut see),
+        Labels::Classes(labels) | Labels::Tags(labels) => {
+            labels.iter().flatten().flatten().for_each(&mut see)
+        }
         Labels::Number(_) | Labels::Pair(_) => {}
     }
     used
@@ -404,7 +274,9 @@ fn forget_emptied_classes(task: &mut TaskLabels, had_rows: &[bool]) {
     let place = |class: &mut u32| *class = places.get(*class as usize).copied().unwrap_or_default();
     match &mut task.labels {
         Labels::Class(labels) => labels.iter_mut().flatten().for_each(place),
-        Labels::Classes(labels) | Labels::Tags(labels) => labels.iter_mut().flatten().flatten().for_each(place),
+        Labels::Classes(labels) | Labels::Tags(labels) => {
+            labels.iter_mut().flatten().flatten().for_each(place)
+        }
         Labels::Number(_) | Labels::Pair(_) => {}
     }
 }

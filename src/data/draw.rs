@@ -2,6 +2,8 @@
 //!
 //! It knows texts and classes by number, and nothing of files, columns or names.
 
+mod grouped;
+
 use std::cmp::Ordering;
 
 use rayon::prelude::*;
@@ -14,6 +16,8 @@ use super::same;
 pub(super) struct Candidates<'a> {
     /// The text of each.
     pub(super) texts: Vec<&'a str>,
+    /// What each belongs to with others that must be in its split, where the user said; blank for nothing.
+    pub(super) groups: Option<Vec<&'a str>>,
     /// Number of tasks.
     pub(super) tasks: usize,
     /// The class of a row for a task.
@@ -27,6 +31,9 @@ pub(super) struct Candidates<'a> {
 pub(super) fn place(rows: &Candidates, valid: f64, test: f64, seed: u64) -> Vec<Split> {
     if valid <= 0.0 && test <= 0.0 {
         return vec![Split::Train; rows.texts.len()];
+    }
+    if let Some(names) = &rows.groups {
+        return grouped::place(rows, names, [valid, test], seed);
     }
     let groups = Groups::of(rows, seed);
     let (strata, kept) = groups.strata(rows);

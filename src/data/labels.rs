@@ -152,7 +152,7 @@ pub(super) fn bare(cell: &str) -> &str {
 }
 
 /// The classes of a cell: a list, or names with bars between them.
-fn several(cell: &str) -> Vec<String> {
+pub(super) fn several(cell: &str) -> Vec<String> {
     let all = items(cell).unwrap_or_else(|| cell.split(BAR).map(str::to_owned).collect());
     let trimmed = all.iter().map(|class| class.trim()).filter(|class| !class.is_empty());
     trimmed.map(str::to_owned).collect()

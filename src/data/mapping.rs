@@ -18,6 +18,8 @@ pub struct Mapping {
     pub tasks: Vec<TaskColumn>,
     /// Column that says train, valid or test, if there is one.
     pub split: Option<String>,
+    /// Column whose rows must not be divided: rows that hold the same in it are drawn into one split.
+    pub group: Option<String>,
 }
 
 /// A label column and the task that it trains.
@@ -183,7 +185,7 @@ pub(super) fn guess_of(tables: &[&Table]) -> Mapping {
         let whole = free.iter().filter(|column| column.name != text && column.name != tags);
         let whole = whole.filter(|column| column.may_be_label() && is_task(column, rows));
         tasks.extend(whole.map(|column| TaskColumn::named(&column.name)));
-        return Mapping { text: text.to_owned(), second: None, tasks, split };
+        return Mapping { text: text.to_owned(), second: None, tasks, split, group: None };
     }
     let Some(text) = text_column(&free) else {
         return Mapping::default();
@@ -202,7 +204,13 @@ pub(super) fn guess_of(tables: &[&Table]) -> Mapping {
         let rest = others.iter().filter(|column| column.name != task.column && is_task(column, rows));
         let mut tasks: Vec<TaskColumn> = rest.map(|column| TaskColumn::named(&column.name)).collect();
         tasks.push(task);
-        return Mapping { text: text.name.clone(), second: Some(partner.name.clone()), tasks, split };
+        return Mapping {
+            text: text.name.clone(),
+            second: Some(partner.name.clone()),
+            tasks,
+            split,
+            group: None,
+        };
     }
     let indicators = kinds::indicators(&others);
     let candidates: Vec<&Profile> = others
@@ -232,7 +240,7 @@ pub(super) fn guess_of(tables: &[&Table]) -> Mapping {
         let measured = others.iter().find(|column| says_label(column) && kinds::is_measured(column));
         tasks.extend(measured.map(|column| TaskColumn::of_kind(&column.name, TaskKind::Score)));
     }
-    Mapping { text: text.name.clone(), second, tasks, split }
+    Mapping { text: text.name.clone(), second, tasks, split, group: None }
 }
 
 /// The columns of two texts, by their names alone.

@@ -75,10 +75,14 @@ impl RowQuery {
                     || contains(dataset.second_text(row), &words))
         };
         let mut rows: Vec<u32> = match &self.among {
-            Some(among) => {
-                among.par_iter().filter(|row| **row < dataset.rows() && keeps(**row)).map(|row| *row as u32).collect()
+            Some(among) => among
+                .par_iter()
+                .filter(|row| **row < dataset.rows() && keeps(**row))
+                .map(|row| *row as u32)
+                .collect(),
+            None => {
+                (0..dataset.rows()).into_par_iter().filter(|row| keeps(*row)).map(|row| row as u32).collect()
             }
-            None => (0..dataset.rows()).into_par_iter().filter(|row| keeps(*row)).map(|row| row as u32).collect(),
         };
         if stop() {
             return None;
@@ -122,9 +126,11 @@ impl SortBy {
             Self::Label(task) => {
                 let Some(task) = dataset.tasks.get(task) else { return Ordering::Equal };
                 let unlabelled = |row| !task.is_labelled(row);
-                unlabelled(one).cmp(&unlabelled(other)).then_with(|| match (task.number(one), task.number(other)) {
-                    (Some(one), Some(other)) => one.total_cmp(&other),
-                    _ => task.classes_of(one).cmp(&task.classes_of(other)),
+                unlabelled(one).cmp(&unlabelled(other)).then_with(|| {
+                    match (task.number(one), task.number(other)) {
+                        (Some(one), Some(other)) => one.total_cmp(&other),
+                        _ => task.classes_of(one).cmp(&task.classes_of(other)),
+                    }
                 })
             }
         }

@@ -46,6 +46,11 @@ impl Stamp {
         }
         !same_time && fs::read(path).map_or(true, |bytes| digest(&bytes) != self.digest)
     }
+
+    /// Remembers the time of a file that was found to be the same, so that its bytes are not read again.
+    pub fn renew(&mut self, path: &Path) {
+        self.modified = fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    }
 }
 
 fn digest(bytes: &[u8]) -> String {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::changes_file::{self, EditEntry, FixEntry};
 use super::disk::{absolute, parse_toml, path_from_text, path_to_text, read_text, to_toml, write_whole};
 use super::error::ProjectError;
 use super::model_place::{model_from_text, model_to_text};
@@ -59,6 +60,9 @@ struct DataTable {
     #[serde(skip_serializing_if = "Option::is_none")]
     second_text: Option<String>,
     split_column: Option<String>,
+    /// Rows that hold the same in this column are drawn into one split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_column: Option<String>,
     skip_bad_rows: Option<bool>,
     valid_fraction: Option<f64>,
     test_fraction: Option<f64>,
@@ -66,6 +70,12 @@ struct DataTable {
     file: Vec<FileEntry>,
     #[serde(default)]
     task: Vec<TaskEntry>,
+    /// Fixes of what the data card found, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    fix: Vec<FixEntry>,
+    /// Cells that were corrected.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    edit: Vec<EditEntry>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -211,6 +221,7 @@ impl ProjectFile {
             classes: task.classes.clone(),
         };
         let mapping = project.mapping.as_ref();
+        let (fix, edit) = changes_file::entries(&project.changes, dir)?;
         Ok(Self {
             version: VERSION,
             name: Some(project.name.clone()),
@@ -219,18 +230,22 @@ impl ProjectFile {
                 text: mapping.map(|mapping| mapping.text.clone()),
                 second_text: mapping.and_then(|mapping| mapping.second.clone()),
                 split_column: mapping.and_then(|mapping| mapping.split.clone()),
+                group_column: mapping.and_then(|mapping| mapping.group.clone()),
                 skip_bad_rows: Some(project.skip_bad_rows),
                 valid_fraction: Some(project.valid_fraction),
                 test_fraction: Some(project.test_fraction),
                 file: project.files.iter().map(file).collect::<Result<_, _>>()?,
                 task: mapping.map(|mapping| mapping.tasks.iter().map(task).collect()).unwrap_or_default(),
+                fix,
+                edit,
             },
             recipe: RecipeFile::from(&project.recipe),
         })
     }
 
     fn into_project(self, dir: &Path) -> Result<Project, ProjectError> {
-        let Self { version: _, name, model, data, recipe } = self;
+        let Self { version: _, name, model, mut data, recipe } = self;
+        let (fixes, edits) = (std::mem::take(&mut data.fix), std::mem::take(&mut data.edit));
         let defaults = Project::default();
         let file = |entry: &FileEntry| {
             let reason = |reason| ProjectError::malformed(&dir.join(FILE_NAME), None, reason);
@@ -248,6 +263,7 @@ impl ProjectFile {
             valid_fraction: data.valid_fraction.unwrap_or(defaults.valid_fraction),
             test_fraction: data.test_fraction.unwrap_or(defaults.test_fraction),
             mapping: mapping(data, dir)?,
+            changes: changes_file::changes(fixes, edits, dir),
             model: model.map(|model| model_from_text(&model, dir)),
             recipe: recipe.into(),
         })
@@ -257,12 +273,13 @@ impl ProjectFile {
 /// The mapping of a file that names a text column; a part of one without it would be guessed over, unsaid.
 fn mapping(data: DataTable, dir: &Path) -> Result<Option<Mapping>, ProjectError> {
     let Some(text) = data.text else {
-        let key = match (data.task.is_empty(), data.split_column.is_none(), data.second_text.is_none()) {
-            (true, true, true) => return Ok(None),
-            (false, _, _) => "[[data.task]]",
-            (true, false, _) => "split_column",
-            (true, true, false) => "second_text",
-        };
+        let given = [
+            (!data.task.is_empty(), "[[data.task]]"),
+            (data.split_column.is_some(), "split_column"),
+            (data.second_text.is_some(), "second_text"),
+            (data.group_column.is_some(), "group_column"),
+        ];
+        let Some((_, key)) = given.into_iter().find(|(is_given, _)| *is_given) else { return Ok(None) };
         let reason =
             format!("{key} is given, but not the column of the text: add text = \"...\" under [data]");
         return Err(ProjectError::malformed(&dir.join(FILE_NAME), None, reason));
@@ -292,5 +309,6 @@ fn mapping(data: DataTable, dir: &Path) -> Result<Option<Mapping>, ProjectError>
         second: data.second_text,
         tasks: data.task.into_iter().map(task).collect::<Result<_, _>>()?,
         split: data.split_column,
+        group: data.group_column,
     }))
 }

@@ -3,6 +3,7 @@
 //! The live types are here; what is written to disk are versioned mirrors of them: [`mod@file`], [`runs`],
 //! [`settings`]. It must never know a tensor, a session or a window.
 
+mod changes_file;
 pub mod demo;
 mod disk;
 pub mod error;
@@ -23,6 +24,7 @@ pub use error::ProjectError;
 
 use std::path::PathBuf;
 
+use crate::data::changes::Changes;
 use crate::data::dataset::Split;
 use crate::data::mapping::Mapping;
 use crate::data::overrides::Overrides;
@@ -56,6 +58,8 @@ pub struct Project {
     pub files: Vec<DataFile>,
     /// Mapping of columns; guessed when `None`.
     pub mapping: Option<Mapping>,
+    /// Cells that were corrected and fixes of what was found, on top of what the files say.
+    pub changes: Changes,
     /// Bad rows are skipped (and counted) instead of stopping the load.
     pub skip_bad_rows: bool,
     /// Part of the rows that become validation rows when no file or column says so.
@@ -74,6 +78,7 @@ impl Default for Project {
             name: "Untitled".into(),
             files: Vec::new(),
             mapping: None,
+            changes: Changes::default(),
             skip_bad_rows: false,
             valid_fraction: 0.1,
             test_fraction: 0.2,

@@ -21,8 +21,7 @@ impl Session {
                 if generation == self.data_generation {
                     state.data = loaded(answer);
                     // Answers that were on their way spoke of the rows before.
-                    self.forget_rows();
-                    self.preview_plan();
+                    self.data_arrived();
                 }
             }
             News::Model { generation, answer } => {
@@ -33,6 +32,7 @@ impl Session {
                     state.rate_search = Loadable::Empty;
                     self.preview_plan();
                     self.tell_of_cut();
+                    self.measure_lengths();
                 }
             }
             News::Run(run) => {
@@ -75,6 +75,7 @@ impl Session {
                 state.rate_search = answer
                     .map_or_else(Loadable::Failed, |found| found.map_or(Loadable::Empty, Loadable::Ready));
             }
+            News::Lengths(answer) => state.lengths = loaded(answer),
             News::Evaluation(answer) => {
                 let shown = state.run.as_ref().map(|run| run.plan.name.as_str());
                 let other = answer.as_ref().is_ok_and(|answer| Some(answer.run.as_str()) != shown);

@@ -2,8 +2,12 @@
 
 use std::path::PathBuf;
 
+use crate::data::changes::{Cell, Correction};
 use crate::data::dataset::Split;
+use crate::data::fix::Fix;
 use crate::data::mapping::Mapping;
+use crate::data::overrides::Overrides;
+use crate::data::query::RowQuery;
 use crate::project::Project;
 use crate::train::preset::Recipe;
 
@@ -16,6 +20,16 @@ pub enum Edit {
     SetMapping(Mapping),
     /// Says of one file which split it is; `None`: by its name, or split by the rule.
     SetFileSplit(PathBuf, Option<Split>),
+    /// Says how a file is read, instead of what would be found out.
+    SetOverrides(PathBuf, Overrides),
+    /// Carries out a fix of what the data card found, after the others.
+    AddFix(Fix),
+    /// Takes a fix back, by its place.
+    RemoveFix(usize),
+    /// Corrects a cell.
+    Correct(Correction),
+    /// Takes corrections back, by their places.
+    ForgetCorrections(Vec<usize>),
     /// Whether bad rows are skipped (else they stop the load).
     SkipBadRows(bool),
     /// Folder of the pretrained model.
@@ -60,6 +74,19 @@ pub enum Command {
     SaveProject(Option<PathBuf>),
     /// Changes the draft.
     Edit(Edit),
+    /// Corrects a cell of a row of the data set; the label of nothing is an empty one.
+    Correct {
+        /// Row of the data set.
+        row: usize,
+        /// Which of its cells.
+        cell: Cell,
+        /// What it is to hold.
+        now: String,
+    },
+    /// Reads the files again.
+    ReloadData,
+    /// Looks for rows of the data set.
+    FindRows(RowQuery),
     /// Takes the last edit back.
     Undo,
     /// Does it again.

@@ -12,6 +12,8 @@ const MOST_UNDO: usize = 200;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Stale {
     pub data: bool,
+    /// What the user changed in the rows, but nothing of how they are read.
+    pub changes: bool,
     pub model: bool,
     pub plan: bool,
 }
@@ -94,6 +96,26 @@ fn apply(project: &mut Project, edit: Edit) {
                 file.split = split;
             }
         }
+        Edit::SetOverrides(path, overrides) => {
+            for file in project.files.iter_mut().filter(|file| file.path == path) {
+                file.overrides = overrides.clone();
+            }
+        }
+        Edit::AddFix(fix) => {
+            if !project.changes.fixes.contains(&fix) {
+                project.changes.fixes.push(fix);
+            }
+        }
+        Edit::RemoveFix(index) => {
+            if index < project.changes.fixes.len() {
+                project.changes.fixes.remove(index);
+            }
+        }
+        Edit::Correct(correction) => project.changes.correct(correction),
+        Edit::ForgetCorrections(places) => {
+            let mut place = 0..;
+            project.changes.corrections.retain(|_| place.next().is_none_or(|at| !places.contains(&at)));
+        }
         Edit::SkipBadRows(skip) => project.skip_bad_rows = skip,
         Edit::SetModel(path) => project.model = Some(path),
         Edit::SetRecipe(recipe) => project.recipe = *recipe,
@@ -107,7 +129,7 @@ fn difference(a: &Project, b: &Project) -> Stale {
         || a.skip_bad_rows != b.skip_bad_rows
         || a.valid_fraction != b.valid_fraction
         || a.test_fraction != b.test_fraction;
-    Stale { data, model: a.model != b.model, plan: a.recipe != b.recipe }
+    Stale { data, changes: a.changes != b.changes, model: a.model != b.model, plan: a.recipe != b.recipe }
 }
 
 #[cfg(test)]

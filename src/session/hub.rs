@@ -66,6 +66,10 @@ impl Desk {
         }
     }
 
+    pub(super) fn wake(&self) -> Wake {
+        self.wake.clone()
+    }
+
     fn hub(&self) -> Result<Hub, HubError> {
         self.hub.clone().map_or_else(Hub::from_env, Ok)
     }

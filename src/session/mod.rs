@@ -5,11 +5,14 @@
 //! Neither side ever waits for the other. It must never know a window.
 
 mod apply;
+mod data;
 mod draft;
 mod hub;
 mod news;
 mod outbox;
+mod rows;
 mod start;
+mod watch;
 mod worker;
 
 pub mod answer;
@@ -28,10 +31,11 @@ use crossbeam_channel::{Receiver, Sender};
 use self::command::Command;
 use self::draft::{Drafts, Stale};
 use self::hub::{Desk, HubNews};
-use self::news::{DataRequest, Job, News, Work};
+use self::news::{Job, News, Work};
 use self::outbox::Wake;
+use self::rows::RowSearch;
 use self::state::{Loadable, Notice, Severity, State};
-use crate::data::split::{SPLIT_SEED, SplitRule};
+use self::watch::Watch;
 use crate::project::Project;
 use crate::project::demo::default_model_dir;
 use crate::project::runs;
@@ -53,6 +57,9 @@ pub struct Session {
     worker: Option<Worker>,
     /// Of a session that shows a given state there is none, as there is no worker.
     desk: Option<Desk>,
+    search: Option<RowSearch>,
+    /// Of the files that were read last.
+    watch: Option<Watch>,
     data_generation: u64,
     model_generation: u64,
     notices: u64,
@@ -98,6 +105,7 @@ impl Session {
         let wake: Wake = Arc::new(wake);
         let thread = worker::spawn(queue, sender, wake.clone(), steps_every);
         let mut session = Self::with_state(State::default());
+        session.search = Some(RowSearch::new(wake.clone()));
         session.desk = Some(Desk::new(wake));
         session.worker = Some(Worker { jobs, news, pending: Vec::new(), thread });
         session.state.device = "cpu".into();
@@ -113,6 +121,8 @@ impl Session {
             drafts: Drafts::default(),
             worker: None,
             desk: None,
+            search: None,
+            watch: None,
             data_generation: 0,
             model_generation: 0,
             notices: 0,
@@ -158,6 +168,9 @@ impl Session {
                 let stale = self.drafts.redo(&mut self.state.project);
                 self.refresh(stale);
             }
+            Command::Correct { row, cell, now } => self.correct(row, cell, &now),
+            Command::ReloadData => self.refresh(Stale { data: true, ..Stale::default() }),
+            Command::FindRows(query) => self.find_rows(query),
             Command::SelectDevice(key) => self.select_device(key),
             Command::FindCuda(folder) => {
                 self.queue(Work::NameCuda(folder));
@@ -216,13 +229,15 @@ impl Session {
         let Some(worker) = &self.worker else { return false };
         let news: Vec<News> = worker.news.try_iter().collect();
         let of_hub: Vec<HubNews> = self.desk.iter().flat_map(|desk| desk.news.try_iter()).collect();
-        let any = !news.is_empty() || !of_hub.is_empty();
+        let mut any = !news.is_empty() || !of_hub.is_empty();
         for piece in news {
             self.apply(piece);
         }
         for piece in of_hub {
             self.apply_hub(piece);
         }
+        any |= self.take_found_rows();
+        any |= self.take_changed_files();
         any
     }
 
@@ -244,7 +259,10 @@ impl Session {
     fn queue(&mut self, work: Work) -> bool {
         let Some(worker) = &mut self.worker else { return false };
         let stop = Arc::new(AtomicBool::new(false));
-        let loads = matches!(work, Work::LoadData { .. } | Work::LoadModel { .. } | Work::ShowRun { .. });
+        let loads = matches!(
+            work,
+            Work::LoadData { .. } | Work::ChangeData { .. } | Work::LoadModel { .. } | Work::ShowRun { .. }
+        );
         let trains = matches!(work, Work::Train(_));
         let sent = worker.jobs.send(Job { work, stop: stop.clone() }).is_ok();
         if sent {
@@ -313,7 +331,7 @@ impl Session {
         };
         self.queue(Work::ForgetRun);
         self.list_runs();
-        self.refresh(Stale { data: true, model: true, plan: true });
+        self.refresh(Stale { data: true, model: true, plan: true, ..Stale::default() });
         let newest = self.state.runs.iter().rev().find(|run| {
             let unusable = ["failed", "unreadable"];
             !unusable.iter().any(|how| run.outcome.starts_with(how))
@@ -350,6 +368,8 @@ impl Session {
         self.state.can_redo = self.drafts.can_redo();
         if stale.data {
             self.load_data();
+        } else if stale.changes {
+            self.change_data();
         }
         if stale.model {
             self.load_model();
@@ -357,31 +377,6 @@ impl Session {
         if stale.data || stale.model || stale.plan {
             self.preview_plan();
         }
-    }
-
-    fn load_data(&mut self) {
-        self.forget_rows();
-        self.data_generation += 1;
-        if self.state.project.files.is_empty() {
-            self.state.data = Loadable::Empty;
-            self.queue(Work::ForgetData);
-            return;
-        }
-        let project = &self.state.project;
-        let request = DataRequest {
-            files: project.files.clone(),
-            mapping: project.mapping.clone(),
-            skip_bad_rows: project.skip_bad_rows,
-            rule: SplitRule { valid: project.valid_fraction, test: project.test_fraction, seed: SPLIT_SEED },
-        };
-        self.state.data = Loadable::Loading;
-        self.queue(Work::LoadData { generation: self.data_generation, request });
-    }
-
-    /// What speaks of rows by their numbers means nothing once the rows are others.
-    fn forget_rows(&mut self) {
-        (self.state.evaluation, self.state.rate_search) = (Loadable::Empty, Loadable::Empty);
-        (self.state.map, self.state.neighbours) = (Loadable::Empty, Loadable::Empty);
     }
 
     fn load_model(&mut self) {

@@ -6,9 +6,10 @@ use std::sync::atomic::AtomicBool;
 
 use super::state::{
     Busy, DataMap, DataView, DeviceInfo, Evaluation, Neighbours, Prediction, RateSearch, RunOutcome,
-    RunReport, RunView, Severity, Similarity, Tokenized,
+    RunReport, RunView, Severity, Similarity, TokenLengths, Tokenized,
 };
 use super::worker::RunRequest;
+use crate::data::changes::Changes;
 use crate::data::dataset::Split;
 use crate::data::mapping::Mapping;
 use crate::data::split::SplitRule;
@@ -23,6 +24,7 @@ use crate::train::plan::RunPlan;
 pub(super) struct DataRequest {
     pub files: Vec<DataFile>,
     pub mapping: Option<Mapping>,
+    pub changes: Changes,
     pub skip_bad_rows: bool,
     pub rule: SplitRule,
 }
@@ -34,6 +36,8 @@ pub(super) enum Work {
     NameCuda(PathBuf),
     SelectDevice(String),
     LoadData { generation: u64, request: DataRequest },
+    ChangeData { generation: u64, changes: Changes },
+    MeasureLengths { prompt: Option<String> },
     LoadModel { generation: u64, path: PathBuf },
     Train(Box<RunRequest>),
     ShowRun { project_dir: PathBuf, name: String },
@@ -99,6 +103,7 @@ pub(super) enum News {
     },
     /// `None` when it was stopped.
     RateSearch(Result<Option<Arc<RateSearch>>, String>),
+    Lengths(Answer<TokenLengths>),
     Evaluation(Answer<Evaluation>),
     Similarity(Answer<Similarity>),
     Map(Answer<DataMap>),

@@ -9,7 +9,7 @@ use super::Session;
 use super::news::Work;
 use super::state::{Loadable, Severity};
 use super::worker::{Begin, RunRequest};
-use crate::data::dataset::{Dataset, Split, TaskLabels};
+use crate::data::dataset::{Dataset, Labels, Split, TaskLabels};
 use crate::data::task::{Scale, TaskKind};
 use crate::model::device::multiplies_bfloat16;
 use crate::model::weights::file_sha256;
@@ -186,6 +186,9 @@ fn parent(project_dir: &Path, run: &str) -> Result<Parent, String> {
 /// How a task's numbers are told to the model: a score as so many standard deviations from the mean of the training
 /// rows, a similarity as a cosine of 0 for their lowest and 1 for their highest.
 fn scale(dataset: &Dataset, task: &TaskLabels) -> Scale {
+    if !matches!(task.labels, Labels::Number(_)) {
+        return Scale::default();
+    }
     let training = dataset.rows_of(Split::Train).into_iter().filter_map(|row| task.number(row));
     let numbers: Vec<f64> = training.map(f64::from).collect();
     if numbers.is_empty() {
@@ -207,7 +210,6 @@ fn scale(dataset: &Dataset, task: &TaskLabels) -> Scale {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::dataset::Labels;
 
     #[test]
     fn numbers_are_told_by_the_training_rows() {

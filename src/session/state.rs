@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::data::card::DataCard;
+use crate::data::changes::Outcome;
 use crate::data::dataset::{Dataset, Split};
 use crate::data::mapping::Mapping;
+use crate::data::query::RowQuery;
 use crate::data::table::{FileFacts, RowProblem};
 use crate::export::ExportReport;
 use crate::hub::{CachedModel, Offer, Progress};
@@ -73,6 +75,54 @@ pub struct DataView {
     pub card: DataCard,
     /// How rows came to their splits, in a sentence.
     pub split_note: String,
+    /// The rows as they were read, before the user's changes; the same as `dataset` where there are none.
+    pub read: Arc<Dataset>,
+    /// What came of the changes.
+    pub outcome: Outcome,
+}
+
+impl DataView {
+    /// The row of `read` that a row of `dataset` was.
+    #[must_use]
+    pub fn row_read(&self, row: usize) -> usize {
+        self.outcome.rows.as_ref().map_or(row, |rows| rows.get(row).map_or(row, |row| *row as usize))
+    }
+}
+
+/// Rows that are shown in a table.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RowsView {
+    /// What is looked for.
+    pub query: RowQuery,
+    /// What was found, in order; `None`: every row.
+    pub found: Option<Arc<Vec<u32>>>,
+    /// It is still being looked for; what is there is from before.
+    pub searching: bool,
+}
+
+/// How many tokens texts have, special tokens and prompt included, before any is cut.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenLengths {
+    /// Sorted.
+    pub lengths: Vec<u32>,
+    /// Texts they are a sample of; equal to the number of lengths where all were counted.
+    pub of: usize,
+}
+
+impl TokenLengths {
+    /// The length that a part of the texts, 0 to 1, does not exceed.
+    #[must_use]
+    pub fn at(&self, part: f64) -> u32 {
+        let last = self.lengths.len().saturating_sub(1);
+        self.lengths.get((part * last as f64).round() as usize).copied().unwrap_or(0)
+    }
+
+    /// Part of the texts, 0 to 1, that have more tokens than this.
+    #[must_use]
+    pub fn part_above(&self, max_length: usize) -> f64 {
+        let up_to = self.lengths.partition_point(|length| *length as usize <= max_length);
+        (self.lengths.len() - up_to) as f64 / self.lengths.len().max(1) as f64
+    }
 }
 
 /// A run as it is shown: live, or read back from its folder.
@@ -326,6 +376,12 @@ pub struct State {
     pub can_redo: bool,
     /// The data.
     pub data: Loadable<Arc<DataView>>,
+    /// Rows that are looked for.
+    pub rows: RowsView,
+    /// Tokens of the texts, counted with the pretrained model's tokeniser.
+    pub lengths: Loadable<Arc<TokenLengths>>,
+    /// Data files that are not what was read any more.
+    pub changed_files: Vec<PathBuf>,
     /// The pretrained model.
     pub model: Loadable<Arc<ModelSummary>>,
     /// Models by name.

@@ -235,6 +235,7 @@ fn labels_of_every_kind_come_from_their_columns() {
             task("other", TaskKind::Ranking),
         ],
         split: None,
+        group: None,
     };
     let tables = [(table("a.jsonl", body), Some(Split::Train))];
     let (dataset, _, _) = assemble(&tables, Some(&mapping), &RULE).expect("a data set");

@@ -16,7 +16,14 @@ fn dataset() -> Dataset {
                 name: "tags".into(),
                 kind: TaskKind::MultiLabel,
                 classes: vec!["x".into(), "y".into()],
-                labels: Labels::Classes(vec![Some(vec![0, 1]), None, Some(vec![]), None, None, Some(vec![1])]),
+                labels: Labels::Classes(vec![
+                    Some(vec![0, 1]),
+                    None,
+                    Some(vec![]),
+                    None,
+                    None,
+                    Some(vec![1]),
+                ]),
             },
         ],
         splits: vec![Split::Train, Split::Train, Split::Test, Split::Train, Split::Train, Split::Valid],
@@ -98,14 +105,10 @@ fn classes_are_merged_and_those_that_are_empty_then_go() {
     assert_eq!(rows, 1);
     assert_eq!(data.tasks[0].classes, ["bad", "good", "never"], "a class of the user's own list stays");
     let labels: Vec<Option<String>> = (0..6).map(|row| data.tasks[0].in_words(row)).collect();
-    assert_eq!(labels.iter().map(Option::as_deref).collect::<Vec<_>>(), [
-        Some("good"),
-        Some("bad"),
-        Some("good"),
-        Some("good"),
-        None,
-        Some("bad")
-    ]);
+    assert_eq!(
+        labels.iter().map(Option::as_deref).collect::<Vec<_>>(),
+        [Some("good"), Some("bad"), Some("good"), Some("good"), None, Some("bad")]
+    );
     let (data, rows) = fixed(merge("tags", "x", "y"));
     assert_eq!((rows, data.tasks[1].classes_of(0)), (1, vec![0]));
     assert_eq!(fixed(merge("absent", "x", "y")).1, 0);

@@ -13,7 +13,12 @@ fn some_rows() -> impl Strategy<Value = Vec<(String, Vec<Option<u32>>)>> {
 fn placed(rows: &[(String, Vec<Option<u32>>)], valid: f64, test: f64, seed: u64) -> Vec<Split> {
     let texts = rows.iter().map(|(text, _)| text.as_str()).collect();
     let tasks = rows.first().map_or(0, |(_, labels)| labels.len());
-    place(&Candidates { texts, tasks, class: &|task, row| rows[row].1[task] }, valid, test, seed)
+    place(
+        &Candidates { texts, groups: None, tasks, class: &|task, row| rows[row].1[task] },
+        valid,
+        test,
+        seed,
+    )
 }
 
 fn count(splits: &[Split], split: Split) -> usize {

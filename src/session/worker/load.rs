@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::super::command::Weights;
 use super::super::news::{DataRequest, News};
-use super::super::state::{Busy, DataView, FilePreview};
+use super::super::state::{Busy, DataView, FilePreview, TokenLengths};
 use super::texts::Texts;
 use super::{Base, Cut, Failure, Worker, stopped};
 use crate::data::assemble::assemble;
 use crate::data::card::DataCard;
+use crate::data::changes::{Changes, Outcome};
 use crate::data::dataset::{Dataset, Split};
 use crate::data::folder::expand;
 use crate::data::read::{OnProblem, ReadOptions, read_table};
@@ -21,15 +22,18 @@ use crate::text::tokenizer::Tokenizer;
 
 /// Records of a file that the preview shows.
 const HEAD: usize = 100;
+/// Texts whose tokens are counted at most: enough for a histogram, and done within a second or two.
+const MOST_COUNTED: usize = 20_000;
+/// Tokens that every tokeniser can cut a text to.
+const SHORTEST: usize = 16;
 
 impl Worker {
     pub(super) fn load_data(
         &mut self,
         request: &DataRequest,
         stop: &AtomicBool,
-    ) -> Result<DataView, Failure> {
-        (self.data, self.map) = (None, None);
-        self.tokens.clear();
+    ) -> Result<Arc<DataView>, Failure> {
+        self.forget_data();
         let on_problem = if request.skip_bad_rows { OnProblem::Skip } else { OnProblem::Stop };
         let mut tables: Vec<(Table, Option<Split>)> = Vec::new();
         for file in &request.files {
@@ -43,10 +47,51 @@ impl Worker {
         let (dataset, mapping, split_note) = assembled.map_err(|error| error.to_string())?;
         let files = tables.iter().map(|(table, split)| preview(table, *split)).collect();
         drop(tables);
+        let read = Arc::new(dataset);
+        let (dataset, outcome) = changed(&read, &request.changes);
         let card = DataCard::of(&dataset);
-        let dataset = Arc::new(dataset);
-        self.data = Some(dataset.clone());
-        Ok(DataView { files, mapping, dataset, card, split_note })
+        let view = Arc::new(DataView { files, mapping, dataset, card, split_note, read, outcome });
+        self.data = Some(view.clone());
+        Ok(view)
+    }
+
+    /// Makes other changes on the rows as they were read.
+    pub(super) fn change_data(&mut self, changes: &Changes) -> Result<Arc<DataView>, Failure> {
+        let view = self.data.clone().ok_or("the data was not read: open the files again")?;
+        self.forget_data();
+        self.busy("changing rows", None);
+        let (dataset, outcome) = changed(&view.read, changes);
+        let card = DataCard::of(&dataset);
+        let view = Arc::new(DataView { dataset, card, outcome, ..DataView::clone(&view) });
+        self.data = Some(view.clone());
+        Ok(view)
+    }
+
+    pub(super) fn forget_data(&mut self) {
+        (self.data, self.map) = (None, None);
+        self.tokens.clear();
+    }
+
+    /// Counts the tokens of texts, of a sample where there are very many.
+    pub(super) fn measure_lengths(
+        &mut self,
+        prompt: Option<&str>,
+        stop: &AtomicBool,
+    ) -> Result<TokenLengths, Failure> {
+        let dataset = self.dataset()?;
+        self.busy("counting tokens", None);
+        let Base { model, tokenizer, .. } = self.base()?;
+        let prompt = model.summary.prompt(prompt)?;
+        let tokenizer = tokenizer.with_prompt(prompt.as_ref().map_or("", |prompt| &prompt.text));
+        let rows = dataset.rows();
+        let every = rows.div_ceil(MOST_COUNTED).max(1);
+        let texts: Vec<&str> = (0..rows).step_by(every).map(|row| dataset.text(row)).collect();
+        // How long a text would be is told even where few of its tokens are kept.
+        let tokens =
+            tokenizer.encode(&texts, SHORTEST, &|_, _| !stopped(stop)).map_err(|error| error.to_string())?;
+        let mut lengths = tokens.full_lengths().to_vec();
+        lengths.sort_unstable();
+        Ok(TokenLengths { lengths, of: rows })
     }
 
     /// Reads one table, and says how far it is.
@@ -85,9 +130,8 @@ impl Worker {
     }
 
     pub(super) fn dataset(&self) -> Result<Arc<Dataset>, Failure> {
-        self.data
-            .clone()
-            .ok_or_else(|| "there is no data yet: open labelled files on the Data page".to_owned())
+        let data = self.data.as_ref().map(|view| view.dataset.clone());
+        data.ok_or_else(|| "there is no data yet: open labelled files on the Data page".to_owned())
     }
 
     pub(super) fn base(&self) -> Result<&Base, Failure> {
@@ -123,6 +167,16 @@ impl Worker {
         self.tokens.insert(0, (cut, tokens.clone()));
         Ok(tokens)
     }
+}
+
+/// The rows with the user's changes; the very same where there are none.
+fn changed(read: &Arc<Dataset>, changes: &Changes) -> (Arc<Dataset>, Outcome) {
+    if changes.is_empty() {
+        return (read.clone(), Outcome::default());
+    }
+    let mut dataset = Dataset::clone(read);
+    let outcome = changes.apply(&mut dataset);
+    (Arc::new(dataset), outcome)
 }
 
 fn preview(table: &Table, split: Option<Split>) -> FilePreview {

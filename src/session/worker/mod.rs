@@ -28,8 +28,7 @@ use tch::Device;
 
 use super::news::{Job, News, Work};
 use super::outbox::{Outbox, Wake};
-use super::state::{Busy, DeviceInfo, RunOutcome, Severity};
-use crate::data::dataset::Dataset;
+use super::state::{Busy, DataView, DeviceInfo, RunOutcome, Severity};
 use crate::explore::Embeddings;
 use crate::model::Model;
 use crate::model::device::{self, Devices};
@@ -93,7 +92,7 @@ struct Worker {
     steps_every: Duration,
     devices: Devices,
     device: Device,
-    data: Option<Arc<Dataset>>,
+    data: Option<Arc<DataView>>,
     base: Option<Base>,
     /// Ids of all rows of `data`, by how they were cut.
     tokens: Vec<(Cut, Arc<Texts>)>,
@@ -155,8 +154,16 @@ impl Worker {
             Work::NameCuda(folder) => self.name_cuda(folder),
             Work::SelectDevice(key) => self.select_device(&key),
             Work::LoadData { generation, request } => {
-                let answer = self.load_data(&request, stop).map(Arc::new);
+                let answer = self.load_data(&request, stop);
                 self.outbox.post(News::Data { generation, answer });
+            }
+            Work::ChangeData { generation, changes } => {
+                let answer = self.change_data(&changes);
+                self.outbox.post(News::Data { generation, answer });
+            }
+            Work::MeasureLengths { prompt } => {
+                let answer = self.measure_lengths(prompt.as_deref(), stop).map(Arc::new);
+                self.outbox.post(News::Lengths(answer));
             }
             Work::LoadModel { generation, path } => {
                 let answer = self.load_model(path).map(Arc::new);
@@ -169,10 +176,7 @@ impl Worker {
                 }
             }
             Work::ForgetRun => (self.tuned, self.map) = (None, None),
-            Work::ForgetData => {
-                (self.data, self.map) = (None, None);
-                self.tokens.clear();
-            }
+            Work::ForgetData => self.forget_data(),
             Work::FindRate(plan) => {
                 let answer = self.find_rate(&plan, stop).map(|found| found.map(Arc::new));
                 self.outbox.post(News::RateSearch(answer));
@@ -266,7 +270,7 @@ impl Worker {
 /// The news that a job failed, so that nobody waits for its answer for ever.
 fn failure_of(work: &Work) -> Box<dyn Fn(String) -> News> {
     match work {
-        Work::LoadData { generation, .. } => {
+        Work::LoadData { generation, .. } | Work::ChangeData { generation, .. } => {
             let generation = *generation;
             Box::new(move |reason| News::Data { generation, answer: Err(reason) })
         }
@@ -279,6 +283,7 @@ fn failure_of(work: &Work) -> Box<dyn Fn(String) -> News> {
             report: None,
             can_resume: false,
         }),
+        Work::MeasureLengths { .. } => Box::new(|reason| News::Lengths(Err(reason))),
         Work::FindRate(_) => Box::new(|reason| News::RateSearch(Err(reason))),
         Work::Evaluate(_) => Box::new(|reason| News::Evaluation(Err(reason))),
         Work::Similarity(_) => Box::new(|reason| News::Similarity(Err(reason))),

@@ -36,8 +36,7 @@ impl Worker {
 
     pub(super) fn export(&mut self, to: &Path) -> Result<ExportReport, Failure> {
         self.busy("writing the model and reading it back", None);
-        let rows =
-            self.data.as_ref().map_or([0; 3], |dataset| Split::ALL.map(|split| dataset.rows_of(split).len()));
+        let rows = self.data.as_ref().map_or([0; 3], |data| Split::ALL.map(|split| data.card.rows_of(split)));
         let tuned = self.tuned.as_ref().ok_or("there is no trained model yet: train one first")?;
         let title = to
             .file_name()

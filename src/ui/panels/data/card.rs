@@ -1,14 +1,21 @@
 //! The data card: splits, label counts per task, findings.
 
+use std::sync::Arc;
+
 use eframe::egui;
 use egui::{Label, RichText, ScrollArea, Ui, vec2};
 
-use crate::data::card::{TaskCounts, Weight};
+use crate::data::card::{Finding, TaskCounts, Weight};
 use crate::data::dataset::Split;
+use crate::data::query::RowQuery;
+use crate::session::command::{Command, Edit};
 use crate::session::state::{DataView, Severity, State};
+use crate::ui::actions::Actions;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets::{self, icon, icon::Icon, numbers};
 
+/// Where the text of a message begins.
+const INDENT: f32 = 20.0;
 /// Height of the list of classes; more of them scroll.
 const COUNTS_HEIGHT: f32 = 232.0;
 
@@ -48,8 +55,9 @@ pub(super) fn splits_ui(ui: &mut Ui, state: &State, data: &DataView) {
     });
 }
 
-/// Draws what should be known before training.
-pub(super) fn findings_ui(ui: &mut Ui, data: &DataView) {
+/// Draws what should be known before training; true when the rows of a finding are to be shown.
+pub(super) fn findings_ui(ui: &mut Ui, data: &DataView, actions: &mut Actions) -> bool {
+    let mut shows_rows = false;
     widgets::card(ui, "Findings", |ui| {
         if data.card.findings.is_empty() {
             widgets::message(
@@ -58,17 +66,48 @@ pub(super) fn findings_ui(ui: &mut Ui, data: &DataView) {
                 "No duplicates, no conflicting labels, no leakage between splits.",
             );
         }
-        for finding in &data.card.findings {
+        for (index, finding) in data.card.findings.iter().enumerate() {
             let severity = match finding.weight {
                 Weight::Note => Severity::Info,
                 Weight::Warning => Severity::Warning,
             };
-            let response = widgets::message(ui, severity, &finding.text);
-            if let Some(row) = finding.rows.first() {
-                response.on_hover_text(format!("For example: {}", data.dataset.text(*row)));
+            ui.push_id(index, |ui| {
+                let response = widgets::message(ui, severity, &finding.text);
+                if let Some(row) = finding.rows.first() {
+                    response.on_hover_text(format!("For example: {}", data.dataset.text(*row)));
+                }
+                shows_rows |= remedies_ui(ui, finding, actions);
+            });
+        }
+    });
+    shows_rows
+}
+
+/// What can be done about a finding; true when its rows are to be shown.
+fn remedies_ui(ui: &mut Ui, finding: &Finding, actions: &mut Actions) -> bool {
+    let mut shows_rows = false;
+    if finding.rows.is_empty() && finding.fix.is_none() {
+        return false;
+    }
+    ui.horizontal_wrapped(|ui| {
+        ui.add_space(INDENT);
+        let show = || numbers::counted(finding.rows.len(), "row", "rows");
+        if !finding.rows.is_empty() && ui.small_button(format!("Show {}", show())).clicked() {
+            let among = Some(Arc::new(finding.rows.clone()));
+            actions.send(Command::FindRows(RowQuery { among, ..RowQuery::default() }));
+            shows_rows = true;
+        }
+        if let Some(fix) = &finding.fix {
+            let button = ui.small_button(fix.verb());
+            if button
+                .on_hover_text("Kept in the project, and can be undone; the file stays as it is")
+                .clicked()
+            {
+                actions.send(Edit::AddFix(fix.clone()));
             }
         }
     });
+    shows_rows
 }
 
 /// Draws the label counts of every task, side by side.

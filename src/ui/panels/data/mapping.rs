@@ -52,13 +52,22 @@ pub(super) fn mapping_ui(
                     actions.send(Edit::SetMapping(Mapping { split: column, ..mapping.clone() }));
                 }
                 ui.end_row();
+                ui.label("Keep together").on_hover_text(
+                    "Rows that hold the same in this column, such as one author or document, are never divided: all of \
+                     them train, or all of them are measured. It matters where rows are split by rule.",
+                );
+                let group = column_choice_ui(ui, "Group column", none, &columns, mapping.group.as_deref());
+                if let Some(column) = group {
+                    actions.send(Edit::SetMapping(Mapping { group: column, ..mapping.clone() }));
+                }
+                ui.end_row();
             },
         );
         ui.add_space(theme::GRID);
         ui.label(RichText::new("Tasks").strong());
         for column in &columns {
             let is_task = mapping.tasks.iter().any(|task| task.column == *column);
-            let is_taken = [&mapping.split, &mapping.second].contains(&&Some(column.clone()));
+            let is_taken = [&mapping.split, &mapping.second, &mapping.group].contains(&&Some(column.clone()));
             if *column != mapping.text && (is_task || !is_taken) {
                 ui.push_id(column, |ui| task_row_ui(ui, data, column, names, actions));
             }
@@ -154,7 +163,8 @@ fn task_row_ui(
             actions.send(Edit::SetMapping(with_kind(mapping, position, kind)));
         }
         if let Some(task) = data.dataset.tasks.get(position) {
-            let labelled = (0..data.dataset.rows()).filter(|row| task.is_labelled(*row)).count();
+            let labelled =
+                data.card.tasks.get(position).map_or(0, |counts| counts.all_labelled(data.card.rows));
             let labelled = format!("{} labelled", numbers::thousands(labelled as u64));
             // There is room for one of the two; the other is told under the pointer.
             let (shown, all) = if task.kind.has_classes() {

@@ -3,9 +3,13 @@
 //! It draws the tables and the card that the session read. It must never open a file.
 
 mod card;
+mod changes;
 mod files;
+mod lengths;
 mod mapping;
 mod preview;
+mod row_editor;
+mod rows;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,6 +30,10 @@ pub struct DataPageView {
     file: usize,
     /// Task names while they are typed, by column.
     names: BTreeMap<String, String>,
+    /// The rows as training reads them.
+    rows: rows::RowsPage,
+    /// The first records of the files are shown instead.
+    shows_files: bool,
     /// Classes with most rows first, instead of by name.
     by_count: bool,
 }
@@ -114,12 +122,28 @@ fn ready_ui(
         files::files_ui(left, state, data, actions);
         left.add_space(theme::GAP);
         card::splits_ui(left, state, data);
+        left.add_space(theme::GAP);
+        lengths::lengths_ui(left, state);
         mapping::mapping_ui(right, data, &mut page.names, actions);
         right.add_space(theme::GAP);
-        card::findings_ui(right, data);
+        if card::findings_ui(right, data, actions) {
+            (page.shows_files, page.rows.bring_here) = (false, true);
+        }
+        right.add_space(theme::GAP);
+        changes::changes_ui(right, state, data, actions);
     });
     ui.add_space(theme::GAP);
     card::counts_ui(ui, data, &mut page.by_count);
     ui.add_space(theme::GAP);
-    preview::preview_ui(ui, data, &mut page.file);
+    widgets::card(ui, "", |ui| {
+        widgets::title_line(ui, if page.shows_files { "Files" } else { "Rows" }, |ui| {
+            ui.selectable_value(&mut page.shows_files, true, "First rows of the files");
+            ui.selectable_value(&mut page.shows_files, false, "As training reads them");
+        });
+        if page.shows_files {
+            preview::preview_ui(ui, data, &mut page.file);
+        } else {
+            rows::rows_ui(ui, state, data, &mut page.rows, actions);
+        }
+    });
 }

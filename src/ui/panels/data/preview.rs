@@ -13,23 +13,21 @@ const HEIGHT: f32 = 280.0;
 /// Width of a column that is not the text; the text has what is left.
 const OTHER_WIDTH: f32 = 128.0;
 
-/// Draws the card.
+/// Draws the card's contents.
 pub(super) fn preview_ui(ui: &mut Ui, data: &DataView, shown: &mut usize) {
-    widgets::card(ui, "Preview", |ui| {
-        if data.files.len() > 1 {
-            ui.horizontal_wrapped(|ui| {
-                for (index, file) in data.files.iter().enumerate() {
-                    let path = &file.facts.path;
-                    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-                    ui.selectable_value(shown, index, name);
-                }
-            });
-        }
-        if let Some(file) = data.files.get(*shown) {
-            widgets::caption(ui, &format!("The first {} of {} rows.", file.head.len(), file.rows));
-            ui.push_id(*shown, |ui| table_ui(ui, file, &data.mapping));
-        }
-    });
+    if data.files.len() > 1 {
+        ui.horizontal_wrapped(|ui| {
+            for (index, file) in data.files.iter().enumerate() {
+                let path = &file.facts.path;
+                let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+                ui.selectable_value(shown, index, name);
+            }
+        });
+    }
+    if let Some(file) = data.files.get(*shown) {
+        widgets::caption(ui, &format!("The first {} of {} rows.", file.head.len(), file.rows));
+        ui.push_id(*shown, |ui| table_ui(ui, file, &data.mapping));
+    }
 }
 
 /// What a column is used for.

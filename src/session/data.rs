@@ -1,0 +1,107 @@
+//! The session's side of data: when it is read, changed, looked through and looked after.
+
+use std::path::PathBuf;
+
+use super::Session;
+use super::command::Edit;
+use super::news::{DataRequest, Work};
+use super::state::{Loadable, RowsView, Severity};
+use super::watch::Watch;
+use crate::data::changes::{Cell, Correction};
+use crate::data::split::{SPLIT_SEED, SplitRule};
+
+impl Session {
+    /// Reads the draft's files.
+    pub(super) fn load_data(&mut self) {
+        self.forget_rows();
+        self.data_generation += 1;
+        self.state.rows = RowsView::default();
+        self.state.changed_files.clear();
+        self.watch = None;
+        if self.state.project.files.is_empty() {
+            self.state.data = Loadable::Empty;
+            self.queue(Work::ForgetData);
+            return;
+        }
+        let project = &self.state.project;
+        let request = DataRequest {
+            files: project.files.clone(),
+            mapping: project.mapping.clone(),
+            changes: project.changes.clone(),
+            skip_bad_rows: project.skip_bad_rows,
+            rule: SplitRule { valid: project.valid_fraction, test: project.test_fraction, seed: SPLIT_SEED },
+        };
+        self.state.data = Loadable::Loading;
+        self.queue(Work::LoadData { generation: self.data_generation, request });
+    }
+
+    /// Makes the draft's changes on the rows as they were read; these are shown until then.
+    pub(super) fn change_data(&mut self) {
+        self.data_generation += 1;
+        let changes = self.state.project.changes.clone();
+        self.queue(Work::ChangeData { generation: self.data_generation, changes });
+    }
+
+    /// What speaks of rows by their numbers means nothing once the rows are others.
+    pub(super) fn forget_rows(&mut self) {
+        (self.state.evaluation, self.state.rate_search) = (Loadable::Empty, Loadable::Empty);
+        (self.state.map, self.state.neighbours) = (Loadable::Empty, Loadable::Empty);
+    }
+
+    /// The rows are there, or others than before.
+    pub(super) fn data_arrived(&mut self) {
+        self.forget_rows();
+        self.find_rows_anew();
+        self.preview_plan();
+        self.measure_lengths();
+        let (Some(data), Some(desk)) = (self.state.data.ready(), &self.desk) else { return };
+        if self.watch.is_none() {
+            let files = data.files.iter().map(|file| (file.facts.path.clone(), file.facts.stamp.clone()));
+            self.watch = Some(Watch::of(files.collect(), desk.wake()));
+        }
+        let stale = data.outcome.stale.len();
+        if stale > 0 {
+            let what = if stale == 1 { "1 correction was" } else { &format!("{stale} corrections were") };
+            let text = format!(
+                "{what} left out: the file holds something else there than when it was corrected. The Data page lists \
+                 them."
+            );
+            self.notify(Severity::Warning, text);
+        }
+    }
+
+    /// Corrects a cell of a row that is shown.
+    pub(super) fn correct(&mut self, row: usize, cell: Cell, now: &str) {
+        let Some(data) = self.state.data.ready() else { return };
+        if let Some(correction) = Correction::of_row(&data.read, data.row_read(row), cell, now) {
+            let stale = self.drafts.edit(&mut self.state.project, Edit::Correct(correction));
+            self.refresh(stale);
+        }
+    }
+
+    /// Counts the tokens of the texts, once there are texts and a tokeniser.
+    pub(super) fn measure_lengths(&mut self) {
+        self.state.lengths = Loadable::Empty;
+        if self.state.data.ready().is_some() && self.state.model.ready().is_some() {
+            let prompt = self.state.project.recipe.prompt.clone();
+            if self.queue(Work::MeasureLengths { prompt }) {
+                self.state.lengths = Loadable::Loading;
+            }
+        }
+    }
+
+    /// Takes in which files are others by now; true when there was any.
+    pub(super) fn take_changed_files(&mut self) -> bool {
+        let changed: Vec<PathBuf> = self.watch.iter().flat_map(|watch| watch.changed.try_iter()).collect();
+        for path in &changed {
+            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+            self.notify(
+                Severity::Warning,
+                format!("{name} has changed on the disk since it was read: the Data page reads it again."),
+            );
+        }
+        let any = !changed.is_empty();
+        self.state.changed_files.extend(changed);
+        any
+    }
+}
