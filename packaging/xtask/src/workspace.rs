@@ -43,6 +43,11 @@ impl Workspace {
         self.root.join("packaging").join("bench").join(file)
     }
 
+    /// What the fuzzer keeps.
+    pub(crate) fn fuzz(&self) -> PathBuf {
+        self.root.join(".fuzz")
+    }
+
     /// The page with the benchmark's results.
     pub(crate) fn benchmarks_page(&self) -> PathBuf {
         self.root.join("BENCHMARKS.md")
@@ -77,7 +82,12 @@ impl Workspace {
 
     /// The program that a release build leaves.
     pub(crate) fn program(&self) -> PathBuf {
-        self.target().join("release").join(format!("frostline{}", std::env::consts::EXE_SUFFIX))
+        self.built("frostline")
+    }
+
+    /// A program of that name that a release build leaves.
+    pub(crate) fn built(&self, name: &str) -> PathBuf {
+        self.target().join("release").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
     }
 
     /// The cargo that started this tool, in the checkout.
