@@ -12,8 +12,11 @@ use frostline::data::error::DataError;
 use frostline::data::overrides::FormatName;
 use frostline::data::read::{OnProblem, Overrides, ReadOptions, read_bytes};
 use frostline::data::table::{Quoting, Table};
+use frostline::model::stored::Stored;
+use frostline::model::summary::{Group, TensorInfo};
 use frostline::model::weights;
 use frostline::project::{Project, file};
+use tch::Device;
 use tempfile::TempDir;
 
 /// Gives an input to what reads it.
@@ -89,11 +92,22 @@ fn card(bytes: &[u8]) {
     }
 }
 
+/// Opened, and the tensors of the inputs that it starts from read.
 fn weights_of(name: &str, bytes: &[u8]) {
     let path = scratch().join(name);
-    if fs::write(&path, bytes).is_ok()
-        && let Err(error) = weights::read_all(&path)
-    {
+    if fs::write(&path, bytes).is_err() {
+        return;
+    }
+    let expected = [("a.weight", vec![2, 2]), ("a.bias", vec![1])].map(|(name, shape)| TensorInfo {
+        name: name.to_owned(),
+        shape,
+        group: Group::Embeddings,
+    });
+    match Stored::of_file(&path).and_then(|stored| stored.read("", &expected, Device::Cpu)) {
+        Ok(loaded) => drop(loaded),
+        Err(error) => drop(error.to_string()),
+    }
+    if let Err(error) = weights::read_all(&path) {
         drop(error.to_string());
     }
 }

@@ -193,13 +193,10 @@ impl Fuzzer<'_> {
     }
 
     fn write_seeds(&self) -> Result<()> {
-        let status = self
-            .program()
-            .env("FROSTLINE_FUZZ_SEEDS", self.folder.join("seeds"))
-            .stdout(Stdio::null())
-            .status();
-        if !status.context("cannot start the fuzzer")?.success() {
-            bail!("the inputs to start from could not be written");
+        let output = self.program().env("FROSTLINE_FUZZ_SEEDS", self.folder.join("seeds")).output();
+        let output = output.context("cannot start the fuzzer")?;
+        if !output.status.success() {
+            bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
         }
         Ok(())
     }
