@@ -94,6 +94,9 @@ impl Workspace {
     pub(crate) fn cargo(&self) -> Command {
         let mut cargo = self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(&self.root);
+        // Set for this tool by the cargo that started it; build scripts that look at it would run again whenever cargo is
+        // used by hand and by this tool in turn, and all that is above them be built again.
+        cargo.env_remove("CARGO_MANIFEST_DIR");
         cargo
     }
 
