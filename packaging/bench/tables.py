@@ -26,9 +26,9 @@ def vocabulary(draw):
 
 
 def texts(draw, words, weights, count):
-    """Sentences of 5 to 40 words. One in 50 has quotes and a line end in it, one in 10 a comma."""
+    """Sentences of 5 to 58 words. One in 50 has quotes and a line end in it, one in 10 a comma."""
     for _ in range(count):
-        chosen = draw.choices(words, cum_weights=weights, k=draw.randint(5, 40))
+        chosen = draw.choices(words, cum_weights=weights, k=draw.randint(5, 58))
         kind = draw.randrange(50)
         if kind == 0:
             yield f'{" ".join(chosen)}\nHe said "{chosen[0]}".'

@@ -94,9 +94,16 @@ impl Workspace {
     pub(crate) fn cargo(&self) -> Command {
         let mut cargo = self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(&self.root);
-        // Set for this tool by the cargo that started it; build scripts that look at it would run again whenever cargo is
-        // used by hand and by this tool in turn, and all that is above them be built again.
-        cargo.env_remove("CARGO_MANIFEST_DIR");
+        // What the cargo that started this tool says of its package. Build scripts that look at it would run again whenever
+        // cargo is used by hand and by this tool in turn, and all that is above them be built again.
+        for (name, _) in std::env::vars_os() {
+            if name
+                .to_str()
+                .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+            {
+                cargo.env_remove(name);
+            }
+        }
         cargo
     }
 
