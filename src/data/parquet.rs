@@ -72,7 +72,7 @@ impl From<parquet::errors::ParquetError> for Failure {
 }
 
 fn rows_of(bytes: Bytes, meter: &Meter) -> Result<Records, Failure> {
-    let reader = SerializedFileReader::new(bytes)?;
+    let reader = SerializedFileReader::new(bytes.clone())?;
     let metadata = reader.metadata();
     let (leaves, mut notes) = leaves(metadata);
     let groups = 0..reader.num_row_groups();
@@ -83,8 +83,12 @@ fn rows_of(bytes: Bytes, meter: &Meter) -> Result<Records, Failure> {
         .map(|(group, leaf)| {
             let group = reader.get_row_group(*group)?;
             let chunk = group.metadata().column(leaf.index);
-            let (rows, bytes) = (group.metadata().num_rows(), chunk.compressed_size());
-            parquet_cells::read(group.get_column_reader(leaf.index)?, leaf, rows, bytes, meter)
+            let (rows, size) = (group.metadata().num_rows(), chunk.compressed_size());
+            let cells = parquet_cells::read(group.get_column_reader(leaf.index)?, leaf, rows, size, meter)?;
+            let (start, length) = chunk.byte_range();
+            let end = start.saturating_add(length) as usize;
+            meter.let_go(bytes.get(start as usize..end).unwrap_or_default());
+            Ok(cells)
         })
         .collect::<Result<Vec<Cells>, Failure>>()?;
 
