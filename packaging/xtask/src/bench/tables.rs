@@ -15,6 +15,9 @@ use super::table::{Comparison, Goal, Row, Unit};
 const LEAST_PACE: f64 = 150.0;
 const MOST_MEMORY: f64 = 2.5;
 
+/// A turn takes two seconds, in which little disturbs much.
+const MORE_ROUNDS: usize = 3;
+
 /// A table in one of its formats.
 struct Table {
     format: &'static str,
@@ -40,8 +43,9 @@ pub(super) fn reading(lab: &Lab) -> Result<Vec<Row>> {
             Contender::new("frostline inspect", || ours(lab, &table, count)),
             Contender::new(table.peer, || theirs(lab, &table, count)),
         ];
-        let samples =
-            take_turns(lab.size.rounds, &contenders, &|what| println!("reading {}, {what}", table.format))?;
+        let samples = take_turns(lab.size.rounds * MORE_ROUNDS, &contenders, &|what| {
+            println!("reading {}, {what}", table.format)
+        })?;
         if let [ours, theirs] = samples.as_slice() {
             rows.extend(compared(&table, ours, theirs));
         }
