@@ -37,7 +37,7 @@ pub(super) struct Leaf {
 }
 
 /// Reads all rows.
-pub(super) fn read(path: &Path, bytes: Bytes, meter: &Meter) -> Result<Records, DataError> {
+pub(super) fn read(path: &Path, bytes: &Bytes, meter: &Meter) -> Result<Records, DataError> {
     // The decoder trusts some lengths that a damaged file may get wrong, and then panics; nothing is shared with it.
     let outcome = catch_unwind(AssertUnwindSafe(|| rows_of(bytes, meter)));
     let damaged = |why: String| {
@@ -71,7 +71,7 @@ impl From<parquet::errors::ParquetError> for Failure {
     }
 }
 
-fn rows_of(bytes: Bytes, meter: &Meter) -> Result<Records, Failure> {
+fn rows_of(bytes: &Bytes, meter: &Meter) -> Result<Records, Failure> {
     let reader = SerializedFileReader::new(bytes.clone())?;
     let metadata = reader.metadata();
     let (leaves, mut notes) = leaves(metadata);

@@ -121,7 +121,7 @@ fn records_of(
     let name = if gzip { path.with_extension("") } else { path.to_owned() };
     if parquet::is_parquet(bytes) {
         let shared = unpacked.unwrap_or_else(|| Bytes::from_owner(decode::Shared(raw.clone())));
-        let records = parquet::read(path, shared, meter)?;
+        let records = parquet::read(path, &shared, meter)?;
         return Ok((records, Decoded { encoding: "binary".to_owned(), gzip, lines: 0 }));
     }
     refuse_other_formats(path, bytes)?;

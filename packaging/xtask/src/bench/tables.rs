@@ -43,9 +43,8 @@ pub(super) fn reading(lab: &Lab) -> Result<Vec<Row>> {
             Contender::new("frostline inspect", || ours(lab, &table, count)),
             Contender::new(table.peer, || theirs(lab, &table, count)),
         ];
-        let samples = take_turns(lab.size.rounds * MORE_ROUNDS, &contenders, &|what| {
-            println!("reading {}, {what}", table.format)
-        })?;
+        let tell = |what: &str| println!("reading {}, {what}", table.format);
+        let samples = take_turns(lab.size.rounds * MORE_ROUNDS, &contenders, &tell)?;
         if let [ours, theirs] = samples.as_slice() {
             rows.extend(compared(&table, ours, theirs));
         }
