@@ -58,7 +58,8 @@
 //!   `tests/project_runs.rs` and `project/settings.rs`, each on a fixture in `tests/fixtures`.
 //! - **Invariant: nothing that a file or a person supplies makes the program panic.** The lints `unwrap_used`
 //!   and `expect_used` outside tests; `any_bytes_are_read_or_refused_but_never_a_panic`,
-//!   `a_history_of_any_bytes_never_panics`, `tests/damaged_models.rs` and `tests/damaged_weights.rs`.
+//!   `a_history_of_any_bytes_never_panics`, `tests/damaged_models.rs` and `tests/damaged_weights.rs`; and, looked for
+//!   rather than held, `cargo xtask fuzz`.
 //! - **Invariant: no code from a weights file is run, and loading needs at most 1.3 times the weights' memory.**
 //!   `tests/damaged_weights.rs`, `every_damage_is_told_at_once_and_costs_little`; `tests/model_weights.rs`,
 //!   `loading_needs_little_more_memory_than_the_weights`.

@@ -9,7 +9,7 @@ from common import emit
 
 # What decides how fast matrices are multiplied, in float32 and in fewer bits.
 FLAGS = ["avx2", "fma", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8", "amx_bf16"]
-LIBRARIES = ["torch", "transformers", "sentence-transformers", "openvino"]
+LIBRARIES = ["torch", "transformers", "sentence-transformers", "openvino", "pandas", "pyarrow"]
 
 
 def of_proc(file, key):

@@ -47,10 +47,15 @@ impl<'a> Meter<'a> {
     /// # Errors
     /// When the reading is to stop.
     pub(super) fn pass(&self, part: &[u8]) -> Result<(), DataError> {
+        self.let_go(part);
+        self.advance(part.len())
+    }
+
+    /// Gives back the memory of a part that nobody reads again, where all that was read of it is told already.
+    pub(super) fn let_go(&self, part: &[u8]) {
         if let Some(source) = self.source {
             source.let_go(part);
         }
-        self.advance(part.len())
     }
 
     /// Takes note of `bytes` more.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use parquet::basic::{Repetition, Type as Physical};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::schema::types::{ColumnDescPtr, SchemaDescriptor, Type};
+use parquet::schema::types::{ColumnDescPtr, Type};
 use rayon::prelude::*;
 use serde_json::Value;
 
@@ -37,7 +37,7 @@ pub(super) struct Leaf {
 }
 
 /// Reads all rows.
-pub(super) fn read(path: &Path, bytes: Bytes, meter: &Meter) -> Result<Records, DataError> {
+pub(super) fn read(path: &Path, bytes: &Bytes, meter: &Meter) -> Result<Records, DataError> {
     // The decoder trusts some lengths that a damaged file may get wrong, and then panics; nothing is shared with it.
     let outcome = catch_unwind(AssertUnwindSafe(|| rows_of(bytes, meter)));
     let damaged = |why: String| {
@@ -47,6 +47,11 @@ pub(super) fn read(path: &Path, bytes: Bytes, meter: &Meter) -> Result<Records, 
         )
     };
     match outcome {
+        Ok(Ok(records)) if records.columns.is_empty() => Err(DataError::Unsupported {
+            path: path.to_owned(),
+            what: "a Parquet file without a column of text or numbers",
+            advice: "Choose a file with a text and a label in every row",
+        }),
         Ok(Ok(records)) => Ok(records),
         Ok(Err(Failure::Cancelled)) => Err(DataError::Cancelled),
         Ok(Err(Failure::Parquet(error))) => Err(damaged(error.to_string())),
@@ -66,8 +71,8 @@ impl From<parquet::errors::ParquetError> for Failure {
     }
 }
 
-fn rows_of(bytes: Bytes, meter: &Meter) -> Result<Records, Failure> {
-    let reader = SerializedFileReader::new(bytes)?;
+fn rows_of(bytes: &Bytes, meter: &Meter) -> Result<Records, Failure> {
+    let reader = SerializedFileReader::new(bytes.clone())?;
     let metadata = reader.metadata();
     let (leaves, mut notes) = leaves(metadata);
     let groups = 0..reader.num_row_groups();
@@ -78,8 +83,12 @@ fn rows_of(bytes: Bytes, meter: &Meter) -> Result<Records, Failure> {
         .map(|(group, leaf)| {
             let group = reader.get_row_group(*group)?;
             let chunk = group.metadata().column(leaf.index);
-            let (rows, bytes) = (group.metadata().num_rows(), chunk.compressed_size());
-            parquet_cells::read(group.get_column_reader(leaf.index)?, leaf, rows, bytes, meter)
+            let (rows, size) = (group.metadata().num_rows(), chunk.compressed_size());
+            let cells = parquet_cells::read(group.get_column_reader(leaf.index)?, leaf, rows, size, meter)?;
+            let (start, length) = chunk.byte_range();
+            let end = start.saturating_add(length) as usize;
+            meter.let_go(bytes.get(start as usize..end).unwrap_or_default());
+            Ok(cells)
         })
         .collect::<Result<Vec<Cells>, Failure>>()?;
 
@@ -102,11 +111,13 @@ fn rows_of(bytes: Bytes, meter: &Meter) -> Result<Records, Failure> {
             (_, None) => {}
         }
     }
-    let rows = metadata.file_metadata().num_rows().max(0) as u64;
+    let columns: Vec<Column> = columns.into_iter().flatten().collect();
+    // Those that are there, whatever the file says of their number.
+    let rows = columns.first().map_or(0, |column| column.cells.len() as u64);
     Ok(Records {
         format: Format::Parquet,
         has_header: true,
-        columns: columns.into_iter().flatten().collect(),
+        columns,
         lines: (1..=rows).collect(),
         problems: Vec::new(),
         notes,
@@ -120,7 +131,7 @@ fn leaves(metadata: &ParquetMetaData) -> (Vec<Leaf>, Vec<String>) {
     let (mut leaves, mut notes) = (Vec::new(), Vec::new());
     for (index, descr) in schema.columns().iter().enumerate() {
         let path = descr.path().parts();
-        let (kept, list_level) = walk(schema, path);
+        let (kept, list_level) = walk(schema.get_column_root(index), path);
         let name = kept.join(".");
         if descr.max_rep_level() > 1 {
             notes.push(format!("The column \"{name}\" holds lists of lists, and is left out."));
@@ -137,14 +148,16 @@ fn leaves(metadata: &ParquetMetaData) -> (Vec<Leaf>, Vec<String>) {
 }
 
 /// The parts of a path that are names and not the scaffold of a list, and the definition level from which on the
-/// list holds something.
-fn walk(schema: &SchemaDescriptor, path: &[String]) -> (Vec<String>, i16) {
+/// list holds something. It starts at the column's own root: another may have the same name.
+fn walk(root: &Type, path: &[String]) -> (Vec<String>, i16) {
     let (mut kept, mut level, mut list_level) = (Vec::new(), 0, 0);
-    let mut at: &Type = schema.root_schema();
+    let mut at = root;
     let mut inside_list = 0;
-    for part in path {
-        let Some(child) = child(at, part) else { return (path.to_vec(), list_level) };
-        at = child;
+    for (depth, part) in path.iter().enumerate() {
+        if depth > 0 {
+            let Some(child) = child(at, part) else { return (path.to_vec(), list_level) };
+            at = child;
+        }
         let info = at.get_basic_info();
         let repetition = if info.has_repetition() { info.repetition() } else { Repetition::REQUIRED };
         level += i16::from(repetition != Repetition::REQUIRED);

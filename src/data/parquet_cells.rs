@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use parquet::basic::{ConvertedType, LogicalType, Type as Physical};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType, FixedLenByteArray, Int96};
+use parquet::errors::ParquetError;
 use parquet::record::Field;
 use parquet::schema::types::ColumnDescriptor;
 
@@ -14,6 +15,9 @@ use super::parquet::{Failure, Leaf};
 
 /// Rows that are read at once.
 const BATCH: usize = 8192;
+
+/// More than a column of a file takes; a damaged file may say anything.
+const MOST_BYTES: i64 = 1 << 40;
 
 /// What a column turned out to hold.
 pub(super) enum Cells {
@@ -36,7 +40,7 @@ pub(super) fn read(
     bytes: i64,
     meter: &Meter,
 ) -> Result<Cells, Failure> {
-    let work = Work { leaf, rows: rows.max(0) as usize, bytes: bytes.max(0) as usize, meter };
+    let work = Work { leaf, rows: rows.max(0) as usize, bytes: bytes.clamp(0, MOST_BYTES) as usize, meter };
     match reader {
         ColumnReader::BoolColumnReader(reader) => work.column(reader, |_, value, out| shown(value, out)),
         ColumnReader::Int32ColumnReader(reader) => work.column(reader, int32),
@@ -124,8 +128,13 @@ impl Work<'_> {
         if self.leaf.list_level > 0 {
             list.end(&mut cells);
         }
-        // A column that is shorter than the others would shift its rows.
-        cells.push_absent(self.rows.saturating_sub(cells.len()));
+        // A column of another length than the others would shift its rows; and what a damaged file says of its length
+        // may be more than any memory.
+        if cells.len() != self.rows {
+            let path = self.leaf.descr.path();
+            let reason = format!("column {path} holds {} rows of {}", cells.len(), self.rows);
+            return Err(ParquetError::General(reason).into());
+        }
         // So that the column it becomes a part of shares it.
         cells.seal();
         Ok(Cells::Text(cells))

@@ -51,8 +51,20 @@ pub fn read_table(path: &Path, options: &ReadOptions, progress: Progress) -> Res
     table_of(path, RawBytes::open(path)?, options, progress)
 }
 
-/// The same for bytes already at hand.
-pub(super) fn table_of(
+/// The same for bytes already at hand; the name says what its ending says, and nothing is opened.
+///
+/// # Errors
+/// As [`read_table`], but for the opening.
+pub fn read_bytes(
+    name: &Path,
+    bytes: Vec<u8>,
+    options: &ReadOptions,
+    progress: Progress,
+) -> Result<Table, DataError> {
+    table_of(name, RawBytes::Owned(bytes), options, progress)
+}
+
+fn table_of(
     path: &Path,
     raw: RawBytes,
     options: &ReadOptions,
@@ -109,7 +121,7 @@ fn records_of(
     let name = if gzip { path.with_extension("") } else { path.to_owned() };
     if parquet::is_parquet(bytes) {
         let shared = unpacked.unwrap_or_else(|| Bytes::from_owner(decode::Shared(raw.clone())));
-        let records = parquet::read(path, shared, meter)?;
+        let records = parquet::read(path, &shared, meter)?;
         return Ok((records, Decoded { encoding: "binary".to_owned(), gzip, lines: 0 }));
     }
     refuse_other_formats(path, bytes)?;
@@ -231,7 +243,7 @@ fn refuse_other_formats(path: &Path, body: &[u8]) -> Result<(), DataError> {
 #[cfg(test)]
 pub(super) fn table_in_memory(name: &str, bytes: &[u8]) -> Result<Table, DataError> {
     let options = ReadOptions { on_problem: OnProblem::Skip, ..ReadOptions::default() };
-    table_of(Path::new(name), RawBytes::Owned(bytes.to_vec()), &options, &|_, _| true)
+    read_bytes(Path::new(name), bytes.to_vec(), &options, &|_, _| true)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 
 mod bench;
 mod disk;
+mod fuzz;
 mod needs;
 mod peers;
 mod pins;
@@ -30,7 +31,7 @@ use clap::{Parser, Subcommand};
 
 use crate::workspace::Workspace;
 
-/// Frostline's own commands: set up, run, test, measure.
+/// Frostline's own commands: set up, run, test, measure, fuzz.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
 struct Cli {
@@ -51,14 +52,24 @@ enum Command {
     /// The peers are installed into .venv with Python 3.11 or newer: 0.7 GB to download, 2.1 GB on the disk. The
     /// CUDA libraries that torch asks for are not among them. A full run takes about an hour on 2 cores.
     Bench(bench::Options),
+    /// Look for inputs that make a reader of files panic, with setup first where that is needed
+    ///
+    /// Every target, one after the other, each for 60 seconds unless --seconds says otherwise: ten minutes in all, and
+    /// a build before that. An input that is found is kept in .fuzz/found/TARGET; what was learnt about inputs stays
+    /// in .fuzz/corpus and is where the next run goes on.
+    Fuzz(fuzz::Options),
 }
 
 fn main() -> ExitCode {
+    if let Some(outcome) = fuzz::as_compiler() {
+        return outcome;
+    }
     let outcome = Workspace::find().and_then(|workspace| match Cli::parse().command {
         Command::Setup(options) => setup::command(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Command::Run(options) => run::command(&workspace, &options),
         Command::Test(options) => test::command(&workspace, &options),
         Command::Bench(options) => bench::command(&workspace, &options),
+        Command::Fuzz(options) => fuzz::command(&workspace, &options),
     });
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -21,6 +21,9 @@ const NEEDED_BYTES: u64 = 3_500_000_000;
 /// The wheels of `OpenVINO` and what is unpacked of them.
 const OPENVINO_BYTES: u64 = 600_000_000;
 
+/// The wheels of pandas and pyarrow and what is unpacked of them.
+const PANDAS_BYTES: u64 = 400_000_000;
+
 /// The CUDA libraries that importing torch's Linux wheel loads and that nothing on a CPU calls. They are 2 GB;
 /// empty libraries of the same names do.
 const STAND_INS: [&str; 10] = [
@@ -71,22 +74,56 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<PathBuf> {
 
 /// Adds `OpenVINO` to the environment that [`ensure`] made. The benchmark does without it where this fails.
 pub(crate) fn ensure_openvino(workspace: &Workspace, python: &Path) -> Result<()> {
-    let list = workspace.pins("python-bench.txt");
-    let digest = digest_of(&list, "")?;
-    // A stamp of its own, inside the environment: it goes when that is made anew.
-    let stamped = workspace.venv().join("bench");
-    if stamp::is_complete(&stamped, &[&digest]) {
-        return Ok(());
+    More {
+        what: "OpenVINO",
+        pins: "python-bench.txt",
+        stamp: "bench",
+        bytes: OPENVINO_BYTES,
+        import: "from optimum.intel import OVModelForFeatureExtraction",
     }
-    disk::require(&stamped, OPENVINO_BYTES, "to install OpenVINO")?;
-    println!("installing OpenVINO into {}", workspace.venv().display());
-    install(python, &list, &workspace.venv())?;
-    run(
-        Command::new(python).args(["-c", "from optimum.intel import OVModelForFeatureExtraction"]),
-        "OpenVINO was installed but does not load",
-    )?;
-    fs::create_dir_all(&stamped).with_context(|| format!("cannot make {}", stamped.display()))?;
-    Stamp { digest, files: Vec::new() }.write(&stamped)
+    .ensure(workspace, python)
+}
+
+/// Adds pandas. The benchmark does without it where this fails.
+pub(crate) fn ensure_pandas(workspace: &Workspace, python: &Path) -> Result<()> {
+    More {
+        what: "pandas",
+        pins: "python-data.txt",
+        stamp: "data",
+        bytes: PANDAS_BYTES,
+        import: "import pandas, pyarrow.parquet",
+    }
+    .ensure(workspace, python)
+}
+
+/// Libraries that only some measurements need.
+struct More {
+    what: &'static str,
+    pins: &'static str,
+    stamp: &'static str,
+    bytes: u64,
+    import: &'static str,
+}
+
+impl More {
+    fn ensure(&self, workspace: &Workspace, python: &Path) -> Result<()> {
+        let (what, list) = (self.what, workspace.pins(self.pins));
+        let digest = digest_of(&list, "")?;
+        // A stamp of its own, inside the environment: it goes when that is made anew.
+        let stamped = workspace.venv().join(self.stamp);
+        if stamp::is_complete(&stamped, &[&digest]) {
+            return Ok(());
+        }
+        disk::require(&stamped, self.bytes, &format!("to install {what}"))?;
+        println!("installing {what} into {}", workspace.venv().display());
+        install(python, &list, &workspace.venv())?;
+        run(
+            Command::new(python).args(["-c", self.import]),
+            &format!("{what} was installed but does not load"),
+        )?;
+        fs::create_dir_all(&stamped).with_context(|| format!("cannot make {}", stamped.display()))?;
+        Stamp { digest, files: Vec::new() }.write(&stamped)
+    }
 }
 
 fn digest_of(list: &Path, salt: &str) -> Result<String> {

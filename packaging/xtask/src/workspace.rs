@@ -43,6 +43,11 @@ impl Workspace {
         self.root.join("packaging").join("bench").join(file)
     }
 
+    /// What the fuzzer keeps.
+    pub(crate) fn fuzz(&self) -> PathBuf {
+        self.root.join(".fuzz")
+    }
+
     /// The page with the benchmark's results.
     pub(crate) fn benchmarks_page(&self) -> PathBuf {
         self.root.join("BENCHMARKS.md")
@@ -77,13 +82,28 @@ impl Workspace {
 
     /// The program that a release build leaves.
     pub(crate) fn program(&self) -> PathBuf {
-        self.target().join("release").join(format!("frostline{}", std::env::consts::EXE_SUFFIX))
+        self.built("frostline")
+    }
+
+    /// A program of that name that a release build leaves.
+    pub(crate) fn built(&self, name: &str) -> PathBuf {
+        self.target().join("release").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
     }
 
     /// The cargo that started this tool, in the checkout.
     pub(crate) fn cargo(&self) -> Command {
         let mut cargo = self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(&self.root);
+        // What the cargo that started this tool says of its package. Build scripts that look at it would run again whenever
+        // cargo is used by hand and by this tool in turn, and all that is above them be built again.
+        for (name, _) in std::env::vars_os() {
+            if name
+                .to_str()
+                .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+            {
+                cargo.env_remove(name);
+            }
+        }
         cargo
     }
 

@@ -95,3 +95,39 @@ fn a_file_without_rows_and_a_damaged_one_are_refused_in_words() {
     let error = table_in_memory("a.parquet", &whole[..whole.len() / 2]).unwrap_err().to_string();
     assert!(error.contains("the Parquet file is damaged or cut off"), "{error}");
 }
+
+/// A finding of the fuzzer: the list was looked for in the other column of its name, and came out as a row per element.
+#[test]
+fn a_list_that_shares_its_name_with_another_column_stays_a_list() {
+    let schema = "message rows {
+        required binary tags (UTF8);
+        optional group tags (LIST) { repeated group list { optional int32 element; } }
+    }";
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let mut file = Vec::new();
+    let mut writer = SerializedFileWriter::new(&mut file, schema, Arc::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    column.typed::<ByteArrayType>().write_batch(&["one", "two"].map(ByteArray::from), None, None).unwrap();
+    column.close().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    column.typed::<Int32Type>().write_batch(&[4, 5, 6], Some(&[3, 3, 3]), Some(&[0, 1, 0])).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    writer.close().unwrap();
+    let table = table_in_memory("a.parquet", &file).unwrap();
+    assert_eq!(table.columns[1].cells.iter().collect::<Vec<_>>(), [Some("[4,5]"), Some("[6]")]);
+    assert_eq!(table.rows(), 2);
+}
+
+#[test]
+fn rows_are_those_that_are_there_whatever_the_file_says_of_their_number() {
+    let mut file = written(true, None);
+    // The number of rows, 3, and the list of row groups behind it.
+    let said = b"\x16\x06\x19";
+    let at = file.windows(said.len()).rposition(|bytes| bytes == said).unwrap();
+    file[at + 1] = 0x7e;
+    let table = table_in_memory("a.parquet", &file).unwrap();
+    assert_eq!(table.lines, [1, 2, 3]);
+    assert!(table.columns.iter().all(|column| column.cells.len() == 3));
+}

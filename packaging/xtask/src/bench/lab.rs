@@ -9,8 +9,8 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::Options;
 use super::lines::{Lines, number};
+use super::{Options, Part};
 use crate::peers;
 use crate::workspace::Workspace;
 
@@ -25,10 +25,12 @@ pub(super) struct Size {
     pub(super) steps: usize,
     /// Sentences at most.
     pub(super) sentences: usize,
+    /// Rows of the large table.
+    pub(super) table_rows: usize,
 }
 
-const QUICK: Size = Size { rounds: 2, long_rounds: 1, steps: 24, sentences: 1000 };
-const FULL: Size = Size { rounds: 3, long_rounds: 2, steps: 64, sentences: 5000 };
+const QUICK: Size = Size { rounds: 2, long_rounds: 1, steps: 24, sentences: 1000, table_rows: 200_000 };
+const FULL: Size = Size { rounds: 3, long_rounds: 2, steps: 64, sentences: 5000, table_rows: 2_000_000 };
 
 /// What `inputs.py` made.
 pub(super) struct Inputs {
@@ -53,13 +55,22 @@ pub(super) struct Lab<'a> {
     pub(super) threads: usize,
     /// Why `OpenVINO` takes no part.
     pub(super) no_openvino: Option<String>,
+    /// Why pandas takes no part.
+    pub(super) no_pandas: Option<String>,
 }
 
 impl<'a> Lab<'a> {
     /// Installs the peers and makes the inputs.
     pub(super) fn set_up(workspace: &'a Workspace, options: &Options) -> Result<Self> {
         let python = peers::ensure(workspace)?;
-        let no_openvino = peers::ensure_openvino(workspace, &python).err().map(|error| format!("{error:#}"));
+        // What is not measured is not installed.
+        let peer = |part, ensure: fn(&Workspace, &Path) -> Result<()>| {
+            let is_measured = options.only.is_empty() || options.only.contains(&part);
+            let error = is_measured.then(|| ensure(workspace, &python))?.err()?;
+            Some(format!("{error:#}"))
+        };
+        let no_openvino = peer(Part::Encode, peers::ensure_openvino);
+        let no_pandas = peer(Part::Data, peers::ensure_pandas);
         let scratch = tempfile::Builder::new()
             .prefix("bench-")
             .tempdir_in(workspace.target())
@@ -75,6 +86,7 @@ impl<'a> Lab<'a> {
             size,
             threads: options.threads,
             no_openvino,
+            no_pandas,
         };
         lab.inputs = lab.make_inputs(&data, options)?;
         Ok(lab)
@@ -83,6 +95,11 @@ impl<'a> Lab<'a> {
     /// A path for something that is needed until the end.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.scratch.path().join(name)
+    }
+
+    /// A folder for what takes long to make; it stays for the next time.
+    pub(super) fn kept(&self) -> PathBuf {
+        self.workspace.target().join("bench")
     }
 
     /// A folder that goes when its owner does; runs leave the weights of a whole model.

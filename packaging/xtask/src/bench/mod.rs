@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: Frostline beside its Python peers, in one run on one machine.
 //!
-//! `lab` holds the inputs and runs programs; `training`, `encoding` and `quality` say what is measured; `stats` takes
-//! turns and medians; `lines` reads what programs print; `table`, `machine` and `page` write the results down. What
+//! `lab` holds the inputs and runs programs; `training`, `encoding`, `tables` and `quality` say what is measured; `stats`
+//! takes turns and medians; `lines` reads what programs print; `table`, `machine` and `page` write the results down. What
 //! is the peers' own lies in `packaging/bench`.
 
 mod encoding;
@@ -12,6 +12,7 @@ mod page;
 mod quality;
 mod stats;
 mod table;
+mod tables;
 mod training;
 
 use std::fs;
@@ -77,11 +78,21 @@ enum Part {
     First,
     /// How well cosines follow people's judgement
     Stsb,
+    /// Reading a large table as CSV and as Parquet, beside pandas
+    Data,
 }
 
 impl Part {
-    const ALL: [Self; 7] =
-        [Self::Full16, Self::Full32, Self::Top2, Self::Frozen, Self::Encode, Self::First, Self::Stsb];
+    const ALL: [Self; 8] = [
+        Self::Full16,
+        Self::Full32,
+        Self::Top2,
+        Self::Frozen,
+        Self::Encode,
+        Self::First,
+        Self::Stsb,
+        Self::Data,
+    ];
 
     fn title(self) -> &'static str {
         match self {
@@ -92,6 +103,7 @@ impl Part {
             Self::Encode => "Encoding",
             Self::First => "From start to first embedding",
             Self::Stsb => "STS-B",
+            Self::Data => "Reading tables",
         }
     }
 
@@ -104,6 +116,7 @@ impl Part {
             Self::Frozen => training::wall(lab, Mode::Frozen, 20, 40.0)?,
             Self::Encode => return encoding::throughput(lab),
             Self::First => encoding::first_embedding(lab)?,
+            Self::Data => tables::reading(lab)?,
             Self::Stsb if lab.inputs.pairs == 0 => bail!("no file is named with --stsb"),
             Self::Stsb => return Ok((Vec::new(), vec![encoding::similarity_note(lab)?])),
         };

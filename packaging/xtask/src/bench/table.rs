@@ -10,6 +10,8 @@ const SUSPECT: f64 = 0.05;
 pub(super) enum Unit {
     /// More is better.
     RowsPerSecond,
+    /// More is better.
+    MegabytesPerSecond,
     /// Less is better.
     Seconds,
     /// Less is better; the ratio is the part of the peer's.
@@ -93,7 +95,7 @@ impl Comparison {
 impl Unit {
     fn ratio(self, ours: f64, theirs: f64) -> f64 {
         match self {
-            Self::RowsPerSecond | Self::Bytes => ours / theirs,
+            Self::RowsPerSecond | Self::MegabytesPerSecond | Self::Bytes => ours / theirs,
             Self::Seconds => theirs / ours,
         }
     }
@@ -101,6 +103,7 @@ impl Unit {
     fn in_words(self, value: f64) -> String {
         match self {
             Self::RowsPerSecond => format!("{} rows/s", three_digits(value)),
+            Self::MegabytesPerSecond => format!("{} MB/s", three_digits(value)),
             Self::Seconds => format!("{} s", three_digits(value)),
             Self::Bytes => format!("{:.0} MB", value / 1e6),
         }
