@@ -245,7 +245,7 @@ fn used_classes(task: &TaskLabels) -> Vec<bool> {
     match &task.labels {
         Labels::Class(labels) => labels.iter().flatten().for_each(&mut see),
         Labels::Classes(labels) | Labels::Tags(labels) => {
-            labels.iter().flatten().flatten().for_each(&mut see)
+            labels.iter().flatten().flatten().for_each(&mut see);
         }
         Labels::Number(_) | Labels::Pair(_) => {}
     }
@@ -275,7 +275,7 @@ fn forget_emptied_classes(task: &mut TaskLabels, had_rows: &[bool]) {
     match &mut task.labels {
         Labels::Class(labels) => labels.iter_mut().flatten().for_each(place),
         Labels::Classes(labels) | Labels::Tags(labels) => {
-            labels.iter_mut().flatten().flatten().for_each(place)
+            labels.iter_mut().flatten().flatten().for_each(place);
         }
         Labels::Number(_) | Labels::Pair(_) => {}
     }

@@ -9,6 +9,7 @@ use crate::project::{DataFile, Project};
 const MOST_UNDO: usize = 200;
 
 /// What has to be done anew after an edit.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state machine")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Stale {
     pub data: bool,

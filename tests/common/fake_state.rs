@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use frostline::data::card::{DataCard, TaskCounts};
+use frostline::data::changes::Outcome;
 use frostline::data::dataset::{Dataset, Split, TaskLabels};
 use frostline::data::mapping::{Mapping, TaskColumn};
 use frostline::data::task::TaskKind;
@@ -180,10 +181,13 @@ pub(crate) fn ready(preset: Preset) -> State {
         tasks: vec![TaskColumn::named("topic"), TaskColumn::named("sentiment")],
         ..Mapping::default()
     };
+    let dataset = Arc::new(dataset);
     let view = DataView {
+        read: dataset.clone(),
+        outcome: Outcome::default(),
         files: Vec::new(),
         mapping: mapping.clone(),
-        dataset: Arc::new(dataset),
+        dataset,
         card,
         split_note: "10 % valid and 20 % test, drawn with seed 1".into(),
     };

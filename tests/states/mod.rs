@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use frostline::data::card::{DataCard, Finding, TaskCounts, Weight};
+use frostline::data::changes::Outcome;
 use frostline::data::column::StrColumn;
 use frostline::data::dataset::{Dataset, Split, TaskLabels};
+use frostline::data::fix::Fix;
 use frostline::data::mapping::{Mapping, TaskColumn};
 use frostline::data::table::{FileFacts, Format, Quoting, RowProblem, Stamp};
 use frostline::export::ExportReport;
@@ -136,11 +138,13 @@ pub(crate) fn loaded() -> State {
             weight: Weight::Warning,
             text: "12 texts occur in train and in test: figures on test will flatter.".into(),
             rows: vec![0, 6],
+            fix: Some(Fix::JoinLeaks),
         },
         Finding {
             weight: Weight::Note,
             text: "107 rows have no label for sentiment; they train topic only.".into(),
             rows: vec![0, 9],
+            fix: None,
         },
     ];
     let mut train = preview("train.csv", 768, Some(Split::Train));
@@ -148,7 +152,10 @@ pub(crate) fn loaded() -> State {
         RowProblem { line: 14, reason: "has 3 cells, expected 4".into() },
         RowProblem { line: 201, reason: "is not valid UTF-8".into() },
     ];
+    let dataset = Arc::new(dataset);
     let view = DataView {
+        read: dataset.clone(),
+        outcome: Outcome::default(),
         files: vec![
             train,
             preview("valid.csv", 96, Some(Split::Valid)),
@@ -159,7 +166,7 @@ pub(crate) fn loaded() -> State {
             tasks: vec![TaskColumn::named("topic"), TaskColumn::named("sentiment")],
             ..Mapping::default()
         },
-        dataset: Arc::new(dataset),
+        dataset,
         card,
         split_note: "Each file is a split of its own, by its name.".into(),
     };

@@ -1,4 +1,5 @@
 use super::*;
+use crate::data::dataset::Split;
 use crate::data::task::TaskKind;
 
 /// Rows of two files, three to one line of the second.

@@ -49,7 +49,9 @@ pub(super) fn place(rows: &Candidates, names: &[&str], [valid, test]: [f64; 2], 
         let Some(mine) = counts.get(group) else { continue };
         let split = nearest(mine, &dealt, &totals, [1.0 - valid - test, valid, test]);
         if let Some(dealt) = dealt.get_mut(split as usize) {
-            mine.iter().for_each(|(key, count)| *dealt.entry(*key).or_default() += count);
+            for (key, count) in mine {
+                *dealt.entry(*key).or_default() += count;
+            }
         }
         if let Some(slot) = of_group.get_mut(group) {
             *slot = split;

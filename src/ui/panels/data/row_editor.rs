@@ -132,12 +132,11 @@ fn label_ui(
         return;
     }
     let name = format!("Label of {}", task.name);
-    let chosen = match task.kind {
-        TaskKind::SingleLabel => class_ui(ui, task, &is, &name),
-        _ => {
-            let field = widgets::field(ui, label, &name, 160.0);
-            (field.lost_focus() && *label != is).then(|| label.clone())
-        }
+    let chosen = if task.kind == TaskKind::SingleLabel {
+        class_ui(ui, task, &is, &name)
+    } else {
+        let field = widgets::field(ui, label, &name, 160.0);
+        (field.lost_focus() && *label != is).then(|| label.clone())
     };
     if let Some(now) = chosen {
         actions.send(Command::Correct { row, cell: Cell::Label(task.name.clone()), now });
