@@ -6,7 +6,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use frostline::data::changes::{Cell, Changes, Correction};
 use frostline::data::dataset::Split;
+use frostline::data::fix::Fix;
 use frostline::data::mapping::{Mapping, TaskColumn};
 use frostline::data::overrides::{FormatName, Overrides};
 use frostline::data::table::Quoting;
@@ -275,8 +277,27 @@ fn any_mapping() -> impl Strategy<Value = Mapping> {
         prop::option::of(any_name()),
         prop::collection::vec(task, 0..4),
         prop::option::of(any_name()),
+        prop::option::of(any_name()),
     )
-        .prop_map(|(text, second, tasks, split)| Mapping { text, second, tasks, split })
+        .prop_map(|(text, second, tasks, split, group)| Mapping { text, second, tasks, split, group })
+}
+
+fn any_fix() -> impl Strategy<Value = Fix> {
+    prop_oneof![
+        (any_name(), prop::collection::vec(any_name(), 0..3), any_name())
+            .prop_map(|(task, from, into)| Fix::MergeClasses { task, from, into }),
+        any_name().prop_map(|task| Fix::ForgetConflicts { task }),
+        Just(Fix::DropRepeats),
+        Just(Fix::JoinLeaks),
+        Just(Fix::StripControls),
+    ]
+}
+
+/// A cell, its place, and what it held and holds.
+type AnyEdit = (Option<String>, (u32, usize), (String, String));
+
+fn any_edit() -> impl Strategy<Value = AnyEdit> {
+    (prop::option::of(any_name()), (any::<u32>(), 0_usize..3), (any_name(), any_name()))
 }
 
 proptest! {
@@ -290,6 +311,8 @@ proptest! {
         model in prop::option::of(0_usize..3),
         recipe in any_recipe(),
         said in any_overrides(),
+        fixes in prop::collection::vec(any_fix(), 0..4),
+        edits in prop::collection::vec(any_edit(), 0..3),
     ) {
         let home = tempfile::tempdir().unwrap();
         let dir = home.path().join("deep/projects/one");
@@ -303,6 +326,17 @@ proptest! {
                 overrides: said.clone(),
             }).collect(),
             mapping,
+            changes: Changes {
+                fixes,
+                corrections: edits.into_iter().map(|(task, (line, nth), (was, now))| Correction {
+                    file: roots[0].join("rows.csv"),
+                    line: u64::from(line),
+                    nth,
+                    cell: task.map_or(Cell::Text, Cell::Label),
+                    was,
+                    now,
+                }).collect(),
+            },
             skip_bad_rows,
             valid_fraction: fractions.0,
             test_fraction: fractions.1,
