@@ -17,7 +17,7 @@ use std::sync::Arc;
 use eframe::egui;
 use egui::{ScrollArea, Ui};
 
-use crate::session::command::Edit;
+use crate::session::command::{Command, Edit};
 use crate::session::state::{DataView, Loadable, Severity, State};
 use crate::ui::actions::{Action, Actions, Page};
 use crate::ui::theme;
@@ -110,6 +110,24 @@ fn failed_ui(ui: &mut Ui, state: &State, reason: &str, actions: &mut Actions) {
     });
 }
 
+/// Files that are not what was read any more, and the button that reads them again.
+fn changed_files_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
+    if state.changed_files.is_empty() {
+        return;
+    }
+    let name = |path: &std::path::PathBuf| {
+        path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+    };
+    let names = state.changed_files.iter().map(name).collect::<Vec<_>>().join(", ");
+    widgets::card(ui, "", |ui| {
+        widgets::message(ui, Severity::Warning, &format!("Changed on the disk since it was read: {names}."));
+        if ui.button("Read the files again").clicked() {
+            actions.send(Command::ReloadData);
+        }
+    });
+    ui.add_space(theme::GAP);
+}
+
 fn ready_ui(
     ui: &mut Ui,
     state: &State,
@@ -117,6 +135,7 @@ fn ready_ui(
     page: &mut DataPageView,
     actions: &mut Actions,
 ) {
+    changed_files_ui(ui, state, actions);
     page.file = page.file.min(data.files.len().saturating_sub(1));
     widgets::two_columns(ui, |left, right| {
         files::files_ui(left, state, data, actions);
