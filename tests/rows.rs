@@ -1,5 +1,4 @@
 //! Rows through a real session: found, corrected, mended and undone.
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test says what it expects")]
 
 use std::time::{Duration, Instant};
 
