@@ -92,13 +92,13 @@ fn remedies_ui(ui: &mut Ui, finding: &Finding, actions: &mut Actions) -> bool {
     ui.horizontal_wrapped(|ui| {
         ui.add_space(INDENT);
         let show = || numbers::counted(finding.rows.len(), "row", "rows");
-        if !finding.rows.is_empty() && ui.small_button(format!("Show {}", show())).clicked() {
+        if !finding.rows.is_empty() && ui.button(format!("Show {}", show())).clicked() {
             let among = Some(Arc::new(finding.rows.clone()));
             actions.send(Command::FindRows(RowQuery { among, ..RowQuery::default() }));
             shows_rows = true;
         }
         if let Some(fix) = &finding.fix {
-            let button = ui.small_button(fix.verb());
+            let button = ui.button(fix.verb());
             if button
                 .on_hover_text("Kept in the project, and can be undone; the file stays as it is")
                 .clicked()
