@@ -21,6 +21,20 @@ fn placed(rows: &[(String, Vec<Option<u32>>)], valid: f64, test: f64, seed: u64)
     )
 }
 
+/// Rows that belong to some author or to nobody, besides.
+fn grouped_rows() -> impl Strategy<Value = Vec<(String, Vec<Option<u32>>, String)>> {
+    let label = || prop::option::weighted(0.8, 0_u32..4);
+    prop::collection::vec(("[a-d]{1,5}", prop::collection::vec(label(), 2), "[pqrstuvw]?"), 0..120)
+}
+
+fn placed_in_groups(rows: &[(String, Vec<Option<u32>>, String)], seed: u64) -> Vec<Split> {
+    let texts = rows.iter().map(|(text, _, _)| text.as_str()).collect();
+    let groups = Some(rows.iter().map(|(_, _, group)| group.as_str()).collect());
+    let tasks = rows.first().map_or(0, |(_, labels, _)| labels.len());
+    let class = |task: usize, row: usize| rows[row].1[task];
+    place(&Candidates { texts, groups, tasks, class: &class }, 0.2, 0.2, seed)
+}
+
 fn count(splits: &[Split], split: Split) -> usize {
     splits.iter().filter(|s| **s == split).count()
 }
@@ -34,6 +48,32 @@ proptest! {
         for ((text, _), split) in rows.iter().zip(&splits) {
             prop_assert_eq!(*of_text.entry(text).or_insert(*split), *split);
         }
+    }
+
+    #[test]
+    fn rows_of_a_group_and_equal_texts_stay_together(rows in grouped_rows(), seed: u64) {
+        let splits = placed_in_groups(&rows, seed);
+        prop_assert_eq!(splits.len(), rows.len());
+        let (mut of_text, mut of_group) = (HashMap::new(), HashMap::new());
+        for ((text, _, group), split) in rows.iter().zip(&splits) {
+            prop_assert_eq!(*of_text.entry(text).or_insert(*split), *split);
+            if !group.is_empty() {
+                prop_assert_eq!(*of_group.entry(group).or_insert(*split), *split);
+            }
+        }
+        prop_assert!(rows.is_empty() || splits.contains(&Split::Train));
+    }
+
+    #[test]
+    fn the_order_of_grouped_rows_does_not_matter(rows in grouped_rows(), seed: u64, turn in 0_usize..120) {
+        let by_text = |rows: &[(String, Vec<Option<u32>>, String)]| -> BTreeMap<String, Split> {
+            let splits = placed_in_groups(rows, seed);
+            rows.iter().map(|(text, _, _)| text.clone()).zip(splits).collect()
+        };
+        let mut turned = rows.clone();
+        turned.rotate_left(turn % rows.len().max(1));
+        turned.reverse();
+        prop_assert_eq!(by_text(&rows), by_text(&turned));
     }
 
     #[test]
@@ -89,4 +129,32 @@ fn many_strata_are_numbered_as_few_are() {
     let mut few = vec![0, 1, 1, 0];
     finer(&mut few, &[2, 0, 5, 2]);
     assert_eq!(few, [0, 1, 2, 0]);
+}
+
+#[test]
+fn groups_meet_the_parts_and_the_classes_as_nearly_as_their_sizes_allow() {
+    // 60 authors of 5 to 14 texts; the first half writes of one thing, the other half of another.
+    let rows: Vec<(String, Vec<Option<u32>>, String)> = (0..60_usize)
+        .flat_map(|author| (0..5 + author % 10).map(move |text| (author, text)))
+        .map(|(author, text)| {
+            (
+                format!("{author} {text}"),
+                vec![Some(u32::from(author >= 30)), None],
+                format!("author {author}"),
+            )
+        })
+        .collect();
+    let splits = placed_in_groups(&rows, 1);
+    for (split, part) in [(Split::Valid, 0.2), (Split::Test, 0.2)] {
+        let class = |class| {
+            let of_class = rows.iter().zip(&splits).filter(|(row, _)| row.1[0] == Some(class));
+            let (there, all) = of_class.fold((0.0, 0.0), |(there, all), (_, of)| {
+                (there + f64::from(u8::from(*of == split)), all + 1.0)
+            });
+            there / all
+        };
+        for share in [class(0), class(1)] {
+            assert!((share - part).abs() < 0.05, "{split:?} has {share} of a class");
+        }
+    }
 }
