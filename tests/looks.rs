@@ -34,6 +34,7 @@ fn shots() -> Vec<Shot> {
         shot("data-loading", states::loading(), Page::Data),
         shot("data-failed", states::failed(), Page::Data),
         shot("data", states::loaded(), Page::Data),
+        shot("data-changed", states::rows::changed(states::loaded()), Page::Data),
         shot("data-many-classes", states::many_classes(), Page::Data),
         shot("model-empty", states::empty(), Page::Model),
         shot("model-failed", states::failed(), Page::Model),

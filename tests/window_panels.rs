@@ -2,6 +2,8 @@
 #![cfg(feature = "window")]
 #![expect(clippy::expect_used, reason = "a broken fixture should stop the test")]
 
+#[path = "common/page.rs"]
+mod page;
 mod states;
 
 use std::cell::RefCell;
@@ -15,13 +17,13 @@ use frostline::data::task::TaskKind;
 use frostline::session::Session;
 use frostline::session::command::{Command, Edit};
 use frostline::session::state::State;
-use frostline::ui::actions::{Action, Actions, Page};
+use frostline::ui::actions::{Action, Page};
 use frostline::ui::app::{App, Environment};
 use frostline::ui::dialogs::{Answer, Dialogs};
 use frostline::ui::panels::data::{DataPageView, data_ui};
 use frostline::ui::panels::model::{ModelView, model_ui};
 use frostline::ui::prefs::Prefs;
-use frostline::ui::theme;
+use page::{page, sees, sees_not, settle};
 
 const SIZE: Vec2 = Vec2::new(1280.0, 800.0);
 
@@ -35,35 +37,6 @@ fn window(state: State, page: Page) -> Harness<'static, App> {
         app.ask(Action::GoTo(page));
         app
     });
-    settle(&mut harness);
-    harness
-}
-
-/// A few frames, for layouts that need more than one.
-fn settle<S>(harness: &mut Harness<'_, S>) {
-    harness.run_steps(6);
-}
-
-fn sees<S>(harness: &Harness<'_, S>, text: &str) {
-    assert!(harness.query_all_by_label_contains(text).next().is_some(), "nothing says: {text}");
-}
-
-fn sees_not<S>(harness: &Harness<'_, S>, text: &str) {
-    assert!(harness.query_all_by_label_contains(text).next().is_none(), "something says: {text}");
-}
-
-/// A page alone, with the actions that it sends.
-fn page<V: Default + 'static>(
-    state: State,
-    draw: fn(&mut eframe::egui::Ui, &State, &mut V, &mut Actions),
-) -> Harness<'static, (V, Actions)> {
-    let mut harness = Harness::builder()
-        .with_size(Vec2::new(1120.0, 2000.0))
-        .with_context_setup(theme::apply)
-        .build_ui_state(
-            move |ui, (view, actions): &mut (V, Actions)| draw(ui, &state, view, actions),
-            (V::default(), Actions::default()),
-        );
     settle(&mut harness);
     harness
 }

@@ -58,6 +58,8 @@ pub struct FilePreview {
     pub columns: Vec<String>,
     /// Up to 100 first records, a cell per column; `None` where a record has no such cell.
     pub head: Vec<Vec<Option<String>>>,
+    /// What else was noticed about the file.
+    pub notes: Vec<String>,
     /// Records that could not be read as they should.
     pub problems: Vec<RowProblem>,
 }

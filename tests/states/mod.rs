@@ -1,6 +1,7 @@
 //! Hand-made states for the tests of the window: what a session would show, without a session.
 
 pub(crate) mod hub;
+pub(crate) mod rows;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -125,6 +126,7 @@ fn preview(name: &str, rows: usize, split: Option<Split>) -> FilePreview {
                 vec![Some(format!("m{row:04}")), Some(text.into()), Some(topic.into()), tone]
             })
             .collect(),
+        notes: Vec::new(),
         problems: Vec::new(),
     }
 }

@@ -188,6 +188,7 @@ fn preview(table: &Table, split: Option<Split>) -> FilePreview {
         rows: table.rows(),
         columns: table.column_names(),
         head: (0..table.rows().min(HEAD)).map(cell).collect(),
+        notes: table.notes.clone(),
         problems: table.problems.clone(),
     }
 }

@@ -3,6 +3,7 @@
 use eframe::egui;
 use egui::{ComboBox, Label, RichText, Role, Ui, WidgetInfo};
 
+use super::reading::reading_ui;
 use crate::data::dataset::Split;
 use crate::data::table::{Format, Quoting};
 use crate::session::command::Edit;
@@ -51,8 +52,17 @@ fn file_ui(ui: &mut Ui, state: &State, file: &FilePreview, can_remove: bool, act
         });
     });
     widgets::caption(ui, &facts(file));
+    for note in &file.notes {
+        widgets::message(ui, Severity::Info, note);
+    }
     if !file.problems.is_empty() {
         problems_ui(ui, file);
+    }
+    let is_text = !matches!(file.facts.format, Format::Parquet | Format::Folder);
+    // A folder that was opened stands for the files in it.
+    let entry = state.project.files.iter().find(|entry| path.starts_with(&entry.path));
+    if let (true, Some(entry)) = (is_text, entry) {
+        reading_ui(ui, entry, &name, actions);
     }
 }
 

@@ -8,6 +8,7 @@ mod files;
 mod lengths;
 mod mapping;
 mod preview;
+mod reading;
 mod row_editor;
 mod rows;
 
@@ -87,8 +88,10 @@ fn empty_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
 fn failed_ui(ui: &mut Ui, state: &State, reason: &str, actions: &mut Actions) {
     widgets::card(ui, "The files could not be used", |ui| {
         widgets::message(ui, Severity::Error, reason);
-        for file in &state.project.files {
+        for (index, file) in state.project.files.iter().enumerate() {
             widgets::caption(ui, &file.path.display().to_string());
+            let name = file.path.file_name().unwrap_or(file.path.as_os_str()).to_string_lossy();
+            ui.push_id(index, |ui| reading::reading_ui(ui, file, &name, actions));
         }
         ui.add_space(theme::GAP);
         ui.horizontal(|ui| {
