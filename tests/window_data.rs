@@ -1,5 +1,6 @@
 //! The Data page by its accessible names: findings, changes, rows and how files are read.
 #![cfg(feature = "window")]
+#![expect(clippy::expect_used, reason = "a broken fixture should stop the test")]
 
 #[path = "common/page.rs"]
 mod page;
