@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
+use std::path::PathBuf;
+
 use rayon::prelude::*;
 
 use super::classes::{Markers, Piece, says_nothing, single_labels};
@@ -47,7 +49,7 @@ pub fn assemble(
     for (file, (table, chosen)) in tables.iter().enumerate() {
         gathered.take(table, file as u32, *chosen, &mapping)?;
     }
-    let Gathered { mut dataset, said, kept, groups, .. } = gathered;
+    let Gathered { mut dataset, said, kept, groups, other_texts, blank, first_blank } = gathered;
     if dataset.origins.is_empty() {
         let rows = tables.iter().map(|(table, _)| table.rows()).sum();
         return Err(DataError::NoText { column: mapping.text, rows });
@@ -62,7 +64,8 @@ pub fn assemble(
         }
     }
     let mut notes = vec![decide_splits(&mut dataset, &said, &groups, rule)];
-    notes.extend(blank_note(gathered.blank, gathered.first_blank.as_deref()));
+    notes.extend(other_texts.iter().map(|(column, files)| other_text_note(column, files)));
+    notes.extend(blank_note(blank, first_blank.as_deref()));
     notes.extend(marker_note(&markers));
     notes.extend(dataset.tasks.iter().filter_map(hidden_label_note));
     notes.extend(pair_note(&mapping, tables));
@@ -161,8 +164,9 @@ fn check(mapping: &Mapping, tables: &[(Table, Option<Split>)]) -> Result<(), Dat
         column: column.to_owned(),
         columns: table.column_names(),
     };
+    let known = tables.iter().any(|(table, _)| table.column(&mapping.text).is_some());
     for (table, _) in tables {
-        if table.column(&mapping.text).is_none() {
+        if mapping::text_in(table, mapping, known).is_none() {
             return Err(absent(table, "text".to_owned(), &mapping.text));
         }
     }
@@ -210,6 +214,8 @@ struct Gathered {
     groups: StrColumn,
     /// Per table and row whether it has a text.
     kept: Vec<Vec<bool>>,
+    /// Columns that hold the text in files without the mapped one.
+    other_texts: BTreeMap<String, Vec<PathBuf>>,
     /// Rows without a text: how many, and where the first one is.
     blank: usize,
     first_blank: Option<String>,
@@ -226,7 +232,11 @@ impl Gathered {
         let path = &table.facts.path;
         self.dataset.files.push(path.clone());
         let empty = StrColumn::default();
-        let texts = table.column(&mapping.text).map_or(&empty, |column| &column.cells);
+        let column = mapping::text_in(table, mapping, true);
+        let texts = column.map_or(&empty, |column| &column.cells);
+        if let Some(column) = column.filter(|column| column.name != mapping.text) {
+            self.other_texts.entry(column.name.clone()).or_default().push(path.clone());
+        }
         let kept = has_text(texts);
         let has_words = mapping.tasks.iter().any(|task| task.kind == TaskKind::TokenLabels);
         if has_words {
@@ -293,6 +303,13 @@ fn has_text(texts: &StrColumn) -> Vec<bool> {
     };
     let segments = texts.numbered_segments().into_par_iter();
     segments.flat_map_iter(|(_, segment)| segment.iter().map(|text| text.is_some_and(is_readable))).collect()
+}
+
+/// Where the text is called otherwise.
+fn other_text_note(column: &str, files: &[PathBuf]) -> String {
+    let name = |file: &PathBuf| file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+    let names: Vec<String> = files.iter().map(name).collect();
+    format!("The text of {} is the column \"{column}\".", names.join(", "))
 }
 
 /// What was left out for want of a text.

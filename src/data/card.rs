@@ -357,8 +357,11 @@ fn near_duplicates(dataset: &Dataset) -> Vec<Finding> {
         return vec![note(text, Vec::new())];
     };
     let split = |row: usize| dataset.splits.get(row);
-    let (across, within): (Vec<_>, Vec<_>) =
-        pairs.into_iter().partition(|(one, other)| split(*one) != split(*other));
+    // The same text beside another one is another pair.
+    let same_second =
+        |(one, other): &(usize, usize)| dataset.second_text(*one) == dataset.second_text(*other);
+    let pairs = pairs.into_iter().filter(same_second);
+    let (across, within): (Vec<_>, Vec<_>) = pairs.partition(|(one, other)| split(*one) != split(*other));
     let found = |pairs: Vec<(usize, usize)>, what: &str, weigh: fn(String, Vec<usize>) -> Finding| {
         let rows: BTreeSet<usize> = pairs.into_iter().flat_map(<[usize; 2]>::from).collect();
         let text = format!("{} are nearly the same as {what}.", counted(rows.len(), "text"));

@@ -2,7 +2,7 @@
 
 use super::profile::Profile;
 use super::split::split_of_word;
-use super::table::Table;
+use super::table::{Column, Table};
 use super::task::TaskKind;
 
 mod kinds;
@@ -172,8 +172,45 @@ pub fn guess(tables: &[Table]) -> Mapping {
     guess_of(&tables.iter().collect::<Vec<_>>())
 }
 
-/// The same for tables that lie apart.
+/// The same for tables that lie apart. Files of several tasks may call their texts differently: they are then guessed
+/// apart, and what was guessed first says what the text is called.
 pub(super) fn guess_of(tables: &[&Table]) -> Mapping {
+    let joint = guess_alike(tables);
+    if joint.text.is_empty() || tables.iter().all(|table| table.column(&joint.text).is_some()) {
+        return joint;
+    }
+    let mut apart: Vec<(String, Vec<&Table>)> = Vec::new();
+    for table in tables {
+        let text = guess_alike(&[table]).text;
+        match apart.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, alike)) => alike.push(table),
+            None => apart.push((text, vec![table])),
+        }
+    }
+    let mut guesses = apart.iter().map(|(_, alike)| guess_alike(alike));
+    let mut all = guesses.next().unwrap_or_default();
+    for guess in guesses {
+        let new =
+            guess.tasks.into_iter().filter(|task| all.tasks.iter().all(|known| known.task != task.task));
+        let new: Vec<TaskColumn> = new.collect();
+        all.tasks.extend(new);
+        all.second = all.second.or(guess.second);
+        all.split = all.split.or(guess.split);
+    }
+    all
+}
+
+/// The column of the text in a table: the mapping's, or, in one that has no such column while others have it, the one
+/// that would be guessed.
+pub(super) fn text_in<'a>(table: &'a Table, mapping: &Mapping, others_have_it: bool) -> Option<&'a Column> {
+    table.column(&mapping.text).or_else(|| {
+        let guessed = others_have_it.then(|| guess_alike(&[table]).text)?;
+        table.column(&guessed)
+    })
+}
+
+/// The mapping of tables whose columns mean the same.
+fn guess_alike(tables: &[&Table]) -> Mapping {
     let (columns, rows) = Profile::all(tables);
     let split = columns.iter().find(|column| assigns_splits(column, tables));
     let free: Vec<&Profile> =

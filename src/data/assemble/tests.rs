@@ -283,3 +283,20 @@ fn kinds_are_guessed_from_names_and_values() {
     let conll = "EU B-ORG\nrejects O\n\nRome B-LOC\nfell O\n\n";
     assert_eq!(guess("a.conll", conll), found("tokens", None, "tags", TaskKind::TokenLabels));
 }
+
+#[test]
+fn files_that_call_their_text_differently_belong_together() {
+    let one = table("topics_train.csv", "text,topic\na b,x\nc d,y\ne f,x\ng h,y\n");
+    let two = table("moods_train.csv", "sentence,mood\ni j,good\nk l,bad\nm n,good\no p,bad\n");
+    let tables = [(one, Some(Split::Train)), (two, Some(Split::Train))];
+    let (dataset, mapping, note) = assemble(&tables, None, &RULE).expect("a data set");
+    let names: Vec<&str> = mapping.tasks.iter().map(|task| task.task.as_str()).collect();
+    assert_eq!((mapping.text.as_str(), names), ("text", vec!["topic", "mood"]));
+    assert_eq!((dataset.rows(), dataset.text(4)), (8, "i j"));
+    assert_eq!(dataset.tasks[1].in_words(4).as_deref(), Some("good"));
+    assert!(!dataset.tasks[0].is_labelled(4) && !dataset.tasks[1].is_labelled(0));
+    assert!(note.contains("The text of moods_train.csv is the column \"sentence\"."), "{note}");
+    // A column that no file has stays an error.
+    let wrong = Mapping { text: "body".into(), ..mapping };
+    assert!(matches!(assemble(&tables, Some(&wrong), &RULE), Err(DataError::NoColumn { .. })));
+}
