@@ -20,6 +20,8 @@ pub enum Action {
     OpenData,
     /// Asks for further data files and adds them to the project's.
     AddData,
+    /// Asks for a folder of data files and adds it to the project's.
+    AddDataFolder,
     /// Asks for the folder of a pretrained model.
     OpenModel,
     /// Uses the model that comes with the app.
@@ -94,6 +96,7 @@ impl Action {
         match self {
             Self::OpenData => "Open files…",
             Self::AddData => "Add files…",
+            Self::AddDataFolder => "Add a folder…",
             Self::OpenModel => "Open a model folder…",
             Self::UseDefaultModel => "Use the default model",
             Self::OpenProject => "Open project…",
@@ -136,9 +139,12 @@ impl Action {
     pub fn tooltip(&self) -> &'static str {
         match self {
             Self::OpenData => {
-                "Choose CSV, TSV or JSONL files with labelled texts; they replace the open ones"
+                "Choose CSV, JSON, Parquet or CoNLL files with labelled texts; they replace the open ones"
             }
             Self::AddData => "Choose further files for the same project, say a test file",
+            Self::AddDataFolder => {
+                "Choose a folder: the tables in it and in the folders below, or a folder of texts for each label"
+            }
             Self::OpenModel => "Choose a folder with config.json, model.safetensors and tokenizer.json",
             Self::UseDefaultModel => "all-MiniLM-L6-v2: small, quick and good; it came with the setup",
             Self::OpenProject => "Choose a folder with a frostline.toml",

@@ -215,6 +215,7 @@ impl App {
         match action {
             Action::OpenData => self.dialogs.ask(Question::DataFiles, ctx),
             Action::AddData => self.dialogs.ask(Question::MoreDataFiles, ctx),
+            Action::AddDataFolder => self.dialogs.ask(Question::DataFolder, ctx),
             Action::OpenModel => self.dialogs.ask(Question::ModelFolder, ctx),
             Action::SaveProject if self.session.state().dir.is_some() => {
                 self.session.send(Command::SaveProject(None));
@@ -354,7 +355,7 @@ impl App {
         let Some(first) = paths.first().cloned() else { return };
         match question {
             Question::DataFiles => self.session.send(Command::Edit(Edit::SetFiles(paths))),
-            Question::MoreDataFiles => {
+            Question::MoreDataFiles | Question::DataFolder => {
                 let files = drops::with_more(self.session.state(), paths);
                 self.session.send(Command::Edit(Edit::SetFiles(files)));
             }

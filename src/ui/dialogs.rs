@@ -16,6 +16,8 @@ pub enum Question {
     DataFiles,
     /// Further data files.
     MoreDataFiles,
+    /// A folder of further data files.
+    DataFolder,
     /// The folder of a pretrained model.
     ModelFolder,
     /// A project folder to open.
@@ -42,6 +44,7 @@ impl Question {
         match self {
             Self::DataFiles => "Open labelled texts",
             Self::MoreDataFiles => "Add labelled texts",
+            Self::DataFolder => "Add a folder of labelled texts",
             Self::ModelFolder => "Choose the folder of a pretrained model",
             Self::ProjectFolder => "Open a project folder",
             Self::SaveFolder => "Save the project in a folder",
@@ -143,14 +146,18 @@ impl Dialogs {
 
 type Waiting = std::pin::Pin<Box<dyn Future<Output = Vec<PathBuf>> + Send>>;
 
+/// Endings of the files that data mostly lies in; others are behind "All files".
+const ENDINGS: [&str; 15] = [
+    "csv", "tsv", "tab", "psv", "txt", "json", "jsonl", "ndjson", "parquet", "conll", "conllu", "bio", "iob",
+    "tags", "gz",
+];
+
 fn native(question: &Question) -> Waiting {
     let mut dialog = rfd::AsyncFileDialog::new().set_title(question.title());
     match question {
         Question::DataFiles | Question::MoreDataFiles => {
-            let waiting = dialog
-                .add_filter("Labelled texts", &["csv", "tsv", "txt", "jsonl", "ndjson"])
-                .add_filter("All files", &["*"])
-                .pick_files();
+            let waiting =
+                dialog.add_filter("Labelled texts", &ENDINGS).add_filter("All files", &["*"]).pick_files();
             Box::pin(async move {
                 let files = waiting.await.unwrap_or_default();
                 files.iter().map(|file| file.path().to_path_buf()).collect()

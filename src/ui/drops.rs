@@ -21,7 +21,11 @@ pub fn take(ctx: &Context, state: &State, actions: &mut Actions) {
     }
 }
 
-/// A project folder is opened, a model folder becomes the model, files become data.
+/// What is in a model's folder, and in no other.
+const OF_MODELS: [&str; 5] =
+    ["config.json", "modules.json", "tokenizer.json", "model.safetensors", "pytorch_model.bin"];
+
+/// A project folder is opened, a model folder becomes the model, files and other folders become data.
 fn meaning(paths: Vec<PathBuf>, state: &State) -> Vec<Action> {
     let mut files = Vec::new();
     let mut actions = Vec::new();
@@ -31,8 +35,7 @@ fn meaning(paths: Vec<PathBuf>, state: &State) -> Vec<Action> {
             actions.push(Command::OpenProject(folder).into());
         } else if path.join("frostline.toml").is_file() {
             actions.push(Command::OpenProject(path).into());
-        } else if path.is_dir() {
-            // A folder that is no model either gets the model loader's own message about what is missing.
+        } else if OF_MODELS.iter().any(|name| path.join(name).is_file()) {
             actions.push(Edit::SetModel(path).into());
         } else {
             files.push(path);
@@ -74,7 +77,7 @@ pub fn hint_ui(ctx: &Context) {
     painter.text(
         area.center(),
         Align2::CENTER_CENTER,
-        "Drop labelled files, a model folder or a project folder",
+        "Drop labelled files, a folder of them, a model folder or a project folder",
         TextStyle::Heading.resolve(&ctx.global_style()),
         palette.text,
     );
@@ -90,8 +93,11 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let project = dir.path().join("project");
         let model = dir.path().join("model");
+        let data = dir.path().join("data");
         std::fs::create_dir_all(&project).expect("a folder");
         std::fs::create_dir_all(&model).expect("a folder");
+        std::fs::create_dir_all(&data).expect("a folder");
+        std::fs::write(model.join("config.json"), "{}").expect("a file");
         std::fs::write(project.join("frostline.toml"), "").expect("a file");
         let (old, new) = (dir.path().join("old.csv"), dir.path().join("new.csv"));
         let mut state = State::default();
@@ -101,6 +107,8 @@ mod tests {
         assert_eq!(meaning(vec![file_dropped], &state), [Command::OpenProject(project.clone()).into()]);
         assert_eq!(meaning(vec![project.clone()], &state), [Command::OpenProject(project).into()]);
         assert_eq!(meaning(vec![model.clone()], &state), [Edit::SetModel(model).into()]);
+        let with_folder = vec![old.clone(), data.clone()];
+        assert_eq!(meaning(vec![data], &state), [Edit::SetFiles(with_folder).into()]);
         assert_eq!(meaning(vec![new.clone(), old.clone()], &state), [Edit::SetFiles(vec![old, new]).into()]);
     }
 }

@@ -75,7 +75,7 @@ fn menus_ui(ui: &mut Ui, state: &State, prefs: &Prefs, actions: &mut Actions) {
             });
         });
         ui.separator();
-        for action in [Action::OpenData, Action::AddData, Action::OpenModel] {
+        for action in [Action::OpenData, Action::AddData, Action::AddDataFolder, Action::OpenModel] {
             widgets::menu_entry(ui, state, actions, action);
         }
         ui.separator();

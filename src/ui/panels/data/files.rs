@@ -1,5 +1,7 @@
 //! The list of files: how each was understood, its split, and what was wrong in it.
 
+use std::path::Path;
+
 use eframe::egui;
 use egui::{ComboBox, Label, RichText, Role, Ui, WidgetInfo};
 
@@ -40,11 +42,9 @@ fn file_ui(ui: &mut Ui, state: &State, file: &FilePreview, can_remove: bool, act
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     ui.horizontal(|ui| {
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            if can_remove && widgets::icon_button(ui, Icon::Close, &format!("Remove {name}")).clicked() {
-                let others = state.project.files.iter().map(|other| other.path.clone());
-                actions.send(Edit::SetFiles(others.filter(|other| other != path).collect()));
-            }
-            split_choice_ui(ui, file, &name, actions);
+            remove_ui(ui, state, path, &name, can_remove, actions);
+            let is_by_itself = state.project.files.iter().any(|entry| entry.path == *path);
+            ui.add_enabled_ui(is_by_itself, |ui| split_choice_ui(ui, file, &name, actions));
             ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
                 ui.add(Label::new(RichText::new(name.as_ref()).strong()).truncate())
                     .on_hover_text(path.display().to_string());
@@ -63,6 +63,21 @@ fn file_ui(ui: &mut Ui, state: &State, file: &FilePreview, can_remove: bool, act
     let entry = state.project.files.iter().find(|entry| path.starts_with(&entry.path));
     if let (true, Some(entry)) = (is_text, entry) {
         reading_ui(ui, entry, &name, actions);
+    }
+}
+
+/// Takes a file out of the project, or the folder that it was opened with.
+fn remove_ui(ui: &mut Ui, state: &State, path: &Path, name: &str, can_remove: bool, actions: &mut Actions) {
+    let Some(entry) = state.project.files.iter().find(|entry| path.starts_with(&entry.path)) else { return };
+    let what = if entry.path == path {
+        format!("Remove {name}")
+    } else {
+        let folder = entry.path.file_name().unwrap_or(entry.path.as_os_str()).to_string_lossy();
+        format!("Remove the folder {folder} that {name} is in")
+    };
+    if can_remove && widgets::icon_button(ui, Icon::Close, &what).clicked() {
+        let others = state.project.files.iter().map(|other| other.path.clone());
+        actions.send(Edit::SetFiles(others.filter(|other| *other != entry.path).collect()));
     }
 }
 
@@ -96,7 +111,11 @@ fn split_choice_ui(ui: &mut Ui, file: &FilePreview, name: &str, actions: &mut Ac
         }
     });
     combo.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, format!("Split of {name}")));
-    combo.response.on_hover_text(
+    let response = combo.response.on_disabled_hover_text(
+        "The file was opened with its folder: its name, or that of the folder it is in, says its split. Open the file \
+         by itself to choose.",
+    );
+    response.on_hover_text(
         "Train rows teach, valid rows choose the best epoch, test rows are measured once at the end. \
          By rule: the split column says so, or rows are drawn at random, each class in proportion.",
     );

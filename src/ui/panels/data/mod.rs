@@ -59,8 +59,9 @@ fn empty_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
         ui,
         Icon::Table,
         "Start with texts that carry labels",
-        "A table with a column of texts and one or more columns of labels, one row per text: CSV, TSV or JSONL. \
-         Every label column becomes a task, and all tasks share one encoder.",
+        "A table with a column of texts and one or more columns of labels, one row per text: CSV, TSV, \
+         JSON, Parquet or CoNLL, gzip or not; or a folder of texts for each label. Every label column becomes a task, \
+         and all tasks share one encoder.",
         |ui| {
             ui.scope(|ui| {
                 ui.set_max_width(520.0);
@@ -78,9 +79,13 @@ fn empty_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
             );
             ui.add_space(theme::GAP);
             widgets::primary_button(ui, state, actions, Action::OpenData);
+            widgets::action_button(ui, state, actions, Action::AddDataFolder);
             widgets::action_button(ui, state, actions, Action::OpenDemo);
             ui.add_space(theme::GAP);
-            widgets::caption(ui, "Or drop files here. Files named train, valid or test become those splits.");
+            widgets::caption(
+                ui,
+                "Or drop files or a folder here. Files named train, valid or test become those splits.",
+            );
         },
     );
 }
