@@ -57,6 +57,8 @@ pub struct DataCard {
     pub tasks: Vec<TaskCounts>,
     /// Duplicates, conflicts, leakage, empty texts ...
     pub findings: Vec<Finding>,
+    /// Training rows without a label of any task.
+    pub unlabelled_train: usize,
     /// Training rows that say what an earlier one says, text and labels.
     pub repeated_rows: usize,
     /// Per task the texts that carry different labels in different rows.
@@ -82,7 +84,9 @@ impl DataCard {
             || SameTexts { groups: same::repeated(&dataset.texts) },
         );
         let mut findings = Vec::new();
-        findings.extend(unlabelled(dataset));
+        let unlabelled = rows_where(dataset, |row, split| split == Split::Train && !dataset.is_labelled(row));
+        let unlabelled_train = unlabelled.len();
+        findings.extend(unlabelled_finding(dataset, unlabelled));
         for (task, counts) in dataset.tasks.iter().zip(&tasks) {
             findings.extend(class_findings(dataset, task, counts, rows));
             findings.extend(look_alike_classes(task, dataset.rows()));
@@ -97,7 +101,7 @@ impl DataCard {
         findings.sort_by_key(|finding| finding.weight == Weight::Note);
         let conflicting_texts =
             dataset.tasks.iter().map(|task| same::conflicting(&texts.groups, task).len()).collect();
-        Self { rows, tasks, findings, repeated_rows, conflicting_texts }
+        Self { rows, tasks, findings, unlabelled_train, repeated_rows, conflicting_texts }
     }
 }
 
@@ -129,8 +133,9 @@ impl TaskCounts {
         Split::ALL.iter().map(|split| self.labelled(*split, rows)).sum()
     }
 
-    /// Labelled rows of a split of so many.
-    const fn labelled(&self, split: Split, rows: [usize; 3]) -> usize {
+    /// Labelled rows of a split, where the splits have so many.
+    #[must_use]
+    pub const fn labelled(&self, split: Split, rows: [usize; 3]) -> usize {
         rows[split as usize].saturating_sub(self.missing[split as usize])
     }
 }
@@ -172,8 +177,7 @@ fn rows_of_classes(task: &TaskLabels, classes: &BTreeSet<u32>, rows: usize) -> V
     (0..rows).filter(has).collect()
 }
 
-fn unlabelled(dataset: &Dataset) -> Option<Finding> {
-    let rows = rows_where(dataset, |row, split| split == Split::Train && !dataset.is_labelled(row));
+fn unlabelled_finding(dataset: &Dataset, rows: Vec<usize>) -> Option<Finding> {
     let found = !dataset.tasks.is_empty() && !rows.is_empty();
     found.then(|| {
         note(

@@ -1,6 +1,5 @@
 //! What training reads: texts, per task a label or none, and a split for every row.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::column::StrColumn;
@@ -193,17 +192,5 @@ impl Dataset {
     #[must_use]
     pub fn rows_of(&self, split: Split) -> Vec<usize> {
         self.splits.iter().enumerate().filter(|(_, s)| **s == split).map(|(row, _)| row).collect()
-    }
-
-    /// Labelled rows of a task by split.
-    #[must_use]
-    pub fn labelled(&self, task: &TaskLabels) -> BTreeMap<Split, usize> {
-        let mut counts = BTreeMap::from(Split::ALL.map(|split| (split, 0)));
-        for (row, split) in self.splits.iter().enumerate() {
-            if task.is_labelled(row) {
-                *counts.entry(*split).or_default() += 1;
-            }
-        }
-        counts
     }
 }

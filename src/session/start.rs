@@ -53,18 +53,20 @@ impl Session {
         let (data, model) = (self.state.data.ready()?, self.state.model.ready()?);
         let dataset = &data.dataset;
         let planned = |task: &TaskLabels| {
-            let counts = dataset.labelled(task);
+            // Counted once, where the rows were read: this is asked after every edit.
+            let counts = data.card.tasks.iter().find(|counts| counts.task == task.name);
+            let labelled = |split| counts.map_or(0, |counts| counts.labelled(split, data.card.rows));
             PlannedTask {
                 name: task.name.clone(),
                 kind: task.kind,
                 scale: scale(dataset, task),
                 classes: task.classes.clone(),
-                labelled_train: counts.get(&Split::Train).copied().unwrap_or(0),
-                labelled_valid: counts.get(&Split::Valid).copied().unwrap_or(0),
+                labelled_train: labelled(Split::Train),
+                labelled_valid: labelled(Split::Valid),
             }
         };
         let tasks: Vec<PlannedTask> = dataset.tasks.iter().map(planned).collect();
-        let rows = dataset.rows_of(Split::Train).iter().filter(|row| dataset.is_labelled(**row)).count();
+        let rows = data.card.rows_of(Split::Train).saturating_sub(data.card.unlabelled_train);
         // A text can have no more tokens than the model has positions; see the notice when a model is loaded.
         let mut recipe = self.state.project.recipe.clone();
         recipe.max_length = recipe.max_length.min(model.max_positions);
