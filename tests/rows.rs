@@ -9,6 +9,7 @@ use frostline::data::query::RowQuery;
 use frostline::project::{DataFile, Project};
 use frostline::session::Session;
 use frostline::session::command::{Command, Edit};
+use frostline::session::state::Loadable;
 
 const ROWS: &str = "text,mood,split\n\
     fine parcel,good,train\n\
@@ -109,4 +110,21 @@ fn a_file_that_changes_is_noticed_and_read_again() {
     session.send(Command::ReloadData);
     wait_for(&mut session, "the rows", |session| rows(session) == 7);
     assert!(session.state().changed_files.is_empty());
+}
+
+#[test]
+fn reading_is_given_up_at_once_and_begun_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("rows.csv");
+    std::fs::write(&path, ROWS).unwrap();
+    let mut session = opened(&path);
+    session.send(Command::ReloadData);
+    assert_eq!(session.state().data, Loadable::Loading);
+    session.send(Command::CancelReading);
+    assert!(matches!(&session.state().data, Loadable::Failed(why) if why.contains("cancelled")));
+    wait_for(&mut session, "the worker", Session::is_idle);
+    session.poll();
+    assert!(matches!(session.state().data, Loadable::Failed(_)), "what comes late is not taken");
+    session.send(Command::ReloadData);
+    wait_for(&mut session, "the rows", |session| rows(session) == 6);
 }

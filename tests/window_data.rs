@@ -125,3 +125,13 @@ fn how_a_file_is_read_is_overruled() {
         assert_eq!(said, Overrides { delimiter: Some(b';'), ..Overrides::default() });
     }
 }
+
+#[test]
+fn reading_shows_how_far_it_is_and_can_be_given_up() {
+    let mut page = page::<DataPageView>(states::loading(), data_ui);
+    press(&mut page, Role::Button, "Cancel");
+    assert_eq!(asked(&mut page), Command::CancelReading);
+    let mut page = self::page::<DataPageView>(states::failed(), data_ui);
+    press(&mut page, Role::Button, "Read them again");
+    assert_eq!(asked(&mut page), Command::ReloadData);
+}

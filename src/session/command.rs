@@ -83,6 +83,8 @@ pub enum Command {
         /// What it is to hold.
         now: String,
     },
+    /// Gives up reading the files; what was there before is gone.
+    CancelReading,
     /// Reads the files again.
     ReloadData,
     /// Looks for rows of the data set.

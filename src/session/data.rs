@@ -1,6 +1,7 @@
 //! The session's side of data: when it is read, changed, looked through and looked after.
 
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 use super::Session;
 use super::command::Edit;
@@ -33,6 +34,18 @@ impl Session {
         };
         self.state.data = Loadable::Loading;
         self.queue(Work::LoadData { generation: self.data_generation, request });
+    }
+
+    /// Answers at once, whatever the worker is at: what it still finds is not asked for any more.
+    pub(super) fn cancel_reading(&mut self) {
+        if self.state.data != Loadable::Loading {
+            return;
+        }
+        self.data_generation += 1;
+        self.state.data = Loadable::Failed("Reading was cancelled.".into());
+        let reading = self.worker.iter().flat_map(|worker| &worker.pending).filter(|job| job.reads);
+        reading.for_each(|job| job.stop.store(true, Ordering::Relaxed));
+        self.queue(Work::ForgetData);
     }
 
     /// Makes the draft's changes on the rows as they were read; these are shown until then.

@@ -85,6 +85,8 @@ struct Pending {
     stop: Arc<AtomicBool>,
     /// It reads data or a model: Stop does not mean it while it waits.
     loads: bool,
+    /// It reads data files.
+    reads: bool,
     /// It is a run.
     trains: bool,
 }
@@ -169,6 +171,7 @@ impl Session {
                 self.refresh(stale);
             }
             Command::Correct { row, cell, now } => self.correct(row, cell, &now),
+            Command::CancelReading => self.cancel_reading(),
             Command::ReloadData => self.refresh(Stale { data: true, ..Stale::default() }),
             Command::FindRows(query) => self.find_rows(query),
             Command::SelectDevice(key) => self.select_device(key),
@@ -263,10 +266,11 @@ impl Session {
             work,
             Work::LoadData { .. } | Work::ChangeData { .. } | Work::LoadModel { .. } | Work::ShowRun { .. }
         );
+        let reads = matches!(work, Work::LoadData { .. });
         let trains = matches!(work, Work::Train(_));
         let sent = worker.jobs.send(Job { work, stop: stop.clone() }).is_ok();
         if sent {
-            worker.pending.push(Pending { stop, loads, trains });
+            worker.pending.push(Pending { stop, loads, reads, trains });
             self.state.starting |= trains;
         } else {
             self.notify(

@@ -46,7 +46,7 @@ pub fn data_ui(ui: &mut Ui, state: &State, page: &mut DataPageView, actions: &mu
         match &state.data {
             Loadable::Empty => empty_ui(ui, state, actions),
             Loadable::Loading => {
-                widgets::card(ui, "", |ui| widgets::loading(ui, "Reading the files"));
+                widgets::card(ui, "", |ui| loading_ui(ui, state, actions));
             }
             Loadable::Failed(reason) => failed_ui(ui, state, reason, actions),
             Loadable::Ready(data) => ready_ui(ui, state, data, page, actions),
@@ -90,6 +90,24 @@ fn empty_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
     );
 }
 
+/// How far the reading is, and the way out of it.
+fn loading_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
+    let busy = state.busy.as_ref();
+    let what = busy.map_or_else(|| "Reading the files".to_owned(), |busy| capitalised(&busy.what));
+    widgets::loading(ui, &what);
+    if let Some(fraction) = busy.and_then(|busy| busy.fraction) {
+        ui.add(egui::ProgressBar::new(fraction).desired_width(320.0).desired_height(8.0));
+    }
+    if ui.button("Cancel").on_hover_text("Stops reading; the list of files stays as it is").clicked() {
+        actions.send(Command::CancelReading);
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
 fn failed_ui(ui: &mut Ui, state: &State, reason: &str, actions: &mut Actions) {
     widgets::card(ui, "The files could not be used", |ui| {
         widgets::message(ui, Severity::Error, reason);
@@ -101,6 +119,9 @@ fn failed_ui(ui: &mut Ui, state: &State, reason: &str, actions: &mut Actions) {
         ui.add_space(theme::GAP);
         ui.horizontal(|ui| {
             widgets::primary_button(ui, state, actions, Action::OpenData);
+            if ui.button("Read them again").clicked() {
+                actions.send(Command::ReloadData);
+            }
             if !state.project.skip_bad_rows {
                 let skip = ui.button("Skip rows that cannot be read");
                 if skip.on_hover_text("Reads the rest, and lists every row that was left out").clicked() {
