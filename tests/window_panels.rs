@@ -264,7 +264,8 @@ fn the_data_page_shows_what_was_read() {
     sees(&page, "2 rows with problems");
     sees(&page, "12 texts occur in train and in test");
     sees(&page, "3 classes, 107 rows without a label");
-    sees(&page, "train 768");
+    sees(&page, "768");
+    sees(&page, "683");
     sees(&page, "Lovely jacket, warm and light.");
 }
 

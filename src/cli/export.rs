@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 
 use super::args::ExportArgs;
-use super::console::{count, say, thousands};
+use super::console::{count, say};
 use super::session::{Driver, require};
+use crate::data::numbers::thousands;
 use crate::export::ExportReport;
 use crate::project::runs::RunFolder;
 use crate::session::command::Command;

@@ -5,13 +5,14 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::args::InspectArgs;
-use super::console::{count, say, say_json, thousands};
+use super::console::{count, say, say_json};
 use super::init::shortened;
 use crate::data::card::TaskCounts;
 use crate::data::describe::{Description, describe, refused};
 use crate::data::error::DataError;
 use crate::data::folder::expand;
 use crate::data::mapping::TaskColumn;
+use crate::data::numbers::thousands;
 use crate::data::read::{OnProblem, ReadOptions, read_table};
 use crate::data::table::{Format, Quoting, Table};
 use crate::data::task::TaskKind;

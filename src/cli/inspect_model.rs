@@ -5,9 +5,10 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::args::DeviceArg;
-use super::console::{count, thousands};
+use super::console::count;
 use super::encode;
 use super::init::shortened;
+use crate::data::numbers::thousands;
 use crate::model::memory::{ROWS, TOKENS};
 use crate::model::summary::{Group, ModelSummary, TensorInfo};
 

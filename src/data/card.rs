@@ -6,6 +6,8 @@ use rayon::prelude::*;
 
 use super::dataset::{Dataset, Labels, Split, TaskLabels};
 use super::fix::Fix;
+use super::numbers::thousands;
+use super::sources::{self, SourceCounts};
 use super::task::TaskKind;
 use super::{near, same};
 
@@ -55,6 +57,8 @@ pub struct DataCard {
     pub rows: [usize; 3],
     /// Per task.
     pub tasks: Vec<TaskCounts>,
+    /// Per file.
+    pub sources: Vec<SourceCounts>,
     /// Duplicates, conflicts, leakage, empty texts ...
     pub findings: Vec<Finding>,
     /// Training rows without a label of any task.
@@ -101,7 +105,8 @@ impl DataCard {
         findings.sort_by_key(|finding| finding.weight == Weight::Note);
         let conflicting_texts =
             dataset.tasks.iter().map(|task| same::conflicting(&texts.groups, task).len()).collect();
-        Self { rows, tasks, findings, unlabelled_train, repeated_rows, conflicting_texts }
+        let sources = sources::by_source(dataset);
+        Self { rows, tasks, sources, findings, unlabelled_train, repeated_rows, conflicting_texts }
     }
 }
 
@@ -154,7 +159,7 @@ fn note(text: String, rows: Vec<usize>) -> Finding {
 
 /// `1 row`, `2 rows`.
 fn counted(count: usize, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+    format!("{} {thing}{}", thousands(count as u64), if count == 1 { "" } else { "s" })
 }
 
 /// The first names of a list, quoted.
@@ -357,7 +362,10 @@ fn duplicates(rows: Vec<usize>) -> Option<Finding> {
 /// Texts that are nearly another's, and those of them that stand in another split than it.
 fn near_duplicates(dataset: &Dataset) -> Vec<Finding> {
     let Some(pairs) = near::pairs(&dataset.texts) else {
-        let text = format!("Nearly equal texts are looked for among up to {} texts only.", near::MOST_TEXTS);
+        let text = format!(
+            "Nearly equal texts are looked for among up to {} texts only.",
+            thousands(near::MOST_TEXTS as u64)
+        );
         return vec![note(text, Vec::new())];
     };
     let split = |row: usize| dataset.splits.get(row);

@@ -20,6 +20,8 @@ pub enum Edit {
     SetMapping(Mapping),
     /// Says of one file which split it is; `None`: by its name, or split by the rule.
     SetFileSplit(PathBuf, Option<Split>),
+    /// Lists a folder's files in its place, so that each can be told something of its own.
+    ListFolder(PathBuf, Vec<PathBuf>),
     /// Says how a file is read, instead of what would be found out.
     SetOverrides(PathBuf, Overrides),
     /// Carries out a fix of what the data card found, after the others.

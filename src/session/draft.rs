@@ -17,6 +17,8 @@ pub(super) struct Stale {
     pub changes: bool,
     pub model: bool,
     pub plan: bool,
+    /// What is put before every text, which counts among its tokens.
+    pub prompt: bool,
 }
 
 /// Earlier and later versions of the draft.
@@ -97,6 +99,15 @@ fn apply(project: &mut Project, edit: Edit) {
                 file.split = split;
             }
         }
+        Edit::ListFolder(folder, paths) => {
+            if let Some(at) = project.files.iter().position(|file| file.path == folder) {
+                let overrides = project.files.remove(at).overrides;
+                let files = paths
+                    .into_iter()
+                    .map(|path| DataFile { overrides: overrides.clone(), ..DataFile::new(path) });
+                project.files.splice(at..at, files);
+            }
+        }
         Edit::SetOverrides(path, overrides) => {
             for file in project.files.iter_mut().filter(|file| file.path == path) {
                 file.overrides = overrides.clone();
@@ -130,12 +141,19 @@ fn difference(a: &Project, b: &Project) -> Stale {
         || a.skip_bad_rows != b.skip_bad_rows
         || a.valid_fraction != b.valid_fraction
         || a.test_fraction != b.test_fraction;
-    Stale { data, changes: a.changes != b.changes, model: a.model != b.model, plan: a.recipe != b.recipe }
+    Stale {
+        data,
+        changes: a.changes != b.changes,
+        model: a.model != b.model,
+        plan: a.recipe != b.recipe,
+        prompt: a.recipe.prompt != b.recipe.prompt,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::overrides::Overrides;
 
     #[test]
     fn edits_are_undone_and_done_again() {
@@ -148,5 +166,29 @@ mod tests {
         assert!(project.files.is_empty() && !drafts.is_dirty(&project) && drafts.can_redo());
         assert!(drafts.redo(&mut project).data);
         assert_eq!(project.files.len(), 1);
+    }
+    #[test]
+    fn a_folder_gives_way_to_its_files_and_keeps_what_was_said_of_it() {
+        let (mut drafts, mut project) = (Drafts::default(), Project::default());
+        let overrides = Overrides { header: Some(false), ..Overrides::default() };
+        project.files = ["first.csv", "folder", "last.csv"].map(DataFile::new).to_vec();
+        project.files[1].overrides = overrides.clone();
+        let files = vec!["folder/a.csv".into(), "folder/b.csv".into()];
+        assert!(drafts.edit(&mut project, Edit::ListFolder("folder".into(), files)).data);
+        let paths: Vec<_> = project.files.iter().map(|file| file.path.to_string_lossy()).collect();
+        assert_eq!(paths, ["first.csv", "folder/a.csv", "folder/b.csv", "last.csv"]);
+        assert_eq!(project.files[2].overrides, overrides);
+        assert!(drafts.undo(&mut project).data);
+        assert_eq!(project.files.len(), 3);
+    }
+
+    #[test]
+    fn another_prompt_makes_lengths_stale_and_another_rate_does_not() {
+        let (mut drafts, mut project) = (Drafts::default(), Project::default());
+        let mut recipe = project.recipe.clone();
+        recipe.epochs += 1;
+        assert!(!drafts.edit(&mut project, Edit::SetRecipe(Box::new(recipe.clone()))).prompt);
+        recipe.prompt = Some("query: ".into());
+        assert!(drafts.edit(&mut project, Edit::SetRecipe(Box::new(recipe))).prompt);
     }
 }

@@ -377,6 +377,8 @@ impl Session {
         }
         if stale.model {
             self.load_model();
+        } else if stale.prompt && !stale.data {
+            self.measure_lengths();
         }
         if stale.data || stale.model || stale.plan {
             self.preview_plan();

@@ -174,6 +174,7 @@ pub(crate) fn ready(preset: Preset) -> State {
     let card = DataCard {
         rows: [240, 60, 60],
         tasks: dataset.tasks.iter().map(counts).collect(),
+        sources: frostline::data::sources::by_source(&dataset),
         ..DataCard::default()
     };
     let mapping = Mapping {

@@ -102,6 +102,7 @@ fn counts(dataset: &Dataset) -> DataCard {
         }
         card.tasks.push(TaskCounts { task: task.name.clone(), classes, missing });
     }
+    card.sources = frostline::data::sources::by_source(dataset);
     card
 }
 

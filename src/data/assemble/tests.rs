@@ -300,3 +300,13 @@ fn files_that_call_their_text_differently_belong_together() {
     let wrong = Mapping { text: "body".into(), ..mapping };
     assert!(matches!(assemble(&tables, Some(&wrong), &RULE), Err(DataError::NoColumn { .. })));
 }
+
+#[test]
+fn each_file_says_what_it_gives_to_each_task() {
+    let first = table("train.csv", "text,topic,mood\none,a,x\ntwo,b,\nthree,,y\n");
+    let second = table("valid.csv", "text,topic\nfour,a\nfive,b\n");
+    let (dataset, ..) = guessed(vec![first, second]);
+    let card = DataCard::of(&dataset);
+    let counts: Vec<_> = card.sources.iter().map(|source| (source.rows, source.labelled.clone())).collect();
+    assert_eq!(counts, [([3, 0, 0], vec![[2, 0, 0], [2, 0, 0]]), ([0, 2, 0], vec![[0, 2, 0], [0, 0, 0]])]);
+}

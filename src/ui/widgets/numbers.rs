@@ -1,18 +1,6 @@
 //! Numbers as people read them: thousands, bytes, durations, shares.
 
-/// `1,234,567`.
-#[must_use]
-pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+pub use crate::data::numbers::thousands;
 
 /// `22.7 M`, `384`, `11.9 k`: for parameters.
 #[must_use]

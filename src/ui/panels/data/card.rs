@@ -18,6 +18,8 @@ use crate::ui::widgets::{self, icon, icon::Icon, numbers};
 const INDENT: f32 = 20.0;
 /// Height of the list of classes; more of them scroll.
 const COUNTS_HEIGHT: f32 = 232.0;
+/// Width of a class's count: seven digits and their commas.
+const NUMBER_WIDTH: f32 = 76.0;
 
 /// Draws how many rows each split has, and how they got there.
 pub(super) fn splits_ui(ui: &mut Ui, state: &State, data: &DataView) {
@@ -31,13 +33,7 @@ pub(super) fn splits_ui(ui: &mut Ui, state: &State, data: &DataView) {
             })
             .collect();
         widgets::bar(ui, ui.available_width(), 12.0, &parts);
-        ui.horizontal_wrapped(|ui| {
-            for split in Split::ALL {
-                let rows = numbers::thousands(data.card.rows_of(split) as u64);
-                widgets::swatch_label(ui, palette.split(split as usize), &format!("{} {rows}", split.name()));
-                ui.add_space(theme::GAP);
-            }
-        });
+        super::sources::sources_ui(ui, data);
         widgets::caption(ui, &data.split_note);
         if data.card.rows_of(Split::Valid) == 0 {
             widgets::message(
@@ -125,8 +121,10 @@ pub(super) fn counts_ui(ui: &mut Ui, data: &DataView, by_count: &mut bool) {
             if line > 0 {
                 ui.separator();
             }
+            ui.spacing_mut().item_spacing.x = theme::SECTION_GAP;
             ui.columns(pair.len(), |columns| {
                 for (offset, (ui, task)) in columns.iter_mut().zip(pair).enumerate() {
+                    ui.spacing_mut().item_spacing.x = theme::GAP;
                     ui.push_id(&task.task, |ui| task_ui(ui, 2 * line + offset, task, *by_count));
                 }
             });
@@ -183,8 +181,7 @@ fn class_ui(ui: &mut Ui, name: &str, counts: &[usize; 3], most: usize, height: f
                 ui.add(Label::new(name).truncate());
             },
         );
-        let number_width = 56.0;
-        let bar_width = (ui.available_width() - number_width - theme::GAP).max(40.0);
+        let bar_width = (ui.available_width() - NUMBER_WIDTH - theme::GAP).max(40.0);
         let part = |index: usize| counts.get(index).copied().unwrap_or(0) as f32 / most as f32;
         let parts = [0, 1, 2].map(|index| (part(index), palette.split(index)));
         let [train, valid, test] = counts;

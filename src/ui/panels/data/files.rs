@@ -28,7 +28,7 @@ pub(super) fn files_ui(ui: &mut Ui, state: &State, data: &DataView, actions: &mu
             if index > 0 {
                 ui.separator();
             }
-            ui.push_id(index, |ui| file_ui(ui, state, file, data.files.len() > 1, actions));
+            ui.push_id(index, |ui| file_ui(ui, state, data, file, actions));
         }
         if data.files.iter().any(|file| !file.problems.is_empty()) {
             ui.separator();
@@ -37,7 +37,8 @@ pub(super) fn files_ui(ui: &mut Ui, state: &State, data: &DataView, actions: &mu
     });
 }
 
-fn file_ui(ui: &mut Ui, state: &State, file: &FilePreview, can_remove: bool, actions: &mut Actions) {
+fn file_ui(ui: &mut Ui, state: &State, data: &DataView, file: &FilePreview, actions: &mut Actions) {
+    let can_remove = data.files.len() > 1;
     let path = &file.facts.path;
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     ui.horizontal(|ui| {
@@ -45,6 +46,9 @@ fn file_ui(ui: &mut Ui, state: &State, file: &FilePreview, can_remove: bool, act
             remove_ui(ui, state, path, &name, can_remove, actions);
             let is_by_itself = state.project.files.iter().any(|entry| entry.path == *path);
             ui.add_enabled_ui(is_by_itself, |ui| split_choice_ui(ui, file, &name, actions));
+            if !is_by_itself {
+                list_folder_ui(ui, state, data, path, actions);
+            }
             ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
                 ui.add(Label::new(RichText::new(name.as_ref()).strong()).truncate())
                     .on_hover_text(path.display().to_string());
@@ -63,6 +67,21 @@ fn file_ui(ui: &mut Ui, state: &State, file: &FilePreview, can_remove: bool, act
     let entry = state.project.files.iter().find(|entry| path.starts_with(&entry.path));
     if let (true, Some(entry)) = (is_text, entry) {
         reading_ui(ui, entry, &name, actions);
+    }
+}
+
+/// Puts the files of a folder in its place, so that each can be told something of its own.
+fn list_folder_ui(ui: &mut Ui, state: &State, data: &DataView, path: &Path, actions: &mut Actions) {
+    let Some(entry) = state.project.files.iter().find(|entry| path.starts_with(&entry.path)) else { return };
+    let inside = data.files.iter().map(|file| &file.facts.path).filter(|file| file.starts_with(&entry.path));
+    let inside: Vec<_> = inside.cloned().collect();
+    if inside.first().is_some_and(|first| first == path) {
+        let button = ui.button("List its files");
+        let tip = "Takes up the folder's files one by one, so that each can be given a split. Files that are put into \
+                   the folder later are not taken up by themselves then.";
+        if button.on_hover_text(tip).clicked() {
+            actions.send(Edit::ListFolder(entry.path.clone(), inside));
+        }
     }
 }
 
@@ -112,8 +131,8 @@ fn split_choice_ui(ui: &mut Ui, file: &FilePreview, name: &str, actions: &mut Ac
     });
     combo.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, format!("Split of {name}")));
     let response = combo.response.on_disabled_hover_text(
-        "The file was opened with its folder: its name, or that of the folder it is in, says its split. Open the file \
-         by itself to choose.",
+        "The file was opened with its folder: its name, or that of the folder it is in, says its split. List the \
+         folder's files one by one to choose.",
     );
     response.on_hover_text(
         "Train rows teach, valid rows choose the best epoch, test rows are measured once at the end. \

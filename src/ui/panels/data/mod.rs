@@ -11,6 +11,7 @@ mod preview;
 mod reading;
 mod row_editor;
 mod rows;
+mod sources;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -17,6 +17,10 @@ const HEIGHT: f32 = 320.0;
 /// Rows of the table at a time: further down a screen's coordinates would not tell neighbouring pixels apart.
 const PART: usize = 500_000;
 const LABEL_WIDTH: f32 = 140.0;
+const LINE_WIDTH: f32 = 84.0;
+const SPLIT_WIDTH: f32 = 56.0;
+/// Their columns with the gaps around them, and the bar to scroll by.
+const LINE_AND_SPLIT: f32 = LINE_WIDTH + SPLIT_WIDTH + 48.0;
 const MOST_CLASSES: usize = 200;
 
 /// What the card remembers between frames.
@@ -172,9 +176,11 @@ fn table_ui(
     ScrollArea::horizontal().id_salt("rows across").auto_shrink([false, true]).show(ui, |ui| {
         let labels = dataset.tasks.len() as f32 * (LABEL_WIDTH + ui.spacing().item_spacing.x);
         let texts = if has_second { 2.0 } else { 1.0 };
-        let text_width = ((ui.available_width() - labels - 190.0) / texts).max(320.0 / texts);
+        let text_width = ((ui.available_width() - labels - LINE_AND_SPLIT) / texts).max(320.0 / texts);
+        let width = ui.available_width().round() as i32;
         let mut table = TableBuilder::new(ui)
-            .id_salt(("rows", page.part))
+            // Another width of the window is another table: its columns are laid out anew.
+            .id_salt(("rows", page.part, width))
             .striped(true)
             .resizable(true)
             .sense(Sense::click())
@@ -182,8 +188,8 @@ fn table_ui(
             .min_scrolled_height(HEIGHT)
             .max_scroll_height(HEIGHT)
             .cell_layout(egui::Layout::left_to_right(egui::Align::Center))
-            .column(Column::exact(84.0))
-            .column(Column::exact(56.0))
+            .column(Column::exact(LINE_WIDTH))
+            .column(Column::exact(SPLIT_WIDTH))
             .column(Column::initial(text_width).at_least(120.0).clip(true));
         if has_second {
             table = table.column(Column::initial(text_width).at_least(120.0).clip(true));
@@ -208,6 +214,11 @@ fn table_ui(
 
 /// Names of columns; a click orders the rows by one, another the other way round, a third as they stand in the files.
 fn header_ui(header: &mut TableRow<'_, '_>, dataset: &Dataset, view: &RowsView, actions: &mut Actions) {
+    header.col(|ui| {
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            ui.add(Label::new(RichText::new("line").strong()).selectable(false));
+        });
+    });
     let mut title = |header: &mut TableRow<'_, '_>, name: &str, by: Option<SortBy>| {
         header.col(|ui| {
             let Some(by) = by else {
@@ -231,7 +242,6 @@ fn header_ui(header: &mut TableRow<'_, '_>, dataset: &Dataset, view: &RowsView, 
             }
         });
     };
-    title(header, "line", None);
     title(header, "split", Some(SortBy::Split));
     title(header, "text", Some(SortBy::Text));
     if !dataset.second.is_empty() {
@@ -247,7 +257,7 @@ fn row_ui(line: &mut TableRow<'_, '_>, dataset: &Dataset, row: usize, has_second
     line.col(|ui| {
         let muted = Palette::of(ui).muted;
         let at = dataset.origins.get(row).map_or(0, |(_, line)| *line);
-        ui.add(Label::new(RichText::new(numbers::thousands(at)).small().color(muted)).selectable(false));
+        widgets::number(ui, RichText::new(numbers::thousands(at)).color(muted));
     });
     line.col(|ui| {
         let muted = Palette::of(ui).muted;
