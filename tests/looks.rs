@@ -12,9 +12,12 @@ use std::sync::{Arc, Mutex};
 
 use eframe::egui;
 use egui::{ColorImage, ScreenshotCallback, ThemePreference, ViewportCommand};
+use frostline::model::summary::Group;
 use frostline::session::Session;
 use frostline::session::state::{Loadable, RateSearch, RunOutcome, State};
 use frostline::train::finder::{FindPoint, RateCurve};
+use frostline::train::plan::RunPlan;
+use frostline::train::preset::Preset;
 use frostline::ui::actions::{Action, Page};
 use frostline::ui::app::{App, Environment};
 use frostline::ui::dialogs::Dialogs;
@@ -50,6 +53,7 @@ fn shots() -> Vec<Shot> {
         shot("settings", states::loaded(), Page::Settings),
         Shot { name: "about", state: states::loaded(), page: Page::Data, then: Some(Action::About) },
         shot("schedule", states::loaded(), Page::Schedule),
+        shot("schedule-phases", with_phases(states::loaded()), Page::Schedule),
         shot("schedule-rates", searched(), Page::Schedule),
         shot("train", states::training(), Page::Train),
         shot("train-paused", paused(), Page::Train),
@@ -199,4 +203,22 @@ fn pictures_of_every_page() {
         Ok(Box::new(tour) as Box<dyn eframe::App>)
     });
     eframe::run_native("Frostline looks", options, create).expect("a window");
+}
+
+/// The gradual preset, written out and changed by hand.
+fn with_phases(mut state: State) -> State {
+    let Some(Ok(plan)) = state.plan.clone() else { return state };
+    let tasks: Vec<&str> = plan.tasks.iter().map(|task| task.name.as_str()).collect();
+    let mut recipe = state.project.recipe.clone();
+    recipe.choose(Preset::Gradual);
+    let mut phases = recipe.written_phases(6, &tasks).expect("the preset's phases");
+    phases[2].toggle(Group::Layer(3), 6, &tasks);
+    phases[1].toggle(Group::Head(1), 6, &tasks);
+    phases[0].epochs = 3;
+    recipe.phases = phases;
+    let mut plan = RunPlan::clone(&plan);
+    plan.phases = recipe.phases_for(6, &tasks).expect("phases");
+    plan.recipe = recipe.clone();
+    (state.project.recipe, state.plan) = (recipe, Some(Ok(Arc::new(plan))));
+    state
 }

@@ -105,7 +105,7 @@ pub enum HeadSet {
 /// A phase as the user writes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PhaseSpec {
-    /// Shown to the user.
+    /// Shown to the user; what trains, in words, where it is empty.
     pub name: String,
     /// Whether the embeddings train.
     pub embeddings: bool,
@@ -183,7 +183,7 @@ impl PhaseSpec {
         let embeddings = self.embeddings && self.part != Part::Lora;
         let lr_embeddings = own("embeddings").unwrap_or(lr_encoder * decay.powi(layers as i32));
         Ok(Phase {
-            name: if self.name.is_empty() { format!("phase {}", index + 1) } else { self.name.clone() },
+            name: if self.name.is_empty() { self.in_words(layers) } else { self.name.clone() },
             embeddings: thaw(embeddings, lr_embeddings, self.part),
             layers: (0..layers).map(layer).collect(),
             heads: tasks.iter().map(head).collect(),

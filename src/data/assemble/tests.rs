@@ -303,10 +303,16 @@ fn files_that_call_their_text_differently_belong_together() {
 
 #[test]
 fn each_file_says_what_it_gives_to_each_task() {
-    let first = table("train.csv", "text,topic,mood\none,a,x\ntwo,b,\nthree,,y\n");
+    let first = table("train.csv", "text,topic,mood\none,a,x\ntwo,b,\nthree,,y\nsix,a,x\n");
     let second = table("valid.csv", "text,topic\nfour,a\nfive,b\n");
-    let (dataset, ..) = guessed(vec![first, second]);
+    let mapping = Mapping {
+        text: "text".into(),
+        tasks: vec![TaskColumn::named("topic"), TaskColumn::named("mood")],
+        ..Mapping::default()
+    };
+    let (dataset, ..) =
+        assemble(&[(first, None), (second, None)], Some(&mapping), &RULE).expect("a data set");
     let card = DataCard::of(&dataset);
     let counts: Vec<_> = card.sources.iter().map(|source| (source.rows, source.labelled.clone())).collect();
-    assert_eq!(counts, [([3, 0, 0], vec![[2, 0, 0], [2, 0, 0]]), ([0, 2, 0], vec![[0, 2, 0], [0, 0, 0]])]);
+    assert_eq!(counts, [([4, 0, 0], vec![[3, 0, 0], [3, 0, 0]]), ([0, 2, 0], vec![[0, 2, 0], [0, 0, 0]])]);
 }

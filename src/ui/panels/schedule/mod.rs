@@ -2,17 +2,21 @@
 //!
 //! It reads the draft's recipe and plan and sends edits. It must never know how a plan is carried out.
 
+mod estimate;
 mod facts;
 mod further;
+mod phases;
 mod preset_cards;
 mod preview;
 mod prompt;
 mod search;
 mod settings;
 
+use std::sync::Arc;
+
 use eframe::egui::{self, ScrollArea, Ui};
 
-use super::parts::columns;
+use super::parts::{columns, figures};
 use super::rate::rate_factor;
 use crate::data::task::TaskKind;
 use crate::session::command::Edit;
@@ -22,7 +26,7 @@ use crate::train::preset::Recipe;
 use crate::ui::actions::{Action, Actions, Page};
 use crate::ui::explain;
 use crate::ui::theme::{self, Palette};
-use crate::ui::widgets::stack::stack_ui;
+use crate::ui::widgets::stack::{StackEdit, StackView, stack_ui};
 use crate::ui::widgets::{self, numbers, swatch_label};
 
 /// What the page remembers between frames.
@@ -30,6 +34,8 @@ use crate::ui::widgets::{self, numbers, swatch_label};
 pub struct ScheduleView {
     /// The recipe while a value is dragged or typed; the session hears of it once that is done.
     draft: Option<Recipe>,
+    /// The chosen phase, and what is held of the picture.
+    stack: StackView,
 }
 
 /// Draws the page.
@@ -44,15 +50,13 @@ fn page_ui(ui: &mut Ui, state: &State, view: &mut ScheduleView, actions: &mut Ac
     let recipe = &state.project.recipe;
     preset_cards::preset_cards_ui(ui, state, actions);
     ui.add_space(theme::GAP);
-    own_phases_ui(ui, recipe, actions);
-    plan_ui(ui, state, actions);
-    ui.add_space(theme::GAP);
 
     let mut draft = view.draft.take().unwrap_or_else(|| recipe.clone());
-    let mut editing = false;
+    let mut editing = plan_card_ui(ui, state, &mut draft, view, actions);
+    ui.add_space(theme::GAP);
     let prompts = state.model.ready().map_or(&[][..], |model| model.origin.prompts.as_slice());
     columns(ui, theme::SECTION_GAP, |[left, right]| {
-        editing = settings::settings_ui(left, &mut draft, prompts);
+        editing |= settings::settings_ui(left, &mut draft, prompts);
         let tasks: Vec<(&str, TaskKind)> = state.data.ready().map_or_else(Vec::new, |data| {
             data.dataset.tasks.iter().map(|task| (task.name.as_str(), task.kind)).collect()
         });
@@ -69,37 +73,91 @@ fn page_ui(ui: &mut Ui, state: &State, view: &mut ScheduleView, actions: &mut Ac
     }
 }
 
-/// Phases that were written into the project's file stand in place of the preset's: that must be seen.
-fn own_phases_ui(ui: &mut Ui, recipe: &Recipe, actions: &mut Actions) {
-    if recipe.phases.is_empty() {
+/// The user's own phases stand in place of the preset's: that must be seen.
+fn own_phases_ui(ui: &mut Ui, draft: &mut Recipe) {
+    if draft.phases.is_empty() {
         return;
     }
-    ui.horizontal(|ui| {
-        let text = "The phases of frostline.toml stand in place of the preset's.";
-        widgets::message(ui, Severity::Info, text);
+    ui.horizontal_wrapped(|ui| {
+        widgets::message(ui, Severity::Info, "These phases are your own, in place of the preset's.");
         let button = ui.button("Use the preset's phases");
-        if button.on_hover_text("Leaves the written phases out; can be undone").clicked() {
-            actions.send(Edit::SetRecipe(Box::new(Recipe { phases: Vec::new(), ..recipe.clone() })));
+        if button.on_hover_text("Leaves your phases out; can be undone").clicked() {
+            draft.phases.clear();
         }
     });
-    ui.add_space(theme::GAP);
 }
 
-/// The plan as a picture, or the sentence that says why there is none.
-fn plan_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
+/// The plan of the draft as it is being changed; `None` where there is none yet.
+fn shown_plan(state: &State, draft: &Recipe, tasks: &[&str]) -> Option<Result<Arc<RunPlan>, String>> {
+    let known = state.plan.clone()?;
+    let Ok(plan) = &known else { return Some(known) };
+    if plan.recipe.phases == draft.phases {
+        return Some(known);
+    }
+    let layers = plan.phases.first().map_or(0, |phase| phase.layers.len());
+    let phases = match draft.phases_for(layers, tasks) {
+        Ok(phases) => phases,
+        Err(error) => return Some(Err(error.to_string())),
+    };
+    let (mut plan, recipe) = (RunPlan::clone(plan), draft.clone());
+    (plan.phases, plan.recipe) = (phases, recipe);
+    Some(Ok(Arc::new(plan)))
+}
+
+/// The plan as a picture and in numbers, or the sentence that says why there is none; true while it is being changed.
+fn plan_card_ui(
+    ui: &mut Ui,
+    state: &State,
+    draft: &mut Recipe,
+    view: &mut ScheduleView,
+    actions: &mut Actions,
+) -> bool {
+    let encoder = state.model.ready().zip(state.data.ready()).map(|(model, data)| phases::Encoder {
+        layers: model.layers,
+        tasks: data.dataset.tasks.iter().map(|task| task.name.as_str()).collect(),
+    });
+    let tasks = encoder.as_ref().map_or(&[][..], |encoder| &encoder.tasks);
+    let plan = shown_plan(state, draft, tasks);
     let right = |ui: &mut Ui| {
         widgets::primary_button(ui, state, actions, Action::Train);
-        if let Some(Ok(plan)) = &state.plan {
+        if let Some(Ok(plan)) = &plan {
             ui.label(egui::RichText::new(size_of(plan)).color(Palette::of(ui).muted));
         }
     };
-    widgets::card_with(ui, "The plan", right, |ui| match &state.plan {
-        Some(Ok(plan)) => picture_ui(ui, plan),
-        Some(Err(reason)) => {
-            widgets::message(ui, Severity::Error, reason);
+    let card = widgets::card_with(ui, "The plan", right, |ui| {
+        let Some(plan) = &plan else {
+            missing_ui(ui, state);
+            return false;
+        };
+        let asked = match plan {
+            Ok(plan) => picture_ui(ui, plan, &mut view.stack),
+            Err(reason) => {
+                widgets::message(ui, Severity::Error, reason);
+                None
+            }
+        };
+        let Some(encoder) = &encoder else { return false };
+        if let Some(asked) = asked {
+            encoder.carry_out(draft, asked);
         }
-        None => missing_ui(ui, state),
+        if let Ok(plan) = plan {
+            figures(ui, &estimate::figures(state, plan));
+        }
+        own_phases_ui(ui, draft);
+        let typing = phases::phases_ui(ui, draft, encoder, &mut view.stack.selected);
+        explain::explain_list_ui(
+            ui,
+            "Why so?",
+            &[
+                explain::WHY_EVAL_MODE,
+                explain::WHY_SUMMED_LOSSES,
+                explain::WHY_LINEAR_HEADS,
+                explain::WHY_RATES,
+            ],
+        );
+        typing || view.stack.is_dragging()
     });
+    card.inner
 }
 
 /// `4 phases, 5 epochs, 75 steps`.
@@ -113,22 +171,22 @@ fn size_of(plan: &RunPlan) -> String {
     format!("{phases}, {epochs}, {steps}")
 }
 
-fn picture_ui(ui: &mut Ui, plan: &RunPlan) {
+/// The picture; what was asked of it.
+fn picture_ui(ui: &mut Ui, plan: &RunPlan, view: &mut StackView) -> Option<StackEdit> {
     let palette = Palette::of(ui);
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         swatch_label(ui, palette.frozen, "frozen");
         swatch_label(ui, palette.warm, "trains, with its peak learning rate");
         swatch_label(ui, palette.accent, "frost line");
         explain::explain_ui(ui, &explain::FROST_LINE);
+        widgets::caption(
+            ui,
+            "Drag the frost line and the ends of phases; click cells. Keys: arrows, + and -.",
+        );
     });
     let (recipe, total) = (&plan.recipe, plan.total_steps().max(1));
     let factor = |part: f64| rate_factor(part * total as f64, total, recipe.warmup, recipe.decay);
-    stack_ui(ui, plan, &factor);
-    explain::explain_list_ui(
-        ui,
-        "Why so?",
-        &[explain::WHY_EVAL_MODE, explain::WHY_SUMMED_LOSSES, explain::WHY_LINEAR_HEADS, explain::WHY_RATES],
-    );
+    stack_ui(ui, plan, &factor, view)
 }
 
 fn missing_ui(ui: &mut Ui, state: &State) {

@@ -81,11 +81,11 @@ impl Form<'_> {
 
 /// Why a setting does nothing with a preset.
 pub(super) fn idle_without_training(recipe: &Recipe) -> Option<&'static str> {
-    (recipe.preset == Preset::FreezeAll).then_some("Nothing trains with this preset")
+    recipe.trains_nothing().then_some("Nothing trains with this preset")
 }
 
 pub(super) fn idle_without_encoder(recipe: &Recipe) -> Option<&'static str> {
-    let frozen = recipe.preset == Preset::FreezeBackbone;
+    let frozen = recipe.phases.is_empty() && recipe.preset == Preset::FreezeBackbone;
     idle_without_training(recipe).or(frozen.then_some("The encoder does not train with this preset"))
 }
 
@@ -97,7 +97,9 @@ fn run_rows(form: &mut Form<'_>, recipe: &mut Recipe) {
                   settled by then. Heads alone take 20, because their epochs cost milliseconds.",
         explanation: &explain::WHY_EPOCHS,
     };
-    form.row(&epochs, idle, |ui| ui.add(whole(&mut recipe.epochs, 1..=1000)));
+    let own =
+        (!recipe.phases.is_empty()).then_some("Each of your phases says how long it lasts: see the plan");
+    form.row(&epochs, idle.or(own), |ui| ui.add(whole(&mut recipe.epochs, 1..=1000)));
     let batch = Setting {
         name: "Batch size",
         tooltip: "Rows that one optimiser step averages over. 16 by default: calm gradients and still enough steps \
@@ -235,7 +237,7 @@ fn trimmed(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn learning_rate(value: &mut f64) -> DragValue<'_> {
+pub(super) fn learning_rate(value: &mut f64) -> DragValue<'_> {
     // Dragging moves by a part of the value, since rates are thought of in powers of ten.
     let speed = *value * 0.01;
     whole(value, 1e-9..=1.0)

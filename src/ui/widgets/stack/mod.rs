@@ -2,10 +2,12 @@
 //!
 //! [`layout`] is a pure function of the plan and a rectangle. It must never know the session.
 
+mod edit;
 mod paint;
 
 use eframe::egui::{Pos2, Rect, pos2, vec2};
 
+pub use edit::{MOST_EPOCHS, StackEdit, StackView};
 pub use paint::{rate, stack_ui};
 
 use crate::model::summary::Group;
@@ -68,6 +70,8 @@ pub struct Layout {
     pub cells: Vec<Cell>,
     /// The phases along the top.
     pub bands: Vec<Band>,
+    /// Height of the frost line by how many units are frozen below it: none, the embeddings, a layer more each.
+    pub boundaries: Vec<f32>,
     /// The frost line from left to right: a polyline of horizontal and vertical pieces.
     pub frost_line: Vec<Pos2>,
     /// Ticks of the epoch axis: epoch and x.
@@ -149,9 +153,10 @@ pub fn layout(plan: &RunPlan, rect: Rect) -> Layout {
         y += row_height;
     }
     let area = Rect::from_min_max(pos2(left, top), pos2(rect.right(), y));
-    let frost_line = frost_line(plan, &bands, &rows, area);
+    let boundaries = boundaries(plan, &rows, area);
+    let frost_line = frost_line(plan, &bands, &boundaries, area);
     let epochs = epoch_ticks(plan, area);
-    Layout { rows, cells, bands, frost_line, epochs, area }
+    Layout { rows, cells, bands, boundaries, frost_line, epochs, area }
 }
 
 /// Heads, layers and embeddings are set apart by a gap.
@@ -179,27 +184,28 @@ fn bands(plan: &RunPlan, left: f32, right: f32, top: f32) -> Vec<Band> {
     bands
 }
 
-/// The height between what stays frozen below and what trains above, phase by phase.
-fn frost_line(plan: &RunPlan, bands: &[Band], rows: &[Row], area: Rect) -> Vec<Pos2> {
+/// Heights that the frost line can have: below everything, above the embeddings, above each layer.
+fn boundaries(plan: &RunPlan, rows: &[Row], area: Rect) -> Vec<f32> {
     let row_of = |group: Group| rows.iter().find(|row| row.group == group).map(|row| row.name_rect);
+    // In the middle of the gap where the row above is of another kind.
+    let above_embeddings = row_of(Group::Embeddings).map_or(area.bottom(), |rect| rect.top() - GAP / 2.0);
+    let layers = layers(plan);
+    let above_layer = |index: usize| {
+        let top = row_of(Group::Layer(index)).map_or(area.bottom(), |rect| rect.top());
+        if index + 1 < layers { top } else { top - GAP / 2.0 }
+    };
+    [area.bottom(), above_embeddings].into_iter().chain((0..layers).map(above_layer)).collect()
+}
+
+/// The height between what stays frozen below and what trains above, phase by phase.
+fn frost_line(plan: &RunPlan, bands: &[Band], boundaries: &[f32], area: Rect) -> Vec<Pos2> {
     let mut line = Vec::with_capacity(2 * bands.len());
     for band in bands {
         let Some(phase) = plan.phases.get(band.phase) else { continue };
-        let topmost_frozen = match phase.frozen_prefix() {
-            None => None,
-            Some(0) => Some(Group::Embeddings),
-            Some(frozen) => Some(Group::Layer(frozen - 1)),
-        };
         let nothing_trains = plan.trainable(band.phase).next().is_none();
-        let y = match topmost_frozen {
-            _ if nothing_trains => area.top(),
-            None => area.bottom(),
-            Some(group) => row_of(group).map_or(area.bottom(), |rect| match group {
-                // In the middle of the gap where the row above is of another kind.
-                Group::Layer(index) if index + 1 < phase.layers.len() => rect.top(),
-                _ => rect.top() - GAP / 2.0,
-            }),
-        };
+        let units = phase.frozen_prefix().map_or(0, |layers| layers + 1);
+        let height = boundaries.get(units).copied().unwrap_or(area.bottom());
+        let y = if nothing_trains { area.top() } else { height };
         line.push(pos2(band.x.0, y));
         line.push(pos2(band.x.1, y));
     }
@@ -220,115 +226,4 @@ fn epoch_ticks(plan: &RunPlan, area: Rect) -> Vec<(u32, f32)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::summary::TensorInfo;
-    use crate::train::plan::PlannedTask;
-    use crate::train::preset::{Preset, Recipe};
-
-    fn plan(preset: Preset, layers: usize) -> RunPlan {
-        let tasks = ["topic", "tone"].map(|name| PlannedTask {
-            name: name.into(),
-            classes: vec!["a".into(), "b".into()],
-            labelled_train: 10,
-            labelled_valid: 5,
-            ..PlannedTask::default()
-        });
-        let mut recipe = Recipe::default();
-        recipe.choose(preset);
-        let tensor = |name: String, group| TensorInfo { name, shape: vec![4, 4], group };
-        let mut tensors = vec![tensor("embeddings.word".into(), Group::Embeddings)];
-        tensors.extend((0..layers).map(|i| tensor(format!("layer.{i}"), Group::Layer(i))));
-        tensors.extend(tasks.iter().enumerate().flat_map(|(index, task)| task.head(None).tensors(index, 4)));
-        let phases = recipe.phases_for(layers, &["topic", "tone"]);
-        RunPlan {
-            parent: None,
-            name: "run".into(),
-            model_path: "model".into(),
-            model_sha256: String::new(),
-            tensors,
-            tasks: tasks.to_vec(),
-            prompt: None,
-            recipe,
-            phases: phases.unwrap_or_default(),
-            train_rows: 10,
-            steps_per_epoch: 1,
-            device: "cpu".into(),
-        }
-    }
-
-    fn placed(preset: Preset) -> (RunPlan, Layout) {
-        let plan = plan(preset, 6);
-        let layout = layout(&plan, Rect::from_min_size(pos2(10.0, 20.0), vec2(600.0, 280.0)));
-        (plan, layout)
-    }
-
-    #[test]
-    fn heads_stand_on_top_and_embeddings_at_the_bottom() {
-        let (_, layout) = placed(Preset::Full);
-        let names: Vec<&str> = layout.rows.iter().map(|row| row.name.as_str()).collect();
-        assert_eq!(names[..3], ["head: topic", "head: tone", "layer 6"]);
-        assert_eq!(names[7..], ["layer 1", "embeddings"]);
-        assert!(layout.rows.windows(2).all(|pair| pair[0].name_rect.bottom() <= pair[1].name_rect.top()));
-    }
-
-    #[test]
-    fn cells_cover_every_group_and_phase_within_the_rectangle() {
-        for preset in Preset::ALL {
-            let (plan, layout) = placed(preset);
-            assert_eq!(layout.cells.len(), 9 * plan.phases.len(), "{preset:?}");
-            let outside = Rect::from_min_size(pos2(10.0, 20.0), vec2(600.0, 280.0));
-            assert!(layout.cells.iter().all(|cell| outside.contains_rect(cell.rect)), "{preset:?}");
-            for cell in &layout.cells {
-                assert_eq!(cell.lr, plan.phases[cell.phase].thaw(cell.group).lr(), "{preset:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_frost_line_lies_between_what_is_frozen_and_what_trains() {
-        for preset in [Preset::FreezeBackbone, Preset::Gradual, Preset::Full] {
-            let (_, layout) = placed(preset);
-            for (band, piece) in layout.bands.iter().zip(layout.frost_line.chunks(2)) {
-                for cell in layout.cells.iter().filter(|cell| cell.phase == band.phase) {
-                    let below = cell.rect.center().y > piece[0].y;
-                    assert_eq!(below, cell.lr.is_none(), "{preset:?} {cell:?}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn the_frost_line_sinks_as_layers_thaw() {
-        let (plan, layout) = placed(Preset::Gradual);
-        assert!(plan.phases.len() > 2);
-        assert_eq!(layout.frost_line.len(), 2 * plan.phases.len());
-        assert!(layout.frost_line.is_sorted_by(|a, b| a.x <= b.x && a.y <= b.y));
-        assert_eq!(layout.frost_line.last().map(|p| p.y), Some(layout.area.bottom()));
-    }
-
-    #[test]
-    fn a_plan_that_trains_nothing_is_cold_up_to_the_top() {
-        let (_, layout) = placed(Preset::FreezeAll);
-        assert!(layout.cells.iter().all(|cell| cell.lr.is_none() && cell.rect.width() > 100.0));
-        assert!(layout.frost_line.iter().all(|p| p.y == layout.area.top()));
-    }
-
-    #[test]
-    fn epoch_numbers_thin_out_when_there_are_many() {
-        let mut plan = plan(Preset::Full, 6);
-        plan.phases[0].epochs = 200;
-        let layout = layout(&plan, Rect::from_min_size(pos2(0.0, 0.0), vec2(600.0, 280.0)));
-        assert!(layout.epochs.len() < 24 && layout.epochs.len() > 5, "{}", layout.epochs.len());
-        assert_eq!(layout.epochs.first().map(|(epoch, _)| *epoch), Some(0));
-    }
-
-    #[test]
-    fn twelve_layers_keep_a_readable_height() {
-        let plan = plan(Preset::Full, 12);
-        let rect = Rect::from_min_size(pos2(0.0, 0.0), vec2(600.0, desired_height(&plan)));
-        let layout = layout(&plan, rect);
-        assert!(layout.rows.iter().all(|row| row.name_rect.height() >= ROW_MIN));
-        assert!(rect.contains_rect(layout.area));
-    }
-}
+mod tests;

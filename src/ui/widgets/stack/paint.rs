@@ -2,10 +2,11 @@
 
 use eframe::egui::epaint::PathStroke;
 use eframe::egui::{
-    Align2, Color32, CornerRadius, FontId, Pos2, Rect, Response, Role, Sense, Shape, Stroke, StrokeKind, Ui,
-    WidgetInfo, pos2, vec2,
+    Align2, Color32, CornerRadius, FontId, Id, Pos2, Rect, Response, RichText, Role, Sense, Shape, Stroke,
+    StrokeKind, Ui, WidgetInfo, pos2, vec2,
 };
 
+use super::edit::{self, StackEdit, StackView};
 use super::{Cell, Layout, desired_height, group_name, layout};
 use crate::model::summary::TensorInfo;
 use crate::train::plan::RunPlan;
@@ -16,27 +17,53 @@ use crate::ui::widgets::matrix::shorten;
 const CURVE: f32 = 56.0;
 
 /// Draws the stack of a plan over the available width; `factor` gives the schedule's factor at a part of the run.
-pub fn stack_ui(ui: &mut Ui, plan: &RunPlan, factor: &dyn Fn(f64) -> f64) -> Response {
+/// Says what was asked for by pointer or keys.
+pub fn stack_ui(
+    ui: &mut Ui,
+    plan: &RunPlan,
+    factor: &dyn Fn(f64) -> f64,
+    view: &mut StackView,
+) -> Option<StackEdit> {
     let trains = plan.epochs() > 0;
     let height = desired_height(plan) + if trains { CURVE + 8.0 } else { 0.0 };
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, sentence(plan)));
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
+    // A name of its own: what is drawn before it changes while it is being dragged.
+    let response = ui.interact(rect, Id::unique("the plan as a picture"), Sense::click_and_drag());
+    response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, sentence(plan)));
     let stack_rect = Rect::from_min_size(rect.min, vec2(rect.width(), desired_height(plan)));
     let placed = layout(plan, stack_rect);
     let palette = Palette::of(ui);
 
+    let asked = edit::interact(ui, &placed, plan, &response, view);
+
+    paint_selected(ui, &placed, palette, view.selected, response.has_focus());
     paint_names(ui, &placed, palette, plan);
     for cell in &placed.cells {
         paint_cell(ui, cell, palette, plan);
     }
-    paint_frost_line(ui, &placed, palette);
+    paint_frost_line(ui, &placed, palette, view.is_dragging());
     if trains {
         paint_epochs(ui, &placed, palette);
         let top = stack_rect.bottom() + 4.0;
         let curve = Rect::from_min_max(pos2(placed.area.left(), top), pos2(placed.area.right(), top + CURVE));
         paint_curve(ui, curve, rect.left(), palette, factor);
     }
-    hover_ui(ui, &placed, plan, response)
+    if !view.is_dragging() {
+        hover_ui(ui, &placed, plan, response);
+    }
+    asked
+}
+
+/// The phase that keys are about.
+fn paint_selected(ui: &Ui, placed: &Layout, palette: &Palette, selected: usize, focused: bool) {
+    let Some(band) = placed.bands.get(selected).filter(|_| placed.bands.len() > 1 || focused) else { return };
+    let radius = CornerRadius::same(4);
+    ui.painter().rect_filled(band.name_rect.shrink2(vec2(1.0, 1.0)), radius, palette.selected);
+    if focused {
+        let whole = Rect::from_x_y_ranges(band.x.0..=band.x.1, band.name_rect.top()..=placed.area.bottom());
+        let ring = Stroke::new(2.0, palette.accent);
+        ui.painter().rect_stroke(whole.expand(1.0), radius, ring, StrokeKind::Outside);
+    }
 }
 
 /// The whole picture in words, for who cannot see it.
@@ -106,12 +133,22 @@ pub fn rate(lr: f64) -> String {
     format!("{digits}e{exponent}")
 }
 
-fn paint_frost_line(ui: &Ui, placed: &Layout, palette: &Palette) {
+fn paint_frost_line(ui: &Ui, placed: &Layout, palette: &Palette, held: bool) {
     let points: Vec<Pos2> = placed.frost_line.clone();
     let halo = PathStroke::new(6.0, palette.surface);
     ui.painter().add(Shape::Path(eframe::egui::epaint::PathShape::line(points.clone(), halo)));
-    let line = PathStroke::new(3.0, palette.accent);
+    let line = PathStroke::new(if held { 5.0 } else { 3.0 }, palette.accent);
     ui.painter().add(Shape::Path(eframe::egui::epaint::PathShape::line(points, line)));
+    // A grip in the middle of each piece says that it can be taken hold of.
+    for piece in placed.frost_line.chunks(2) {
+        if let [from, to] = piece
+            && to.x - from.x > 24.0
+        {
+            let grip = Rect::from_center_size(from.lerp(*to, 0.5), vec2(18.0, 8.0));
+            let edge = Stroke::new(1.5, palette.surface);
+            ui.painter().rect(grip, CornerRadius::same(4), palette.accent, edge, StrokeKind::Outside);
+        }
+    }
 }
 
 fn paint_epochs(ui: &Ui, placed: &Layout, palette: &Palette) {
@@ -162,14 +199,15 @@ fn paint_curve(ui: &Ui, rect: Rect, left: f32, palette: &Palette, factor: &dyn F
     painter.text(title, Align2::LEFT_CENTER, "learning rate", font.clone(), palette.text);
 }
 
-fn hover_ui(ui: &Ui, placed: &Layout, plan: &RunPlan, response: Response) -> Response {
-    let Some(at) = response.hover_pos() else { return response };
+fn hover_ui(ui: &Ui, placed: &Layout, plan: &RunPlan, response: Response) {
+    let Some(at) = response.hover_pos() else { return };
     if let Some(band) = placed.bands.iter().find(|band| band.name_rect.contains(at)) {
-        let Some(phase) = plan.phases.get(band.phase) else { return response };
+        let Some(phase) = plan.phases.get(band.phase) else { return };
         let text = format!("phase {}: {}, {} epochs", band.phase + 1, phase.name, phase.epochs);
-        return response.on_hover_text_at_pointer(text);
+        response.on_hover_text_at_pointer(text);
+        return;
     }
-    let Some(cell) = placed.cell_at(at) else { return response };
+    let Some(cell) = placed.cell_at(at) else { return };
     let ring = Stroke::new(1.5, Palette::of(ui).text);
     ui.painter().rect_stroke(cell.rect, CornerRadius::same(3), ring, StrokeKind::Inside);
     let parameters: u64 =
@@ -185,7 +223,10 @@ fn hover_ui(ui: &Ui, placed: &Layout, plan: &RunPlan, response: Response) -> Res
         ui.label(format!("phase {}: {phase}", cell.phase + 1));
         ui.label(does);
         ui.label(format!("{parameters} parameters"));
-    })
+        let other =
+            if cell.lr.is_some() { "Click to freeze it here." } else { "Click to let it train here." };
+        ui.label(RichText::new(other).small().color(Palette::of(ui).muted));
+    });
 }
 
 #[cfg(test)]
