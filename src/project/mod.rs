@@ -1,7 +1,7 @@
 //! The project: what the user decided, as a folder with `frostline.toml` and `runs/`; and the user's settings.
 //!
 //! The live types are here; what is written to disk are versioned mirrors of them: [`mod@file`], [`runs`],
-//! [`settings`]. It must never know a tensor, a session or a window.
+//! [`settings`], [`unsaved`]. It must never know a tensor, a session or a window.
 
 mod changes_file;
 pub mod demo;
@@ -18,6 +18,7 @@ mod recipe_file;
 mod report_file;
 pub mod runs;
 pub mod settings;
+pub mod unsaved;
 pub mod user_dirs;
 
 pub use error::ProjectError;

@@ -9,6 +9,7 @@ use crate::data::mapping::Mapping;
 use crate::data::overrides::Overrides;
 use crate::data::query::RowQuery;
 use crate::project::Project;
+use crate::project::unsaved::Unsaved;
 use crate::train::preset::Recipe;
 
 /// A change of the project draft: takes effect at once, can be undone.
@@ -72,6 +73,8 @@ pub enum Command {
     OpenProject(PathBuf),
     /// Starts a draft without a folder yet.
     NewProject(Box<Project>),
+    /// Takes up changes that were not saved, of the project of a folder.
+    Restore(Box<Unsaved>),
     /// Writes the draft to its folder, or to the one given.
     SaveProject(Option<PathBuf>),
     /// Changes the draft.

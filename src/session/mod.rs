@@ -39,6 +39,7 @@ use self::watch::Watch;
 use crate::project::Project;
 use crate::project::demo::default_model_dir;
 use crate::project::runs;
+use crate::project::unsaved::Unsaved;
 
 /// Pieces of news that may lie unread; the worker keeps what comes beyond them.
 const CHANNEL: usize = 256;
@@ -155,6 +156,7 @@ impl Session {
         match command {
             Command::OpenProject(dir) => self.open(&dir),
             Command::NewProject(project) => self.adopt(*project, None),
+            Command::Restore(unsaved) => self.restore(*unsaved),
             Command::SaveProject(dir) => {
                 self.save(dir);
             }
@@ -343,6 +345,18 @@ impl Session {
         if let Some(name) = newest.map(|run| run.name.clone()) {
             self.show_run(name);
         }
+    }
+
+    /// The draft as it was, beside what is in its folder.
+    fn restore(&mut self, unsaved: Unsaved) {
+        if self.state.is_training() {
+            self.adopt(unsaved.project, unsaved.dir);
+            return;
+        }
+        let saved = unsaved.dir.as_deref().and_then(|dir| Project::load(dir).ok());
+        self.adopt(unsaved.project, unsaved.dir);
+        self.drafts.reset(saved);
+        self.refresh(Stale::default());
     }
 
     fn save(&mut self, dir: Option<PathBuf>) -> bool {

@@ -83,6 +83,8 @@ pub enum Action {
         /// What to write.
         bytes: Arc<[u8]>,
     },
+    /// Finds an action by its words.
+    Find,
     /// Closes the window.
     Quit,
     /// Anything with data.
@@ -129,6 +131,7 @@ impl Action {
             Self::About => "About and diagnostics",
             Self::ShowFolder(_) => "Show folder",
             Self::SaveFile { .. } => "Save file…",
+            Self::Find => "Find an action…",
             Self::Quit => "Quit",
             Self::Session(_) => "Apply",
         }
@@ -177,6 +180,7 @@ impl Action {
             Self::About => "Versions, device and libtorch, to copy into a bug report",
             Self::ShowFolder(_) => "Open it in the file manager",
             Self::SaveFile { .. } => "Choose where to write it",
+            Self::Find => "Everything that Frostline can do, by its words, with its keys",
             Self::Quit => "Close Frostline",
             Self::Session(_) => "",
         }
@@ -203,6 +207,7 @@ impl Action {
             Self::ZoomIn => (Modifiers::COMMAND, Key::Plus),
             Self::ZoomOut => (Modifiers::COMMAND, Key::Minus),
             Self::ZoomReset => (Modifiers::COMMAND, Key::Num0),
+            Self::Find => (Modifiers::COMMAND, Key::K),
             Self::Quit => (Modifiers::COMMAND, Key::Q),
             Self::GoTo(page) => (
                 Modifiers::COMMAND,
@@ -242,10 +247,40 @@ impl Action {
             Self::ZoomIn,
             Self::ZoomOut,
             Self::ZoomReset,
+            Self::Find,
             Self::Quit,
             Self::GoTo(Page::Settings),
         ];
         actions.extend(Page::RAIL.map(Self::GoTo));
+        actions
+    }
+
+    /// Every action that needs nothing more to be said: what can be found by words.
+    #[must_use]
+    pub fn listed() -> Vec<Self> {
+        let mut actions = Page::RAIL.map(Self::GoTo).to_vec();
+        let further = [
+            Self::AddData,
+            Self::AddDataFolder,
+            Self::OpenModel,
+            Self::UseDefaultModel,
+            Self::OpenDemo,
+            Self::FindRate,
+            Self::Resume,
+            Self::Branch,
+            Self::Evaluate(Split::Train),
+            Self::Evaluate(Split::Valid),
+            Self::Evaluate(Split::Test),
+            Self::FindCuda,
+            Self::About,
+        ];
+        let with_keys = Self::with_shortcut();
+        actions.extend(
+            with_keys
+                .into_iter()
+                .filter(|action| !matches!(action, Self::GoTo(page) if *page != Page::Settings)),
+        );
+        actions.extend(further);
         actions
     }
 

@@ -8,9 +8,11 @@ use egui::{Context, Ui, ViewportCommand};
 
 use super::actions::{Action, Actions, Page};
 use super::dialogs::{self, Answer, Dialogs, Question};
+use super::finder::Finder;
 use super::modals::{self, Modal, Verdict};
 use super::panels::{self, Views};
 use super::prefs::Prefs;
+use super::unsaved::{Keep, Keeper, Unsaveds};
 use super::{drops, shell, theme};
 use crate::session::Session;
 use crate::session::command::{Command, Edit, HubCommand};
@@ -44,6 +46,7 @@ pub struct App {
     after_save: Option<Action>,
     device_restored: bool,
     may_close: bool,
+    keeper: Keeper,
 }
 
 /// Notices of the window itself are told from the session's by this bit.
@@ -78,6 +81,7 @@ impl App {
             after_save: None,
             device_restored: false,
             may_close: false,
+            keeper: Keeper::default(),
         }
     }
 
@@ -85,6 +89,14 @@ impl App {
     #[must_use]
     pub fn keeping_prefs(mut self, keep: impl FnMut(&Prefs) + 'static) -> Self {
         self.keep_prefs = Box::new(keep);
+        self
+    }
+
+    /// Where unsaved changes are kept; offers those back that were found there.
+    #[must_use]
+    pub fn keeping_unsaved(mut self, mut unsaveds: Unsaveds) -> Self {
+        self.modal = unsaveds.found.take().map(|found| Modal::Restore(Box::new(found)));
+        self.keeper.unsaveds = unsaveds;
         self
     }
 
@@ -137,6 +149,9 @@ impl App {
             self.carry_out(action, &ctx);
         }
         self.keep_changed_prefs(&ctx);
+        if !matches!(self.modal, Some(Modal::Restore(_))) {
+            self.keeper.follow(&ctx, self.session.state());
+        }
     }
 
     /// What follows from news: the project is remembered, and what waited for it to be saved is done.
@@ -199,6 +214,12 @@ impl App {
                 self.actions.send(Action::SaveProject);
             }
             (Some(Modal::Leave(action)), Verdict::Go) => self.leave(action, ctx),
+            (Some(Modal::Restore(unsaved)), Verdict::Save) => self.session.send(Command::Restore(unsaved)),
+            (Some(Modal::Restore(_)), Verdict::Go) => self.keeper.end(Keep::Forget),
+            (Some(Modal::Restore(_)), Verdict::Stay) => self.keeper.end(Keep::SetAside),
+            (Some(Modal::Find(Finder { chosen: Some(action), .. })), Verdict::Go) => {
+                self.actions.send(action);
+            }
             (Some(Modal::TypePath { question, path }), Verdict::Go) => {
                 self.use_paths(question, vec![PathBuf::from(path.trim())]);
             }
@@ -272,6 +293,7 @@ impl App {
             Action::ZoomOut => egui::gui_zoom::zoom_out(ctx),
             Action::ZoomReset => ctx.set_zoom_factor(1.0),
             Action::About => self.modal = Some(Modal::About),
+            Action::Find => self.modal = Some(Modal::Find(Finder::default())),
             Action::ShowFolder(folder) => {
                 if let Err(error) = dialogs::show_folder(&folder) {
                     self.notify(
@@ -330,6 +352,7 @@ impl App {
             },
             Action::Quit => {
                 self.may_close = true;
+                self.keeper.end(Keep::Forget);
                 self.keep_window_size(ctx);
                 ctx.send_viewport_cmd(ViewportCommand::Close);
             }

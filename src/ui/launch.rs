@@ -6,9 +6,12 @@ use eframe::egui::ThemePreference;
 
 use super::app::Environment;
 use super::prefs::Prefs;
+use super::unsaved::{Keep, Unsaveds};
 use super::window::{WindowArgs, open_window};
 use crate::project::demo::{default_model_dir, demo_dir, install_demo};
 use crate::project::settings::{Settings, Theme, WindowPlace};
+use crate::project::unsaved::UnsavedStore;
+use crate::project::user_dirs::data_dir;
 use crate::session::command::Command;
 
 /// Opens the window on a project; without one on the project opened last, the first time on the demo.
@@ -36,7 +39,36 @@ pub fn launch(project: Option<PathBuf>) -> eframe::Result {
         demo: demo_dir().and_then(|_| install_demo("demo").ok()),
         libtorch: "2.11.0".into(),
     };
-    open_window(WindowArgs { first, prefs, keep_prefs, environment })
+    open_window(WindowArgs { first, prefs, keep_prefs, unsaveds: unsaveds(), environment })
+}
+
+/// The user's folder for unsaved changes; without one nothing is kept.
+fn unsaveds() -> Unsaveds {
+    let opened = data_dir().map_err(|error| error.to_string()).and_then(|dir| {
+        UnsavedStore::open(&dir.join("unsaved"))
+            .map_err(|error| format!("no unsaved changes are kept: {error}"))
+    });
+    let (mut store, found) = match opened {
+        Ok(opened) => opened,
+        Err(reason) => {
+            tracing::warn!("{reason}");
+            return Unsaveds::default();
+        }
+    };
+    let keep = move |what: Keep<'_>| {
+        let outcome = match what {
+            Keep::Draft(project, dir) => store.keep(project, dir).map_err(|error| error.to_string()),
+            Keep::SetAside => store.set_aside().map_err(|error| error.to_string()),
+            Keep::Forget => {
+                store.forget();
+                Ok(())
+            }
+        };
+        if let Err(reason) = outcome {
+            tracing::warn!("{reason}");
+        }
+    };
+    Unsaveds { keep: Box::new(keep), found }
 }
 
 /// The demo at the first start; later the project that was open last, if it is still there.

@@ -3,9 +3,9 @@
 //!
 //! - [`window`] opens it; [`app`] holds it together; [`shell`] draws what is always in sight.
 //! - [`panels`]: the pages, a file or folder each; [`widgets`]: what they share.
-//! - [`actions`]: everything that can be asked for; [`dialogs`], [`drops`], [`modals`]: ways of asking.
+//! - [`actions`]: everything that can be asked for; [`dialogs`], [`drops`], [`modals`], [`finder`]: ways of asking.
 //! - [`page`]: the pages and their marks; [`explain`]: answers to what a newcomer asks.
-//! - [`theme`], [`fonts`]: the look; [`prefs`]: what is remembered; [`diagnostics`]: facts for a bug report.
+//! - [`theme`], [`fonts`]: the look; [`prefs`], [`unsaved`]: what is remembered; [`diagnostics`]: facts for a bug report.
 //!
 //! Rules that every page keeps:
 //! - Gaps and margins are multiples of 4 points. Text has five sizes: title, heading, body, caption, code.
@@ -21,6 +21,7 @@ pub mod diagnostics;
 pub mod dialogs;
 pub mod drops;
 pub mod explain;
+pub mod finder;
 pub mod fonts;
 pub mod launch;
 pub mod modals;
@@ -29,6 +30,7 @@ pub mod panels;
 pub mod prefs;
 pub mod shell;
 pub mod theme;
+pub mod unsaved;
 pub mod widgets;
 pub mod window;
 

@@ -6,7 +6,9 @@ use egui::{Context, Id, Key, Ui};
 use super::actions::{Action, Page};
 use super::app::Environment;
 use super::dialogs::Question;
+use super::finder::{Finder, finder_ui};
 use super::{diagnostics, theme, widgets};
+use crate::project::unsaved::Unsaved;
 use crate::session::state::State;
 
 /// What is asked.
@@ -16,6 +18,10 @@ pub enum Modal {
     Leave(Action),
     /// What the app is.
     About,
+    /// Changes were found that were never saved.
+    Restore(Box<Unsaved>),
+    /// An action is looked for.
+    Find(Finder),
     /// There is no file dialog: a path can be typed.
     TypePath {
         /// What it is wanted for.
@@ -48,11 +54,14 @@ pub fn modal_ui(
     let shown = egui::Modal::new(Id::unique("modal")).frame(frame).show(ctx, |ui| {
         ui.set_width(match modal {
             Modal::About => 480.0,
+            Modal::Find(_) => 560.0,
             _ => 400.0,
         });
         match modal {
             Modal::Leave(action) => leave_ui(ui, action, state),
             Modal::About => about_ui(ui, state, environment),
+            Modal::Restore(unsaved) => restore_ui(ui, unsaved),
+            Modal::Find(finder) => finder_ui(ui, finder, state).then_some(Verdict::Go),
             Modal::TypePath { question, path } => type_path_ui(ui, question, path),
         }
     });
@@ -82,6 +91,30 @@ fn leave_ui(ui: &mut Ui, action: &Action, state: &State) -> Option<Verdict> {
             _ => "Go on without saving",
         };
         if ui.button(go).clicked() {
+            verdict = Some(Verdict::Go);
+        }
+    });
+    verdict
+}
+
+fn restore_ui(ui: &mut Ui, unsaved: &Unsaved) -> Option<Verdict> {
+    ui.heading("Frostline did not end as it should");
+    ui.label(format!("There are changes of \u{201c}{}\u{201d} that were never saved.", unsaved.project.name));
+    let place = match &unsaved.dir {
+        Some(dir) => format!("Brought back, they can be looked at, undone, and saved in {}.", dir.display()),
+        None => "Brought back, they can be looked at and saved in a folder of your choice.".to_owned(),
+    };
+    widgets::caption(ui, &place);
+    ui.add_space(theme::SECTION_GAP);
+    let mut verdict = None;
+    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+        if widgets::strong_button(ui, "Bring them back").clicked() {
+            verdict = Some(Verdict::Save);
+        }
+        if ui.button("Later").on_hover_text("Asks again at the next start").clicked() {
+            verdict = Some(Verdict::Stay);
+        }
+        if ui.button("Throw them away").clicked() {
             verdict = Some(Verdict::Go);
         }
     });

@@ -100,7 +100,7 @@ fn menus_ui(ui: &mut Ui, state: &State, prefs: &Prefs, actions: &mut Actions) {
         }
     });
     ui.menu_button("Help", |ui| {
-        for action in [Action::About, Action::GoTo(Page::Settings)] {
+        for action in [Action::Find, Action::About, Action::GoTo(Page::Settings)] {
             widgets::menu_entry(ui, state, actions, action);
         }
     });

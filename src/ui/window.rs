@@ -9,6 +9,7 @@ use super::actions::Action;
 use super::app::{App, Environment};
 use super::dialogs::Dialogs;
 use super::prefs::Prefs;
+use super::unsaved::Unsaveds;
 use crate::session::Session;
 use crate::session::command::Command;
 
@@ -20,6 +21,8 @@ pub struct WindowArgs {
     pub prefs: Prefs,
     /// Where changes of it go.
     pub keep_prefs: Box<dyn FnMut(&Prefs)>,
+    /// Where unsaved changes go, and what was found there.
+    pub unsaveds: Unsaveds,
     /// What the app is told about the place where it runs.
     pub environment: Environment,
 }
@@ -36,7 +39,7 @@ const STEPS_EVERY_IN_SOFTWARE: Duration = Duration::from_millis(2500);
 /// # Errors
 /// When there is no display, or no way to draw on it.
 pub fn open_window(args: WindowArgs) -> eframe::Result {
-    let WindowArgs { first, prefs, keep_prefs, environment } = args;
+    let WindowArgs { first, prefs, keep_prefs, unsaveds, environment } = args;
     let mut viewport = ViewportBuilder::default()
         .with_title("Frostline")
         .with_app_id("frostline")
@@ -59,8 +62,9 @@ pub fn open_window(args: WindowArgs) -> eframe::Result {
             let steps_every = if software { STEPS_EVERY_IN_SOFTWARE } else { STEPS_EVERY };
             let session = Session::start_with(steps_every, move || ctx.request_repaint());
             let dialogs = Dialogs::native();
-            let mut app =
-                App::new(&creation.egui_ctx, session, prefs, dialogs, environment).keeping_prefs(keep_prefs);
+            let mut app = App::new(&creation.egui_ctx, session, prefs, dialogs, environment)
+                .keeping_prefs(keep_prefs)
+                .keeping_unsaved(unsaveds);
             if let Some(command) = first {
                 app.ask(Action::Session(command));
             }

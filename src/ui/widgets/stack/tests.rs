@@ -116,7 +116,7 @@ fn twelve_layers_keep_a_readable_height() {
 fn the_frost_line_is_dragged_to_the_nearest_boundary() {
     let (plan, layout) = placed(Preset::Gradual);
     for (band, piece) in layout.bands.iter().zip(layout.frost_line.chunks(2)) {
-        let at = pos2((piece[0].x + piece[1].x) / 2.0, piece[0].y + 3.0);
+        let at = pos2(piece[0].x.midpoint(piece[1].x), piece[0].y + 3.0);
         let handle = handle_at(&layout, &plan, at).unwrap();
         assert_eq!(handle, Handle::Line { phase: band.phase });
         for (units, y) in layout.boundaries.iter().enumerate() {
