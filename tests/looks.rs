@@ -58,6 +58,7 @@ fn shots() -> Vec<Shot> {
         shot("train", states::training(), Page::Train),
         shot("train-paused", paused(), Page::Train),
         shot("train-done", states::trained(), Page::Train),
+        shot("train-compared", states::compared(), Page::Train),
         shot("evaluate-empty", states::trained(), Page::Evaluate),
         shot("explore-empty", states::trained(), Page::Explore),
         Shot {

@@ -9,6 +9,7 @@ use frostline::data::dataset::Split;
 use frostline::session::Session;
 use frostline::session::command::{Command, Edit};
 use frostline::session::state::{Loadable, RunOutcome};
+use frostline::train::metrics::EpochPoint;
 use frostline::train::preset::{Preset, Recipe};
 
 #[path = "common/tiny_run.rs"]
@@ -245,4 +246,38 @@ fn a_run_without_its_pretrained_model_is_still_shown_and_stands_in_nobodys_way()
     );
     assert!(place.errors().is_empty(), "{:?}", place.errors());
     assert_eq!(place.train().outcome, Some(RunOutcome::Finished));
+}
+
+#[test]
+fn an_earlier_run_is_laid_beside_a_later_one_and_taken_away_again() {
+    let mut place = place("bert", recipe(Preset::FreezeBackbone));
+    let first = place.train();
+    let second = place.train();
+    assert_ne!(first.plan.name, second.plan.name);
+    let compare = |session: &mut Session, name: &str, wanted: usize| {
+        session.send(Command::Compare(name.to_owned()));
+        let until = Instant::now() + PATIENCE;
+        while session.state().compared.len() != wanted && Instant::now() < until {
+            session.poll();
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    };
+    compare(&mut place.session, &first.plan.name, 1);
+    let compared = place.session.state().compared.first().expect("the first run").clone();
+    assert_eq!(compared.plan.name, first.plan.name);
+    let losses = |epochs: &[EpochPoint]| epochs.iter().map(|epoch| epoch.valid[0].loss).collect::<Vec<_>>();
+    let (told, known) = (losses(&compared.epochs), losses(&first.epochs));
+    assert!(told.len() == known.len() && told.iter().zip(&known).all(|(a, b)| (a - b).abs() < 1e-6));
+    assert!(compared.seconds.is_some_and(|seconds| seconds > 0.0));
+    compare(&mut place.session, &first.plan.name, 0);
+    assert!(place.session.state().compared.is_empty());
+    place.session.send(Command::Compare("run-that-is-not-there".into()));
+    let until = Instant::now() + PATIENCE;
+    let told = |session: &Session| {
+        session.state().notices.iter().any(|notice| notice.text.contains("run-that-is-not-there"))
+    };
+    while !told(&place.session) && Instant::now() < until {
+        place.session.poll();
+    }
+    assert!(told(&place.session) && place.session.state().compared.is_empty());
 }

@@ -124,6 +124,8 @@ pub enum Command {
     Pause,
     /// Shows a run of the project's history again.
     ShowRun(String),
+    /// Puts a run of the project's history beside the shown one, or takes it away again.
+    Compare(String),
     /// Measures the shown run on a split.
     Evaluate(Split),
     /// Encodes sentences with both weights and compares them.

@@ -5,9 +5,11 @@
 //! Neither side ever waits for the other. It must never know a window.
 
 mod apply;
+mod compare;
 mod data;
 mod draft;
 mod hub;
+mod load;
 mod news;
 mod outbox;
 mod rows;
@@ -29,8 +31,10 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender};
 
 use self::command::Command;
+use self::compare::Comparison;
 use self::draft::{Drafts, Stale};
 use self::hub::{Desk, HubNews};
+use self::load::LoadMeter;
 use self::news::{Job, News, Work};
 use self::outbox::Wake;
 use self::rows::RowSearch;
@@ -59,6 +63,8 @@ pub struct Session {
     /// Of a session that shows a given state there is none, as there is no worker.
     desk: Option<Desk>,
     search: Option<RowSearch>,
+    comparison: Option<Comparison>,
+    meter: LoadMeter,
     /// Of the files that were read last.
     watch: Option<Watch>,
     data_generation: u64,
@@ -109,6 +115,7 @@ impl Session {
         let thread = worker::spawn(queue, sender, wake.clone(), steps_every);
         let mut session = Self::with_state(State::default());
         session.search = Some(RowSearch::new(wake.clone()));
+        session.comparison = Some(Comparison::new(wake.clone()));
         session.desk = Some(Desk::new(wake));
         session.worker = Some(Worker { jobs, news, pending: Vec::new(), thread });
         session.state.device = "cpu".into();
@@ -125,6 +132,8 @@ impl Session {
             worker: None,
             desk: None,
             search: None,
+            comparison: None,
+            meter: LoadMeter::new(),
             watch: None,
             data_generation: 0,
             model_generation: 0,
@@ -172,6 +181,7 @@ impl Session {
                 let stale = self.drafts.redo(&mut self.state.project);
                 self.refresh(stale);
             }
+            Command::Compare(name) => self.compare(&name),
             Command::Correct { row, cell, now } => self.correct(row, cell, &now),
             Command::CancelReading => self.cancel_reading(),
             Command::ReloadData => self.refresh(Stale { data: true, ..Stale::default() }),
@@ -243,6 +253,12 @@ impl Session {
         }
         any |= self.take_found_rows();
         any |= self.take_changed_files();
+        any |= self.take_compared();
+        if !self.state.is_training() {
+            self.state.load = None;
+        } else if let Some(load) = self.meter.look() {
+            self.state.load = Some(load);
+        }
         any
     }
 
@@ -323,6 +339,7 @@ impl Session {
         }
         self.drafts.reset(dir.is_some().then(|| project.clone()));
         self.desk.iter_mut().for_each(Desk::leave_project);
+        self.comparison.iter_mut().for_each(Comparison::forget);
         let old = std::mem::take(&mut self.state);
         self.state = State {
             project,

@@ -119,6 +119,13 @@ impl TokenLengths {
         self.lengths.get((part * last as f64).round() as usize).copied().unwrap_or(0)
     }
 
+    /// Tokens of a text in the mean, where each is cut at a length.
+    #[must_use]
+    pub fn mean(&self, max_length: usize) -> f64 {
+        let cut = |length: &u32| f64::from(*length).min(max_length as f64);
+        self.lengths.iter().map(cut).sum::<f64>() / self.lengths.len().max(1) as f64
+    }
+
     /// Part of the texts, 0 to 1, that have more tokens than this.
     #[must_use]
     pub fn part_above(&self, max_length: usize) -> f64 {
@@ -175,6 +182,17 @@ impl RunView {
             resumed_at: None,
         }
     }
+}
+
+/// An earlier run beside the shown one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ComparedRun {
+    /// What it did.
+    pub plan: Arc<RunPlan>,
+    /// Its epochs, in order.
+    pub epochs: Arc<Vec<EpochPoint>>,
+    /// How long it took; `None` where it did not end with a report.
+    pub seconds: Option<f64>,
 }
 
 /// What the loss did as the rates of the draft's plan rose.
@@ -338,6 +356,17 @@ pub struct Busy {
     pub fraction: Option<f32>,
 }
 
+/// What this process takes of the machine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Load {
+    /// Bytes of memory.
+    pub memory: u64,
+    /// Cores that were at work, over the last seconds.
+    pub cores: f32,
+    /// Cores of the machine.
+    pub of_cores: usize,
+}
+
 /// How much a notice matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
@@ -394,6 +423,8 @@ pub struct State {
     pub starting: bool,
     /// The run that is shown: the live one while there is one.
     pub run: Option<RunView>,
+    /// Earlier runs beside the shown one.
+    pub compared: Vec<ComparedRun>,
     /// All runs in the project's folder, oldest first.
     pub runs: Vec<RunListing>,
     /// The last search for a learning rate.
@@ -418,6 +449,8 @@ pub struct State {
     pub device: String,
     /// Why there is no CUDA, in a sentence; `None` when there is.
     pub cuda_missing: Option<String>,
+    /// What this process takes of the machine, while a run goes on.
+    pub load: Option<Load>,
     /// What the worker is doing, training apart.
     pub busy: Option<Busy>,
     /// Sentences for the user, oldest first.

@@ -5,13 +5,14 @@
 //! it. In it: [`fit`] is the loop, [`step`] one step of it, [`sampler`] its batches, [`loss`] what is descended, [`optim`]
 //! how, [`drive`] how a device is kept at work meanwhile, [`backlog`] what steps told, [`mod@cache`] what is computed
 //! once, [`place`] and [`checkpoint`] what survives the process, [`watch`] what is kept. After it: [`evaluate`] and
-//! [`metrics`] measure, [`report`] says what came of it. [`finder`] looks for a rate.
+//! [`metrics`] measure, [`report`] and [`diagnosis`] say what came of it. [`finder`] looks for a rate.
 
 mod average;
 pub mod backlog;
 pub mod cache;
 pub mod checkpoint;
 mod course;
+pub mod diagnosis;
 pub mod drive;
 pub mod error;
 pub mod evaluate;

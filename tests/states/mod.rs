@@ -17,8 +17,8 @@ use frostline::export::ExportReport;
 use frostline::model::summary::{Group, ModelSummary, Origin, Pooling, TensorInfo};
 use frostline::project::{DataFile, Project};
 use frostline::session::state::{
-    Busy, DataView, DeviceInfo, FilePreview, Loadable, Notice, RunOutcome, RunReport, RunView, Severity,
-    State, Tokenized,
+    Busy, ComparedRun, DataView, DeviceInfo, FilePreview, Loadable, Notice, RunListing, RunOutcome,
+    RunReport, RunView, Severity, State, Tokenized,
 };
 use frostline::train::metrics::{EpochPoint, Score, StepPoint};
 use frostline::train::plan::{PlannedTask, RunPlan};
@@ -336,6 +336,36 @@ pub(crate) fn training() -> State {
         }],
         ..loaded()
     }
+}
+
+/// A run that overfits, beside an earlier one with other rates.
+pub(crate) fn compared() -> State {
+    let score = |loss: f64, figure: f64| vec![Score { loss, figure, rows: 16 }; 2];
+    let mut shown = run(192, 4, Some(RunOutcome::Finished));
+    for (epoch, (train, valid)) in
+        shown.epochs.iter_mut().zip([(1.7, 1.7), (0.9, 0.8), (0.5, 0.6), (0.3, 0.7), (0.1, 0.9)])
+    {
+        epoch.train = score(train, 1.0 - train / 4.0);
+        epoch.valid = score(valid, 1.0 - valid / 4.0);
+        epoch.best = epoch.epoch == 2;
+    }
+    shown.plan = Arc::new(RunPlan { name: "run-2".into(), ..plan() });
+    let mut earlier = run(192, 4, None);
+    for (index, epoch) in earlier.epochs.iter_mut().enumerate() {
+        epoch.valid = score(1.6 - 0.2 * index as f64, 0.5 + 0.08 * index as f64);
+    }
+    let mut plan = plan();
+    plan.recipe.lr_encoder = 2e-5;
+    plan.recipe.batch_size = 32;
+    let earlier = ComparedRun { plan: Arc::new(plan), epochs: Arc::new(earlier.epochs), seconds: Some(61.0) };
+    let listing = |name: &str| RunListing {
+        name: name.into(),
+        preset: "full".into(),
+        outcome: "finished".into(),
+        accuracy: vec![("topic".into(), 0.91), ("sentiment".into(), 0.87)],
+    };
+    let runs = vec![listing("run-1"), listing("run-2")];
+    State { run: Some(shown), compared: vec![earlier], runs, ..loaded() }
 }
 
 /// A run that ended.

@@ -2,6 +2,7 @@
 //!
 //! They draw what they are given. They must never know the session, and hold no state but egui's own.
 
+pub mod camera;
 pub mod curves;
 pub mod icon;
 pub mod matrix;

@@ -30,9 +30,7 @@ pub(super) fn figures(state: &State, plan: &RunPlan) -> Vec<(String, &'static st
 fn kept_bytes(state: &State, plan: &RunPlan) -> Option<u64> {
     let (model, lengths) = (state.model.ready()?, state.lengths.ready()?);
     let rows = plan.train_rows as f64;
-    let count = lengths.lengths.len().max(1) as f64;
-    let cut = |length: &u32| f64::from(*length).min(plan.recipe.max_length as f64);
-    let tokens = lengths.lengths.iter().map(cut).sum::<f64>() / count;
+    let tokens = lengths.mean(plan.recipe.max_length);
     let of_phase = |phase: &Phase| match phase.frozen_prefix() {
         None => 0.0,
         // With all of the encoder frozen an embedding is left of each text, else a state of each token.

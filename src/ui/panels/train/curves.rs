@@ -12,7 +12,8 @@ use eframe::egui::{
 use egui_plot::{GridMark, Line, LineStyle, Plot, PlotTransform, PlotUi, Points};
 
 use super::marks::marks_ui;
-use crate::session::state::RunView;
+use super::overlay::overlay;
+use crate::session::state::{ComparedRun, RunView};
 use crate::train::metrics::{EpochPoint, Score};
 use crate::ui::panels::parts::columns;
 use crate::ui::theme::{self, Palette};
@@ -125,9 +126,9 @@ pub(super) enum Measure {
 }
 
 impl Measure {
-    const BOTH: [Self; 2] = [Self::Loss, Self::Accuracy];
+    pub(super) const BOTH: [Self; 2] = [Self::Loss, Self::Accuracy];
 
-    const fn title(self) -> &'static str {
+    pub(super) const fn title(self) -> &'static str {
         match self {
             Self::Loss => "Loss",
             Self::Accuracy => "Accuracy",
@@ -143,7 +144,7 @@ impl Measure {
 }
 
 /// Draws legend and plots.
-pub(super) fn curves_ui(ui: &mut Ui, run: &RunView, view: &mut CurvesView) {
+pub(super) fn curves_ui(ui: &mut Ui, run: &RunView, compared: &[ComparedRun], view: &mut CurvesView) {
     legend_ui(ui, run, view);
     view.cache.update(run, view.smoothing);
     let mut cursor = None;
@@ -153,7 +154,7 @@ pub(super) fn curves_ui(ui: &mut Ui, run: &RunView, view: &mut CurvesView) {
                 ui.strong(measure.title());
                 ui.label(RichText::new("by epoch").small().color(Palette::of(ui).muted));
             });
-            let (response, transform) = plot_ui(ui, run, view, measure);
+            let (response, transform) = plot_ui(ui, run, compared, view, measure);
             if let Some(at) = response.hover_pos() {
                 let epoch = transform.value_from_position(at).x;
                 cursor = Some(epoch);
@@ -253,7 +254,13 @@ fn key_ui(ui: &mut Ui, shown: bool, name: &str, colour: Color32, look: KeyLook) 
     response
 }
 
-fn plot_ui(ui: &mut Ui, run: &RunView, view: &mut CurvesView, measure: Measure) -> (Response, PlotTransform) {
+fn plot_ui(
+    ui: &mut Ui,
+    run: &RunView,
+    compared: &[ComparedRun],
+    view: &mut CurvesView,
+    measure: Measure,
+) -> (Response, PlotTransform) {
     let palette = Palette::of(ui);
     let last = f64::from(run.plan.epochs());
     let mut plot = Plot::new(("curves", measure.title()))
@@ -290,6 +297,7 @@ fn plot_ui(ui: &mut Ui, run: &RunView, view: &mut CurvesView, measure: Measure) 
             let line = Line::new("sum of losses", points).color(palette.muted).width(1.8);
             plot.line(line.style(LineStyle::Dashed { length: 6.0 }).allow_hover(false));
         }
+        overlay(plot, run, compared, view, measure, palette);
         for (index, task) in run.plan.tasks.iter().enumerate() {
             if view.shows_task(&task.name) {
                 task_curves(plot, run, view, (measure, index), palette.task(index), &x_range, pixels);

@@ -7,7 +7,7 @@ use crate::ui::actions::{Action, Actions, Page};
 use crate::ui::panels::parts::figures;
 use crate::ui::theme::Palette;
 use crate::ui::widgets;
-use crate::ui::widgets::numbers::{duration, thousands};
+use crate::ui::widgets::numbers::{bytes, duration, thousands};
 
 /// Name, progress and figures of the shown run.
 pub(super) fn header_ui(ui: &mut Ui, state: &State, run: &RunView, actions: &mut Actions) {
@@ -22,7 +22,7 @@ pub(super) fn header_ui(ui: &mut Ui, state: &State, run: &RunView, actions: &mut
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| buttons_ui(ui, state, run, actions));
         });
         match &run.outcome {
-            None => live_ui(ui, run),
+            None => live_ui(ui, state, run),
             Some(outcome) => outcome_ui(ui, run, outcome),
         }
     });
@@ -50,7 +50,7 @@ fn buttons_ui(ui: &mut Ui, state: &State, run: &RunView, actions: &mut Actions) 
     }
 }
 
-fn live_ui(ui: &mut Ui, run: &RunView) {
+fn live_ui(ui: &mut Ui, state: &State, run: &RunView) {
     let palette = Palette::of(ui);
     let total = run.plan.total_steps();
     let done = run.steps.last().map_or(0, |step| step.step);
@@ -68,9 +68,17 @@ fn live_ui(ui: &mut Ui, run: &RunView) {
     ];
     if run.rows_per_second > 0.0 {
         values.push((thousands(run.rows_per_second.round() as u64), "rows per second"));
+        if let Some(tokens) = state.lengths.ready().map(|lengths| lengths.mean(run.plan.recipe.max_length)) {
+            let pace = (run.rows_per_second * tokens).round() as u64;
+            values.push((thousands(pace), "tokens per second, about"));
+        }
     }
     if let Some(seconds) = run.seconds_left {
         values.push((duration(seconds), "left"));
+    }
+    if let Some(load) = state.load {
+        values.push((bytes(load.memory), "of memory"));
+        values.push((format!("{:.1} of {}", load.cores, load.of_cores), "cores at work"));
     }
     figures(ui, &values);
     if !run.note.is_empty() {

@@ -2,26 +2,32 @@
 //!
 //! It reads the shown run and the list of runs. It must never know how a step is computed.
 
+mod compare;
 mod curves;
+mod export;
 mod header;
 mod marks;
+mod overlay;
 mod report;
 mod tables;
+mod words;
 
 use eframe::egui::{ScrollArea, Ui};
 
 use crate::session::state::{RunView, State};
-use crate::ui::actions::{Actions, Page};
+use crate::ui::actions::{Action, Actions, Page};
 use crate::ui::explain;
 use crate::ui::panels::parts::train_first_ui;
 use crate::ui::theme;
 use crate::ui::widgets;
+use crate::ui::widgets::camera::Camera;
 use crate::ui::widgets::icon::Icon;
 
 /// What the page remembers between frames.
 #[derive(Debug, Default)]
 pub struct TrainView {
     curves: curves::CurvesView,
+    camera: Camera,
 }
 
 /// Draws the page.
@@ -40,7 +46,7 @@ fn page_ui(ui: &mut Ui, state: &State, view: &mut TrainView, actions: &mut Actio
         Some(run) => {
             header::header_ui(ui, state, run, actions);
             ui.add_space(theme::GAP);
-            run_ui(ui, run, view);
+            run_ui(ui, state, run, view, actions);
         }
     }
     if !state.runs.is_empty() {
@@ -57,18 +63,28 @@ fn empty_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
     });
 }
 
-fn run_ui(ui: &mut Ui, run: &RunView, view: &mut TrainView) {
+fn run_ui(ui: &mut Ui, state: &State, run: &RunView, view: &mut TrainView, actions: &mut Actions) {
     if run.plan.epochs() > 0 {
-        widgets::card(ui, "Curves", |ui| {
-            curves::curves_ui(ui, run, &mut view.curves);
+        let mut picture = false;
+        let right = |ui: &mut Ui| picture = export::export_ui(ui, run, actions);
+        let card = widgets::card_with(ui, "Curves", right, |ui| {
+            curves::curves_ui(ui, run, &state.compared, &mut view.curves);
+            words::words_ui(ui, run);
             explain::explain_list_ui(
                 ui,
                 "What do the curves say?",
                 &[explain::LOSS, explain::ACCURACY, explain::OVERFITTING, explain::BEST_EPOCH],
             );
         });
+        if picture {
+            view.camera.ask(ui.ctx(), card.response.rect, format!("{}-curves.png", run.plan.name));
+        }
+        if let Some((name, bytes)) = view.camera.poll(ui.ctx()) {
+            actions.send(Action::SaveFile { name, bytes: bytes.into() });
+        }
         ui.add_space(theme::GAP);
     }
+    compare::compare_ui(ui, state, run);
     if let Some(report) = &run.report {
         report::report_ui(ui, run, report);
         ui.add_space(theme::GAP);

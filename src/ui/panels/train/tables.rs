@@ -140,7 +140,8 @@ pub(super) fn runs_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
     widgets::card(ui, "Runs of this project", |ui| {
         widgets::caption(
             ui,
-            "A click shows a run again, with its curves and figures. Accuracies are on validation rows.",
+            "A click shows a run again, with its curves and figures; a tick lays its curves over those of the shown one. \
+             Figures are on validation rows.",
         );
         let mut tasks: Vec<&str> = Vec::new();
         for (task, _) in state.runs.iter().flat_map(|run| &run.accuracy) {
@@ -150,10 +151,10 @@ pub(super) fn runs_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
         }
         let shown = state.run.as_ref().map(|run| run.plan.name.as_str());
         egui::ScrollArea::horizontal().id_salt("runs").show(ui, |ui| {
-            egui::Grid::new("runs").num_columns(3 + tasks.len()).striped(true).spacing([24.0, 4.0]).show(
+            egui::Grid::new("runs").num_columns(4 + tasks.len()).striped(true).spacing([24.0, 4.0]).show(
                 ui,
                 |ui| {
-                    for text in ["run", "preset", "outcome"] {
+                    for text in ["compare", "run", "preset", "outcome"] {
                         ui.label(head(ui, text));
                     }
                     for task in &tasks {
@@ -161,6 +162,7 @@ pub(super) fn runs_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
                     }
                     ui.end_row();
                     for run in state.runs.iter().rev() {
+                        tick_ui(ui, state, &run.name, actions);
                         let button = ui.selectable_label(shown == Some(run.name.as_str()), &run.name);
                         if button.on_hover_text("Show this run").clicked() {
                             actions.send(Command::ShowRun(run.name.clone()));
@@ -180,4 +182,18 @@ pub(super) fn runs_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
             );
         });
     });
+}
+
+/// Lays a run over the shown one.
+fn tick_ui(ui: &mut Ui, state: &State, name: &str, actions: &mut Actions) {
+    let is_shown = state.run.as_ref().is_some_and(|run| run.plan.name == name);
+    let mut on = is_shown || state.compared.iter().any(|run| run.plan.name == name);
+    let tick = ui.add_enabled(!is_shown, egui::Checkbox::without_text(&mut on));
+    tick.widget_info(|| {
+        let label = format!("compare {name}");
+        egui::WidgetInfo::selected(egui::Role::CheckBox, !is_shown, on, label)
+    });
+    if tick.on_disabled_hover_text("This is the run that is shown").changed() {
+        actions.send(Command::Compare(name.to_owned()));
+    }
 }
