@@ -112,3 +112,14 @@ fn they_are_kept_for_later_or_thrown_away_only_as_the_user_says() {
     assert_eq!(*told.borrow(), ["forgotten"]);
     sees_not(&window, "Frostline did not end as it should");
 }
+
+#[test]
+fn a_new_project_that_nothing_was_done_to_is_left_without_a_question() {
+    let mut window = window(states::empty(), Unsaveds::default());
+    window.state_mut().ask(frostline::ui::actions::Action::NewProject);
+    settle(&mut window);
+    assert!(!window.state().state().dirty);
+    window.state_mut().ask(frostline::ui::actions::Action::NewProject);
+    settle(&mut window);
+    sees_not(&window, "Save the changes");
+}

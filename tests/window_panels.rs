@@ -56,7 +56,7 @@ fn an_empty_window_teaches_the_first_step() {
 
 #[test]
 fn every_page_can_be_drawn_in_every_state() {
-    let all: [fn() -> State; 9] = [
+    let all: [fn() -> State; 10] = [
         states::empty,
         states::loading,
         states::failed,
@@ -64,6 +64,7 @@ fn every_page_can_be_drawn_in_every_state() {
         states::many_classes,
         states::training,
         states::trained,
+        states::compared,
         states::exported,
         State::default,
     ];

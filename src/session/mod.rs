@@ -337,7 +337,8 @@ impl Session {
         if self.refuse_while_training("opening another project") {
             return;
         }
-        self.drafts.reset(dir.is_some().then(|| project.clone()));
+        // A new project that nothing was done to is nothing to lose.
+        self.drafts.reset(Some(project.clone()));
         self.desk.iter_mut().for_each(Desk::leave_project);
         self.comparison.iter_mut().for_each(Comparison::forget);
         let old = std::mem::take(&mut self.state);

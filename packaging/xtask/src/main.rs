@@ -17,6 +17,7 @@ mod platform;
 mod progress;
 mod python;
 mod run;
+mod screenshots;
 mod setup;
 mod stamp;
 mod steps;
@@ -31,7 +32,7 @@ use clap::{Parser, Subcommand};
 
 use crate::workspace::Workspace;
 
-/// Frostline's own commands: set up, run, test, measure, fuzz.
+/// Frostline's own commands: set up, run, test, measure, fuzz, take pictures.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
 struct Cli {
@@ -58,6 +59,10 @@ enum Command {
     /// a build before that. An input that is found is kept in .fuzz/found/TARGET; what was learnt about inputs stays
     /// in .fuzz/corpus and is where the next run goes on.
     Fuzz(fuzz::Options),
+    /// Take pictures of the real program at work, with setup first where that is needed
+    ///
+    /// Every page in both looks and several sizes, empty and on the demo, which is trained for it.
+    Screenshots(screenshots::Options),
 }
 
 fn main() -> ExitCode {
@@ -70,6 +75,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test::command(&workspace, &options),
         Command::Bench(options) => bench::command(&workspace, &options),
         Command::Fuzz(options) => fuzz::command(&workspace, &options),
+        Command::Screenshots(options) => screenshots::command(&workspace, &options),
     });
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -53,6 +53,11 @@ impl Workspace {
         self.root.join("BENCHMARKS.md")
     }
 
+    /// A picture that the README shows.
+    pub(crate) fn screenshot(&self, name: &str) -> PathBuf {
+        self.root.join("assets").join("screenshots").join(format!("{name}.png"))
+    }
+
     /// The data of the demo project.
     pub(crate) fn demo_data(&self) -> PathBuf {
         self.root.join("assets").join("demo").join("data")
