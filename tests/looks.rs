@@ -7,6 +7,12 @@
 
 mod states;
 
+mod common {
+    #![allow(dead_code, reason = "each test uses a part of it")]
+    pub(crate) mod fake_measured;
+    pub(crate) mod fake_state;
+}
+
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -55,6 +61,7 @@ fn shots() -> Vec<Shot> {
         shot("train-paused", paused(), Page::Train),
         shot("train-done", states::trained(), Page::Train),
         shot("evaluate-empty", states::trained(), Page::Evaluate),
+        shot("evaluate-suspects", common::fake_measured::suspicious(), Page::Evaluate),
         shot("explore-empty", states::trained(), Page::Explore),
         Shot {
             name: "zoomed",

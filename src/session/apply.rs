@@ -19,9 +19,8 @@ impl Session {
             News::Data { generation, answer } => {
                 // An answer to an earlier question is of no use any more.
                 if generation == self.data_generation {
-                    state.data = loaded(answer);
-                    // Answers that were on their way spoke of the rows before.
-                    self.data_arrived();
+                    let before = std::mem::replace(&mut state.data, loaded(answer));
+                    self.data_arrived(before.ready());
                 }
             }
             News::Model { generation, answer } => {

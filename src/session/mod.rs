@@ -17,6 +17,7 @@ mod worker;
 
 pub mod answer;
 pub mod command;
+pub mod measured;
 pub mod offline;
 pub mod state;
 
@@ -180,6 +181,7 @@ impl Session {
             }
             Command::Train { name } => self.train(name, None),
             Command::Branch { from, name } => self.train(name, Some(&from)),
+            Command::RetrainHeads { name } => self.retrain_heads(name),
             Command::Resume(name) => self.resume(name),
             Command::FindRate => self.find_rate(),
             Command::Stop => self.stop(),

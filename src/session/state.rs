@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::measured::ClassSaid;
 use crate::data::card::DataCard;
 use crate::data::changes::Outcome;
 use crate::data::dataset::{Dataset, Split};
@@ -214,6 +215,10 @@ pub struct Evaluation {
     pub mistakes: Vec<Vec<Mistake>>,
     /// Probes of the embeddings on this split.
     pub probes: Vec<Probe>,
+    /// Per task the rows whose label the run contradicts with confidence, most suspicious first.
+    pub suspects: Vec<Vec<ClassSaid>>,
+    /// Labels were corrected since: the figures are those of the labels before.
+    pub labels_changed: bool,
 }
 
 /// Cosine similarities of sentences, with the base model and after fine-tuning.

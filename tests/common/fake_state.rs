@@ -484,6 +484,8 @@ fn evaluation(tasks: Vec<TaskMetrics>) -> Loadable<Arc<Evaluation>> {
     Loadable::Ready(Arc::new(Evaluation {
         run: "run-1".into(),
         split: Split::Test,
+        suspects: vec![Vec::new(); tasks.len()],
+        labels_changed: false,
         tasks,
         mistakes,
         probes: probes(),
@@ -558,7 +560,15 @@ pub(crate) fn every_kind() -> State {
     }));
     let mistakes = vec![Vec::new(); figures.len()];
     let run = "run-1".into();
-    let measured = Evaluation { run, split: Split::Test, tasks: figures, mistakes, probes: probes() };
+    let measured = Evaluation {
+        run,
+        split: Split::Test,
+        suspects: vec![Vec::new(); figures.len()],
+        labels_changed: false,
+        tasks: figures,
+        mistakes,
+        probes: probes(),
+    };
     state.evaluation = Loadable::Ready(Arc::new(measured));
     state
 }

@@ -6,6 +6,7 @@ mod classes;
 mod confusion;
 mod mistakes;
 mod reliability;
+mod suspects;
 
 use eframe::egui::{self, Button, RichText, ScrollArea, Ui};
 
@@ -32,6 +33,7 @@ pub struct EvaluateView {
     sort: classes::Sort,
     /// Row of the data set whose neighbours are shown.
     mistake: Option<usize>,
+    suspects: suspects::Suspects,
 }
 
 /// Draws the page.
@@ -105,6 +107,11 @@ fn split_ui(ui: &mut Ui, state: &State, run: &RunView, actions: &mut Actions) {
             );
             widgets::message(ui, Severity::Info, &text);
         }
+        if state.evaluation.ready().is_some_and(|shown| shown.labels_changed) {
+            let text = "Labels were corrected since this was measured: the figures below are those of the labels before. \
+                        Choose a split to measure again.";
+            widgets::message(ui, Severity::Info, text);
+        }
     });
 }
 
@@ -144,6 +151,8 @@ fn evaluation_ui(
     ui.add_space(theme::GAP);
     mistakes::mistakes_ui(ui, state, evaluation, (index, metrics), view, actions);
     ui.add_space(theme::GAP);
+    suspects::suspects_ui(ui, state, evaluation, (index, metrics), &mut view.suspects, actions);
+    ui.add_space(theme::GAP);
     columns(ui, theme::SECTION_GAP, |[left, right]| {
         reliability::reliability_ui(left, metrics, Palette::of(left).task(index));
         let help = |ui: &mut Ui| explain::explain_ui(ui, &explain::PROBES);
@@ -168,7 +177,7 @@ fn tabs_ui(ui: &mut Ui, evaluation: &Evaluation, view: &mut EvaluateView) {
             icon::icon(ui, Icon::Dot, colour, 14.0);
             let selected = view.task == index;
             if ui.add(Button::selectable(selected, &metrics.task)).clicked() && !selected {
-                *view = EvaluateView { task: index, sort: view.sort, ..EvaluateView::default() };
+                (view.task, view.cell, view.mistake) = (index, None, None);
             }
         }
     });

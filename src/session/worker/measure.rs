@@ -1,0 +1,63 @@
+//! What the shown run says of every row of a split, out of its predictions: numbers in, plain data out.
+
+use super::super::measured::ClassSaid;
+use super::super::state::Mistake;
+use crate::train::evaluate::argmax;
+use crate::train::metrics::Predictions;
+use crate::train::rows::{Rows, Targets};
+
+/// What is said of the labelled rows of a single-label task, in the order of the rows; nothing of other kinds: only
+/// where a row has one class is there one that it was taken for.
+pub(super) fn classes_said(
+    which: &[usize],
+    rows: &Rows,
+    task: usize,
+    said: Option<&Predictions>,
+) -> Vec<ClassSaid> {
+    let Some(labels) = rows.targets.get(task).map(Targets::classes) else { return Vec::new() };
+    let Some(Predictions::Probabilities { classes, values }) = said else { return Vec::new() };
+    let of_row = |((row, label), p): ((&usize, &Option<u32>), &[f32])| {
+        let label = (*label)?;
+        let predicted = argmax(p);
+        let probability = |class: usize| p.get(class).copied().unwrap_or(0.0);
+        Some(ClassSaid {
+            row: *row,
+            label,
+            predicted: predicted as u32,
+            confidence: probability(predicted),
+            label_confidence: probability(label as usize),
+        })
+    };
+    which.iter().zip(labels).zip(values.chunks((*classes).max(1))).filter_map(of_row).collect()
+}
+
+/// The rows that were taken for another class, most confident first.
+pub(super) fn mistakes(said: &[ClassSaid]) -> Vec<Mistake> {
+    let mistake = |said: &ClassSaid| Mistake {
+        row: said.row,
+        label: said.label,
+        predicted: said.predicted,
+        confidence: said.confidence,
+    };
+    let mut found: Vec<Mistake> = said.iter().filter(|said| !said.is_right()).map(mistake).collect();
+    found.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_without_a_label_is_passed_over() {
+        let rows = Rows { targets: vec![Targets::Class(vec![Some(1), None, Some(0)])], ..Rows::default() };
+        let values = vec![0.75, 0.25, 0.5, 0.5, 0.9, 0.1];
+        let said = Predictions::Probabilities { classes: 2, values };
+        let said = classes_said(&[7, 8, 9], &rows, 0, Some(&said));
+        let first = ClassSaid { row: 7, label: 1, predicted: 0, confidence: 0.75, label_confidence: 0.25 };
+        assert_eq!(said[0], first);
+        assert_eq!((said.len(), said[1].row, said[1].is_right()), (2, 9, true));
+        assert_eq!(mistakes(&said), [Mistake { row: 7, label: 1, predicted: 0, confidence: 0.75 }]);
+        assert_eq!(classes_said(&[7], &rows, 0, Some(&Predictions::Numbers(vec![1.0]))), []);
+    }
+}

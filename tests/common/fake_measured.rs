@@ -1,0 +1,46 @@
+//! States of the Evaluate page with what is known row by row, made by hand.
+
+use std::sync::Arc;
+
+use frostline::session::measured::ClassSaid;
+use frostline::session::state::{Evaluation, Loadable, State};
+
+use super::fake_state::{evaluated, noise};
+
+/// The evaluation of a state, to be changed.
+pub(crate) fn change(state: &mut State, change: impl FnOnce(&mut Evaluation)) {
+    if let Loadable::Ready(evaluation) = &mut state.evaluation {
+        change(Arc::make_mut(evaluation));
+    }
+}
+
+/// Rows of the test split whose first label is doubted: every fifth.
+pub(crate) fn suspicious() -> State {
+    let mut state = evaluated();
+    let Loadable::Ready(data) = &state.data else { return state };
+    let dataset = data.dataset.clone();
+    change(&mut state, |evaluation| {
+        let suspect = |row: usize| {
+            let label = dataset.tasks[0].class(row).unwrap_or(0);
+            let confidence = 0.99 - 0.3 * noise(row) as f32;
+            let label_confidence = (1.0 - confidence) * 0.4;
+            ClassSaid { row, label, predicted: (label + 1) % 3, confidence, label_confidence }
+        };
+        let mut found: Vec<ClassSaid> = (300..360).step_by(5).map(suspect).collect();
+        found.sort_by(|a, b| b.doubt().total_cmp(&a.doubt()));
+        evaluation.suspects[0] = found;
+    });
+    state
+}
+
+/// Gives a row another first label, as a correction would.
+pub(crate) fn relabel(state: &mut State, row: usize) {
+    if let Loadable::Ready(data) = &mut state.data {
+        let view = Arc::make_mut(data);
+        let dataset = Arc::make_mut(&mut view.dataset);
+        if let frostline::data::dataset::Labels::Class(labels) = &mut dataset.tasks[0].labels {
+            labels[row] = labels[row].map(|label| (label + 1) % 3);
+        }
+    }
+    change(state, |evaluation| evaluation.labels_changed = true);
+}

@@ -1,0 +1,98 @@
+//! What is measured of a run row by row, through a real session on the tiny model.
+
+#![expect(clippy::expect_used, reason = "a test ends where its ground is missing")]
+
+use std::sync::Arc;
+
+use frostline::data::changes::Cell;
+use frostline::data::dataset::Split;
+use frostline::session::command::Command;
+use frostline::session::state::{Evaluation, Loadable};
+use frostline::train::preset::Preset;
+use frostline::train::recipe::Recipe;
+
+#[path = "common/tiny_run.rs"]
+mod tiny_run;
+
+use tiny_run::{Place, csv, place, recipe, report};
+
+/// Rows of which every thirteenth says another topic than its words do.
+fn with_wrong_labels(rows: usize) -> String {
+    let wrong = |(line, text): (usize, &str)| {
+        let other = [(",go,", ",pay,"), (",pay,", ",eat,"), (",eat,", ",go,")];
+        let swap = other.iter().find(|(is, _)| text.contains(is)).filter(|_| line % 13 == 5);
+        swap.map_or_else(|| text.to_owned(), |(is, other)| text.replacen(is, other, 1))
+    };
+    csv(rows).lines().enumerate().map(wrong).collect::<Vec<_>>().join("\n")
+}
+
+/// A project on such rows, with settings that learn its words in seconds.
+fn mislabelled() -> Place {
+    let recipe =
+        Recipe { epochs: 12, lr_encoder: 1e-3, lr_heads: 3e-2, batch_size: 16, ..recipe(Preset::Full) };
+    let mut place = place("bert", recipe);
+    std::fs::write(place.dir.path().join("data.csv"), with_wrong_labels(240)).expect("rows");
+    place.session.send(Command::ReloadData);
+    place.settle();
+    place
+}
+
+fn measured(place: &mut Place, split: Split) -> Arc<Evaluation> {
+    place.session.send(Command::Evaluate(split));
+    place.settle();
+    let Loadable::Ready(evaluation) = &place.session.state().evaluation else {
+        panic!("not measured: {:?}", place.errors())
+    };
+    evaluation.clone()
+}
+
+#[test]
+fn suspects_are_corrected_and_the_heads_learn_it_while_the_encoder_stays() {
+    let mut place = mislabelled();
+    let first = place.train();
+    report(&first);
+    let found = measured(&mut place, Split::Train);
+    let suspects = &found.suspects[0];
+    assert!(!suspects.is_empty(), "accuracy {}", found.tasks[0].accuracy);
+    assert!(suspects.windows(2).all(|pair| pair[0].doubt() >= pair[1].doubt()));
+    let suspect = suspects[0];
+    let dataset = place.session.state().data.ready().expect("data").dataset.clone();
+    let line = dataset.origins[suspect.row].1 as usize - 1;
+    assert_eq!(line % 13, 5, "the wrong labels are the suspects: {}", dataset.text(suspect.row));
+    assert_eq!(dataset.tasks[0].class(suspect.row), Some(suspect.label));
+
+    let draft = place.session.state().project.recipe.clone();
+    let right = found.tasks[0].classes[suspect.predicted as usize].name.clone();
+    place.session.send(Command::Correct { row: suspect.row, cell: Cell::Label("topic".into()), now: right });
+    place.settle();
+    let state = place.session.state();
+    assert_eq!(
+        state.data.ready().expect("data").dataset.tasks[0].class(suspect.row),
+        Some(suspect.predicted)
+    );
+    let kept = state.evaluation.ready().expect("what was measured stays");
+    assert!(kept.labels_changed && kept.suspects == found.suspects);
+
+    place.session.send(Command::RetrainHeads { name: None });
+    place.settle();
+    let second = place.session.state().run.clone().expect("a run");
+    assert_ne!(second.plan.name, first.plan.name);
+    let parent = second.plan.parent.as_ref().expect("it starts from the first");
+    assert_eq!(parent.run, first.plan.name);
+    let moved: Vec<String> =
+        report(&second).changes.iter().filter(|t| t.changed).map(|t| t.name.clone()).collect();
+    assert!(!moved.is_empty() && moved.iter().all(|name| name.starts_with("heads.")), "{moved:?}");
+    assert_eq!(place.session.state().project.recipe, draft, "the draft stays as it is");
+    let anew = measured(&mut place, Split::Train);
+    assert!(!anew.labels_changed);
+    assert!(anew.suspects[0].iter().all(|found| found.row != suspect.row), "its label is right by now");
+    assert_eq!(place.errors(), [""; 0]);
+}
+
+#[test]
+fn without_a_run_there_are_no_heads_to_train_again() {
+    let mut place = place("bert", recipe(Preset::FreezeBackbone));
+    place.session.send(Command::RetrainHeads { name: None });
+    place.settle();
+    assert!(place.errors().iter().any(|text| text.contains("train one first")), "{:?}", place.errors());
+}

@@ -1,0 +1,113 @@
+//! The Evaluate page row by row: what its lists show, and what pressing things asks for.
+#![cfg(feature = "window")]
+
+#[path = "common/page.rs"]
+mod page;
+
+mod common {
+    #![allow(dead_code, reason = "each test uses a part of it")]
+    pub(crate) mod fake_measured;
+    pub(crate) mod fake_state;
+}
+
+use common::fake_measured as fake;
+use eframe::egui::Role;
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use frostline::data::changes::Cell;
+use frostline::session::command::Command;
+use frostline::session::state::State;
+use frostline::ui::actions::{Action, Actions};
+use frostline::ui::panels::evaluate::{EvaluateView, evaluate_ui};
+use page::{page, sees, sees_not, settle};
+
+type Page = Harness<'static, (EvaluateView, Actions)>;
+
+/// The page, on which every control has a name.
+fn evaluate(state: State) -> Page {
+    let page = page::<EvaluateView>(state, evaluate_ui);
+    page.check_accessibility();
+    page
+}
+
+/// The topmost button of that name.
+fn press(page: &mut Page, name: &str) {
+    let all = page.get_all_by_role_and_label(Role::Button, name);
+    let top = all.min_by(|a, b| a.rect().top().total_cmp(&b.rect().top()));
+    top.unwrap_or_else(|| panic!("no button {name}")).click();
+    settle(page);
+}
+
+fn sent(page: &mut Page) -> Vec<Action> {
+    page.state_mut().1.take()
+}
+
+/// The first suspect of the state: its row, and the class that the model says instead.
+fn first_suspect(state: &State) -> (usize, String) {
+    let evaluation = state.evaluation.ready().unwrap_or_else(|| panic!("measured"));
+    let suspect = evaluation.suspects[0][0];
+    (suspect.row, evaluation.tasks[0].classes[suspect.predicted as usize].name.clone())
+}
+
+#[test]
+fn a_suspect_s_label_is_changed_by_a_click() {
+    let state = fake::suspicious();
+    let (row, predicted) = first_suspect(&state);
+    let mut page = evaluate(state);
+    sees(&page, "12 suspects to look at");
+    sees(&page, "at least 50 points more");
+    // The most suspicious one stands on top, and its button names its own prediction.
+    let all = page.get_all_by_role(Role::Button).filter(|node| {
+        node.accesskit_node().label().is_some_and(|label| label.starts_with("Change label to "))
+    });
+    let top = all.min_by(|a, b| a.rect().top().total_cmp(&b.rect().top()));
+    top.unwrap_or_else(|| panic!("a button")).click();
+    settle(&mut page);
+    let correct = Command::Correct { row, cell: Cell::Label("topic".into()), now: predicted };
+    assert_eq!(sent(&mut page), [Action::Session(correct)]);
+}
+
+#[test]
+fn a_label_that_is_right_leaves_the_list_until_it_is_asked_for_again() {
+    let mut page = evaluate(fake::suspicious());
+    press(&mut page, "The label is right");
+    sees(&page, "11 suspects to look at; 1 said to be right");
+    assert_eq!(sent(&mut page), [], "the page alone remembers it");
+    press(&mut page, "List those again");
+    sees(&page, "12 suspects to look at");
+    sees_not(&page, "said to be right");
+}
+
+#[test]
+fn a_corrected_row_is_no_suspect_any_more() {
+    let mut state = fake::suspicious();
+    let (row, _) = first_suspect(&state);
+    fake::relabel(&mut state, row);
+    let page = evaluate(state);
+    sees(&page, "11 suspects to look at; 1 corrected");
+    sees(&page, "Labels were corrected since this was measured");
+}
+
+#[test]
+fn heads_are_trained_again_by_a_click_or_it_says_why_not() {
+    let mut page = evaluate(fake::suspicious());
+    sees(&page, "in seconds");
+    press(&mut page, "Retrain the heads");
+    assert_eq!(sent(&mut page), [Action::RetrainHeads]);
+
+    let mut state = fake::suspicious();
+    if let Some(run) = &mut state.run {
+        run.report = None;
+    }
+    let page = evaluate(state);
+    let button = page.get_by_role_and_label(Role::Button, "Retrain the heads");
+    assert!(button.accesskit_node().is_disabled());
+    sees(&page, "The shown run kept no weights to start from");
+}
+
+#[test]
+fn without_suspects_the_card_says_where_to_look() {
+    let page = evaluate(common::fake_state::evaluated());
+    sees(&page, "Label suspects");
+    sees(&page, "There is none among these rows. Most labels are on train rows");
+}
