@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use frostline::data::changes::Cell;
 use frostline::data::dataset::Split;
-use frostline::session::command::Command;
+use frostline::session::command::{Command, Edit};
 use frostline::session::state::{Evaluation, Loadable};
 use frostline::train::preset::Preset;
 use frostline::train::recipe::Recipe;
@@ -95,4 +95,48 @@ fn without_a_run_there_are_no_heads_to_train_again() {
     place.session.send(Command::RetrainHeads { name: None });
     place.settle();
     assert!(place.errors().iter().any(|text| text.contains("train one first")), "{:?}", place.errors());
+}
+
+#[test]
+fn two_runs_are_compared_row_by_row_until_the_rows_are_others() {
+    let mut place = mislabelled();
+    let good = place.train();
+    let right = |evaluation: &Evaluation| {
+        let metrics = &evaluation.tasks[0];
+        (metrics.accuracy * metrics.rows as f64).round() as usize
+    };
+    let first = measured(&mut place, Split::Valid);
+    assert_eq!(first.compared, [], "there is nothing to compare with yet");
+    // A run that trains nothing: its heads guess.
+    place.session.send(Command::Edit(Edit::SetRecipe(Box::new(recipe(Preset::FreezeAll)))));
+    let guessing = place.train();
+    let second = measured(&mut place, Split::Valid);
+    assert_eq!(second.run, guessing.plan.name);
+    let [compared] = second.compared.as_slice() else { panic!("{:?}", second.compared) };
+    assert_eq!(compared.run, good.plan.name);
+    for (task, metrics) in compared.tasks.iter().zip(&second.tasks) {
+        let task = task.as_ref().expect("both are single-label tasks");
+        let rows = task.fixed.len() + task.broken.len() + task.still_wrong.len() + task.both_right;
+        assert_eq!(rows, metrics.rows);
+    }
+    let task = compared.tasks[0].as_ref().expect("a task");
+    assert_eq!(task.both_right + task.fixed.len(), right(&second));
+    assert_eq!(task.both_right + task.broken.len(), right(&first));
+    assert!(!task.broken.is_empty());
+
+    // The other way round, by showing the first run again.
+    place.session.send(Command::ShowRun(good.plan.name.clone()));
+    place.settle();
+    let again = measured(&mut place, Split::Valid);
+    let back = again.compared[0].tasks[0].as_ref().expect("a task");
+    assert_eq!((back.fixed.len(), back.broken.len()), (task.broken.len(), task.fixed.len()));
+    assert_eq!(measured(&mut place, Split::Test).compared, [], "other rows");
+
+    // Rows that are read anew may be others.
+    place.session.send(Command::ReloadData);
+    place.settle();
+    place.session.send(Command::ShowRun(guessing.plan.name.clone()));
+    place.settle();
+    assert_eq!(measured(&mut place, Split::Valid).compared, []);
+    assert_eq!(place.errors(), [""; 0]);
 }

@@ -62,6 +62,7 @@ fn shots() -> Vec<Shot> {
         shot("train-done", states::trained(), Page::Train),
         shot("evaluate-empty", states::trained(), Page::Evaluate),
         shot("evaluate-suspects", common::fake_measured::suspicious(), Page::Evaluate),
+        shot("evaluate-compared", common::fake_measured::compared(), Page::Evaluate),
         shot("explore-empty", states::trained(), Page::Explore),
         Shot {
             name: "zoomed",

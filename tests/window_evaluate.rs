@@ -111,3 +111,46 @@ fn without_suspects_the_card_says_where_to_look() {
     sees(&page, "Label suspects");
     sees(&page, "There is none among these rows. Most labels are on train rows");
 }
+
+#[test]
+fn without_another_run_the_card_says_how_to_get_a_comparison() {
+    let mut page = evaluate(common::fake_state::evaluated());
+    sees(&page, "measure another run on the test rows too");
+    press(&mut page, "Train");
+    assert_eq!(sent(&mut page), [Action::GoTo(frostline::ui::actions::Page::Train)]);
+}
+
+#[test]
+fn what_a_run_mends_and_breaks_is_listed_by_a_click() {
+    let mut page = evaluate(fake::compared());
+    sees(&page, "Compared with heads");
+    sees(&page, "run-1 is right about 4 rows more than heads, on the test split.");
+    sees(&page, "heads said");
+    sees(&page, "both right");
+    sees(&page, "7 fixed");
+    press(&mut page, "3 broken");
+    let broken = "Where do I change the language of the app?";
+    page.get_all_by_role_and_label(Role::Button, broken).last().unwrap_or_else(|| panic!("a row")).click();
+    settle(&mut page);
+    sees(&page, "messages.csv, line 307");
+    press(&mut page, "2 still wrong");
+    sees_not(&page, "messages.csv, line 307");
+}
+
+#[test]
+fn another_earlier_run_can_be_chosen() {
+    let mut page = evaluate(fake::compared());
+    page.get_by_role_and_label(Role::ComboBox, "Earlier run").click();
+    settle(&mut page);
+    page.get_by_role_and_label(Role::Button, "probe").click();
+    settle(&mut page);
+    sees(&page, "Compared with probe");
+    sees(&page, "run-1 is right about as many rows as probe, if not about the same.");
+}
+
+#[test]
+fn a_task_that_the_earlier_run_had_not_is_not_compared() {
+    let mut page = evaluate(fake::compared());
+    press(&mut page, "sentiment");
+    sees(&page, "Compared with an earlier run");
+}

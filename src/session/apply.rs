@@ -79,6 +79,11 @@ impl Session {
                 let shown = state.run.as_ref().map(|run| run.plan.name.as_str());
                 let other = answer.as_ref().is_ok_and(|answer| Some(answer.run.as_str()) != shown);
                 state.evaluation = if other { Loadable::Empty } else { loaded(answer) };
+                if let Loadable::Ready(evaluation) = &mut state.evaluation {
+                    let compared = self.earlier.compare(evaluation);
+                    self.earlier.keep(evaluation);
+                    Arc::make_mut(evaluation).compared = compared;
+                }
             }
             News::Similarity(answer) => state.similarity = loaded(answer),
             News::Map(answer) => state.map = loaded(answer),

@@ -58,6 +58,7 @@ impl Session {
 
     /// What speaks of rows by their numbers means nothing once the rows are others.
     pub(super) fn forget_rows(&mut self) {
+        self.earlier.forget();
         (self.state.evaluation, self.state.rate_search) = (Loadable::Empty, Loadable::Empty);
         (self.state.map, self.state.neighbours) = (Loadable::Empty, Loadable::Empty);
     }

@@ -1,5 +1,17 @@
 //! What a run said of the rows that it was measured on, row by row: plain data that the Evaluate page reads.
 
+use std::sync::Arc;
+
+/// What a run said of the rows of a split for one task, by its kind.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Said {
+    /// Nothing is kept of this kind.
+    #[default]
+    Nothing,
+    /// Single-label: every labelled row, in order.
+    Classes(Arc<Vec<ClassSaid>>),
+}
+
 /// What a run said of one labelled row of a single-label task. Classes are indices into those of the run's plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ClassSaid {

@@ -17,6 +17,7 @@ mod worker;
 
 pub mod answer;
 pub mod command;
+pub mod compare;
 pub mod measured;
 pub mod offline;
 pub mod state;
@@ -30,6 +31,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender};
 
 use self::command::Command;
+use self::compare::Earlier;
 use self::draft::{Drafts, Stale};
 use self::hub::{Desk, HubNews};
 use self::news::{Job, News, Work};
@@ -64,6 +66,8 @@ pub struct Session {
     data_generation: u64,
     model_generation: u64,
     notices: u64,
+    /// What runs said of the rows before.
+    earlier: Earlier,
     /// How often a run writes a checkpoint.
     checkpoint_every: Duration,
     /// The switch that makes a pause of a stop, of the run that was asked for last.
@@ -129,6 +133,7 @@ impl Session {
             data_generation: 0,
             model_generation: 0,
             notices: 0,
+            earlier: Earlier::default(),
             checkpoint_every: CHECKPOINT_EVERY,
             paused: Arc::default(),
         }
@@ -323,6 +328,7 @@ impl Session {
         }
         self.drafts.reset(dir.is_some().then(|| project.clone()));
         self.desk.iter_mut().for_each(Desk::leave_project);
+        self.earlier.forget();
         let old = std::mem::take(&mut self.state);
         self.state = State {
             project,

@@ -151,6 +151,9 @@ impl Session {
 
     fn queue_run(&mut self, begin: Begin, project_dir: PathBuf) {
         self.paused = Arc::default();
+        if let Begin::Resume(name) = &begin {
+            self.earlier.forget_run(name);
+        }
         let (checkpoint_every, pause) = (self.checkpoint_every, self.paused.clone());
         if self.queue(Work::Train(Box::new(RunRequest { begin, project_dir, checkpoint_every, pause }))) {
             self.state.evaluation = Loadable::Empty;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use frostline::session::compare::{Compared, RunComparison, TaskComparison};
 use frostline::session::measured::ClassSaid;
 use frostline::session::state::{Evaluation, Loadable, State};
 
@@ -43,4 +44,25 @@ pub(crate) fn relabel(state: &mut State, row: usize) {
         }
     }
     change(state, |evaluation| evaluation.labels_changed = true);
+}
+
+/// The test split beside two earlier runs: the latest mends seven rows, breaks three, and leaves two as they were.
+pub(crate) fn compared() -> State {
+    let mut state = evaluated();
+    change(&mut state, |evaluation| {
+        let classes: Vec<String> =
+            evaluation.tasks[0].classes.iter().map(|class| class.name.clone()).collect();
+        let row = |row: usize, before: u32, now: u32| Compared { row, label: 1, before, now };
+        let task = |fixed: usize| TaskComparison {
+            classes_before: classes.clone(),
+            fixed: (0..fixed).map(|at| row(301 + 7 * at, 0, 1)).collect(),
+            broken: (0..3).map(|at| row(305 + 7 * at, 1, 2)).collect(),
+            still_wrong: vec![row(308, 0, 2), row(320, 0, 0)],
+            both_right: 48,
+        };
+        let run =
+            |name: &str, fixed| RunComparison { run: name.into(), tasks: vec![Some(task(fixed)), None] };
+        evaluation.compared = vec![run("heads", 7), run("probe", 3)];
+    });
+    state
 }

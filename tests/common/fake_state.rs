@@ -9,6 +9,7 @@ use frostline::data::mapping::{Mapping, TaskColumn};
 use frostline::data::task::TaskKind;
 use frostline::model::summary::{Group, ModelSummary, Origin, Pooling, TensorInfo};
 use frostline::project::Project;
+use frostline::session::measured::Said;
 use frostline::session::state::{
     Answer, DataMap, DataView, DeviceInfo, Evaluation, HeadDrift, Loadable, Mistake, Neighbours, Prediction,
     RunListing, RunOutcome, RunReport, RunView, Similarity, State, TensorChange,
@@ -485,6 +486,8 @@ fn evaluation(tasks: Vec<TaskMetrics>) -> Loadable<Arc<Evaluation>> {
         run: "run-1".into(),
         split: Split::Test,
         suspects: vec![Vec::new(); tasks.len()],
+        said: vec![Said::Nothing; tasks.len()],
+        compared: Vec::new(),
         labels_changed: false,
         tasks,
         mistakes,
@@ -564,6 +567,8 @@ pub(crate) fn every_kind() -> State {
         run,
         split: Split::Test,
         suspects: vec![Vec::new(); figures.len()],
+        said: vec![Said::Nothing; figures.len()],
+        compared: Vec::new(),
         labels_changed: false,
         tasks: figures,
         mistakes,

@@ -10,7 +10,7 @@ use super::super::answer::Answer;
 use super::super::command::Weights;
 use super::super::measured::suspects;
 use super::super::state::{DataMap, Evaluation, Neighbours, Prediction, Similarity, Tokenized};
-use super::measure::{classes_said, mistakes};
+use super::measure::{classes_said, mistakes, said_of};
 use super::texts::rows_of;
 use super::{Failure, Mapped, Tuned, Worker};
 use crate::data::dataset::Split;
@@ -79,6 +79,8 @@ impl Worker {
             tasks: metrics(&tuned.model, &rows, &said.predictions),
             mistakes: classes.iter().map(|said| mistakes(said)).collect(),
             suspects: classes.iter().map(|said| suspects(said)).collect(),
+            said: classes.into_iter().map(said_of).collect(),
+            compared: Vec::new(),
             labels_changed: false,
             probes,
         })

@@ -1,6 +1,8 @@
 //! What the shown run says of every row of a split, out of its predictions: numbers in, plain data out.
 
-use super::super::measured::ClassSaid;
+use std::sync::Arc;
+
+use super::super::measured::{ClassSaid, Said};
 use super::super::state::Mistake;
 use crate::train::evaluate::argmax;
 use crate::train::metrics::Predictions;
@@ -29,6 +31,11 @@ pub(super) fn classes_said(
         })
     };
     which.iter().zip(labels).zip(values.chunks((*classes).max(1))).filter_map(of_row).collect()
+}
+
+/// What is kept of it.
+pub(super) fn said_of(classes: Vec<ClassSaid>) -> Said {
+    if classes.is_empty() { Said::Nothing } else { Said::Classes(Arc::new(classes)) }
 }
 
 /// The rows that were taken for another class, most confident first.

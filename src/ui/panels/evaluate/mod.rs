@@ -3,6 +3,7 @@
 //! It reads figures that were measured elsewhere. It must never know a probability that is not in them.
 
 mod classes;
+mod compare;
 mod confusion;
 mod mistakes;
 mod reliability;
@@ -10,7 +11,7 @@ mod suspects;
 
 use eframe::egui::{self, Button, RichText, ScrollArea, Ui};
 
-use crate::data::dataset::Split;
+use crate::data::dataset::{Dataset, Split};
 use crate::data::task::TaskKind;
 use crate::session::state::{Evaluation, Loadable, RunView, Severity, State};
 use crate::train::metrics::{TaskMetrics, title};
@@ -34,6 +35,7 @@ pub struct EvaluateView {
     /// Row of the data set whose neighbours are shown.
     mistake: Option<usize>,
     suspects: suspects::Suspects,
+    compared: compare::CompareView,
 }
 
 /// Draws the page.
@@ -153,6 +155,8 @@ fn evaluation_ui(
     ui.add_space(theme::GAP);
     suspects::suspects_ui(ui, state, evaluation, (index, metrics), &mut view.suspects, actions);
     ui.add_space(theme::GAP);
+    compare::compare_ui(ui, state, evaluation, (index, metrics), &mut view.compared, actions);
+    ui.add_space(theme::GAP);
     columns(ui, theme::SECTION_GAP, |[left, right]| {
         reliability::reliability_ui(left, metrics, Palette::of(left).task(index));
         let help = |ui: &mut Ui| explain::explain_ui(ui, &explain::PROBES);
@@ -236,6 +240,17 @@ fn other_headline_ui(ui: &mut Ui, metrics: &TaskMetrics) {
 /// Name of a class; its number where the list is shorter than it should be.
 fn class_name(metrics: &TaskMetrics, class: usize) -> String {
     metrics.classes.get(class).map_or_else(|| format!("class {class}"), |class| class.name.clone())
+}
+
+/// A row in full, beneath the list that it was clicked in.
+fn row_text_ui(ui: &mut Ui, dataset: &Dataset, row: usize) {
+    ui.separator();
+    let (file, line) = dataset.origins.get(row).copied().unwrap_or_default();
+    let file = dataset.files.get(file as usize).and_then(|path| path.file_name()).unwrap_or_default();
+    widgets::caption(ui, &format!("{}, line {line}", file.to_string_lossy()));
+    for text in [dataset.text(row), dataset.second_text(row)].into_iter().filter(|text| !text.is_empty()) {
+        ui.add(egui::Label::new(text).wrap().selectable(true));
+    }
 }
 
 /// Text of a table's cell that opens something: focusable, cut at the column's edge.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use eframe::egui::{self, Align, Button, Label, Layout, RichText, Ui, vec2};
 use egui_extras::{Column, TableBuilder, TableRow};
 
-use super::{class_name, row_button};
+use super::{class_name, row_button, row_text_ui};
 use crate::data::changes::Cell;
 use crate::data::dataset::{Dataset, Split};
 use crate::session::command::Command;
@@ -265,14 +265,7 @@ fn full_text_ui(ui: &mut Ui, dataset: &Dataset, open: &[ClassSaid], view: &mut S
         view.row = None;
         return;
     };
-    ui.separator();
-    let (file, line) = dataset.origins.get(row).copied().unwrap_or_default();
-    let file = dataset.files.get(file as usize).and_then(|path| path.file_name()).unwrap_or_default();
-    widgets::caption(ui, &format!("{}, line {line}", file.to_string_lossy()));
-    ui.add(Label::new(dataset.text(row)).wrap().selectable(true));
-    if !dataset.second_text(row).is_empty() {
-        ui.add(Label::new(dataset.second_text(row)).wrap().selectable(true));
-    }
+    row_text_ui(ui, dataset, row);
 }
 
 fn retrain_ui(ui: &mut Ui, state: &State, evaluation: &Evaluation, actions: &mut Actions) {
