@@ -63,6 +63,7 @@ fn shots() -> Vec<Shot> {
         shot("evaluate-empty", states::trained(), Page::Evaluate),
         shot("evaluate-suspects", common::fake_measured::suspicious(), Page::Evaluate),
         shot("evaluate-compared", common::fake_measured::compared(), Page::Evaluate),
+        shot("evaluate-thresholds", common::fake_measured::alone(1), Page::Evaluate),
         shot("explore-empty", states::trained(), Page::Explore),
         Shot {
             name: "zoomed",

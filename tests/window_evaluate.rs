@@ -154,3 +154,37 @@ fn a_task_that_the_earlier_run_had_not_is_not_compared() {
     press(&mut page, "sentiment");
     sees(&page, "Compared with an earlier run");
 }
+
+#[test]
+fn another_threshold_shows_other_figures() {
+    let mut page = evaluate(fake::every_kind_in_full());
+    press(&mut page, "themes");
+    sees(&page, "The program uses 0.50");
+    sees(&page, "0.50, chosen");
+    sees(&page, "0.50, the program");
+    let curve = |page: &Page| {
+        let curve = page.get_by_role(Role::Image);
+        curve.accesskit_node().label().unwrap_or_default()
+    };
+    let before = curve(&page);
+    assert!(before.contains("at the chosen 0.50"), "{before}");
+    let slider = page.get_by_role_and_label(Role::Slider, "Threshold");
+    slider.focus();
+    settle(&mut page);
+    page.key_press(eframe::egui::Key::ArrowLeft);
+    settle(&mut page);
+    sees(&page, "0.49, chosen");
+    sees(&page, "log(0.49 / 0.51) = -0.040");
+    let best = best_name(&page);
+    press(&mut page, &best);
+    assert_ne!(curve(&page), before);
+    press(&mut page, "The program's: 0.50");
+    assert_eq!(curve(&page), before);
+    assert_eq!(sent(&mut page), [], "nothing is asked of the session");
+    page.check_accessibility();
+}
+
+fn best_name(page: &Page) -> String {
+    let buttons = page.get_all_by_role(Role::Button).filter_map(|node| node.accesskit_node().label());
+    buttons.into_iter().find(|label| label.starts_with("Best here: ")).unwrap_or_default()
+}

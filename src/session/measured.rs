@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::train::metrics::ThresholdFigures;
+
 /// What a run said of the rows of a split for one task, by its kind.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Said {
@@ -10,6 +12,9 @@ pub enum Said {
     Nothing,
     /// Single-label: every labelled row, in order.
     Classes(Arc<Vec<ClassSaid>>),
+    /// Multi-label: the figures at every threshold from 0.05 to 0.95. They are counted over all rows, and the
+    /// probabilities, which could fill gigabytes, are not kept.
+    Sets(Vec<ThresholdFigures>),
 }
 
 /// What a run said of one labelled row of a single-label task. Classes are indices into those of the run's plan.

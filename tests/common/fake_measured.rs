@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use frostline::session::compare::{Compared, RunComparison, TaskComparison};
-use frostline::session::measured::ClassSaid;
+use frostline::session::measured::{ClassSaid, Said};
 use frostline::session::state::{Evaluation, Loadable, State};
+use frostline::train::metrics::{TaskMetrics, threshold_curve};
 
-use super::fake_state::{evaluated, noise};
+use super::fake_state::{evaluated, every_kind, noise};
 
 /// The evaluation of a state, to be changed.
 pub(crate) fn change(state: &mut State, change: impl FnOnce(&mut Evaluation)) {
@@ -63,6 +64,44 @@ pub(crate) fn compared() -> State {
         let run =
             |name: &str, fixed| RunComparison { run: name.into(), tasks: vec![Some(task(fixed)), None] };
         evaluation.compared = vec![run("heads", 7), run("probe", 3)];
+    });
+    state
+}
+
+/// Probabilities and true classes of 200 rows of a task with 12 classes whose model is too shy: most of what is there
+/// is found below 0.5.
+fn shy() -> Vec<(Vec<f32>, Vec<u32>)> {
+    let row = |row: usize| {
+        let truth: Vec<u32> = (0..12).filter(|class| noise(row * 12 + *class as usize) < 0.2).collect();
+        let p = |class: u32| {
+            let noise = noise(7919 + row * 12 + class as usize) as f32;
+            if truth.contains(&class) { 0.15 + 0.65 * noise } else { 0.4 * noise * noise }
+        };
+        ((0..12).map(p).collect(), truth)
+    };
+    (0..200).map(row).collect()
+}
+
+/// A task of every kind, with what is kept of each.
+pub(crate) fn every_kind_in_full() -> State {
+    let mut state = every_kind();
+    change(&mut state, |evaluation| {
+        let rows = shy();
+        let rows = rows.iter().map(|(p, truth)| (p.as_slice(), truth.as_slice()));
+        let classes: Vec<String> = (1..=12).map(|number| format!("theme {number}")).collect();
+        let (p, truth): (Vec<_>, Vec<_>) = shy().into_iter().unzip();
+        evaluation.tasks[1] = TaskMetrics::of_sets("themes", &classes, &p.concat(), &truth);
+        evaluation.said[1] = Said::Sets(threshold_curve(12, rows));
+    });
+    state
+}
+
+/// The same with one task alone, for pictures of it.
+pub(crate) fn alone(task: usize) -> State {
+    let mut state = every_kind_in_full();
+    change(&mut state, |evaluation| {
+        evaluation.tasks = vec![evaluation.tasks.swap_remove(task)];
+        evaluation.said = vec![evaluation.said.swap_remove(task)];
     });
     state
 }

@@ -59,6 +59,10 @@ impl Worker {
         let said = said.ok_or("stopped")?;
         let of_task = |task| classes_said(&which, &rows, task, said.predictions.get(task));
         let classes: Vec<_> = (0..tasks.len()).map(of_task).collect();
+        let mistaken = classes.iter().map(|said| mistakes(said)).collect();
+        let suspected = classes.iter().map(|said| suspects(said)).collect();
+        let of_task = |(task, classes)| said_of(classes, rows.targets.get(task), said.predictions.get(task));
+        let kept = classes.into_iter().enumerate().map(of_task).collect();
         let probes = if split == Split::Train {
             Vec::new()
         } else {
@@ -77,9 +81,9 @@ impl Worker {
             run: tuned.plan.name.clone(),
             split,
             tasks: metrics(&tuned.model, &rows, &said.predictions),
-            mistakes: classes.iter().map(|said| mistakes(said)).collect(),
-            suspects: classes.iter().map(|said| suspects(said)).collect(),
-            said: classes.into_iter().map(said_of).collect(),
+            mistakes: mistaken,
+            suspects: suspected,
+            said: kept,
             compared: Vec::new(),
             labels_changed: false,
             probes,

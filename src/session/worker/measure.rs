@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::measured::{ClassSaid, Said};
 use super::super::state::Mistake;
 use crate::train::evaluate::argmax;
-use crate::train::metrics::Predictions;
+use crate::train::metrics::{Predictions, threshold_curve};
 use crate::train::rows::{Rows, Targets};
 
 /// What is said of the labelled rows of a single-label task, in the order of the rows; nothing of other kinds: only
@@ -33,9 +33,25 @@ pub(super) fn classes_said(
     which.iter().zip(labels).zip(values.chunks((*classes).max(1))).filter_map(of_row).collect()
 }
 
-/// What is kept of it.
-pub(super) fn said_of(classes: Vec<ClassSaid>) -> Said {
-    if classes.is_empty() { Said::Nothing } else { Said::Classes(Arc::new(classes)) }
+/// What is kept of what is said of a task, beside what is known of it as a single-label task.
+pub(super) fn said_of(
+    classes: Vec<ClassSaid>,
+    targets: Option<&Targets>,
+    said: Option<&Predictions>,
+) -> Said {
+    match (targets, said) {
+        (Some(Targets::Class(_)), _) if !classes.is_empty() => Said::Classes(Arc::new(classes)),
+        (Some(Targets::Classes(labels)), Some(Predictions::Sigmoids { classes, values })) => {
+            let rows = values.chunks_exact((*classes).max(1)).zip(labels);
+            let labelled = rows.filter_map(|(p, labels)| Some((p, labels.as_deref()?)));
+            if labels.iter().any(Option::is_some) {
+                Said::Sets(threshold_curve(*classes, labelled))
+            } else {
+                Said::Nothing
+            }
+        }
+        _ => Said::Nothing,
+    }
 }
 
 /// The rows that were taken for another class, most confident first.
@@ -54,6 +70,16 @@ pub(super) fn mistakes(said: &[ClassSaid]) -> Vec<Mistake> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn thresholds_are_tried_on_labelled_rows() {
+        let targets = Targets::Classes(vec![Some(vec![0]), None]);
+        let said = Predictions::Sigmoids { classes: 2, values: vec![0.75, 0.25, 0.9, 0.9] };
+        let Said::Sets(curve) = said_of(Vec::new(), Some(&targets), Some(&said)) else { panic!("a curve") };
+        assert_eq!(curve.iter().map(|at| at.micro_f1).fold(0.0, f64::max), 1.0);
+        let none = Targets::Classes(vec![None, None]);
+        assert_eq!(said_of(Vec::new(), Some(&none), Some(&said)), Said::Nothing);
+    }
 
     #[test]
     fn a_row_without_a_label_is_passed_over() {

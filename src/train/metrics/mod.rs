@@ -1,6 +1,7 @@
 //! Figures of a task from what its model says: plain numbers. It must never know a tensor or a file.
 //!
-//! A file per way of counting: [`classes`] for one class per row, [`sets`] for several, [`values`] for numbers,
+//! A file per way of counting: [`classes`] for one class per row, [`sets`] for several (and [`thresholds`] for what
+//! other thresholds would make of them), [`values`] for numbers,
 //! [`spans`] for tags of words, [`ranks`] for pairs. [`answers`] says what a model may say and leads it to the
 //! right one; [`points`] holds what the curves are drawn from. The definitions are those of scikit-learn, scipy
 //! and seqeval, on whose recorded figures `tests/metrics.rs` checks them.
@@ -11,6 +12,7 @@ mod points;
 mod ranks;
 mod sets;
 mod spans;
+mod thresholds;
 mod values;
 
 pub use answers::{Predictions, metrics_of, score_of};
@@ -18,6 +20,7 @@ pub use points::{EpochPoint, Probe, Score, StepPoint};
 pub use ranks::{RankFigures, rank_in_pool};
 pub use sets::{SetFigures, THRESHOLD};
 pub use spans::{Span, SpanFigures, TagScheme};
+pub use thresholds::{ThresholdFigures, best_threshold, threshold_curve};
 pub use values::{NumberFigures, pearson, spearman};
 
 use crate::data::task::TaskKind;

@@ -8,11 +8,13 @@ mod confusion;
 mod mistakes;
 mod reliability;
 mod suspects;
+mod thresholds;
 
 use eframe::egui::{self, Button, RichText, ScrollArea, Ui};
 
 use crate::data::dataset::{Dataset, Split};
 use crate::data::task::TaskKind;
+use crate::session::measured::Said;
 use crate::session::state::{Evaluation, Loadable, RunView, Severity, State};
 use crate::train::metrics::{TaskMetrics, title};
 use crate::ui::actions::{Action, Actions, Page};
@@ -36,6 +38,7 @@ pub struct EvaluateView {
     mistake: Option<usize>,
     suspects: suspects::Suspects,
     compared: compare::CompareView,
+    thresholds: thresholds::ThresholdView,
 }
 
 /// Draws the page.
@@ -143,6 +146,13 @@ fn evaluation_ui(
         // One class is not taken for another where a row has several, or none.
         if !metrics.classes.is_empty() {
             classes::classes_ui(ui, metrics, &mut view.sort);
+        }
+        ui.add_space(theme::GAP);
+        match evaluation.said.get(index) {
+            Some(Said::Sets(curve)) => {
+                thresholds::thresholds_ui(ui, evaluation, index, curve, &mut view.thresholds);
+            }
+            Some(Said::Classes(_) | Said::Nothing) | None => {}
         }
         return;
     }
