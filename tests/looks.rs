@@ -64,6 +64,7 @@ fn shots() -> Vec<Shot> {
         shot("evaluate-suspects", common::fake_measured::suspicious(), Page::Evaluate),
         shot("evaluate-compared", common::fake_measured::compared(), Page::Evaluate),
         shot("evaluate-thresholds", common::fake_measured::alone(1), Page::Evaluate),
+        shot("evaluate-entities", common::fake_measured::alone(3), Page::Evaluate),
         shot("explore-empty", states::trained(), Page::Explore),
         Shot {
             name: "zoomed",

@@ -16,6 +16,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use frostline::data::changes::Cell;
 use frostline::session::command::Command;
+use frostline::session::measured::Said;
 use frostline::session::state::State;
 use frostline::ui::actions::{Action, Actions};
 use frostline::ui::panels::evaluate::{EvaluateView, evaluate_ui};
@@ -187,4 +188,52 @@ fn another_threshold_shows_other_figures() {
 fn best_name(page: &Page) -> String {
     let buttons = page.get_all_by_role(Role::Button).filter_map(|node| node.accesskit_node().label());
     buttons.into_iter().find(|label| label.starts_with("Best here: ")).unwrap_or_default()
+}
+
+#[test]
+fn wrong_entities_are_marked_in_the_text_by_words() {
+    let mut page = evaluate(fake::every_kind_in_full());
+    press(&mut page, "entities");
+    sees(&page, "Entities in the text");
+    sees(&page, "The courier [wrong boundary THING] rang once");
+    sees(&page, "My invoice [right THING] for March [missed TIME] shows");
+    sees(&page, "Honestly the [invented THING] best support chat [right THING]");
+    sees(&page, "[wrong kind: TIME, said THING]");
+    sees(&page, "[the text was cut here] could you send it again?");
+    sees(&page, "1 to 20 of 50");
+    press(&mut page, "Further rows");
+    sees(&page, "21 to 40 of 50");
+    assert_eq!(sent(&mut page), []);
+}
+
+#[test]
+fn a_kind_of_error_shows_its_rows_alone() {
+    let mut page = evaluate(fake::every_kind_in_full());
+    press(&mut page, "entities");
+    let missed = page
+        .get_all_by_role(Role::Button)
+        .filter_map(|node| node.accesskit_node().label())
+        .find(|label| label.ends_with(" missed"));
+    press(&mut page, &missed.unwrap_or_default());
+    sees(&page, "My invoice [right THING] for March [missed TIME] shows");
+    sees_not(&page, "wrong boundary THING");
+    let all = page
+        .get_all_by_role(Role::Button)
+        .filter_map(|node| node.accesskit_node().label())
+        .find(|label| label.ends_with(" wrong rows"));
+    press(&mut page, &all.unwrap_or_default());
+    sees(&page, "wrong boundary THING");
+}
+
+#[test]
+fn without_a_wrong_entity_the_card_says_so() {
+    let mut state = fake::every_kind_in_full();
+    fake::change(&mut state, |evaluation| {
+        if let Said::Spans(said) = &mut evaluation.said[3] {
+            (said.wrong_rows, said.rows) = (0, Vec::new());
+        }
+    });
+    let mut page = evaluate(state);
+    press(&mut page, "entities");
+    sees(&page, "Every entity of this split was found as it is labelled");
 }

@@ -88,7 +88,7 @@ impl Earlier {
                 classes: metrics.classes.iter().map(|class| class.name.clone()).collect(),
                 said: said.clone(),
             }),
-            Said::Nothing | Said::Sets(_) => None,
+            Said::Nothing | Said::Sets(_) | Said::Spans(_) => None,
         };
         let tasks: Vec<KeptTask> = evaluation.tasks.iter().zip(&evaluation.said).filter_map(task).collect();
         if !tasks.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::train::metrics::ThresholdFigures;
+use crate::train::metrics::{JudgedSpan, SpanVerdict, ThresholdFigures};
 
 /// What a run said of the rows of a split for one task, by its kind.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,6 +15,35 @@ pub enum Said {
     /// Multi-label: the figures at every threshold from 0.05 to 0.95. They are counted over all rows, and the
     /// probabilities, which could fill gigabytes, are not kept.
     Sets(Vec<ThresholdFigures>),
+    /// Token labels: what became of the entities.
+    Spans(SpansSaid),
+}
+
+/// Most rows of a token task whose entities are kept.
+pub const MOST_SPAN_ROWS: usize = 5000;
+
+/// What became of the entities of a token task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpansSaid {
+    /// The types of entities, by name.
+    pub types: Vec<String>,
+    /// Entities by what became of them, over all rows.
+    pub counts: [(SpanVerdict, usize); 5],
+    /// Rows of which at least one entity is not right.
+    pub wrong_rows: usize,
+    /// The first [`MOST_SPAN_ROWS`] of these, in order.
+    pub rows: Vec<SpanRow>,
+}
+
+/// The entities of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpanRow {
+    /// Row of the data set.
+    pub row: usize,
+    /// The word before which the text was cut; `None` of a text that was read to its end.
+    pub cut_at: Option<usize>,
+    /// Its entities, the right ones too, in order; words are those that single spaces divide.
+    pub spans: Vec<JudgedSpan>,
 }
 
 /// What a run said of one labelled row of a single-label task. Classes are indices into those of the run's plan.

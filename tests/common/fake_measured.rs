@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use frostline::session::compare::{Compared, RunComparison, TaskComparison};
-use frostline::session::measured::{ClassSaid, Said};
+use frostline::session::measured::{ClassSaid, Said, SpanRow, SpansSaid};
 use frostline::session::state::{Evaluation, Loadable, State};
-use frostline::train::metrics::{TaskMetrics, threshold_curve};
+use frostline::train::metrics::{Span, SpanVerdict, TaskMetrics, judge_spans, threshold_curve};
 
 use super::fake_state::{evaluated, every_kind, noise};
 
@@ -82,6 +82,36 @@ fn shy() -> Vec<(Vec<f32>, Vec<u32>)> {
     (0..200).map(row).collect()
 }
 
+/// Entities of the test rows by type, first and last word: as they are labelled, and as they are said.
+type Spans = &'static [(usize, usize, usize)];
+const ENTITIES: [(Spans, Spans); 5] = [
+    (&[(0, 0, 1), (0, 10, 11)], &[(0, 1, 1), (0, 10, 11)]),
+    (&[(0, 0, 1), (1, 3, 3)], &[(0, 0, 1)]),
+    (&[(0, 3, 4), (1, 7, 9)], &[(0, 1, 1), (0, 3, 4), (0, 7, 9)]),
+    (&[(0, 4, 5)], &[(0, 4, 5), (0, 7, 7)]),
+    (&[(0, 0, 0)], &[(0, 0, 0)]),
+];
+
+/// What became of them; every text is that of a message.
+fn entities() -> SpansSaid {
+    let spans = |all: Spans| -> Vec<Span> {
+        all.iter().map(|(kind, first, last)| Span { kind: *kind, first: *first, last: *last }).collect()
+    };
+    let mut counts = SpanVerdict::ALL.map(|verdict| (verdict, 0));
+    let mut rows = Vec::new();
+    for row in 300..360 {
+        let (labelled, said) = ENTITIES[row % 12 % ENTITIES.len()];
+        let spans = judge_spans(&spans(labelled), &spans(said));
+        for (verdict, count) in &mut counts {
+            *count += spans.iter().filter(|span| span.verdict == *verdict).count();
+        }
+        if spans.iter().any(|span| span.verdict != SpanVerdict::Right) {
+            rows.push(SpanRow { row, cut_at: (row == 301).then_some(8), spans });
+        }
+    }
+    SpansSaid { types: vec!["THING".into(), "TIME".into()], counts, wrong_rows: rows.len(), rows }
+}
+
 /// A task of every kind, with what is kept of each.
 pub(crate) fn every_kind_in_full() -> State {
     let mut state = every_kind();
@@ -91,6 +121,7 @@ pub(crate) fn every_kind_in_full() -> State {
         let classes: Vec<String> = (1..=12).map(|number| format!("theme {number}")).collect();
         let (p, truth): (Vec<_>, Vec<_>) = shy().into_iter().unzip();
         evaluation.tasks[1] = TaskMetrics::of_sets("themes", &classes, &p.concat(), &truth);
+        evaluation.said[3] = Said::Spans(entities());
         evaluation.said[1] = Said::Sets(threshold_curve(12, rows));
     });
     state

@@ -8,9 +8,9 @@ use tch::Tensor;
 
 use super::super::answer::Answer;
 use super::super::command::Weights;
-use super::super::measured::suspects;
+use super::super::measured::{Said, suspects};
 use super::super::state::{DataMap, Evaluation, Neighbours, Prediction, Similarity, Tokenized};
-use super::measure::{classes_said, mistakes, said_of};
+use super::measure::{classes_said, mistakes, said_of, spans_said};
 use super::texts::rows_of;
 use super::{Failure, Mapped, Tuned, Worker};
 use crate::data::dataset::Split;
@@ -61,8 +61,12 @@ impl Worker {
         let classes: Vec<_> = (0..tasks.len()).map(of_task).collect();
         let mistaken = classes.iter().map(|said| mistakes(said)).collect();
         let suspected = classes.iter().map(|said| suspects(said)).collect();
-        let of_task = |(task, classes)| said_of(classes, rows.targets.get(task), said.predictions.get(task));
-        let kept = classes.into_iter().enumerate().map(of_task).collect();
+        let kept = classes.into_iter().zip(tasks).enumerate().map(|(task, (classes, planned))| {
+            let (targets, said) = (rows.targets.get(task), said.predictions.get(task));
+            spans_said(&which, &tokens, &planned.classes, targets, said)
+                .map_or_else(|| said_of(classes, targets, said), Said::Spans)
+        });
+        let kept = kept.collect();
         let probes = if split == Split::Train {
             Vec::new()
         } else {

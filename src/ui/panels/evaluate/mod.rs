@@ -7,6 +7,7 @@ mod compare;
 mod confusion;
 mod mistakes;
 mod reliability;
+mod span_errors;
 mod suspects;
 mod thresholds;
 
@@ -39,6 +40,7 @@ pub struct EvaluateView {
     suspects: suspects::Suspects,
     compared: compare::CompareView,
     thresholds: thresholds::ThresholdView,
+    spans: span_errors::SpanView,
 }
 
 /// Draws the page.
@@ -152,6 +154,7 @@ fn evaluation_ui(
             Some(Said::Sets(curve)) => {
                 thresholds::thresholds_ui(ui, evaluation, index, curve, &mut view.thresholds);
             }
+            Some(Said::Spans(said)) => span_errors::span_errors_ui(ui, state, said, &mut view.spans),
             Some(Said::Classes(_) | Said::Nothing) | None => {}
         }
         return;

@@ -150,7 +150,9 @@ fn curve_ui(
     painter.circle(top, 5.0, palette.surface, Stroke::new(2.0, palette.ok));
     // Above the curve's top, where there is room.
     let low = best.micro_f1 < 0.85;
-    let align = match (low, best.threshold > 0.6) {
+    // And on the side on which it does not cross the line of the program's own.
+    let leftward = (0.25..=THRESHOLD).contains(&best.threshold) || best.threshold > 0.75;
+    let align = match (low, leftward) {
         (true, true) => Align2::RIGHT_BOTTOM,
         (true, false) => Align2::LEFT_BOTTOM,
         (false, true) => Align2::RIGHT_TOP,
