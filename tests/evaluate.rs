@@ -9,33 +9,11 @@ use frostline::data::dataset::Split;
 use frostline::session::command::{Command, Edit};
 use frostline::session::state::{Evaluation, Loadable};
 use frostline::train::preset::Preset;
-use frostline::train::recipe::Recipe;
 
 #[path = "common/tiny_run.rs"]
 mod tiny_run;
 
-use tiny_run::{Place, csv, place, recipe, report};
-
-/// Rows of which every thirteenth says another topic than its words do.
-fn with_wrong_labels(rows: usize) -> String {
-    let wrong = |(line, text): (usize, &str)| {
-        let other = [(",go,", ",pay,"), (",pay,", ",eat,"), (",eat,", ",go,")];
-        let swap = other.iter().find(|(is, _)| text.contains(is)).filter(|_| line % 13 == 5);
-        swap.map_or_else(|| text.to_owned(), |(is, other)| text.replacen(is, other, 1))
-    };
-    csv(rows).lines().enumerate().map(wrong).collect::<Vec<_>>().join("\n")
-}
-
-/// A project on such rows, with settings that learn its words in seconds.
-fn mislabelled() -> Place {
-    let recipe =
-        Recipe { epochs: 12, lr_encoder: 1e-3, lr_heads: 3e-2, batch_size: 16, ..recipe(Preset::Full) };
-    let mut place = place("bert", recipe);
-    std::fs::write(place.dir.path().join("data.csv"), with_wrong_labels(240)).expect("rows");
-    place.session.send(Command::ReloadData);
-    place.settle();
-    place
-}
+use tiny_run::{Place, mislabelled, place, recipe, report};
 
 fn measured(place: &mut Place, split: Split) -> Arc<Evaluation> {
     place.session.send(Command::Evaluate(split));

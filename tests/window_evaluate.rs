@@ -1,8 +1,11 @@
 //! The Evaluate page row by row: what its lists show, and what pressing things asks for.
 #![cfg(feature = "window")]
+#![expect(clippy::expect_used, reason = "a test ends where its ground is missing")]
 
 #[path = "common/page.rs"]
 mod page;
+#[path = "common/tiny_run.rs"]
+mod tiny_run;
 
 mod common {
     #![allow(dead_code, reason = "each test uses a part of it")]
@@ -18,28 +21,35 @@ use frostline::data::changes::Cell;
 use frostline::session::command::Command;
 use frostline::session::measured::Said;
 use frostline::session::state::State;
-use frostline::ui::actions::{Action, Actions};
+use frostline::ui::actions::{Action, Actions, Page};
+use frostline::ui::app::{App, Environment};
+use frostline::ui::dialogs::Dialogs;
 use frostline::ui::panels::evaluate::{EvaluateView, evaluate_ui};
+use frostline::ui::prefs::Prefs;
 use page::{page, sees, sees_not, settle};
 
-type Page = Harness<'static, (EvaluateView, Actions)>;
+type Alone = Harness<'static, (EvaluateView, Actions)>;
 
 /// The page, on which every control has a name.
-fn evaluate(state: State) -> Page {
+fn evaluate(state: State) -> Alone {
     let page = page::<EvaluateView>(state, evaluate_ui);
     page.check_accessibility();
+    for node in page.root().children_recursive() {
+        let right = node.accesskit_node().raw_bounds().map_or(0.0, |bounds| bounds.x1);
+        assert!(right <= 1120.5, "{:?} reaches to {right}", node.accesskit_node().label());
+    }
     page
 }
 
 /// The topmost button of that name.
-fn press(page: &mut Page, name: &str) {
+fn press(page: &mut Alone, name: &str) {
     let all = page.get_all_by_role_and_label(Role::Button, name);
     let top = all.min_by(|a, b| a.rect().top().total_cmp(&b.rect().top()));
     top.unwrap_or_else(|| panic!("no button {name}")).click();
     settle(page);
 }
 
-fn sent(page: &mut Page) -> Vec<Action> {
+fn sent(page: &mut Alone) -> Vec<Action> {
     page.state_mut().1.take()
 }
 
@@ -118,7 +128,7 @@ fn without_another_run_the_card_says_how_to_get_a_comparison() {
     let mut page = evaluate(common::fake_state::evaluated());
     sees(&page, "measure another run on the test rows too");
     press(&mut page, "Train");
-    assert_eq!(sent(&mut page), [Action::GoTo(frostline::ui::actions::Page::Train)]);
+    assert_eq!(sent(&mut page), [Action::GoTo(Page::Train)]);
 }
 
 #[test]
@@ -163,7 +173,7 @@ fn another_threshold_shows_other_figures() {
     sees(&page, "The program uses 0.50");
     sees(&page, "0.50, chosen");
     sees(&page, "0.50, the program");
-    let curve = |page: &Page| {
+    let curve = |page: &Alone| {
         let curve = page.get_by_role(Role::Image);
         curve.accesskit_node().label().unwrap_or_default()
     };
@@ -185,7 +195,7 @@ fn another_threshold_shows_other_figures() {
     page.check_accessibility();
 }
 
-fn best_name(page: &Page) -> String {
+fn best_name(page: &Alone) -> String {
     let buttons = page.get_all_by_role(Role::Button).filter_map(|node| node.accesskit_node().label());
     buttons.into_iter().find(|label| label.starts_with("Best here: ")).unwrap_or_default()
 }
@@ -236,4 +246,74 @@ fn without_a_wrong_entity_the_card_says_so() {
     let mut page = evaluate(state);
     press(&mut page, "entities");
     sees(&page, "Every entity of this split was found as it is labelled");
+}
+
+/// The app on a real session, drawn until the state is as wanted.
+fn until(window: &mut Harness<'static, App>, what: &str, wanted: impl Fn(&State) -> bool) {
+    let deadline = std::time::Instant::now() + tiny_run::PATIENCE;
+    loop {
+        window.step();
+        let state = window.state().state();
+        if wanted(state) {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "waited in vain until {what}: {:?}", state.notices);
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    settle(window);
+}
+
+/// The topmost button whose name begins so.
+fn press_like(window: &mut Harness<'static, App>, begins: &str) {
+    let names = |node: &egui_kittest::Node<'_>| {
+        node.accesskit_node().label().is_some_and(|label| label.starts_with(begins))
+    };
+    let all = window.get_all_by_role(Role::Button).filter(names);
+    let top = all.min_by(|a, b| a.rect().top().total_cmp(&b.rect().top()));
+    top.unwrap_or_else(|| panic!("no button {begins}")).click();
+    settle(window);
+}
+
+#[test]
+fn from_a_suspect_to_a_comparison_on_a_real_session() {
+    let mut place = tiny_run::mislabelled();
+    let first = place.train().plan.name.clone();
+    // The folder is kept to the end; the session goes to the window.
+    let tiny_run::Place { dir, session, .. } = place;
+    let builder = Harness::builder().with_size(eframe::egui::vec2(1280.0, 3000.0));
+    let mut window = builder.build_eframe(move |creation| {
+        let dialogs = Dialogs::scripted([]);
+        let mut app =
+            App::new(&creation.egui_ctx, session, Prefs::default(), dialogs, Environment::default());
+        app.ask(Action::GoTo(Page::Evaluate));
+        app
+    });
+    settle(&mut window);
+    press_like(&mut window, "train: ");
+    until(&mut window, "the run is measured", |state| state.evaluation.ready().is_some());
+    sees(&window, "Label suspects");
+    sees(&window, "The model was trained on these rows");
+
+    press_like(&mut window, "Change label to ");
+    until(&mut window, "the label is corrected", |state| {
+        state.evaluation.ready().is_some_and(|evaluation| evaluation.labels_changed)
+    });
+    assert_eq!(window.state().state().project.changes.corrections.len(), 1);
+    sees(&window, "; 1 corrected");
+
+    press_like(&mut window, "Retrain the heads");
+    assert_eq!(window.state().page(), Page::Train);
+    until(&mut window, "the heads are trained", |state| {
+        let run = state.run.as_ref().filter(|run| run.plan.name != first);
+        !state.is_training() && run.is_some_and(|run| run.report.is_some())
+    });
+    let second = window.state().state().run.as_ref().expect("a run").plan.name.clone();
+    window.state_mut().ask(Action::GoTo(Page::Evaluate));
+    settle(&mut window);
+    press_like(&mut window, "train: ");
+    until(&mut window, "the heads are measured", |state| state.evaluation.ready().is_some());
+    sees(&window, &format!("Compared with {first}"));
+    sees(&window, &format!("{second} is right"));
+    sees_not(&window, "Labels were corrected since");
+    drop((window, dir));
 }

@@ -78,9 +78,9 @@ impl Session {
         let now = self.state.data.ready();
         let same = before.zip(now).is_some_and(|(before, now)| before.dataset.has_rows_of(&now.dataset));
         if same {
-            self.keep_rows()
+            self.keep_rows();
         } else {
-            self.forget_rows()
+            self.forget_rows();
         }
         self.find_rows_anew();
         self.preview_plan();

@@ -91,7 +91,7 @@ pub fn judge_spans(labelled: &[Span], said: &[Span]) -> Vec<JudgedSpan> {
 
 /// Takes the first that is wanted.
 fn take<'a>(left: &mut Vec<&'a Span>, wanted: impl Fn(&&Span) -> bool) -> Option<&'a Span> {
-    let at = left.iter().position(|span| wanted(span))?;
+    let at = left.iter().position(wanted)?;
     Some(left.remove(at))
 }
 

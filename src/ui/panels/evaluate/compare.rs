@@ -17,9 +17,8 @@ use crate::ui::widgets::numbers::{counted, thousands};
 const SHOWN_ROWS: f32 = 10.0;
 
 /// Which rows are listed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum List {
-    #[default]
     Fixed,
     Broken,
     StillWrong,
@@ -44,6 +43,10 @@ impl List {
         }
     }
 
+    fn first_of(task: &TaskComparison) -> Self {
+        Self::ALL.into_iter().find(|list| !list.rows(task).is_empty()).unwrap_or(Self::Fixed)
+    }
+
     fn rows(self, task: &TaskComparison) -> &[Compared] {
         match self {
             Self::Fixed => &task.fixed,
@@ -58,7 +61,8 @@ impl List {
 pub(super) struct CompareView {
     /// The earlier run that was chosen; the latest one else.
     run: Option<String>,
-    list: List,
+    /// What was chosen; the first list that is not empty else.
+    list: Option<List>,
     /// Row whose text is shown in full.
     row: Option<usize>,
 }
@@ -95,13 +99,14 @@ pub(super) fn compare_ui(
     let choice = |ui: &mut Ui| picked = choice_ui(ui, &names, &run.run);
     widgets::card_with(ui, &title, choice, |ui| {
         summary_ui(ui, evaluation, &run.run, comparison);
-        lists_ui(ui, comparison, view);
-        let rows = view.list.rows(comparison);
+        let list = view.list.unwrap_or_else(|| List::first_of(comparison));
+        lists_ui(ui, comparison, list, view);
+        let rows = list.rows(comparison);
         if rows.is_empty() {
-            widgets::caption(ui, &format!("No row is {}.", view.list.name()));
+            widgets::caption(ui, &format!("No row is {}.", list.name()));
             return;
         }
-        table_ui(ui, state, metrics, (&run.run, &evaluation.run), comparison, view);
+        table_ui(ui, state, metrics, (&run.run, &evaluation.run), (comparison, rows), view);
         let shown = view.row.filter(|row| rows.iter().any(|compared| compared.row == *row));
         if let (Some(row), Some(data)) = (shown, state.data.ready()) {
             row_text_ui(ui, &data.dataset, row);
@@ -150,7 +155,7 @@ fn summary_ui(ui: &mut Ui, evaluation: &Evaluation, earlier: &str, comparison: &
 }
 
 /// The counts; those with a list behind them are buttons that show it.
-fn lists_ui(ui: &mut Ui, comparison: &TaskComparison, view: &mut CompareView) {
+fn lists_ui(ui: &mut Ui, comparison: &TaskComparison, shown: List, view: &mut CompareView) {
     let palette = Palette::of(ui);
     ui.horizontal_wrapped(|ui| {
         for list in List::ALL {
@@ -161,9 +166,9 @@ fn lists_ui(ui: &mut Ui, comparison: &TaskComparison, view: &mut CompareView) {
             };
             icon::icon(ui, picture, colour, 16.0);
             let text = format!("{} {}", thousands(list.rows(comparison).len() as u64), list.name());
-            let button = ui.add(Button::selectable(view.list == list, text));
+            let button = ui.add(Button::selectable(shown == list, text));
             if button.on_hover_text(list.tooltip()).clicked() {
-                (view.list, view.row) = (list, None);
+                (view.list, view.row) = (Some(list), None);
             }
             ui.add_space(theme::GAP);
         }
@@ -177,10 +182,9 @@ fn table_ui(
     state: &State,
     metrics: &TaskMetrics,
     (earlier, now): (&str, &str),
-    comparison: &TaskComparison,
+    (comparison, rows): (&TaskComparison, &[Compared]),
     view: &mut CompareView,
 ) {
-    let rows = view.list.rows(comparison);
     let dataset = state.data.ready().map(|data| &data.dataset);
     let height = theme::ROW_HEIGHT + 2.0;
     ui.scope(|ui| {

@@ -19,7 +19,7 @@ use crate::ui::actions::{Action, Actions};
 use crate::ui::panels::parts::head;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;
-use crate::ui::widgets::numbers::{counted, percent};
+use crate::ui::widgets::numbers::{counted, percent, thousands};
 
 /// Buttons stand in its rows.
 const ROW_HEIGHT: f32 = theme::ROW_HEIGHT + 8.0;
@@ -140,17 +140,17 @@ fn count_ui(ui: &mut Ui, all: usize, sorted: &Sorted, view: &mut Suspects) {
         return;
     }
     ui.horizontal_wrapped(|ui| {
-        let mut text = counted(sorted.open.len(), "suspect to look at", "suspects to look at");
+        let mut facts = vec![counted(sorted.open.len(), "suspect to look at", "suspects to look at")];
         if all == MOST_SUSPECTS {
-            text += &format!(", of the {all} most doubtful");
+            facts.push(format!("the {} most doubtful rows were listed", thousands(all as u64)));
         }
         if sorted.corrected > 0 {
-            text += &format!("; {} corrected", sorted.corrected);
+            facts.push(format!("{} corrected", sorted.corrected));
         }
         if sorted.kept > 0 {
-            text += &format!("; {} said to be right", sorted.kept);
+            facts.push(format!("{} said to be right", sorted.kept));
         }
-        ui.label(text);
+        ui.label(facts.join("; "));
         if sorted.kept > 0
             && ui
                 .button("List those again")
