@@ -192,11 +192,12 @@ fn pictures_of_every_page() {
         both.push((light, ThemePreference::Light));
         both.push((Shot { name, state, page, then }, ThemePreference::Dark));
     }
-    // Taller pictures show what a page holds further down.
-    let height =
-        std::env::var("FROSTLINE_LOOKS_HEIGHT").ok().and_then(|text| text.parse().ok()).unwrap_or(800.0);
+    // Taller pictures show what a page holds further down, narrower ones what a small window does to it.
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<f32>().ok());
+    let height = number("FROSTLINE_LOOKS_HEIGHT").unwrap_or(800.0);
+    let width = number("FROSTLINE_LOOKS_WIDTH").unwrap_or(1280.0);
     let options = eframe::NativeOptions {
-        viewport: egui::ViewportBuilder::default().with_inner_size([1280.0, height]).with_decorations(false),
+        viewport: egui::ViewportBuilder::default().with_inner_size([width, height]).with_decorations(false),
         event_loop_builder: Some(Box::new(|builder| {
             use winit::platform::x11::EventLoopBuilderExtX11 as _;
             builder.with_any_thread(true);

@@ -317,3 +317,32 @@ fn from_a_suspect_to_a_comparison_on_a_real_session() {
     sees_not(&window, "Labels were corrected since");
     drop((window, dir));
 }
+
+/// The smallest window leaves a page this much.
+const NARROW: f32 = 700.0;
+
+#[test]
+fn every_list_fits_a_narrow_page() {
+    let states = [
+        common::fake_state::evaluated(),
+        fake::suspicious(),
+        fake::compared(),
+        fake::alone(1),
+        fake::alone(3),
+    ];
+    for (index, state) in states.into_iter().enumerate() {
+        let builder = Harness::builder().with_size(eframe::egui::vec2(NARROW, 3000.0));
+        let mut page = builder.with_context_setup(frostline::ui::theme::apply).build_ui_state(
+            move |ui, (view, actions): &mut (EvaluateView, Actions)| evaluate_ui(ui, &state, view, actions),
+            (EvaluateView::default(), Actions::default()),
+        );
+        settle(&mut page);
+        let too_far: Vec<_> = page
+            .root()
+            .children_recursive()
+            .map(|node| (node.accesskit_node().label(), node.accesskit_node().raw_bounds()))
+            .filter(|(_, bounds)| bounds.is_some_and(|bounds| bounds.x1 > f64::from(NARROW) + 0.5))
+            .collect();
+        assert!(too_far.is_empty(), "{index}: {too_far:?}");
+    }
+}

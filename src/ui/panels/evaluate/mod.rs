@@ -27,6 +27,9 @@ use crate::ui::widgets;
 use crate::ui::widgets::icon::{self, Icon};
 use crate::ui::widgets::numbers::{counted, percent, thousands};
 
+/// Narrower than this, cards stand below one another.
+const NARROW: f32 = 860.0;
+
 /// What the page remembers between frames.
 #[derive(Debug, Default)]
 pub struct EvaluateView {
@@ -159,10 +162,17 @@ fn evaluation_ui(
         }
         return;
     }
-    columns(ui, theme::SECTION_GAP, |[left, right]| {
-        confusion::confusion_ui(left, metrics, &mut view.cell);
-        classes::classes_ui(right, metrics, &mut view.sort);
-    });
+    let narrow = ui.available_width() < NARROW;
+    if narrow {
+        confusion::confusion_ui(ui, metrics, &mut view.cell);
+        ui.add_space(theme::GAP);
+        classes::classes_ui(ui, metrics, &mut view.sort);
+    } else {
+        columns(ui, theme::SECTION_GAP, |[left, right]| {
+            confusion::confusion_ui(left, metrics, &mut view.cell);
+            classes::classes_ui(right, metrics, &mut view.sort);
+        });
+    }
     ui.add_space(theme::GAP);
     mistakes::mistakes_ui(ui, state, evaluation, (index, metrics), view, actions);
     ui.add_space(theme::GAP);
@@ -170,20 +180,29 @@ fn evaluation_ui(
     ui.add_space(theme::GAP);
     compare::compare_ui(ui, state, evaluation, (index, metrics), &mut view.compared, actions);
     ui.add_space(theme::GAP);
-    columns(ui, theme::SECTION_GAP, |[left, right]| {
-        reliability::reliability_ui(left, metrics, Palette::of(left).task(index));
-        let help = |ui: &mut Ui| explain::explain_ui(ui, &explain::PROBES);
-        widgets::card_with(right, "Embeddings without a head", help, |ui| {
-            if evaluation.probes.is_empty() {
-                widgets::caption(ui, "There are no probes of this split.");
-            } else {
-                widgets::caption(
-                    ui,
-                    "What the embeddings alone tell, beside always guessing the commonest class.",
-                );
-                probes_ui(ui, &evaluation.probes);
-            }
+    let colour = Palette::of(ui).task(index);
+    if narrow {
+        reliability::reliability_ui(ui, metrics, colour);
+        ui.add_space(theme::GAP);
+        without_head_ui(ui, evaluation);
+    } else {
+        columns(ui, theme::SECTION_GAP, |[left, right]| {
+            reliability::reliability_ui(left, metrics, colour);
+            without_head_ui(right, evaluation);
         });
+    }
+}
+
+fn without_head_ui(ui: &mut Ui, evaluation: &Evaluation) {
+    let help = |ui: &mut Ui| explain::explain_ui(ui, &explain::PROBES);
+    widgets::card_with(ui, "Embeddings without a head", help, |ui| {
+        if evaluation.probes.is_empty() {
+            widgets::caption(ui, "There are no probes of this split.");
+        } else {
+            let text = "What the embeddings alone tell, beside always guessing the commonest class.";
+            widgets::caption(ui, text);
+            probes_ui(ui, &evaluation.probes);
+        }
     });
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
 
-use eframe::egui::{self, Align, Button, Label, Layout, RichText, Ui, vec2};
+use eframe::egui::{self, Align, Button, Label, Layout, RichText, Role, Ui, WidgetInfo, vec2};
 use egui_extras::{Column, TableBuilder, TableRow};
 
 use super::{class_name, row_button, row_text_ui};
@@ -24,6 +24,8 @@ use crate::ui::widgets::numbers::{counted, percent, thousands};
 /// Buttons stand in its rows.
 const ROW_HEIGHT: f32 = theme::ROW_HEIGHT + 8.0;
 const SHOWN_ROWS: f32 = 8.5;
+/// Narrower than this, the label's own probability has no column: the prediction's says enough.
+const WIDE: f32 = 860.0;
 
 /// What the page remembers of suspects.
 #[derive(Debug, Default)]
@@ -173,6 +175,8 @@ fn table_ui(
     ui.scope(|ui| {
         ui.spacing_mut().item_spacing = vec2(3.0 * theme::GRID, 2.0);
         let height = SHOWN_ROWS * ROW_HEIGHT;
+        let wide = ui.available_width() >= WIDE;
+        let (class, change) = if wide { (104.0, 190.0) } else { (76.0, 120.0) };
         TableBuilder::new(ui)
             .id_salt("suspects")
             .striped(true)
@@ -180,29 +184,28 @@ fn table_ui(
             .min_scrolled_height(height)
             .auto_shrink([false, true])
             .cell_layout(Layout::left_to_right(Align::Center))
-            .columns(Column::exact(60.0), 2)
-            .column(Column::exact(104.0).clip(true))
-            .column(Column::exact(104.0).clip(true))
+            .columns(Column::exact(60.0), if wide { 2 } else { 1 })
+            .columns(Column::exact(class).clip(true), 2)
             .column(Column::remainder().clip(true))
-            .column(Column::exact(190.0).clip(true))
+            .column(Column::exact(change).clip(true))
             .column(Column::exact(146.0))
-            .header(22.0, heads_ui)
+            .header(22.0, |row| heads_ui(row, wide))
             .body(|body| {
                 body.rows(ROW_HEIGHT, open.len(), |mut row| {
                     if let Some(suspect) = open.get(row.index()) {
-                        row_ui(&mut row, dataset, metrics, suspect, view, actions);
+                        row_ui(&mut row, dataset, (metrics, wide), suspect, view, actions);
                     }
                 });
             });
     });
 }
 
-fn heads_ui(mut row: TableRow<'_, '_>) {
+fn heads_ui(mut row: TableRow<'_, '_>, wide: bool) {
     let numbers = [
         ("sure", "Probability of the prediction"),
         ("of label", "Probability of the label: the less, the more suspicious"),
     ];
-    for (text, tooltip) in numbers {
+    for (text, tooltip) in numbers.into_iter().take(if wide { 2 } else { 1 }) {
         row.col(|ui| {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 ui.label(head(ui, text)).on_hover_text(tooltip);
@@ -219,14 +222,15 @@ fn heads_ui(mut row: TableRow<'_, '_>) {
 fn row_ui(
     row: &mut TableRow<'_, '_>,
     dataset: &Dataset,
-    metrics: &TaskMetrics,
+    (metrics, wide): (&TaskMetrics, bool),
     suspect: &ClassSaid,
     view: &mut Suspects,
     actions: &mut Actions,
 ) {
     let label = class_name(metrics, suspect.label as usize);
     let predicted = class_name(metrics, suspect.predicted as usize);
-    for probability in [suspect.confidence, suspect.label_confidence] {
+    let probabilities = [suspect.confidence, suspect.label_confidence];
+    for probability in probabilities.into_iter().take(if wide { 2 } else { 1 }) {
         row.col(|ui| {
             widgets::number(ui, percent(f64::from(probability)));
         });
@@ -246,7 +250,9 @@ fn row_ui(
     });
     row.col(|ui| {
         let change = format!("Change label to {predicted}");
-        let button = ui.add(Button::new(&change).truncate());
+        let shown = if wide { change.clone() } else { format!("To {predicted}") };
+        let button = ui.add(Button::new(shown).truncate());
+        button.widget_info(|| WidgetInfo::labeled(Role::Button, ui.is_enabled(), &change));
         if button.on_hover_text(format!("{change}, of {}", metrics.task)).clicked() {
             let cell = Cell::Label(metrics.task.clone());
             actions.send(Command::Correct { row: suspect.row, cell, now: predicted.clone() });

@@ -13,6 +13,8 @@ use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;
 
 const HEIGHT: f32 = 190.0;
+/// From this width on the curve and the figures stand side by side.
+const WIDE: f32 = 960.0;
 const COLUMN: f32 = 106.0;
 
 /// What the page remembers of thresholds.
@@ -61,11 +63,16 @@ pub(super) fn thresholds_ui(
             }
         });
         let Some(chosen) = nearest(curve, view.threshold) else { return };
-        columns(ui, theme::SECTION_GAP, |[left, right]| {
-            let colour = Palette::of(left).task(task);
-            curve_ui(left, curve, (chosen, best), colour);
-            figures_ui(right, [chosen, own, best]);
-        });
+        let colour = Palette::of(ui).task(task);
+        if ui.available_width() < WIDE {
+            curve_ui(ui, curve, (chosen, best), colour);
+            figures_ui(ui, [chosen, own, best]);
+        } else {
+            columns(ui, theme::SECTION_GAP, |[left, right]| {
+                curve_ui(left, curve, (chosen, best), colour);
+                figures_ui(right, [chosen, own, best]);
+            });
+        }
         use_ui(ui, evaluation, chosen);
     });
 }
