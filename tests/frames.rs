@@ -121,7 +121,8 @@ fn every_page_with_a_long_history() {
     for page in Page::RAIL.into_iter().chain([Page::Settings]) {
         let mut took = frames(&state, page, vec2(1920.0, 1080.0));
         took.sort_by(f64::total_cmp);
-        let at = |part: usize| took.get((took.len() * part / 100).min(took.len() - 1)).copied().unwrap_or(0.0);
+        let at =
+            |part: usize| took.get((took.len() * part / 100).min(took.len() - 1)).copied().unwrap_or(0.0);
         println!("frame {} {:.2} {:.2}", page.title(), at(50), at(99));
     }
 }

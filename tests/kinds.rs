@@ -8,8 +8,9 @@ use frostline::data::dataset::Split;
 use frostline::data::mapping::{Mapping, TaskColumn};
 use frostline::data::task::TaskKind;
 use frostline::session::command::{Command, Edit};
+use frostline::session::measured::{Said, SpansSaid};
 use frostline::session::state::{Answer, Loadable};
-use frostline::train::metrics::TaskMetrics;
+use frostline::train::metrics::{SpanVerdict, THRESHOLD, TaskMetrics};
 use frostline::train::preset::Preset;
 use frostline::train::recipe::Recipe;
 use frostline::train::watch::Watch;
@@ -69,6 +70,22 @@ fn of<'a>(figures: &'a [TaskMetrics], task: &str) -> &'a TaskMetrics {
     figures.iter().find(|found| found.task == task).expect("the task's figures")
 }
 
+/// What became of entities counts up to the figures.
+fn check_entities(spans: &SpansSaid, figures: &TaskMetrics) {
+    use SpanVerdict::{Invented, Missed, Right, WrongBoundary, WrongKind};
+    let count = |wanted: &[SpanVerdict]| {
+        let counts = spans.counts.iter().filter(|(verdict, _)| wanted.contains(verdict));
+        counts.map(|(_, count)| *count).sum::<usize>()
+    };
+    let labelled = count(&[Right, Missed, WrongKind, WrongBoundary]);
+    let said = count(&[Right, Invented, WrongKind, WrongBoundary]);
+    let of_spans = figures.spans.expect("figures of entities");
+    assert_eq!(labelled, of_spans.entities);
+    assert!((count(&[Right]) as f64 - of_spans.recall * labelled as f64).abs() < 1e-9);
+    assert!((count(&[Right]) as f64 - of_spans.precision * said as f64).abs() < 1e-9);
+    assert_eq!(spans.wrong_rows, spans.rows.len());
+}
+
 #[test]
 fn every_kind_trains_is_measured_and_says_something() {
     let recipe =
@@ -110,6 +127,15 @@ fn every_kind_trains_is_measured_and_says_something() {
     for (now, then) in evaluation.tasks.iter().zip(valid) {
         assert!((now.figure() - then.figure()).abs() < 1e-6 && now.rows == then.rows, "{}", now.task);
     }
+    let [Said::Classes(topics), Said::Sets(curve), _, Said::Spans(spans), ..] = evaluation.said.as_slice()
+    else {
+        panic!("{:?}", evaluation.said)
+    };
+    assert_eq!(topics.len(), of(&evaluation.tasks, "topic").rows);
+    let own = curve.iter().find(|figures| figures.threshold == THRESHOLD).expect("the program's own");
+    let themes = of(&evaluation.tasks, "themes");
+    assert_eq!((own.micro_f1, own.macro_f1), (themes.figure(), themes.macro_f1));
+    check_entities(spans, of(&evaluation.tasks, "ner"));
     let map = state.map.ready().expect("a map");
     assert_eq!(map.predicted.iter().map(Vec::len).collect::<Vec<_>>(), [20, 0, 0, 0, 0, 0]);
     let said = &state.prediction.ready().expect("a prediction").tasks;

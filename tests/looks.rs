@@ -7,6 +7,12 @@
 
 mod states;
 
+mod common {
+    #![allow(dead_code, reason = "each test uses a part of it")]
+    pub(crate) mod fake_measured;
+    pub(crate) mod fake_state;
+}
+
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -60,6 +66,10 @@ fn shots() -> Vec<Shot> {
         shot("train-done", states::trained(), Page::Train),
         shot("train-compared", states::compared(), Page::Train),
         shot("evaluate-empty", states::trained(), Page::Evaluate),
+        shot("evaluate-suspects", common::fake_measured::suspicious(), Page::Evaluate),
+        shot("evaluate-compared", common::fake_measured::compared(), Page::Evaluate),
+        shot("evaluate-thresholds", common::fake_measured::alone(1), Page::Evaluate),
+        shot("evaluate-entities", common::fake_measured::alone(3), Page::Evaluate),
         shot("explore-empty", states::trained(), Page::Explore),
         Shot {
             name: "zoomed",
@@ -187,11 +197,12 @@ fn pictures_of_every_page() {
         both.push((light, ThemePreference::Light));
         both.push((Shot { name, state, page, then }, ThemePreference::Dark));
     }
-    // Taller pictures show what a page holds further down.
-    let height =
-        std::env::var("FROSTLINE_LOOKS_HEIGHT").ok().and_then(|text| text.parse().ok()).unwrap_or(800.0);
+    // Taller pictures show what a page holds further down, narrower ones what a small window does to it.
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<f32>().ok());
+    let height = number("FROSTLINE_LOOKS_HEIGHT").unwrap_or(800.0);
+    let width = number("FROSTLINE_LOOKS_WIDTH").unwrap_or(1280.0);
     let options = eframe::NativeOptions {
-        viewport: egui::ViewportBuilder::default().with_inner_size([1280.0, height]).with_decorations(false),
+        viewport: egui::ViewportBuilder::default().with_inner_size([width, height]).with_decorations(false),
         event_loop_builder: Some(Box::new(|builder| {
             use winit::platform::x11::EventLoopBuilderExtX11 as _;
             builder.with_any_thread(true);

@@ -170,6 +170,19 @@ impl Dataset {
         self.splits.len()
     }
 
+    /// True where the rows and tasks are those of the other data set, whatever they are labelled as.
+    #[must_use]
+    pub fn has_rows_of(&self, other: &Self) -> bool {
+        let tasks =
+            |all: &[TaskLabels]| all.iter().map(|task| (task.name.clone(), task.kind)).collect::<Vec<_>>();
+        self.splits == other.splits
+            && self.origins == other.origins
+            && self.files == other.files
+            && tasks(&self.tasks) == tasks(&other.tasks)
+            && self.texts == other.texts
+            && self.second == other.second
+    }
+
     /// Text of a row; empty past the end.
     #[must_use]
     pub fn text(&self, row: usize) -> &str {

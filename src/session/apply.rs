@@ -19,9 +19,8 @@ impl Session {
             News::Data { generation, answer } => {
                 // An answer to an earlier question is of no use any more.
                 if generation == self.data_generation {
-                    state.data = loaded(answer);
-                    // Answers that were on their way spoke of the rows before.
-                    self.data_arrived();
+                    let before = std::mem::replace(&mut state.data, loaded(answer));
+                    self.data_arrived(before.ready());
                 }
             }
             News::Model { generation, answer } => {
@@ -80,6 +79,11 @@ impl Session {
                 let shown = state.run.as_ref().map(|run| run.plan.name.as_str());
                 let other = answer.as_ref().is_ok_and(|answer| Some(answer.run.as_str()) != shown);
                 state.evaluation = if other { Loadable::Empty } else { loaded(answer) };
+                if let Loadable::Ready(evaluation) = &mut state.evaluation {
+                    let compared = self.earlier.compare(evaluation);
+                    self.earlier.keep(evaluation);
+                    Arc::make_mut(evaluation).compared = compared;
+                }
             }
             News::Similarity(answer) => state.similarity = loaded(answer),
             News::Map(answer) => state.map = loaded(answer),

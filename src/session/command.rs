@@ -114,6 +114,12 @@ pub enum Command {
         /// Name of the run folder.
         name: Option<String>,
     },
+    /// Starts a run that trains the heads alone, from the shown run's kept weights and by its settings, on the data
+    /// as they are now. The draft's recipe stays as it is.
+    RetrainHeads {
+        /// Name of the run folder; a free one is chosen when none is given.
+        name: Option<String>,
+    },
     /// Goes on with a run that was paused, stopped or cut off, by its own plan, from its last checkpoint.
     Resume(String),
     /// Looks for a learning rate for the draft's plan: some steps with a rising rate, nothing of which is kept.

@@ -1,12 +1,13 @@
 //! The session's side of data: when it is read, changed, looked through and looked after.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Session;
 use super::command::Edit;
 use super::news::{DataRequest, Work};
-use super::state::{Loadable, RowsView, Severity};
+use super::state::{DataView, Loadable, RowsView, Severity};
 use super::watch::Watch;
 use crate::data::changes::{Cell, Correction};
 use crate::data::split::{SPLIT_SEED, SplitRule};
@@ -57,13 +58,30 @@ impl Session {
 
     /// What speaks of rows by their numbers means nothing once the rows are others.
     pub(super) fn forget_rows(&mut self) {
+        self.earlier.forget();
         (self.state.evaluation, self.state.rate_search) = (Loadable::Empty, Loadable::Empty);
         (self.state.map, self.state.neighbours) = (Loadable::Empty, Loadable::Empty);
     }
 
-    /// The rows are there, or others than before.
-    pub(super) fn data_arrived(&mut self) {
-        self.forget_rows();
+    /// Where only labels are others than before, what was measured still speaks of the same rows: it stays, and says
+    /// that it is of the labels before.
+    fn keep_rows(&mut self) {
+        if let Loadable::Ready(evaluation) = &mut self.state.evaluation {
+            Arc::make_mut(evaluation).labels_changed = true;
+        }
+        self.state.rate_search = Loadable::Empty;
+        (self.state.map, self.state.neighbours) = (Loadable::Empty, Loadable::Empty);
+    }
+
+    /// The rows are there, or others than those `before`. Answers that were on their way spoke of these.
+    pub(super) fn data_arrived(&mut self, before: Option<&Arc<DataView>>) {
+        let now = self.state.data.ready();
+        let same = before.zip(now).is_some_and(|(before, now)| before.dataset.has_rows_of(&now.dataset));
+        if same {
+            self.keep_rows();
+        } else {
+            self.forget_rows();
+        }
         self.find_rows_anew();
         self.preview_plan();
         self.measure_lengths();

@@ -5,7 +5,7 @@
 //! Neither side ever waits for the other. It must never know a window.
 
 mod apply;
-mod compare;
+mod beside;
 mod data;
 mod draft;
 mod hub;
@@ -19,6 +19,8 @@ mod worker;
 
 pub mod answer;
 pub mod command;
+pub mod compare;
+pub mod measured;
 pub mod offline;
 pub mod state;
 
@@ -30,8 +32,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 
+use self::beside::Beside;
 use self::command::Command;
-use self::compare::Comparison;
+use self::compare::Earlier;
 use self::draft::{Drafts, Stale};
 use self::hub::{Desk, HubNews};
 use self::load::LoadMeter;
@@ -63,13 +66,15 @@ pub struct Session {
     /// Of a session that shows a given state there is none, as there is no worker.
     desk: Option<Desk>,
     search: Option<RowSearch>,
-    comparison: Option<Comparison>,
+    beside: Option<Beside>,
     meter: LoadMeter,
     /// Of the files that were read last.
     watch: Option<Watch>,
     data_generation: u64,
     model_generation: u64,
     notices: u64,
+    /// What runs said of the rows before.
+    earlier: Earlier,
     /// How often a run writes a checkpoint.
     checkpoint_every: Duration,
     /// The switch that makes a pause of a stop, of the run that was asked for last.
@@ -115,7 +120,7 @@ impl Session {
         let thread = worker::spawn(queue, sender, wake.clone(), steps_every);
         let mut session = Self::with_state(State::default());
         session.search = Some(RowSearch::new(wake.clone()));
-        session.comparison = Some(Comparison::new(wake.clone()));
+        session.beside = Some(Beside::new(wake.clone()));
         session.desk = Some(Desk::new(wake));
         session.worker = Some(Worker { jobs, news, pending: Vec::new(), thread });
         session.state.device = "cpu".into();
@@ -132,12 +137,13 @@ impl Session {
             worker: None,
             desk: None,
             search: None,
-            comparison: None,
+            beside: None,
             meter: LoadMeter::new(),
             watch: None,
             data_generation: 0,
             model_generation: 0,
             notices: 0,
+            earlier: Earlier::default(),
             checkpoint_every: CHECKPOINT_EVERY,
             paused: Arc::default(),
         }
@@ -192,6 +198,7 @@ impl Session {
             }
             Command::Train { name } => self.train(name, None),
             Command::Branch { from, name } => self.train(name, Some(&from)),
+            Command::RetrainHeads { name } => self.retrain_heads(name),
             Command::Resume(name) => self.resume(name),
             Command::FindRate => self.find_rate(),
             Command::Stop => self.stop(),
@@ -340,7 +347,8 @@ impl Session {
         // A new project that nothing was done to is nothing to lose.
         self.drafts.reset(Some(project.clone()));
         self.desk.iter_mut().for_each(Desk::leave_project);
-        self.comparison.iter_mut().for_each(Comparison::forget);
+        self.beside.iter_mut().for_each(Beside::forget);
+        self.earlier.forget();
         let old = std::mem::take(&mut self.state);
         self.state = State {
             project,

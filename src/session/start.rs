@@ -16,8 +16,9 @@ use crate::model::weights::file_sha256;
 use crate::project::runs::{self, RunFolder};
 use crate::project::user_dirs::data_dir;
 use crate::train::checkpoint::best_path;
-use crate::train::plan::{Parent, PlannedTask, RunPlan};
-use crate::train::recipe::Precision;
+use crate::train::plan::{Parent, Part, PlannedTask, RunPlan};
+use crate::train::preset::Preset;
+use crate::train::recipe::{Precision, Recipe};
 
 /// Refuses a plan that asks a device for what would only slow it down.
 fn suited(plan: RunPlan, multiplies_bfloat16: impl Fn(Device) -> bool) -> Result<RunPlan, String> {
@@ -50,6 +51,11 @@ impl Session {
     }
 
     fn build_plan(&self, name: &str) -> Option<Result<RunPlan, String>> {
+        self.plan_of(name, self.state.project.recipe.clone())
+    }
+
+    /// The plan of a recipe, from the data and the model as they are now.
+    fn plan_of(&self, name: &str, mut recipe: Recipe) -> Option<Result<RunPlan, String>> {
         let (data, model) = (self.state.data.ready()?, self.state.model.ready()?);
         let dataset = &data.dataset;
         let planned = |task: &TaskLabels| {
@@ -68,7 +74,6 @@ impl Session {
         let tasks: Vec<PlannedTask> = dataset.tasks.iter().map(planned).collect();
         let rows = data.card.rows_of(Split::Train).saturating_sub(data.card.unlabelled_train);
         // A text can have no more tokens than the model has positions; see the notice when a model is loaded.
-        let mut recipe = self.state.project.recipe.clone();
         recipe.max_length = recipe.max_length.min(model.max_positions);
         let plan = RunPlan::build(name, &recipe, model, tasks, rows, &self.state.device);
         Some(plan.map_err(|error| error.to_string()).and_then(|plan| suited(plan, multiplies_bfloat16)))
@@ -76,6 +81,21 @@ impl Session {
 
     /// Starts a run of the draft.
     pub(super) fn train(&mut self, name: Option<String>, from: Option<&str>) {
+        self.train_by(self.state.project.recipe.clone(), name, from);
+    }
+
+    /// Starts a run of the heads alone, from the shown run's kept weights: its own settings, but for what trains. The
+    /// texts are then read as that run read them, whatever the draft says by now.
+    pub(super) fn retrain_heads(&mut self, name: Option<String>) {
+        let Some(run) = &self.state.run else {
+            let text = "There is no run whose heads could be trained again: train one first.";
+            return self.notify(Severity::Error, text.into());
+        };
+        let (recipe, from) = (heads_alone(&run.plan.recipe), run.plan.name.clone());
+        self.train_by(recipe, name, Some(&from));
+    }
+
+    fn train_by(&mut self, recipe: Recipe, name: Option<String>, from: Option<&str>) {
         if self.refuse_while_training("starting another") {
             return;
         }
@@ -83,12 +103,12 @@ impl Session {
             return;
         }
         let Some(dir) = self.state.dir.clone() else { return };
-        let base = self.state.project.recipe.preset.key();
+        let base = recipe.preset.key();
         let name = match name.map_or_else(|| runs::next_name(&dir, base), Ok) {
             Ok(name) => name,
             Err(error) => return self.notify(Severity::Error, error.to_string()),
         };
-        match self.build_plan(&name) {
+        match self.plan_of(&name, recipe) {
             Some(Ok(mut plan)) => {
                 match from.map(|run| parent(&dir, run)).transpose() {
                     Ok(parent) => plan.parent = parent,
@@ -131,6 +151,9 @@ impl Session {
 
     fn queue_run(&mut self, begin: Begin, project_dir: PathBuf) {
         self.paused = Arc::default();
+        if let Begin::Resume(name) = &begin {
+            self.earlier.forget_run(name);
+        }
         let (checkpoint_every, pause) = (self.checkpoint_every, self.paused.clone());
         if self.queue(Work::Train(Box::new(RunRequest { begin, project_dir, checkpoint_every, pause }))) {
             self.state.evaluation = Loadable::Empty;
@@ -174,6 +197,14 @@ impl Session {
     }
 }
 
+/// The settings of a run, for training nothing but the heads.
+fn heads_alone(recipe: &Recipe) -> Recipe {
+    // No adapters: they would stand beside what is frozen.
+    let mut recipe = Recipe { part: Part::All, ..recipe.clone() };
+    recipe.choose(Preset::FreezeBackbone);
+    recipe
+}
+
 /// A run as another one's beginning: its name and what its kept weights are.
 fn parent(project_dir: &Path, run: &str) -> Result<Parent, String> {
     let folder = RunFolder::open(project_dir, run).map_err(|error| error.to_string())?;
@@ -212,6 +243,15 @@ fn scale(dataset: &Dataset, task: &TaskLabels) -> Scale {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn retrained_heads_keep_what_the_run_was_told_of_texts_and_rows() {
+        let run = Recipe { part: Part::Lora, max_length: 77, batch_size: 3, ..Recipe::default() };
+        let heads = heads_alone(&run);
+        assert_eq!((heads.preset, heads.part), (Preset::FreezeBackbone, Part::All));
+        assert_eq!((heads.max_length, heads.batch_size, heads.seed), (77, 3, run.seed));
+        assert!(heads.epochs > 0 && heads.phases.is_empty() && !heads.uses_lora());
+    }
 
     #[test]
     fn numbers_are_told_by_the_training_rows() {

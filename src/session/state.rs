@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::compare::RunComparison;
+use super::measured::{ClassSaid, Said};
 use crate::data::card::DataCard;
 use crate::data::changes::Outcome;
 use crate::data::dataset::{Dataset, Split};
@@ -232,6 +234,14 @@ pub struct Evaluation {
     pub mistakes: Vec<Vec<Mistake>>,
     /// Probes of the embeddings on this split.
     pub probes: Vec<Probe>,
+    /// Per task the rows whose label the run contradicts with confidence, most suspicious first.
+    pub suspects: Vec<Vec<ClassSaid>>,
+    /// Per task what the run said, row by row.
+    pub said: Vec<Said>,
+    /// The run beside others that were measured on the same rows, the latest first.
+    pub compared: Vec<RunComparison>,
+    /// Labels were corrected since: the figures are those of the labels before.
+    pub labels_changed: bool,
 }
 
 /// Cosine similarities of sentences, with the base model and after fine-tuning.

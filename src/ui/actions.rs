@@ -52,6 +52,8 @@ pub enum Action {
     Resume,
     /// Starts a run from the shown run's kept weights.
     Branch,
+    /// Trains the heads again, on the shown run's kept encoder.
+    RetrainHeads,
     /// Measures the shown run on a split.
     Evaluate(Split),
     /// Asks for a folder and writes the shown run's model there.
@@ -114,6 +116,7 @@ impl Action {
             Self::Pause => "Pause",
             Self::Resume => "Resume",
             Self::Branch => "Train on from it",
+            Self::RetrainHeads => "Retrain the heads",
             Self::Evaluate(Split::Train) => "Evaluate on train",
             Self::Evaluate(Split::Valid) => "Evaluate on valid",
             Self::Evaluate(Split::Test) => "Evaluate on test",
@@ -164,6 +167,10 @@ impl Action {
                 "Write a checkpoint after the current batch and end the run; it can be resumed at any time"
             }
             Self::Resume => "Go on from the last checkpoint, by this run's own plan, to the same result",
+            Self::RetrainHeads => {
+                "Start a new run from this run's kept weights: the encoder stays frozen, so that it takes seconds, and the \
+                 heads learn the labels as they are now"
+            }
             Self::Branch => "Start a new run of the schedule as it is drawn, from this run's kept weights",
             Self::Evaluate(_) => "Measure the shown run on these rows",
             Self::Export => "Write the shown run's model, read it back and compare",
@@ -328,6 +335,7 @@ impl Action {
                 let kept = state.run.as_ref().is_some_and(|run| run.report.is_some());
                 need(kept, "The shown run kept no weights to start from")
             }
+            Self::RetrainHeads => retrain_heads(state),
             Self::Evaluate(split) => {
                 need(state.run.is_some(), "Train first: there is no run to measure")?;
                 need(!state.is_training(), TRAINING)?;
@@ -351,6 +359,17 @@ impl Action {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether heads can be trained again: the draft's own plan has no say in it.
+fn retrain_heads(state: &State) -> Result<(), &str> {
+    let need = |possible: bool, reason| if possible { Ok(()) } else { Err(reason) };
+    need(!state.is_training(), "A run is in progress")?;
+    let run = state.run.as_ref().ok_or("Train first: there is no run with heads")?;
+    need(run.report.is_some(), "The shown run kept no weights to start from")?;
+    need(state.data.ready().is_some(), "The data are not loaded: see the Data page")?;
+    let model = state.model.ready().ok_or("The model is not loaded: see the Model page")?;
+    need(model.sha256 == run.plan.model_sha256, "The shown run is of another model than the project's")
 }
 
 impl From<Command> for Action {

@@ -271,6 +271,10 @@ impl App {
                     self.session.send(Command::Branch { from, name: None });
                 }
             }
+            Action::RetrainHeads => {
+                self.page = Page::Train;
+                self.session.send(Command::RetrainHeads { name: None });
+            }
             Action::Evaluate(split) => {
                 self.page = Page::Evaluate;
                 self.session.send(Command::Evaluate(split));

@@ -9,6 +9,7 @@ use frostline::data::mapping::{Mapping, TaskColumn};
 use frostline::data::task::TaskKind;
 use frostline::model::summary::{Group, ModelSummary, Origin, Pooling, TensorInfo};
 use frostline::project::Project;
+use frostline::session::measured::Said;
 use frostline::session::state::{
     Answer, DataMap, DataView, DeviceInfo, Evaluation, HeadDrift, Loadable, Mistake, Neighbours, Prediction,
     RunListing, RunOutcome, RunReport, RunView, Similarity, State, TensorChange,
@@ -484,6 +485,10 @@ fn evaluation(tasks: Vec<TaskMetrics>) -> Loadable<Arc<Evaluation>> {
     Loadable::Ready(Arc::new(Evaluation {
         run: "run-1".into(),
         split: Split::Test,
+        suspects: vec![Vec::new(); tasks.len()],
+        said: vec![Said::Nothing; tasks.len()],
+        compared: Vec::new(),
+        labels_changed: false,
         tasks,
         mistakes,
         probes: probes(),
@@ -558,7 +563,17 @@ pub(crate) fn every_kind() -> State {
     }));
     let mistakes = vec![Vec::new(); figures.len()];
     let run = "run-1".into();
-    let measured = Evaluation { run, split: Split::Test, tasks: figures, mistakes, probes: probes() };
+    let measured = Evaluation {
+        run,
+        split: Split::Test,
+        suspects: vec![Vec::new(); figures.len()],
+        said: vec![Said::Nothing; figures.len()],
+        compared: Vec::new(),
+        labels_changed: false,
+        tasks: figures,
+        mistakes,
+        probes: probes(),
+    };
     state.evaluation = Loadable::Ready(Arc::new(measured));
     state
 }

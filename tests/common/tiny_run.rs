@@ -114,3 +114,24 @@ pub(crate) fn report(run: &RunView) -> Arc<RunReport> {
     assert_eq!(run.outcome, Some(RunOutcome::Finished));
     run.report.clone().expect("a report")
 }
+
+/// Rows of which every thirteenth says another topic than its words do.
+pub(crate) fn with_wrong_labels(rows: usize) -> String {
+    let wrong = |(line, text): (usize, &str)| {
+        let other = [(",go,", ",pay,"), (",pay,", ",eat,"), (",eat,", ",go,")];
+        let swap = other.iter().find(|(is, _)| text.contains(is)).filter(|_| line % 13 == 5);
+        swap.map_or_else(|| text.to_owned(), |(is, other)| text.replacen(is, other, 1))
+    };
+    csv(rows).lines().enumerate().map(wrong).collect::<Vec<_>>().join("\n")
+}
+
+/// A project on such rows, with settings that learn its words in seconds.
+pub(crate) fn mislabelled() -> Place {
+    let recipe =
+        Recipe { epochs: 12, lr_encoder: 1e-3, lr_heads: 3e-2, batch_size: 16, ..recipe(Preset::Full) };
+    let mut place = place("bert", recipe);
+    std::fs::write(place.dir.path().join("data.csv"), with_wrong_labels(240)).expect("rows");
+    place.session.send(Command::ReloadData);
+    place.settle();
+    place
+}

@@ -65,10 +65,7 @@ pub(crate) fn command(workspace: &Workspace, options: &Options) -> Result<ExitCo
     }
     if options.write {
         for (name, picture) in FOR_README {
-            let (from, to) = (
-                into.join(format!("{picture}.png")),
-                workspace.screenshot(name),
-            );
+            let (from, to) = (into.join(format!("{picture}.png")), workspace.screenshot(name));
             fs::copy(&from, &to).with_context(|| format!("cannot write {}", to.display()))?;
         }
     }

@@ -8,7 +8,9 @@ use tch::Tensor;
 
 use super::super::answer::Answer;
 use super::super::command::Weights;
-use super::super::state::{DataMap, Evaluation, Mistake, Neighbours, Prediction, Similarity, Tokenized};
+use super::super::measured::{Said, suspects};
+use super::super::state::{DataMap, Evaluation, Neighbours, Prediction, Similarity, Tokenized};
+use super::measure::{classes_said, mistakes, said_of, spans_said};
 use super::texts::rows_of;
 use super::{Failure, Mapped, Tuned, Worker};
 use crate::data::dataset::Split;
@@ -23,7 +25,7 @@ use crate::text::tokenizer::Tokenizer;
 use crate::train::evaluate::{answers, argmax, metrics};
 use crate::train::metrics::{Predictions, Probe};
 use crate::train::plan::PlannedTask;
-use crate::train::rows::{Rows, Targets};
+use crate::train::rows::Rows;
 
 /// Neighbours that a probe asks.
 const PROBE_K: usize = 10;
@@ -55,11 +57,16 @@ impl Worker {
         let rows = rows_of(&dataset, &tokens, &which, &heads);
         let said = answers(&tuned.model, &rows, stop, &mut |_| {}).map_err(|error| error.to_string())?;
         let said = said.ok_or("stopped")?;
-        let mistakes = tasks
-            .iter()
-            .enumerate()
-            .map(|(task, planned)| mistakes(&which, &rows, task, planned, said.predictions.get(task)))
-            .collect();
+        let of_task = |task| classes_said(&which, &rows, task, said.predictions.get(task));
+        let classes: Vec<_> = (0..tasks.len()).map(of_task).collect();
+        let mistaken = classes.iter().map(|said| mistakes(said)).collect();
+        let suspected = classes.iter().map(|said| suspects(said)).collect();
+        let kept = classes.into_iter().zip(tasks).enumerate().map(|(task, (classes, planned))| {
+            let (targets, said) = (rows.targets.get(task), said.predictions.get(task));
+            spans_said(&which, &tokens, &planned.classes, targets, said)
+                .map_or_else(|| said_of(classes, targets, said), Said::Spans)
+        });
+        let kept = kept.collect();
         let probes = if split == Split::Train {
             Vec::new()
         } else {
@@ -78,7 +85,11 @@ impl Worker {
             run: tuned.plan.name.clone(),
             split,
             tasks: metrics(&tuned.model, &rows, &said.predictions),
-            mistakes,
+            mistakes: mistaken,
+            suspects: suspected,
+            said: kept,
+            compared: Vec::new(),
+            labels_changed: false,
             probes,
         })
     }
@@ -293,29 +304,6 @@ pub(super) fn probes(
         probe(&task.name, train, eval, task.classes.len(), PROBE_K)
     };
     tasks.iter().enumerate().filter_map(of).collect()
-}
-
-fn mistakes(
-    which: &[usize],
-    rows: &Rows,
-    task: usize,
-    planned: &PlannedTask,
-    said: Option<&Predictions>,
-) -> Vec<Mistake> {
-    let Some(labels) = rows.targets.get(task).map(Targets::classes) else { return Vec::new() };
-    // Only where a row has one class is there one that it was taken for.
-    let Some(Predictions::Probabilities { values: p, .. }) = said else { return Vec::new() };
-    let mut found = Vec::new();
-    for ((row, label), p) in which.iter().zip(labels).zip(p.chunks(planned.classes.len().max(1))) {
-        let Some(label) = label else { continue };
-        let predicted = argmax(p);
-        if predicted != *label as usize {
-            let confidence = p.get(predicted).copied().unwrap_or(0.0);
-            found.push(Mistake { row: *row, label: *label, predicted: predicted as u32, confidence });
-        }
-    }
-    found.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
-    found
 }
 
 /// At most `limit` of the rows, always the same ones, in order.

@@ -4,6 +4,7 @@
 
 mod explore;
 mod load;
+mod measure;
 mod rates;
 mod reporter;
 mod runs;

@@ -51,6 +51,11 @@ impl Texts {
         Ok(Self { first, second, word_starts })
     }
 
+    /// True where the (first) text of a row was cut at the maximum length.
+    pub(in crate::session) fn is_cut(&self, row: usize) -> bool {
+        self.first.is_truncated(row)
+    }
+
     /// The word that begins at each token of a row.
     pub(in crate::session) fn word_starts(&self, row: usize) -> &[u32] {
         self.word_starts.get(row).map(Vec::as_slice).unwrap_or_default()

@@ -1,7 +1,8 @@
 //! Figures of a task from what its model says: plain numbers. It must never know a tensor or a file.
 //!
-//! A file per way of counting: [`classes`] for one class per row, [`sets`] for several, [`values`] for numbers,
-//! [`spans`] for tags of words, [`ranks`] for pairs. [`answers`] says what a model may say and leads it to the
+//! A file per way of counting: [`classes`] for one class per row, [`sets`] for several (and [`thresholds`] for what
+//! other thresholds would make of them), [`values`] for numbers,
+//! [`spans`] for tags of words (and [`span_errors`] for what became of each entity), [`ranks`] for pairs. [`answers`] says what a model may say and leads it to the
 //! right one; [`points`] holds what the curves are drawn from. The definitions are those of scikit-learn, scipy
 //! and seqeval, on whose recorded figures `tests/metrics.rs` checks them.
 
@@ -10,14 +11,18 @@ mod classes;
 mod points;
 mod ranks;
 mod sets;
+mod span_errors;
 mod spans;
+mod thresholds;
 mod values;
 
 pub use answers::{Predictions, metrics_of, score_of};
 pub use points::{EpochPoint, Probe, Score, StepPoint};
 pub use ranks::{RankFigures, rank_in_pool};
 pub use sets::{SetFigures, THRESHOLD};
+pub use span_errors::{JudgedSpan, SpanVerdict, judge_spans};
 pub use spans::{Span, SpanFigures, TagScheme};
+pub use thresholds::{ThresholdFigures, best_threshold, threshold_curve};
 pub use values::{NumberFigures, pearson, spearman};
 
 use crate::data::task::TaskKind;

@@ -1,6 +1,8 @@
 //! Parts that several pages share: figures with captions, columns of text, what is offered before the first run.
 
-use eframe::egui::{Align, Label, Layout, Response, RichText, TextStyle, Ui, UiBuilder, vec2};
+use eframe::egui::{
+    Align, Label, Layout, Response, RichText, TextStyle, TextWrapMode, Ui, UiBuilder, WidgetText, vec2,
+};
 
 use crate::session::state::{Loadable, State};
 use crate::ui::actions::{Action, Actions, Page};
@@ -29,11 +31,21 @@ pub(crate) fn columns<const N: usize>(ui: &mut Ui, gap: f32, add: impl FnOnce(&m
 /// A figure in large type over what it is.
 pub(crate) fn figure(ui: &mut Ui, value: &str, caption: &str) -> Response {
     let palette = Palette::of(ui);
-    ui.vertical(|ui| {
+    let texts = [
+        RichText::new(value).text_style(TextStyle::Heading).color(palette.text),
+        RichText::new(caption).small().color(palette.muted),
+    ];
+    // Its size is known before it is placed, so that it goes to the next line where it does not fit on this one.
+    let size = texts.iter().fold(vec2(0.0, 0.0), |size, text| {
+        let text = WidgetText::from(text.clone());
+        let text = text.into_galley(ui, Some(TextWrapMode::Extend), f32::INFINITY, TextStyle::Body).size();
+        vec2(size.x.max(text.x), size.y + text.y)
+    });
+    ui.allocate_ui_with_layout(size, Layout::top_down(Align::LEFT), |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
-        let value = RichText::new(value).text_style(TextStyle::Heading).color(palette.text);
+        let [value, caption] = texts;
         ui.add(Label::new(value).extend());
-        ui.add(Label::new(RichText::new(caption).small().color(palette.muted)).extend())
+        ui.add(Label::new(caption).extend())
     })
     .inner
 }

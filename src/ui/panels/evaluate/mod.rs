@@ -3,14 +3,19 @@
 //! It reads figures that were measured elsewhere. It must never know a probability that is not in them.
 
 mod classes;
+mod compare;
 mod confusion;
 mod mistakes;
 mod reliability;
+mod span_errors;
+mod suspects;
+mod thresholds;
 
 use eframe::egui::{self, Button, RichText, ScrollArea, Ui};
 
-use crate::data::dataset::Split;
+use crate::data::dataset::{Dataset, Split};
 use crate::data::task::TaskKind;
+use crate::session::measured::Said;
 use crate::session::state::{Evaluation, Loadable, RunView, Severity, State};
 use crate::train::metrics::{TaskMetrics, title};
 use crate::ui::actions::{Action, Actions, Page};
@@ -22,6 +27,9 @@ use crate::ui::widgets;
 use crate::ui::widgets::icon::{self, Icon};
 use crate::ui::widgets::numbers::{counted, percent, thousands};
 
+/// Narrower than this, cards stand below one another.
+const NARROW: f32 = 860.0;
+
 /// What the page remembers between frames.
 #[derive(Debug, Default)]
 pub struct EvaluateView {
@@ -32,6 +40,10 @@ pub struct EvaluateView {
     sort: classes::Sort,
     /// Row of the data set whose neighbours are shown.
     mistake: Option<usize>,
+    suspects: suspects::Suspects,
+    compared: compare::CompareView,
+    thresholds: thresholds::ThresholdView,
+    spans: span_errors::SpanView,
 }
 
 /// Draws the page.
@@ -105,6 +117,11 @@ fn split_ui(ui: &mut Ui, state: &State, run: &RunView, actions: &mut Actions) {
             );
             widgets::message(ui, Severity::Info, &text);
         }
+        if state.evaluation.ready().is_some_and(|shown| shown.labels_changed) {
+            let text = "Labels were corrected since this was measured: the figures below are those of the labels before. \
+                        Choose a split to measure again.";
+            widgets::message(ui, Severity::Info, text);
+        }
     });
 }
 
@@ -135,29 +152,57 @@ fn evaluation_ui(
         if !metrics.classes.is_empty() {
             classes::classes_ui(ui, metrics, &mut view.sort);
         }
+        ui.add_space(theme::GAP);
+        match evaluation.said.get(index) {
+            Some(Said::Sets(curve)) => {
+                thresholds::thresholds_ui(ui, evaluation, index, curve, &mut view.thresholds);
+            }
+            Some(Said::Spans(said)) => span_errors::span_errors_ui(ui, state, said, &mut view.spans),
+            Some(Said::Classes(_) | Said::Nothing) | None => {}
+        }
         return;
     }
-    columns(ui, theme::SECTION_GAP, |[left, right]| {
-        confusion::confusion_ui(left, metrics, &mut view.cell);
-        classes::classes_ui(right, metrics, &mut view.sort);
-    });
+    let narrow = ui.available_width() < NARROW;
+    if narrow {
+        confusion::confusion_ui(ui, metrics, &mut view.cell);
+        ui.add_space(theme::GAP);
+        classes::classes_ui(ui, metrics, &mut view.sort);
+    } else {
+        columns(ui, theme::SECTION_GAP, |[left, right]| {
+            confusion::confusion_ui(left, metrics, &mut view.cell);
+            classes::classes_ui(right, metrics, &mut view.sort);
+        });
+    }
     ui.add_space(theme::GAP);
     mistakes::mistakes_ui(ui, state, evaluation, (index, metrics), view, actions);
     ui.add_space(theme::GAP);
-    columns(ui, theme::SECTION_GAP, |[left, right]| {
-        reliability::reliability_ui(left, metrics, Palette::of(left).task(index));
-        let help = |ui: &mut Ui| explain::explain_ui(ui, &explain::PROBES);
-        widgets::card_with(right, "Embeddings without a head", help, |ui| {
-            if evaluation.probes.is_empty() {
-                widgets::caption(ui, "There are no probes of this split.");
-            } else {
-                widgets::caption(
-                    ui,
-                    "What the embeddings alone tell, beside always guessing the commonest class.",
-                );
-                probes_ui(ui, &evaluation.probes);
-            }
+    suspects::suspects_ui(ui, state, evaluation, (index, metrics), &mut view.suspects, actions);
+    ui.add_space(theme::GAP);
+    compare::compare_ui(ui, state, evaluation, (index, metrics), &mut view.compared, actions);
+    ui.add_space(theme::GAP);
+    let colour = Palette::of(ui).task(index);
+    if narrow {
+        reliability::reliability_ui(ui, metrics, colour);
+        ui.add_space(theme::GAP);
+        without_head_ui(ui, evaluation);
+    } else {
+        columns(ui, theme::SECTION_GAP, |[left, right]| {
+            reliability::reliability_ui(left, metrics, colour);
+            without_head_ui(right, evaluation);
         });
+    }
+}
+
+fn without_head_ui(ui: &mut Ui, evaluation: &Evaluation) {
+    let help = |ui: &mut Ui| explain::explain_ui(ui, &explain::PROBES);
+    widgets::card_with(ui, "Embeddings without a head", help, |ui| {
+        if evaluation.probes.is_empty() {
+            widgets::caption(ui, "There are no probes of this split.");
+        } else {
+            let text = "What the embeddings alone tell, beside always guessing the commonest class.";
+            widgets::caption(ui, text);
+            probes_ui(ui, &evaluation.probes);
+        }
     });
 }
 
@@ -168,7 +213,7 @@ fn tabs_ui(ui: &mut Ui, evaluation: &Evaluation, view: &mut EvaluateView) {
             icon::icon(ui, Icon::Dot, colour, 14.0);
             let selected = view.task == index;
             if ui.add(Button::selectable(selected, &metrics.task)).clicked() && !selected {
-                *view = EvaluateView { task: index, sort: view.sort, ..EvaluateView::default() };
+                (view.task, view.cell, view.mistake) = (index, None, None);
             }
         }
     });
@@ -227,6 +272,17 @@ fn other_headline_ui(ui: &mut Ui, metrics: &TaskMetrics) {
 /// Name of a class; its number where the list is shorter than it should be.
 fn class_name(metrics: &TaskMetrics, class: usize) -> String {
     metrics.classes.get(class).map_or_else(|| format!("class {class}"), |class| class.name.clone())
+}
+
+/// A row in full, beneath the list that it was clicked in.
+fn row_text_ui(ui: &mut Ui, dataset: &Dataset, row: usize) {
+    ui.separator();
+    let (file, line) = dataset.origins.get(row).copied().unwrap_or_default();
+    let file = dataset.files.get(file as usize).and_then(|path| path.file_name()).unwrap_or_default();
+    widgets::caption(ui, &format!("{}, line {line}", file.to_string_lossy()));
+    for text in [dataset.text(row), dataset.second_text(row)].into_iter().filter(|text| !text.is_empty()) {
+        ui.add(egui::Label::new(text).wrap().selectable(true));
+    }
 }
 
 /// Text of a table's cell that opens something: focusable, cut at the column's edge.
