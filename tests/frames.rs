@@ -4,7 +4,6 @@
 //! `FROSTLINE_FRAMES_PROJECT` names the project; without it the demo is taken.
 #![cfg(feature = "window")]
 #![expect(clippy::expect_used, clippy::panic, reason = "a measurement ends where its ground is missing")]
-#![expect(clippy::print_stdout, reason = "the result")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -32,7 +32,7 @@ use frostline::ui::prefs::Prefs;
 /// Frames until fonts, tables and animations have settled.
 const SETTLED: u32 = 12;
 /// How long a step may take: a run of a large project takes its time.
-const PATIENCE: Duration = Duration::from_mins(60);
+const PATIENCE: Duration = Duration::from_hours(1);
 /// Width and height in pixels, and how many pixels a point is; the last is a small window at 200 %.
 const SIZES: [(f32, f32, f32); 4] =
     [(1280.0, 800.0, 1.0), (1920.0, 1080.0, 1.0), (2560.0, 1600.0, 2.0), (1280.0, 800.0, 2.0)];

@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use eframe::egui::{Key, Modifiers, Role, ThemePreference, Vec2};
 use egui_kittest::Harness;
-use egui_kittest::kittest::Queryable as _;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use frostline::project::Project;
 use frostline::project::unsaved::Unsaved;
 use frostline::session::Session;
@@ -122,4 +122,40 @@ fn a_new_project_that_nothing_was_done_to_is_left_without_a_question() {
     window.state_mut().ask(frostline::ui::actions::Action::NewProject);
     settle(&mut window);
     sees_not(&window, "Save the changes");
+}
+
+/// 1280 x 800 pixels at 200 %.
+const SMALL: Vec2 = Vec2::new(640.0, 400.0);
+
+#[test]
+fn nothing_is_cut_off_at_twice_the_size() {
+    let mut cut = Vec::new();
+    for (name, state) in [
+        ("empty", states::empty()),
+        ("loaded", states::loaded()),
+        ("training", states::training()),
+        ("compared", states::compared()),
+        ("exported", states::exported()),
+    ] {
+        for page in Page::RAIL.into_iter().chain([Page::Settings]) {
+            let mut window = window(state.clone(), Unsaveds::default());
+            window.set_size(SMALL);
+            window.state_mut().ask(frostline::ui::actions::Action::GoTo(page));
+            settle(&mut window);
+            settle(&mut window);
+            // Labels stand in tables, too, which are scrolled sideways; so do headers that sort, and the phases' fields.
+            let in_table = |label: &str| {
+                label.contains(" of phase ") || matches!(label, "topic" | "sentiment" | "text" | "split")
+            };
+            for role in [Role::Button, Role::CheckBox, Role::ComboBox, Role::TextInput, Role::RadioButton] {
+                for node in window.query_all_by_role(role) {
+                    let (rect, label) = (node.rect(), node.accesskit_node().label().unwrap_or_default());
+                    if !in_table(&label) && (rect.right() > SMALL.x + 0.5 || rect.left() < -0.5) {
+                        cut.push(format!("{name}, {page:?}: {role:?} {label:?} at {rect:?}"));
+                    }
+                }
+            }
+        }
+    }
+    assert!(cut.is_empty(), "{} controls:\n{}", cut.len(), cut.join("\n"));
 }

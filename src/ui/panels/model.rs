@@ -350,47 +350,49 @@ fn tensors_ui(ui: &mut Ui, model: &ModelSummary, filter: &mut String) {
             let count = format!("{} of {}", shown.len(), model.tensors.len());
             ui.label(RichText::new(count).color(palette.muted));
         });
-        let available = ui.available_width();
-        TableBuilder::new(ui)
-            .striped(true)
-            .auto_shrink([false, true])
-            .min_scrolled_height(TENSORS_HEIGHT)
-            .max_scroll_height(TENSORS_HEIGHT)
-            .cell_layout(egui::Layout::left_to_right(egui::Align::Center))
-            .column(Column::exact((available - 416.0).max(160.0)).clip(true))
-            .columns(Column::exact(120.0), 3)
-            .header(theme::ROW_HEIGHT, |mut header| {
-                for name in ["Name", "Part"] {
-                    header.col(|ui| {
-                        ui.label(RichText::new(name).color(palette.muted));
-                    });
-                }
-                for name in ["Shape", "Parameters"] {
-                    header.col(|ui| {
-                        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+        ScrollArea::horizontal().id_salt("tensors across").auto_shrink([false, true]).show(ui, |ui| {
+            let available = ui.available_width();
+            TableBuilder::new(ui)
+                .striped(true)
+                .auto_shrink([false, true])
+                .min_scrolled_height(TENSORS_HEIGHT)
+                .max_scroll_height(TENSORS_HEIGHT)
+                .cell_layout(egui::Layout::left_to_right(egui::Align::Center))
+                .column(Column::exact((available - 416.0).max(160.0)).clip(true))
+                .columns(Column::exact(120.0), 3)
+                .header(theme::ROW_HEIGHT, |mut header| {
+                    for name in ["Name", "Part"] {
+                        header.col(|ui| {
                             ui.label(RichText::new(name).color(palette.muted));
                         });
-                    });
-                }
-            })
-            .body(|body| {
-                body.rows(theme::ROW_HEIGHT, shown.len(), |mut row| {
-                    let Some(tensor) = shown.get(row.index()) else { return };
-                    row.col(|ui| {
-                        ui.add(Label::new(RichText::new(&tensor.name).monospace()).truncate());
-                    });
-                    row.col(|ui| {
-                        ui.label(group_name(tensor.group));
-                    });
-                    let shape: Vec<String> = tensor.shape.iter().map(i64::to_string).collect();
-                    row.col(|ui| {
-                        widgets::number(ui, shape.join(" \u{d7} "));
-                    });
-                    row.col(|ui| {
-                        widgets::number(ui, numbers::thousands(tensor.elements()));
+                    }
+                    for name in ["Shape", "Parameters"] {
+                        header.col(|ui| {
+                            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                                ui.label(RichText::new(name).color(palette.muted));
+                            });
+                        });
+                    }
+                })
+                .body(|body| {
+                    body.rows(theme::ROW_HEIGHT, shown.len(), |mut row| {
+                        let Some(tensor) = shown.get(row.index()) else { return };
+                        row.col(|ui| {
+                            ui.add(Label::new(RichText::new(&tensor.name).monospace()).truncate());
+                        });
+                        row.col(|ui| {
+                            ui.label(group_name(tensor.group));
+                        });
+                        let shape: Vec<String> = tensor.shape.iter().map(i64::to_string).collect();
+                        row.col(|ui| {
+                            widgets::number(ui, shape.join(" \u{d7} "));
+                        });
+                        row.col(|ui| {
+                            widgets::number(ui, numbers::thousands(tensor.elements()));
+                        });
                     });
                 });
-            });
+        });
     });
 }
 

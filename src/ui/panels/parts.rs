@@ -9,13 +9,24 @@ use crate::ui::actions::{Action, Actions, Page};
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;
 
-/// `N` columns of equal width whose text is set ragged; their heights may differ.
+/// Narrower than this, columns stand below one another.
+const NARROW: f32 = 560.0;
+
+/// `N` columns of equal width whose text is set ragged; their heights may differ. Below one another where there is no
+/// room: all are lent at once, so each is placed by the heights that those above it had a frame ago.
 pub(crate) fn columns<const N: usize>(ui: &mut Ui, gap: f32, add: impl FnOnce(&mut [Ui; N])) {
-    let width = (ui.available_width() - gap * (N.saturating_sub(1)) as f32) / N as f32;
+    let available = ui.available_width();
+    let stacked = available < NARROW;
+    let width = if stacked { available } else { (available - gap * (N.saturating_sub(1)) as f32) / N as f32 };
     let top = ui.cursor().min;
+    let id = ui.next_auto_id().with("columns");
+    let before: [f32; N] = ui.data(|data| data.get_temp(id)).unwrap_or([0.0; N]);
+    let mut below = 0.0;
     let mut columns: [Ui; N] = std::array::from_fn(|index| {
-        let min = top + vec2((width + gap) * index as f32, 0.0);
-        let rect = eframe::egui::Rect::from_min_size(min, vec2(width, ui.available_height().max(1.0)));
+        let offset = if stacked { vec2(0.0, below) } else { vec2((width + gap) * index as f32, 0.0) };
+        below += before.get(index).copied().unwrap_or(0.0) + gap;
+        let rect =
+            eframe::egui::Rect::from_min_size(top + offset, vec2(width, ui.available_height().max(1.0)));
         let mut column = ui.new_child(
             UiBuilder::new().id_salt(("column", index)).max_rect(rect).layout(Layout::top_down(Align::LEFT)),
         );
@@ -23,9 +34,17 @@ pub(crate) fn columns<const N: usize>(ui: &mut Ui, gap: f32, add: impl FnOnce(&m
         column
     });
     add(&mut columns);
-    let height = columns.iter().map(|column| column.min_size().y).fold(0.0, f32::max);
-    let total = vec2(width * N as f32 + gap * (N.saturating_sub(1)) as f32, height);
-    ui.advance_cursor_after_rect(eframe::egui::Rect::from_min_size(top, total));
+    let heights = columns.each_ref().map(|column| column.min_size().y);
+    let height = if stacked {
+        heights.iter().sum::<f32>() + gap * (N.saturating_sub(1)) as f32
+    } else {
+        heights.iter().copied().fold(0.0, f32::max)
+    };
+    if stacked && heights.iter().zip(&before).any(|(now, before)| (now - before).abs() > 0.5) {
+        ui.data_mut(|data| data.insert_temp(id, heights));
+        ui.ctx().request_repaint();
+    }
+    ui.advance_cursor_after_rect(eframe::egui::Rect::from_min_size(top, vec2(available, height)));
 }
 
 /// A figure in large type over what it is.

@@ -18,6 +18,8 @@ use crate::ui::widgets::{self, icon, icon::Icon, numbers};
 const INDENT: f32 = 20.0;
 /// Height of the list of classes; more of them scroll.
 const COUNTS_HEIGHT: f32 = 232.0;
+/// Narrower than this, tasks stand below one another.
+const NARROW: f32 = 560.0;
 /// Width of a class's count: seven digits and their commas.
 const NUMBER_WIDTH: f32 = 76.0;
 
@@ -117,7 +119,8 @@ pub(super) fn counts_ui(ui: &mut Ui, data: &DataView, by_count: &mut bool) {
             ui.checkbox(by_count, "Most frequent first");
         });
         // Two side by side at most: more would leave no room for names and bars.
-        for (line, pair) in tasks.chunks(2).enumerate() {
+        let in_line = if ui.available_width() < NARROW { 1 } else { 2 };
+        for (line, pair) in tasks.chunks(in_line).enumerate() {
             if line > 0 {
                 ui.separator();
             }
@@ -125,7 +128,7 @@ pub(super) fn counts_ui(ui: &mut Ui, data: &DataView, by_count: &mut bool) {
             ui.columns(pair.len(), |columns| {
                 for (offset, (ui, task)) in columns.iter_mut().zip(pair).enumerate() {
                     ui.spacing_mut().item_spacing.x = theme::GAP;
-                    ui.push_id(&task.task, |ui| task_ui(ui, 2 * line + offset, task, *by_count));
+                    ui.push_id(&task.task, |ui| task_ui(ui, in_line * line + offset, task, *by_count));
                 }
             });
         }

@@ -65,7 +65,7 @@ fn empty_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
          and all tasks share one encoder.",
         |ui| {
             ui.scope(|ui| {
-                ui.set_max_width(520.0);
+                ui.set_max_width(ui.available_width().min(520.0));
                 widgets::code_block(
                     ui,
                     "text,topic,sentiment\n\

@@ -21,8 +21,8 @@ pub(super) fn sources_ui(ui: &mut Ui, data: &DataView) {
         card.tasks.iter().map(|task| Split::ALL.map(|split| task.labelled(split, card.rows))).collect();
     let several = card.sources.len() > 1;
     ScrollArea::horizontal().id_salt("sources across").show(ui, |ui| {
-        let name_width =
-            (ui.available_width() - 3.0 * (COUNT_WIDTH + ui.spacing().item_spacing.x)).max(120.0);
+        let counts = 3.0 * (COUNT_WIDTH + ui.spacing().item_spacing.x);
+        let name_width = (ui.available_width() - counts - ui.spacing().scroll.allocated_width()).max(120.0);
         let table = TableBuilder::new(ui)
             .id_salt("sources")
             .auto_shrink([false, true])

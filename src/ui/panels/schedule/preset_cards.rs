@@ -17,6 +17,8 @@ use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;
 
 const MARGIN: f32 = 10.0;
+/// Least width of a card; where they do not fit side by side they go on in the next line.
+const NARROWEST: f32 = 140.0;
 const PICTURE: egui::Vec2 = egui::Vec2::new(56.0, 34.0);
 
 /// The cards in a row, and beneath them the chosen one's texts and numbers.
@@ -24,19 +26,23 @@ pub(super) fn preset_cards_ui(ui: &mut Ui, state: &State, actions: &mut Actions)
     let recipe = &state.project.recipe;
     widgets::card(ui, "What trains?", |ui| {
         let gap = theme::GAP;
-        let width = (ui.available_width() - 4.0 * gap) / 5.0;
+        let available = ui.available_width();
+        let in_row = ((available / NARROWEST) as usize).clamp(1, Preset::ALL.len());
+        let width = (available - gap * (in_row - 1) as f32) / in_row as f32;
         let height = Preset::ALL.map(|preset| card_height(ui, preset, width)).into_iter().fold(0.0, f32::max);
-        ui.horizontal(|ui| {
-            ui.spacing_mut().item_spacing.x = gap;
-            for preset in Preset::ALL {
-                let chosen = preset == recipe.preset;
-                if preset_card(ui, preset, chosen, vec2(width, height)).clicked() && !chosen {
-                    let mut recipe = recipe.clone();
-                    recipe.choose(preset);
-                    actions.send(Edit::SetRecipe(recipe.into()));
+        for row in Preset::ALL.chunks(in_row) {
+            ui.horizontal(|ui| {
+                ui.spacing_mut().item_spacing.x = gap;
+                for preset in row.iter().copied() {
+                    let chosen = preset == recipe.preset;
+                    if preset_card(ui, preset, chosen, vec2(width, height)).clicked() && !chosen {
+                        let mut recipe = recipe.clone();
+                        recipe.choose(preset);
+                        actions.send(Edit::SetRecipe(recipe.into()));
+                    }
                 }
-            }
-        });
+            });
+        }
         let facts = Facts::of(state);
         if recipe.preset == Preset::FreezeHead {
             frozen_head_ui(ui, recipe, facts.as_ref(), actions);

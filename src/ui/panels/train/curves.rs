@@ -201,11 +201,14 @@ fn legend_ui(ui: &mut Ui, run: &RunView, view: &mut CurvesView) {
             }
         }
         if view.shows(Kind::Steps) {
-            let label = ui.label(RichText::new("smoothing").small().color(muted));
-            ui.spacing_mut().slider_width = 90.0;
-            ui.add(Slider::new(&mut view.smoothing, 0.0..=0.99).show_value(false))
-                .labelled_by(label.id)
-                .on_hover_text(format!("Weight of the past: {:.2}", view.smoothing));
+            // Of a known size, so that both go to the next line where they do not fit on this one.
+            ui.allocate_ui(vec2(170.0, 24.0), |ui| {
+                let label = ui.label(RichText::new("smoothing").small().color(muted));
+                ui.spacing_mut().slider_width = 90.0;
+                ui.add(Slider::new(&mut view.smoothing, 0.0..=0.99).show_value(false))
+                    .labelled_by(label.id)
+                    .on_hover_text(format!("Weight of the past: {:.2}", view.smoothing));
+            });
         }
     });
 }

@@ -9,8 +9,12 @@ use crate::ui::theme::Palette;
 use crate::ui::widgets;
 use crate::ui::widgets::numbers::{bytes, duration, thousands};
 
+/// Narrower than this, the buttons stand below the name.
+const NARROW: f32 = 760.0;
+
 /// Name, progress and figures of the shown run.
 pub(super) fn header_ui(ui: &mut Ui, state: &State, run: &RunView, actions: &mut Actions) {
+    let narrow = ui.available_width() < NARROW;
     widgets::card(ui, "", |ui| {
         ui.horizontal(|ui| {
             ui.heading(&run.plan.name);
@@ -19,8 +23,15 @@ pub(super) fn header_ui(ui: &mut Ui, state: &State, run: &RunView, actions: &mut
                 None => run.plan.recipe.preset.title().to_owned(),
             };
             widgets::chip(ui, RichText::new(preset).small(), Palette::of(ui).raised);
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| buttons_ui(ui, state, run, actions));
+            if !narrow {
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    buttons_ui(ui, state, run, actions);
+                });
+            }
         });
+        if narrow {
+            ui.horizontal_wrapped(|ui| buttons_ui(ui, state, run, actions));
+        }
         match &run.outcome {
             None => live_ui(ui, state, run),
             Some(outcome) => outcome_ui(ui, run, outcome),

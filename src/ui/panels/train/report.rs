@@ -25,42 +25,50 @@ fn figures_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
     let help = |ui: &mut Ui| explain::explain_ui(ui, &explain::MACRO_F1);
     widgets::card_with(ui, "Figures of the kept weights", help, |ui| {
         let palette = Palette::of(ui);
-        egui::Grid::new("figures").num_columns(5).striped(true).spacing([20.0, 4.0]).show(ui, |ui| {
-            ui.label(head(ui, "task"));
-            ui.label(head(ui, "split"));
-            let all_single = run.plan.tasks.iter().all(|task| task.kind == TaskKind::SingleLabel);
-            let heads =
-                if all_single { ["accuracy", "macro-F1", "rows"] } else { ["figure", "beside it", "rows"] };
-            for text in heads {
-                grid_number(ui, 72.0, head(ui, text));
-            }
-            ui.end_row();
-            for (index, task) in run.plan.tasks.iter().enumerate() {
-                for split in Split::ALL {
-                    let of_split = report.metrics.iter().find(|(measured, _)| *measured == split);
-                    let metrics = of_split.and_then(|(_, tasks)| tasks.iter().find(|m| m.task == task.name));
-                    let Some(metrics) = metrics.filter(|metrics| metrics.rows > 0) else { continue };
-                    swatch_label(ui, palette.task(index), &task.name);
-                    ui.label(split.name());
-                    let shown = |key: &str| {
-                        let value = metrics.get(key)?;
-                        let is_share = metrics.kind.figure_is_share();
-                        Some(if is_share { percent(value) } else { format!("{value:.3}") })
-                    };
-                    let headline = shown("figure").unwrap_or_default();
-                    // What stands beside the headline, where the kind has it.
-                    let second =
-                        ["macro-f1", "pearson", "mrr"].into_iter().find_map(shown).unwrap_or_default();
-                    grid_number(ui, 72.0, digits(headline)).on_hover_text(metrics.kind.figure());
-                    grid_number(ui, 72.0, digits(second)).on_hover_text(match metrics.kind {
-                        TaskKind::Score | TaskKind::Similarity => "Pearson",
-                        TaskKind::Ranking => "MRR@10",
-                        _ => "macro F1",
-                    });
-                    grid_number(ui, 72.0, digits(thousands(metrics.rows as u64)));
-                    ui.end_row();
+        let across = egui::ScrollArea::horizontal().id_salt("figures across");
+        let grid = egui::Grid::new("figures").num_columns(5).striped(true).spacing([20.0, 4.0]);
+        across.show(ui, |ui| {
+            grid.show(ui, |ui| {
+                ui.label(head(ui, "task"));
+                ui.label(head(ui, "split"));
+                let all_single = run.plan.tasks.iter().all(|task| task.kind == TaskKind::SingleLabel);
+                let heads = if all_single {
+                    ["accuracy", "macro-F1", "rows"]
+                } else {
+                    ["figure", "beside it", "rows"]
+                };
+                for text in heads {
+                    grid_number(ui, 72.0, head(ui, text));
                 }
-            }
+                ui.end_row();
+                for (index, task) in run.plan.tasks.iter().enumerate() {
+                    for split in Split::ALL {
+                        let of_split = report.metrics.iter().find(|(measured, _)| *measured == split);
+                        let metrics =
+                            of_split.and_then(|(_, tasks)| tasks.iter().find(|m| m.task == task.name));
+                        let Some(metrics) = metrics.filter(|metrics| metrics.rows > 0) else { continue };
+                        swatch_label(ui, palette.task(index), &task.name);
+                        ui.label(split.name());
+                        let shown = |key: &str| {
+                            let value = metrics.get(key)?;
+                            let is_share = metrics.kind.figure_is_share();
+                            Some(if is_share { percent(value) } else { format!("{value:.3}") })
+                        };
+                        let headline = shown("figure").unwrap_or_default();
+                        // What stands beside the headline, where the kind has it.
+                        let second =
+                            ["macro-f1", "pearson", "mrr"].into_iter().find_map(shown).unwrap_or_default();
+                        grid_number(ui, 72.0, digits(headline)).on_hover_text(metrics.kind.figure());
+                        grid_number(ui, 72.0, digits(second)).on_hover_text(match metrics.kind {
+                            TaskKind::Score | TaskKind::Similarity => "Pearson",
+                            TaskKind::Ranking => "MRR@10",
+                            _ => "macro F1",
+                        });
+                        grid_number(ui, 72.0, digits(thousands(metrics.rows as u64)));
+                        ui.end_row();
+                    }
+                }
+            })
         });
         if run.plan.epochs() == 0 && !report.probes.is_empty() {
             probes_ui(ui, &report.probes);
