@@ -123,6 +123,11 @@ impl<'a> Lab<'a> {
         self.measured(self.workspace.program().as_os_str(), arguments, stop_after)
     }
 
+    /// The cargo that started this tool.
+    pub(super) fn cargo(&self) -> std::process::Command {
+        self.workspace.cargo()
+    }
+
     /// The commit that is measured, and whether files differ from it.
     pub(super) fn commit(&self) -> Option<(String, bool)> {
         self.workspace.commit()

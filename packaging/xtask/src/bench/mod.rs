@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: Frostline beside its Python peers, in one run on one machine.
 //!
-//! `lab` holds the inputs and runs programs; `training`, `encoding`, `tables` and `quality` say what is measured; `stats`
+//! `lab` holds the inputs and runs programs; `training`, `encoding`, `tables`, `window` and `quality` say what is measured; `stats`
 //! takes turns and medians; `lines` reads what programs print; `table`, `machine` and `page` write the results down. What
 //! is the peers' own lies in `packaging/bench`.
 
@@ -14,6 +14,7 @@ mod stats;
 mod table;
 mod tables;
 mod training;
+mod window;
 
 use std::fs;
 use std::path::PathBuf;
@@ -80,10 +81,12 @@ enum Part {
     Stsb,
     /// Reading a large table as CSV and as Parquet, beside pandas
     Data,
+    /// What a frame of each page costs
+    Window,
 }
 
 impl Part {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Full16,
         Self::Full32,
         Self::Top2,
@@ -92,6 +95,7 @@ impl Part {
         Self::First,
         Self::Stsb,
         Self::Data,
+        Self::Window,
     ];
 
     fn title(self) -> &'static str {
@@ -104,6 +108,7 @@ impl Part {
             Self::First => "From start to first embedding",
             Self::Stsb => "STS-B",
             Self::Data => "Reading tables",
+            Self::Window => "Frames",
         }
     }
 
@@ -117,6 +122,7 @@ impl Part {
             Self::Encode => return encoding::throughput(lab),
             Self::First => encoding::first_embedding(lab)?,
             Self::Data => tables::reading(lab)?,
+            Self::Window => return Ok((Vec::new(), vec![window::frames(lab)?])),
             Self::Stsb if lab.inputs.pairs == 0 => bail!("no file is named with --stsb"),
             Self::Stsb => return Ok((Vec::new(), vec![encoding::similarity_note(lab)?])),
         };
