@@ -28,6 +28,8 @@ use frostline::ui::prefs::Prefs;
 const SIZE: Vec2 = Vec2::new(1280.0, 2600.0);
 /// For any single piece of work on the tiny model, on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(2);
+/// Most stops of the Tab key on a page.
+const MOST_TABS: usize = 400;
 /// Set in the process in which a test's body runs; names the folder that is its home.
 const HOME: &str = "FROSTLINE_TEST_HOME";
 
@@ -180,6 +182,36 @@ impl Window {
         self.state().run.as_ref().and_then(|run| run.outcome.clone()).expect("an outcome")
     }
 
+    /// Walks to a control with the Tab key alone.
+    fn tab_to(&mut self, role: Role, name: &str) {
+        for _ in 0..MOST_TABS {
+            let found = self.0.query_all_by_role_and_label(role, name).next();
+            if found.is_some_and(|node| node.accesskit_node().is_focused()) {
+                return;
+            }
+            self.0.key_press(Key::Tab);
+            self.0.step();
+        }
+        panic!("Tab never came to {role:?} \"{name}\"; the session says {:#?}", self.said());
+    }
+
+    /// Walks to a control and presses it.
+    fn key(&mut self, role: Role, name: &str) {
+        self.tab_to(role, name);
+        self.0.key_press(Key::Enter);
+        self.settle();
+    }
+
+    /// Walks to a field and types a number into it.
+    fn key_in(&mut self, field: &str, value: u32) {
+        self.tab_to(Role::SpinButton, field);
+        self.settle();
+        self.0.event(eframe::egui::Event::Text(value.to_string()));
+        self.settle();
+        self.0.key_press(Key::Enter);
+        self.settle();
+    }
+
     /// Something else still works: the sound files are read and there is a plan.
     fn still_stands(&mut self, sound: &Path) {
         self.0.state_mut().ask(Action::from(frostline::session::command::Edit::SetFiles(vec![sound.into()])));
@@ -298,6 +330,42 @@ fn the_whole_road_once() {
         for file in ["model.safetensors", "config.json", "tokenizer.json", "modules.json", "README.md"] {
             assert!(exported.join(file).is_file(), "{file} is missing");
         }
+    });
+}
+
+#[test]
+fn the_whole_road_by_keyboard_alone() {
+    alone("the_whole_road_by_keyboard_alone", |home| {
+        let (data, model, exported) = (messages(home), tiny_model(), home.join("exported"));
+        let mut window = Window::open([data.as_path(), &model, &exported]);
+        window.key(Role::Tab, "Data");
+        window.key(Role::Button, "Open files\u{2026}");
+        window.until("the files are read", |state| state.data.ready().is_some());
+        window.key(Role::Tab, "Model");
+        window.key(Role::Button, "Open a model folder\u{2026}");
+        window.until("the model is loaded", |state| state.model.ready().is_some());
+
+        window.key(Role::Tab, "Schedule");
+        window.key(Role::RadioButton, Preset::FreezeBackbone.title());
+        window.key_in("Epochs", 2);
+        window.key_in("Maximum length", 64);
+        assert_eq!(window.state().project.recipe.preset, Preset::FreezeBackbone);
+        assert_eq!((window.state().project.recipe.epochs, window.state().project.recipe.max_length), (2, 64));
+        window.key(Role::Button, "Train");
+        window.until("the run has ended", |state| {
+            state.run.as_ref().is_some_and(|run| run.report.is_some() && run.outcome.is_some())
+        });
+
+        window.key(Role::Tab, "Evaluate");
+        window.key(Role::Button, Action::Evaluate(Split::Test).label());
+        window.until("the test rows are measured", |state| state.evaluation.ready().is_some());
+        window.key(Role::Tab, "Explore");
+        window.key(Role::Button, "Compare");
+        window.until("sentences are compared", |state| state.similarity.ready().is_some());
+        window.key(Role::Tab, "Export");
+        window.key(Role::Button, "Export\u{2026}");
+        window.until("the model is exported", |state| state.export.ready().is_some());
+        assert!(exported.join("model.safetensors").is_file());
     });
 }
 
