@@ -346,3 +346,27 @@ fn every_list_fits_a_narrow_page() {
         assert!(too_far.is_empty(), "{index}: {too_far:?}");
     }
 }
+
+/// What the last frame put on the clipboard.
+fn copied(page: &Alone) -> Option<String> {
+    page.output().platform_output.commands.iter().find_map(|command| match command {
+        eframe::egui::OutputCommand::CopyText(text) => Some(text.clone()),
+        _ => None,
+    })
+}
+
+#[test]
+fn tables_are_copied_as_spreadsheets_take_them() {
+    let mut page = evaluate(fake::suspicious());
+    page.get_by_role_and_label(Role::Button, "Copy the confusion matrix").click();
+    let text = (0..6)
+        .find_map(|_| {
+            page.step();
+            copied(&page)
+        })
+        .expect("a table");
+    let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
+    let classes = lines.len() - 1;
+    assert!(classes > 1 && lines.iter().all(|line| line.len() == classes + 1), "{text}");
+    page.get_by_role_and_label(Role::Button, "Copy the figures of each class");
+}

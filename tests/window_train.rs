@@ -78,3 +78,14 @@ fn curves_are_saved_as_a_table_and_as_a_drawing() {
     assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
     assert_eq!(svg.matches("<polyline").count(), 8, "two tasks, two splits, two figures");
 }
+
+#[test]
+fn the_log_tells_phases_epochs_and_the_end() {
+    let mut page = page::<TrainView>(states::compared(), train_ui);
+    page.get_by_label("Log").click();
+    settle(&mut page);
+    sees(&page, "phase 1: everything trains");
+    sees(&page, "epoch 2, step 96, 11 s: training loss 1.0000; validation: topic loss 0.6000");
+    sees(&page, "finished");
+    page.get_by_role_and_label(Role::Button, "Copy log");
+}

@@ -46,9 +46,10 @@ pub(crate) fn command(workspace: &Workspace, options: &Options) -> Result<ExitCo
     screen.args(["-a", "-s", "-screen 0 3840x2160x24"]).arg(cargo.get_program());
     screen.args(["test", "--release", "--test", "screenshots", "--", "--ignored", "--nocapture"]);
     for (key, value) in cargo.get_envs() {
-        if let Some(value) = value {
-            screen.env(key, value);
-        }
+        match value {
+            Some(value) => screen.env(key, value),
+            None => screen.env_remove(key),
+        };
     }
     if let Some(dir) = cargo.get_current_dir() {
         screen.current_dir(dir);

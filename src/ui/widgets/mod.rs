@@ -340,6 +340,16 @@ pub fn number(ui: &mut Ui, text: impl Into<RichText>) -> Response {
     .inner
 }
 
+/// A button that copies a table, a line for each row and tabs between cells, as spreadsheets take it.
+pub fn copy_table_button(ui: &mut Ui, what: &str, rows: impl FnOnce() -> Vec<Vec<String>>) {
+    let button = ui.button("Copy");
+    button.widget_info(|| WidgetInfo::labeled(egui::Role::Button, ui.is_enabled(), format!("Copy {what}")));
+    if button.on_hover_text("Copies the table for a spreadsheet").clicked() {
+        let lines: Vec<String> = rows().iter().map(|row| row.join("\t")).collect();
+        ui.ctx().copy_text(lines.join("\n"));
+    }
+}
+
 /// A bar in parts, each with a colour, filling the width given; parts of nothing take no room.
 pub fn bar(ui: &mut Ui, width: f32, height: f32, parts: &[(f32, Color32)]) -> Response {
     let (rect, response) = ui.allocate_exact_size(vec2(width, height), Sense::hover());

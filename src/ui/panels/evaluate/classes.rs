@@ -87,9 +87,12 @@ impl Sort {
 
 /// Draws the table.
 pub(super) fn classes_ui(ui: &mut Ui, metrics: &TaskMetrics, sort: &mut Sort) {
-    let help = |ui: &mut Ui| explain::explain_ui(ui, &explain::MACRO_F1);
+    let order = sort.order(&metrics.classes);
+    let help = |ui: &mut Ui| {
+        explain::explain_ui(ui, &explain::MACRO_F1);
+        widgets::copy_table_button(ui, "the figures of each class", || as_cells(metrics, &order));
+    };
     widgets::card_with(ui, "Class by class", help, |ui| {
-        let order = sort.order(&metrics.classes);
         ui.spacing_mut().item_spacing = egui::vec2(theme::GRID, 2.0);
         TableBuilder::new(ui)
             .id_salt("classes")
@@ -124,6 +127,16 @@ pub(super) fn classes_ui(ui: &mut Ui, metrics: &TaskMetrics, sort: &mut Sort) {
                 });
             });
     });
+}
+
+/// The table in the order that it is shown in.
+fn as_cells(metrics: &TaskMetrics, order: &[usize]) -> Vec<Vec<String>> {
+    let mut rows = vec![Key::ALL.map(|key| key.name().to_owned()).to_vec()];
+    for class in order.iter().filter_map(|index| metrics.classes.get(*index)) {
+        let shares = [class.precision, class.recall, class.f1].map(|value| format!("{value:.4}"));
+        rows.push([vec![class.name.clone()], shares.to_vec(), vec![class.support.to_string()]].concat());
+    }
+    rows
 }
 
 fn head_ui(ui: &mut Ui, key: Key, sort: &mut Sort) {

@@ -16,7 +16,10 @@ const LIST_PAIRS_FROM: usize = 9;
 
 /// Draws the matrix; a click on a cell chooses it, a second one lets it go.
 pub(super) fn confusion_ui(ui: &mut Ui, metrics: &TaskMetrics, chosen: &mut Option<(usize, usize)>) {
-    let help = |ui: &mut Ui| explain::explain_ui(ui, &explain::CONFUSION);
+    let help = |ui: &mut Ui| {
+        explain::explain_ui(ui, &explain::CONFUSION);
+        widgets::copy_table_button(ui, "the confusion matrix", || as_cells(metrics));
+    };
     widgets::card_with(ui, "Confusion matrix", help, |ui| {
         let palette = Palette::of(ui);
         ui.label(
@@ -89,4 +92,14 @@ fn pairs_ui(ui: &mut Ui, metrics: &TaskMetrics, chosen: &mut Option<(usize, usiz
             ui.end_row();
         }
     });
+}
+
+/// Labels down, predictions across.
+fn as_cells(metrics: &TaskMetrics) -> Vec<Vec<String>> {
+    let names = || metrics.classes.iter().map(|class| class.name.clone());
+    let mut rows = vec![std::iter::once("label \\ prediction".to_owned()).chain(names()).collect()];
+    for (name, counts) in names().zip(&metrics.confusion) {
+        rows.push(std::iter::once(name).chain(counts.iter().map(ToString::to_string)).collect());
+    }
+    rows
 }

@@ -6,6 +6,7 @@ mod compare;
 mod curves;
 mod export;
 mod header;
+mod log;
 mod marks;
 mod overlay;
 mod report;
@@ -91,5 +92,7 @@ fn run_ui(ui: &mut Ui, state: &State, run: &RunView, view: &mut TrainView, actio
     }
     if run.plan.epochs() > 0 {
         tables::epochs_ui(ui, run);
+        ui.add_space(theme::GAP);
+        log::log_ui(ui, run);
     }
 }
