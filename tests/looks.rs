@@ -57,6 +57,7 @@ fn shots() -> Vec<Shot> {
         shot("export-ready", states::trained(), Page::Export),
         shot("export", states::exported(), Page::Export),
         shot("settings", states::loaded(), Page::Settings),
+        Shot { name: "find", state: states::loaded(), page: Page::Data, then: Some(Action::Find) },
         Shot { name: "about", state: states::loaded(), page: Page::Data, then: Some(Action::About) },
         shot("schedule", states::loaded(), Page::Schedule),
         shot("schedule-phases", with_phases(states::loaded()), Page::Schedule),

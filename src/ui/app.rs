@@ -2,6 +2,7 @@
 //! asked for in it. The only place of the window that sends commands.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use eframe::egui;
 use egui::{Context, Ui, ViewportCommand};
@@ -10,6 +11,7 @@ use super::actions::{Action, Actions, Page};
 use super::dialogs::{self, Answer, Dialogs, Question};
 use super::finder::Finder;
 use super::modals::{self, Modal, Verdict};
+use super::notices::Ages;
 use super::panels::{self, Views};
 use super::prefs::Prefs;
 use super::unsaved::{Keep, Keeper, Unsaveds};
@@ -47,6 +49,7 @@ pub struct App {
     device_restored: bool,
     may_close: bool,
     keeper: Keeper,
+    ages: Ages,
 }
 
 /// Notices of the window itself are told from the session's by this bit.
@@ -82,6 +85,7 @@ impl App {
             device_restored: false,
             may_close: false,
             keeper: Keeper::default(),
+            ages: Ages::default(),
         }
     }
 
@@ -142,6 +146,10 @@ impl App {
         shell::page_frame(ui).show(ui, |ui| {
             panels::page_ui(ui, self.page, state, &mut self.views, &self.prefs, &self.environment, actions);
         });
+        let shown = state.notices.iter().chain(&self.notices);
+        for id in self.ages.overdue(&ctx, shown, Instant::now()) {
+            actions.send(Command::Dismiss(id));
+        }
         drops::hint_ui(&ctx);
         self.modal_ui(&ctx);
 

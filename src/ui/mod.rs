@@ -4,8 +4,9 @@
 //! - [`window`] opens it; [`app`] holds it together; [`shell`] draws what is always in sight.
 //! - [`panels`]: the pages, a file or folder each; [`widgets`]: what they share.
 //! - [`actions`]: everything that can be asked for; [`dialogs`], [`drops`], [`modals`], [`finder`]: ways of asking.
+//! - `notices`: how long news stays; [`unsaved`]: what a crash must not lose.
 //! - [`page`]: the pages and their marks; [`explain`]: answers to what a newcomer asks.
-//! - [`theme`], [`fonts`]: the look; [`prefs`], [`unsaved`]: what is remembered; [`diagnostics`]: facts for a bug report.
+//! - [`theme`], [`fonts`]: the look; [`prefs`]: what is remembered; [`diagnostics`]: facts for a bug report.
 //!
 //! Rules that every page keeps:
 //! - Gaps and margins are multiples of 4 points. Text has five sizes: title, heading, body, caption, code.
@@ -25,6 +26,7 @@ pub mod finder;
 pub mod fonts;
 pub mod launch;
 pub mod modals;
+mod notices;
 pub mod page;
 pub mod panels;
 pub mod prefs;

@@ -62,10 +62,10 @@ fn lines(run: &RunView) -> Vec<String> {
         None => {}
         Some(RunOutcome::Finished) => lines.push("finished".to_owned()),
         Some(RunOutcome::Stopped { at_step }) => {
-            lines.push(format!("stopped at step {}", thousands(*at_step as u64)))
+            lines.push(format!("stopped at step {}", thousands(*at_step as u64)));
         }
         Some(RunOutcome::Paused { at_step }) => {
-            lines.push(format!("paused at step {}", thousands(*at_step as u64)))
+            lines.push(format!("paused at step {}", thousands(*at_step as u64)));
         }
         Some(RunOutcome::Failed(reason)) => lines.push(format!("failed: {reason}")),
     }
