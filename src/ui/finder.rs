@@ -11,7 +11,7 @@ use super::widgets;
 use crate::session::state::State;
 
 const HEIGHT: f32 = 320.0;
-const LINE: f32 = 40.0;
+const LINE: f32 = 44.0;
 
 /// What is looked for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -41,7 +41,7 @@ pub fn found(words: &str) -> Vec<Action> {
 pub fn finder_ui(ui: &mut Ui, finder: &mut Finder, state: &State) -> bool {
     let pressed = |key: Key| ui.input_mut(|input| input.consume_key(Modifiers::NONE, key));
     let (down, up, enter) = (pressed(Key::ArrowDown), pressed(Key::ArrowUp), pressed(Key::Enter));
-    let field = widgets::field(ui, &mut finder.words, "What do you want to do?", ui.available_width());
+    let field = widgets::field(ui, &mut finder.words, "What do you want to do?", f32::INFINITY);
     field.request_focus();
     if field.changed() {
         finder.marked = 0;
@@ -92,6 +92,7 @@ fn line_ui(ui: &mut Ui, action: &Action, state: &State, marked: bool, follow: bo
     }
     let mut line = ui.new_child(egui::UiBuilder::new().max_rect(rect.shrink2(vec2(theme::GAP, 3.0))));
     line.spacing_mut().item_spacing.y = 0.0;
+    line.spacing_mut().interact_size.y = 18.0;
     line.horizontal(|ui| {
         let colour = if enabled.is_ok() { palette.text } else { palette.muted };
         ui.add(Label::new(RichText::new(action.label()).color(colour)).selectable(false));
