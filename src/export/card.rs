@@ -5,6 +5,7 @@
 use super::settings_text::settings_text;
 use super::usage;
 use crate::data::dataset::Split;
+use crate::data::numbers::thousands;
 use crate::model::dense::DenseSpec;
 use crate::model::summary::{Group, ModelSummary, Pooling};
 use crate::train::metrics::{Probe, TaskMetrics, keys, title};
@@ -105,7 +106,7 @@ fn introduction(inputs: &CardInputs<'_>) -> String {
         pooling = pooled_from(model),
         kind = line(&model.model_type),
         layers = model.applications,
-        parameters = grouped(model.parameters()),
+        parameters = thousands(model.parameters()),
         sha256 = line(&plan.model_sha256),
         preset = plan.recipe.preset.title(),
         outcome = cell(&inputs.outcome.to_string()),
@@ -130,7 +131,7 @@ fn pooled_from(model: &ModelSummary) -> String {
 }
 
 fn data(inputs: &CardInputs<'_>) -> String {
-    let [train, valid, test] = inputs.rows.map(|rows| grouped(rows as u64));
+    let [train, valid, test] = inputs.rows.map(|rows| thousands(rows as u64));
     let mut lines = vec![
         format!("{train} rows to train on, {valid} to validate, {test} to test."),
         String::new(),
@@ -139,11 +140,11 @@ fn data(inputs: &CardInputs<'_>) -> String {
     ];
     lines.extend(inputs.plan.tasks.iter().map(|task| {
         let counts = [task.classes.len(), task.labelled_train, task.labelled_valid];
-        let [classes, labelled_train, labelled_valid] = counts.map(|count| grouped(count as u64));
+        let [classes, labelled_train, labelled_valid] = counts.map(|count| thousands(count as u64));
         format!("| {} | {classes} | {labelled_train} | {labelled_valid} |", cell(&task.name))
     }));
     if inputs.report.truncated_rows > 0 {
-        let (rows, length) = (grouped(inputs.report.truncated_rows as u64), inputs.plan.recipe.max_length);
+        let (rows, length) = (thousands(inputs.report.truncated_rows as u64), inputs.plan.recipe.max_length);
         lines.push(String::new());
         lines.push(format!("Texts cut at {length} tokens: {rows}."));
     }
@@ -170,7 +171,7 @@ fn training(inputs: &CardInputs<'_>) -> String {
             thaw(phase.embeddings),
             layers(phase),
             cell(&heads(plan, phase)),
-            grouped(plan.trainable_parameters(index)),
+            thousands(plan.trainable_parameters(index)),
         )
     }));
     parts.push(table.join("\n"));
@@ -296,7 +297,7 @@ fn figures_note(inputs: &CardInputs<'_>) -> String {
 
 fn figures_row(split: Split, task: &TaskMetrics) -> String {
     let numbers = task.named().into_iter().map(|(_, value)| format!("{value:.4}"));
-    let cells = [split.name().to_owned(), cell(&task.task), grouped(task.rows as u64)];
+    let cells = [split.name().to_owned(), cell(&task.task), thousands(task.rows as u64)];
     format!("| {} |", cells.into_iter().chain(numbers).collect::<Vec<_>>().join(" | "))
 }
 
@@ -310,7 +311,7 @@ fn probe_row(probe: &Probe) -> String {
     format!(
         "| {} | {} | {:.4} | {:.4} (k = {}) | {:.4} |",
         cell(&probe.task),
-        grouped(probe.rows as u64),
+        thousands(probe.rows as u64),
         probe.nearest_centroid,
         probe.nearest_neighbours,
         probe.k,
@@ -342,19 +343,6 @@ fn rate(lr: f64) -> String {
     }
 }
 
-/// `22713216` as `22,713,216`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// A string in quotes, with escapes that JSON, YAML and Python read alike.
 pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
@@ -384,7 +372,7 @@ mod tests {
     #[test]
     fn numbers_read_well() {
         for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (22_713_216, "22,713,216")] {
-            assert_eq!(grouped(number), text);
+            assert_eq!(thousands(number), text);
         }
         for (lr, text) in [(1e-4, "1e-4"), (8.499_999_999e-5, "8.5e-5"), (0.001_234, "1.23e-3"), (1.0, "1e0")]
         {

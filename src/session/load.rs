@@ -21,6 +21,11 @@ impl LoadMeter {
         Self { system: System::new(), pid: sysinfo::get_current_pid().ok(), looked: None }
     }
 
+    /// Nothing is of interest for a while: processor time is counted from the next look on.
+    pub(super) const fn rest(&mut self) {
+        self.looked = None;
+    }
+
     /// What it takes now; `None` where it was looked a moment ago, or the system does not tell.
     pub(super) fn look(&mut self) -> Option<Load> {
         let pid = self.pid?;

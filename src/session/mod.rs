@@ -263,6 +263,7 @@ impl Session {
         any |= self.take_compared();
         if !self.state.is_training() {
             self.state.load = None;
+            self.meter.rest();
         } else if let Some(load) = self.meter.look() {
             self.state.load = Some(load);
         }

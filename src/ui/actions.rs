@@ -275,6 +275,7 @@ impl Action {
             Self::FindRate,
             Self::Resume,
             Self::Branch,
+            Self::RetrainHeads,
             Self::Evaluate(Split::Train),
             Self::Evaluate(Split::Valid),
             Self::Evaluate(Split::Test),

@@ -364,7 +364,9 @@ impl App {
             },
             Action::Quit => {
                 self.may_close = true;
-                self.keeper.end(Keep::Forget);
+                if !matches!(self.modal, Some(Modal::Restore(_))) {
+                    self.keeper.end(Keep::Forget);
+                }
                 self.keep_window_size(ctx);
                 ctx.send_viewport_cmd(ViewportCommand::Close);
             }

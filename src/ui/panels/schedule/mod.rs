@@ -144,7 +144,12 @@ fn plan_card_ui(
             figures(ui, &estimate::figures(state, plan));
         }
         own_phases_ui(ui, draft);
-        let typing = phases::phases_ui(ui, draft, encoder, &mut view.stack.selected);
+        let typing = if draft.trains_nothing() {
+            widgets::caption(ui, "Click a cell to let it train: the plan becomes one of your own.");
+            false
+        } else {
+            phases::phases_ui(ui, draft, encoder, &mut view.stack.selected)
+        };
         explain::explain_list_ui(
             ui,
             "Why so?",
