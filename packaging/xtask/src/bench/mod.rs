@@ -174,5 +174,7 @@ fn speed(lab: &Lab, only: &[Part]) -> String {
             }
         }
     }
-    std::iter::once(table::render(&rows)).chain(notes).collect::<Vec<_>>().join("\n\n")
+    // Some parts are told in sentences alone.
+    let table = (!rows.is_empty()).then(|| table::render(&rows));
+    table.into_iter().chain(notes).collect::<Vec<_>>().join("\n\n")
 }
