@@ -246,10 +246,15 @@ struct PlaceFile {
     stall: StallFile,
 }
 
-/// Loss, figure, rows.
-type ScoreFile = (f64, f64, usize);
-/// Figure, negative loss.
-type QualityFile = (f64, f64);
+/// Loss, figure, rows. JSON has no word for what is not a finite number: `null` stands for it.
+type ScoreFile = (Option<f64>, Option<f64>, usize);
+/// Figure, negative loss, and where there are any the watched tasks that could not be measured.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+enum QualityFile {
+    Measured(Option<f64>, Option<f64>),
+    InPart(Option<f64>, Option<f64>, u32),
+}
 /// The best quality, and epochs since.
 type StallFile = (Option<QualityFile>, u32);
 
@@ -261,20 +266,36 @@ struct BestFile {
     valid: Vec<ScoreFile>,
 }
 
+fn number_out(number: f64) -> Option<f64> {
+    number.is_finite().then_some(number)
+}
+
+fn number_in(number: Option<f64>) -> f64 {
+    number.unwrap_or(f64::NAN)
+}
+
 fn score_out(score: &Score) -> ScoreFile {
-    (score.loss, score.figure, score.rows)
+    (number_out(score.loss), number_out(score.figure), score.rows)
 }
 
 fn score_in((loss, figure, rows): ScoreFile) -> Score {
-    Score { loss, figure, rows }
+    Score { loss: number_in(loss), figure: number_in(figure), rows }
 }
 
 fn quality_out(quality: Quality) -> QualityFile {
-    (quality.figure, quality.minus_loss)
+    let (figure, minus_loss) = (number_out(quality.figure), number_out(quality.minus_loss));
+    match quality.unmeasured {
+        0 => QualityFile::Measured(figure, minus_loss),
+        tasks => QualityFile::InPart(figure, minus_loss, tasks),
+    }
 }
 
-fn quality_in((figure, minus_loss): QualityFile) -> Quality {
-    Quality { figure, minus_loss }
+fn quality_in(file: QualityFile) -> Quality {
+    let (figure, minus_loss, unmeasured) = match file {
+        QualityFile::Measured(figure, minus_loss) => (figure, minus_loss, 0),
+        QualityFile::InPart(figure, minus_loss, tasks) => (figure, minus_loss, tasks),
+    };
+    Quality { unmeasured, figure: number_in(figure), minus_loss: number_in(minus_loss) }
 }
 
 fn stall_out(stall: Stall) -> StallFile {

@@ -2,10 +2,11 @@
 //!
 //! Before a run: [`recipe`] is what the user sets, [`preset`] and [`phases`] say what thaws when ([`phase_edits`]:
 //! by hand), [`plan`] freezes all of
-//! it. In it: [`fit`] is the loop, [`step`] one step of it, [`sampler`] its batches, [`loss`] what is descended, [`optim`]
+//! it, a [`phase`] at a time. In it: [`fit`] is the loop, [`step`] one step of it, [`sampler`] its batches, [`loss`] what is descended, [`optim`]
 //! how, [`drive`] how a device is kept at work meanwhile, [`backlog`] what steps told, [`mod@cache`] what is computed
 //! once, [`place`] and [`checkpoint`] what survives the process, [`watch`] what is kept. After it: [`evaluate`] and
-//! [`metrics`] measure, [`report`] and [`diagnosis`] say what came of it. [`finder`] looks for a rate.
+//! [`metrics`] measure, [`report`] and [`diagnosis`] say what came of it; [`timeline`] says where its
+//! phases were. [`finder`] looks for a rate.
 
 mod average;
 pub mod backlog;
@@ -21,6 +22,7 @@ pub mod fit;
 pub mod loss;
 pub mod metrics;
 pub mod optim;
+pub mod phase;
 pub mod phase_edits;
 pub mod phases;
 pub mod place;
@@ -33,6 +35,7 @@ pub mod sampler;
 pub mod schedule;
 mod states;
 pub mod step;
+pub mod timeline;
 pub mod watch;
 
 pub use error::TrainError;

@@ -10,7 +10,7 @@ use super::watch::{Quality, Stall};
 pub struct Best {
     /// How good they are.
     pub quality: Quality,
-    /// The epoch, from 1.
+    /// The epoch, from 1; 0 for the weights before the first step.
     pub epoch: u32,
     /// Phases that had a part in them.
     pub phases: usize,
@@ -96,6 +96,15 @@ impl Place {
         self.epoch_step = 0;
         let fresh = Sums::new(self.sums.tasks().len());
         std::mem::replace(&mut self.sums, fresh)
+    }
+
+    /// Steps of the epoch that runs, of which the sampler has `all`: the phase may end within it.
+    #[must_use]
+    pub fn steps_of_epoch(&self, phase: &Phase, all: usize) -> usize {
+        match phase.until {
+            Until::Steps(steps) => all.min(self.epoch_step + steps.saturating_sub(self.phase_step)),
+            Until::Epochs | Until::Plateau { .. } => all,
+        }
     }
 
     /// The next phase begins, at its own place in the schedule.
