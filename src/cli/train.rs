@@ -200,6 +200,12 @@ fn newest_unfinished(project_dir: &Path) -> anyhow::Result<String> {
 pub(super) fn ended_well(view: &RunView) -> anyhow::Result<()> {
     match &view.outcome {
         Some(RunOutcome::Finished) => Ok(()),
+        Some(RunOutcome::Stopped { at_step }) if view.kept_epoch() == Some(0) && view.epochs.len() < 2 => {
+            bail!(
+                "the run was stopped at step {at_step}, before its first epoch ended: the starting weights are kept. Resume it \
+                 with --resume"
+            )
+        }
         Some(RunOutcome::Stopped { at_step }) => {
             bail!(
                 "the run was stopped at step {at_step}; what it had learnt is in {}. Go on with it by --resume",
@@ -339,7 +345,7 @@ pub(super) fn end_lines(view: &RunView) -> Vec<String> {
             let most = view.plan.recipe.max_length;
             lines.push(format!("{} cut at {most} tokens", count(report.truncated_rows, "row")));
         }
-        lines.push(proof(report));
+        lines.push(proof(&view.plan, report));
         lines.extend(kept(view, report));
     }
     let outcome = view.outcome.as_ref().map_or_else(|| "cut off".to_owned(), ToString::to_string);
@@ -360,7 +366,7 @@ fn kept(view: &RunView, report: &RunReport) -> Option<String> {
 }
 
 /// Whether exactly what the plan meant to train has changed.
-fn proof(report: &RunReport) -> String {
+fn proof(plan: &RunPlan, report: &RunReport) -> String {
     let changed = report.changes.iter().filter(|change| change.changed).count();
     let strays: Vec<&str> = report
         .changes
@@ -369,7 +375,7 @@ fn proof(report: &RunReport) -> String {
         .map(|change| change.name.as_str())
         .collect();
     let all = count(report.changes.len(), "tensor");
-    if report.kept_epoch == Some(0) && changed == 0 {
+    if report.keeps_the_start(plan) && changed == 0 {
         format!("{changed} of {all} changed: the kept weights are those of the start")
     } else if strays.is_empty() {
         format!("{changed} of {all} changed: exactly those that the plan trains")
