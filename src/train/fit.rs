@@ -45,6 +45,8 @@ pub enum FitEvent {
     Phase(usize),
     /// What happens beside training.
     Note(String),
+    /// What the user should know of the run.
+    Warning(String),
     /// A step is done.
     Step(StepPoint),
     /// An epoch is done.
@@ -110,6 +112,7 @@ impl Fit<'_> {
             report(FitEvent::Resumed { at_step: course.place.step })?;
         }
         let stepper = Stepper::new(plan, model, train)?;
+        stepper.warnings().into_iter().try_for_each(|warning| report(FitEvent::Warning(warning)))?;
         let (model_now, cut_now) = (&*model, cut.as_ref());
         let mut run = Run {
             plan,
@@ -205,8 +208,11 @@ impl Run<'_, '_> {
                     let factor = rate_factor(course.place.position, total_steps, warmup, plan.recipe.decay);
                     let at = At { step: course.place.step, factor };
                     let done = self.stepper.step(&mut course.optimizer, phase, train_prefix, batches, at)?;
-                    course.follow(self.model)?;
-                    course.place.stepped(factor, self.decay_of_unused(phase, factor));
+                    let kept = done.updated.then(|| self.decay_of_unused(phase, factor));
+                    course.place.stepped(factor, kept);
+                    if done.updated {
+                        course.follow(self.model)?;
+                    }
                     let part = course.place.epoch_step as f64 / of_epoch.max(1) as f64;
                     self.backlog.push(done, f64::from(epoch) + part);
                     if self.backlog.is_due() {
