@@ -1,7 +1,7 @@
 //! Training: the plan, the loop and what they rest on. It must never know a project's files or a window.
 //!
-//! Before a run: [`recipe`] is what the user sets, [`preset`] and [`phases`] say what thaws when ([`phase_edits`]:
-//! by hand), [`plan`] freezes all of
+//! Before a run: [`recipe`] is what the user sets, [`settings`] the table of all of it, [`preset`] and [`phases`] say
+//! what thaws when ([`phase_edits`]: by hand), [`plan`] freezes all of
 //! it. In it: [`fit`] is the loop, [`step`] one step of it, [`sampler`] its batches, [`loss`] what is descended, [`optim`]
 //! how, [`drive`] how a device is kept at work meanwhile, [`backlog`] what steps told, [`mod@cache`] what is computed
 //! once, [`place`] and [`checkpoint`] what survives the process, [`watch`] what is kept. After it: [`evaluate`] and
@@ -31,6 +31,7 @@ pub mod report;
 pub mod rows;
 pub mod sampler;
 pub mod schedule;
+pub mod settings;
 mod states;
 pub mod step;
 pub mod watch;
