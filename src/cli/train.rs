@@ -16,7 +16,7 @@ use super::session::Driver;
 use crate::project::runs::{self, RunFolder};
 use crate::session::command::Command;
 use crate::session::state::{RunOutcome, RunReport, RunView};
-use crate::train::metrics::EpochPoint;
+use crate::train::metrics::{EpochPoint, format_headline};
 use crate::train::plan::RunPlan;
 
 /// Between two objects on how many steps are done.
@@ -290,9 +290,13 @@ pub(super) fn end_lines(view: &RunView) -> Vec<String> {
             lines.extend(report.probes.iter().map(|probe| format!("  {}", probe_line(probe))));
         }
         for drift in &report.drifts {
+            let kind = view.plan.kind_of(&drift.task);
             lines.push(format!(
-                "the frozen head of {} went from {:.3} to {:.3} as the encoder below it moved",
-                drift.task, drift.before, drift.after
+                "the frozen head of {}: its validation {} went from {} to {} as the encoder below it moved",
+                drift.task,
+                kind.figure(),
+                format_headline(kind, drift.before),
+                format_headline(kind, drift.after)
             ));
         }
         if report.truncated_rows > 0 {
