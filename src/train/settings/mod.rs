@@ -140,7 +140,10 @@ pub fn set(recipe: &mut Recipe, key: &str, text: &str) -> Result<(), String> {
         Some(setting) => setting.parse(recipe, text),
         None => {
             let known: Vec<&str> = RECIPE.iter().map(|setting| setting.key).collect();
-            Err(format!("there is no setting \"{key}\": there are {}, tasks.NAME.weight ...", known.join(", ")))
+            Err(format!(
+                "there is no setting \"{key}\": there are {}, tasks.NAME.weight ...",
+                known.join(", ")
+            ))
         }
     }
 }

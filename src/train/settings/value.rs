@@ -76,7 +76,8 @@ impl Value for String {
         if !text.starts_with('"') {
             return Ok(text.to_owned());
         }
-        serde_json::from_str(text).map_err(|_no_string| "a text, with both quotes where it has one".to_owned())
+        serde_json::from_str(text)
+            .map_err(|_no_string| "a text, with both quotes where it has one".to_owned())
     }
 }
 

@@ -63,6 +63,7 @@ fn ready_ui(ui: &mut Ui, state: &State, run: &RunView, actions: &mut Actions) {
             Loadable::Failed(reason) => {
                 widgets::message(ui, Severity::Error, reason);
             }
+            Loadable::Cancelled => widgets::cancelled(ui),
             Loadable::Empty | Loadable::Ready(_) => {}
         }
     });

@@ -42,9 +42,13 @@ impl Key {
         match (self, kind) {
             (Self::Class, TaskKind::TokenLabels) => "Type of the entities",
             (Self::Class, _) => "Name of the class",
-            (Self::Precision, TaskKind::TokenLabels) => "Right among the entities that were predicted with this type",
+            (Self::Precision, TaskKind::TokenLabels) => {
+                "Right among the entities that were predicted with this type"
+            }
             (Self::Precision, _) => "Right among the rows that were predicted as this class",
-            (Self::Recall, TaskKind::TokenLabels) => "Found among the entities that are labelled with this type",
+            (Self::Recall, TaskKind::TokenLabels) => {
+                "Found among the entities that are labelled with this type"
+            }
             (Self::Recall, _) => "Found among the rows that are labelled as this class",
             (Self::F1, _) => "Harmonic mean of precision and recall",
             (Self::Rows, TaskKind::TokenLabels) => "Entities labelled with this type",
@@ -161,7 +165,12 @@ fn head_ui(ui: &mut Ui, key: Key, kind: TaskKind, sort: &mut Sort) {
         ui.spacing_mut().button_padding.x = theme::GRID;
         let button = ui.add(Button::new(text).frame_when_inactive(false));
         button.widget_info(|| {
-            egui::WidgetInfo::selected(egui::Role::Button, true, active, format!("sort by {}", key.name(kind)))
+            egui::WidgetInfo::selected(
+                egui::Role::Button,
+                true,
+                active,
+                format!("sort by {}", key.name(kind)),
+            )
         });
         if active {
             arrow_ui(ui, sort.descending);

@@ -76,7 +76,10 @@ fn run_ui(ui: &mut Ui, state: &State, run: &RunView, view: &mut EvaluateView, ac
         Loadable::Failed(reason) => {
             widgets::card(ui, "", |ui| widgets::message(ui, Severity::Error, reason));
         }
-        Loadable::Empty => {
+        Loadable::Empty | Loadable::Cancelled => {
+            if state.evaluation == Loadable::Cancelled {
+                widgets::cancelled(ui);
+            }
             let text = "Choose the rows to measure on. Test rows took part in no decision, so their figures say what \
                         to expect on new texts.";
             widgets::empty_state(ui, Icon::Matrix, "Not measured yet", text, |ui| {

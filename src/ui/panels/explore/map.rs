@@ -55,6 +55,7 @@ pub(super) fn map_ui(ui: &mut Ui, state: &State, view: &mut MapView, actions: &m
                      and after fine-tuning are drawn side by side.",
                 );
             }
+            Loadable::Cancelled => widgets::cancelled(ui),
             Loadable::Loading => widgets::loading(ui, "Encoding the rows and projecting them to the plane"),
             Loadable::Failed(reason) => {
                 widgets::message(ui, Severity::Error, reason);

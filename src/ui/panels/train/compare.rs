@@ -223,7 +223,8 @@ mod tests {
             let (_, value) = OTHERS.iter().find(|(key, _)| *key == setting.key).unwrap();
             let mut recipe = Recipe::default();
             setting.parse(&mut recipe, value).unwrap();
-            let wanted = (setting.label.to_owned(), vec![setting.show(&Recipe::default()), setting.show(&recipe)]);
+            let wanted =
+                (setting.label.to_owned(), vec![setting.show(&Recipe::default()), setting.show(&recipe)]);
             assert_eq!(differences(&[&base, &plan(recipe)]), [wanted]);
         }
         for (setting, value) in TASK.iter().zip(["0.5", "true", "0.2", "6"]) {
@@ -231,7 +232,10 @@ mod tests {
             setting.parse(&mut settings, value).unwrap();
             let recipe = Recipe { tasks: [("mood".to_owned(), settings)].into(), ..Recipe::default() };
             let found = differences(&[&base, &plan(recipe)]);
-            assert_eq!(found.iter().map(|(name, _)| name).collect::<Vec<_>>(), [&format!("{} of mood", setting.label)]);
+            assert_eq!(
+                found.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+                [&format!("{} of mood", setting.label)]
+            );
         }
         let phases = vec![crate::train::phases::PhaseSpec::default()];
         assert_eq!(differences(&[&base, &plan(Recipe { phases, ..Recipe::default() })]).len(), 1);

@@ -13,8 +13,8 @@ use egui_plot::{GridMark, Line, LineStyle, Plot, PlotTransform, PlotUi, Points};
 
 use super::marks::marks_ui;
 use super::overlay::overlay;
-use crate::session::state::{ComparedRun, RunView};
 use crate::data::task::TaskKind;
+use crate::session::state::{ComparedRun, RunView};
 use crate::train::metrics::{EpochPoint, Score, format_figure, format_headline};
 use crate::ui::panels::parts::columns;
 use crate::ui::theme::{self, Palette};
@@ -382,12 +382,11 @@ fn values_ui(ui: &mut Ui, run: &RunView, view: &CurvesView, measure: Measure, ep
     if epoch.epoch > 0 {
         ui.label(RichText::new(phase).small().color(palette.muted));
     }
-    let number = |kind: TaskKind, score: Option<&Score>| {
-        match (score.filter(|score| score.rows > 0), measure) {
-            (None, _) => "-".to_owned(),
-            (Some(score), Measure::Loss) => format_figure("loss", score.loss),
-            (Some(score), Measure::Accuracy) => format_headline(kind, score.figure),
-        }
+    let number = |kind: TaskKind, score: Option<&Score>| match (score.filter(|score| score.rows > 0), measure)
+    {
+        (None, _) => "-".to_owned(),
+        (Some(score), Measure::Loss) => format_figure("loss", score.loss),
+        (Some(score), Measure::Accuracy) => format_headline(kind, score.figure),
     };
     ui.spacing_mut().interact_size.y = 16.0;
     egui::Grid::new("values of the epoch").num_columns(3).spacing([16.0, 2.0]).show(ui, |ui| {

@@ -76,7 +76,8 @@ fn of_epoch(run: &RunView, epoch: &EpochPoint) -> String {
     let scores = run.plan.tasks.iter().zip(&epoch.valid).filter(|(_, score)| score.rows > 0);
     let scores: Vec<String> = scores
         .map(|(task, score)| {
-            let (loss, figure) = (format_figure("loss", score.loss), format_headline(task.kind, score.figure));
+            let (loss, figure) =
+                (format_figure("loss", score.loss), format_headline(task.kind, score.figure));
             format!("{} loss {loss}, {} {figure}", task.name, task.kind.figure())
         })
         .collect();

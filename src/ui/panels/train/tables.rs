@@ -172,9 +172,12 @@ pub(super) fn runs_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
                         ui.add(egui::Label::new(shorten(&run.outcome, 48))).on_hover_text(&run.outcome);
                         for (task, kind) in &tasks {
                             let mut figures = run.figures.iter();
-                            let figure = figures.find(|figure| (figure.task.as_str(), figure.kind) == (*task, *kind));
-                            let text = figure
-                                .map_or_else(|| "-".into(), |figure| format_headline(figure.kind, figure.value));
+                            let figure =
+                                figures.find(|figure| (figure.task.as_str(), figure.kind) == (*task, *kind));
+                            let text = figure.map_or_else(
+                                || "-".into(),
+                                |figure| format_headline(figure.kind, figure.value),
+                            );
                             grid_number(ui, 80.0, digits(text));
                         }
                         ui.end_row();
