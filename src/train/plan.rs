@@ -438,7 +438,8 @@ impl PlannedTask {
             kind: self.kind,
             classes: self.classes.clone(),
             scale: self.scale,
-            hidden_units,
+            // A kind without a head has no layer in it either.
+            hidden_units: hidden_units.filter(|_| self.kind.has_head()),
         }
     }
 }
