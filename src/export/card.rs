@@ -186,7 +186,7 @@ fn training(inputs: &CardInputs<'_>) -> String {
     if plan.recipe.preset == Preset::FreezeAll {
         parts.push("Nothing was trained: the encoder is the pretrained one, measured as it is.".to_owned());
     } else {
-        parts.push(settings_text(&plan.recipe));
+        parts.push(settings_text(plan));
     }
     let tasks: Vec<&str> = plan.tasks.iter().map(|task| task.name.as_str()).collect();
     let set = set_differently(&plan.recipe, &tasks);
