@@ -173,10 +173,8 @@ fn settings_lines(recipe: &Recipe, tasks: &[&str]) -> Vec<String> {
     if set.is_empty() {
         return vec!["settings: those of the preset".to_owned()];
     }
-    let rows = set.into_iter().map(|shown| vec![format!("  {}", shown.key), shown.value]);
-    let mut lines = vec!["set differently from the preset:".to_owned()];
-    lines.extend(table(&rows.collect::<Vec<_>>()));
-    lines
+    let lines = set.into_iter().map(|shown| format!("  {} = {}", shown.key, shown.value));
+    std::iter::once("set differently from the preset:".to_owned()).chain(lines).collect()
 }
 
 /// Every setting with its value as text.
