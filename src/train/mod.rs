@@ -34,6 +34,7 @@ pub mod preset;
 pub mod recipe;
 pub mod report;
 pub mod rows;
+pub mod running;
 pub mod sampler;
 pub mod schedule;
 pub mod settings;

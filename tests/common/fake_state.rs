@@ -500,6 +500,7 @@ fn evaluation(tasks: Vec<TaskMetrics>) -> Loadable<Arc<Evaluation>> {
         tasks,
         mistakes,
         probes: probes(),
+        untrained: Vec::new(),
     }))
 }
 
