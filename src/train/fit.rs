@@ -44,6 +44,8 @@ pub enum FitEvent {
     Phase(usize),
     /// What happens beside training.
     Note(String),
+    /// What the user should know of the run.
+    Warning(String),
     /// A step is done.
     Step(StepPoint),
     /// An epoch is done.
@@ -109,6 +111,7 @@ impl Fit<'_> {
             report(FitEvent::Resumed { at_step: course.place.step })?;
         }
         let stepper = Stepper::new(plan, model, train)?;
+        stepper.warnings().into_iter().try_for_each(|warning| report(FitEvent::Warning(warning)))?;
         let (model_now, cut_now) = (&*model, cut.as_ref());
         let mut run = Run {
             plan,
@@ -197,8 +200,11 @@ impl Run<'_, '_> {
                     let factor = plan.rate_factor(course.place.position);
                     let at = At { step: course.place.step, factor };
                     let done = self.stepper.step(&mut course.optimizer, phase, train_prefix, batches, at)?;
-                    course.follow(self.model)?;
-                    course.place.stepped(factor, self.decay_of_unused(phase, factor));
+                    let kept = done.updated.then(|| self.decay_of_unused(phase, factor));
+                    course.place.stepped(factor, kept);
+                    if done.updated {
+                        course.follow(self.model)?;
+                    }
                     self.backlog.push(done);
                     if self.backlog.is_due() {
                         self.tell_steps(course)?;

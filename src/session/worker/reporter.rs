@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::super::news::{News, Pace};
 use super::super::outbox::Outbox;
+use super::super::state::Severity;
 use crate::project::runs::{HistoryLine, RunEvent, RunFolder};
 use crate::train::TrainError;
 use crate::train::fit::FitEvent;
@@ -52,6 +53,10 @@ impl<'a> Reporter<'a> {
         let line = match event {
             FitEvent::Note(note) => {
                 self.outbox.post(News::Note(note));
+                return Ok(());
+            }
+            FitEvent::Warning(text) => {
+                self.outbox.post(News::Notice(Severity::Warning, text));
                 return Ok(());
             }
             FitEvent::Resumed { at_step } => HistoryLine::Event(RunEvent::Resumed { at_step }),
