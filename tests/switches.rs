@@ -88,8 +88,19 @@ fn train(bench: &Bench) -> Result<Ran, String> {
     let Some(run) = place.session.state().run.clone() else { return Err(place.errors().join("; ")) };
     assert_eq!(run.outcome, Some(RunOutcome::Finished), "{:?}", bench.recipe);
     let path = run.dir.join("checkpoints/best.safetensors");
-    let bytes = std::fs::read(&path).expect("the kept weights");
-    let weights = read_all(&path).expect("the kept weights").into_iter().collect();
+    let mut weights: BTreeMap<String, Tensor> =
+        read_all(&path).expect("the kept weights").into_iter().collect();
+    if run.plan.epochs() > 0 && run.kept_epoch() == Some(0) {
+        // So few steps may be no better than the start; what they did is in the last checkpoint.
+        let last = read_all(&run.dir.join("checkpoints/last.safetensors")).expect("the last weights");
+        for (name, tensor) in last {
+            if let Some(kept) = name.strip_prefix("weight/").and_then(|name| weights.get_mut(name)) {
+                *kept = tensor;
+            }
+        }
+    }
+    let floats = |tensor: &Tensor| Vec::<f32>::try_from(tensor.reshape([-1])).expect("numbers");
+    let bytes = weights.values().flat_map(|tensor| floats(tensor)).flat_map(f32::to_le_bytes).collect();
     Ok(Ran { run, weights, bytes })
 }
 

@@ -68,7 +68,9 @@ pub fn check_judged(plan: &RunPlan) -> Result<(), PlanError> {
         return Err(PlanError::NoLabelToWatch { task: task.clone(), others });
     }
     let learning = || tasks.iter().enumerate().filter(|(task, _)| learns(plan, *task)).map(|(_, task)| task);
-    if recipe.watch.task.is_none() && learning().all(|task| task.labelled_valid == 0) {
+    // Where no head trains, and the encoder does, every task is measured over it.
+    let some_learn = learning().next().is_some();
+    if recipe.watch.task.is_none() && some_learn && learning().all(|task| task.labelled_valid == 0) {
         let tasks = learning().map(|task| task.name.as_str()).collect::<Vec<_>>().join(", ");
         return Err(PlanError::NoLearningTaskToWatch { tasks, others });
     }
