@@ -100,7 +100,7 @@ fn train(bench: &Bench) -> Result<Ran, String> {
         }
     }
     let floats = |tensor: &Tensor| Vec::<f32>::try_from(tensor.reshape([-1])).expect("numbers");
-    let bytes = weights.values().flat_map(|tensor| floats(tensor)).flat_map(f32::to_le_bytes).collect();
+    let bytes = weights.values().flat_map(floats).flat_map(f32::to_le_bytes).collect();
     Ok(Ran { run, weights, bytes })
 }
 
