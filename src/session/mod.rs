@@ -391,7 +391,10 @@ impl Session {
             self.notify(Severity::Error, "This project has no folder yet: choose one to save it in.".into());
             return false;
         };
-        match self.state.project.save(&dir) {
+        // Saving over another project would throw that one away.
+        let is_own = self.state.dir.as_ref() == Some(&dir);
+        let saved = if is_own { self.state.project.save(&dir) } else { self.state.project.save_new(&dir) };
+        match saved {
             Ok(()) => {
                 self.drafts.saved(&self.state.project);
                 self.state.dir = Some(dir);

@@ -207,7 +207,7 @@ impl Worker {
                 self.outbox.post(News::Tokenized(answer));
             }
             Work::Export(to) => {
-                let answer = self.export(&to).map(Arc::new);
+                let answer = self.export(&to, stop).map(Arc::new);
                 self.outbox.post(News::Export(answer));
             }
         }
