@@ -6,6 +6,7 @@
 //! before training. Plain Rust: it must never know a tensor or a window.
 
 pub mod assemble;
+pub mod blocks;
 pub mod card;
 pub mod changes;
 mod classes;

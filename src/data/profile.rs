@@ -39,7 +39,7 @@ pub(super) struct Profile {
 const MOST_DISTINCT: usize = 20_000;
 
 /// Rows of a table that are looked at, evenly spaced where it has more.
-const MOST_ROWS: usize = 50_000;
+pub(super) const MOST_ROWS: usize = 50_000;
 
 impl Profile {
     /// Profiles of all columns of all tables, in order of first sight; and the number of rows they are made from.
