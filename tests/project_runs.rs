@@ -123,6 +123,8 @@ fn report() -> RunReport {
     let figures = TaskMetrics::from_probabilities("topic", &classes, &probs, &[0, 1, 1]);
     let change = |name: &str, changed, planned| TensorChange { name: name.into(), changed, planned };
     RunReport {
+        kept_epoch: Some(3),
+        untrained: Some(vec!["tone".into()]),
         metrics: vec![(Split::Valid, vec![figures.clone()]), (Split::Test, vec![figures])],
         probes: vec![Probe {
             task: "topic".into(),
@@ -153,7 +155,8 @@ fn history_file(run: &RunFolder) -> PathBuf {
 fn version_1_of_a_run_is_read_field_by_field() {
     let run = RunFolder::open(&fixture(), "gradual-01").unwrap();
     assert_eq!(run.read_plan().unwrap(), plan("gradual-01", &fixture()));
-    assert_eq!(run.read_report().unwrap(), Some(report()));
+    let as_then = RunReport { kept_epoch: None, untrained: None, ..report() };
+    assert_eq!(run.read_report().unwrap(), Some(as_then));
     let history = run.read().unwrap();
     assert_eq!(history.steps, [step_point(1), step_point(2), step_point(3)]);
     assert_eq!(history.epochs, [epoch_point(0, 0, false), epoch_point(1, 3, true)]);
@@ -188,7 +191,7 @@ fn plan_2(name: &str, project_dir: &Path) -> RunPlan {
     let plan = plan(name, project_dir);
     RunPlan {
         prompt: None,
-        parent: Some(Parent { run: "gradual-01".into(), sha256: "0f".repeat(32) }),
+        parent: Some(Parent { run: "gradual-01".into(), sha256: "0f".repeat(32), fresh: None }),
         tasks: vec![
             task("topics", TaskKind::MultiLabel, &["a", "b"], Scale::default()),
             task("alike", TaskKind::Similarity, &[], Scale { offset: 0.0, factor: 5.0 }),
@@ -237,6 +240,19 @@ fn version_2_of_a_plan_is_read_field_by_field() {
     let history = run.read().unwrap();
     assert_eq!(history.steps, [step_point(1), step_point(2)]);
     assert_eq!(history.outcome, Some(RunOutcome::Paused { at_step: 2 }));
+}
+
+#[test]
+fn heads_that_start_fresh_are_recorded() {
+    let project = tempfile::tempdir().unwrap();
+    let run = RunFolder::create(project.path(), "branched").unwrap();
+    let mut plan = plan_2("branched", project.path());
+    if let Some(parent) = &mut plan.parent {
+        parent.fresh = Some(vec![("topics".into(), "a new task".into())]);
+    }
+    run.write_plan(&plan).unwrap();
+    assert_eq!(run.read_plan().unwrap(), plan);
+    assert!(plan.head_starts_fresh(0) && !plan.head_starts_fresh(1), "the second task has no head");
 }
 
 /// Writes what the fixture of the present version should be. Run by hand, with `--ignored`, when a version is

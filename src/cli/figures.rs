@@ -6,12 +6,21 @@ use super::console::{count, table};
 use crate::data::task::TaskKind;
 use crate::train::metrics::{EpochPoint, Probe, Score, TaskMetrics, figure_key, keys, title};
 use crate::train::plan::{PlannedTask, RunPlan};
+use crate::train::report::{RunReport, UNTRAINED};
+use crate::train::timeline::{last_epoch, phase_spans};
 
 /// `epoch 2/4  loss 0.8123  topic: train 0.912, valid 0.880  ...`; epoch 0 is the measurement before training.
-pub(super) fn epoch_line(plan: &RunPlan, point: &EpochPoint) -> String {
-    let epochs: u32 = plan.phases.iter().map(|phase| phase.epochs).sum();
+/// `epochs` are those of the run, at most.
+fn epoch_line(plan: &RunPlan, point: &EpochPoint, epochs: f64) -> String {
     let mut parts = vec![if point.epoch == 0 {
-        "before training".to_owned()
+        let fresh = (0..plan.tasks.len()).filter(|task| plan.head_starts_fresh(*task));
+        let fresh: Vec<&str> = fresh.filter_map(|task| Some(plan.tasks.get(task)?.name.as_str())).collect();
+        let with_heads = plan.tasks.iter().filter(|task| task.kind.has_head()).count();
+        match fresh.len() {
+            0 => "before training".to_owned(),
+            count if count == with_heads => format!("before training, heads {UNTRAINED}"),
+            _ => format!("before training, {UNTRAINED}: {}", fresh.join(", ")),
+        }
     } else {
         format!("epoch {}/{epochs}  average loss {:.4}", point.epoch, point.loss)
     }];
@@ -62,6 +71,27 @@ pub(super) fn epoch_json(tasks: &[PlannedTask], point: &EpochPoint) -> Value {
 /// A figure's key as programs read it: `macro_f1`.
 fn json_key(key: &str) -> String {
     key.replace(['-', '@'], "_")
+}
+
+/// A line for every epoch of a run, each with the epochs that the run had at most as far as was known by then.
+pub(super) fn epoch_lines(plan: &RunPlan, epochs: &[EpochPoint]) -> Vec<String> {
+    let line = |(index, point): (usize, &EpochPoint)| {
+        let known = epochs.get(..=index).unwrap_or_default();
+        epoch_line(plan, point, last_epoch(&phase_spans(plan, known, &[], point.phase, false)))
+    };
+    epochs.iter().enumerate().map(line).collect()
+}
+
+/// The tables of a split of a run: what heads that never trained say stands apart, under that name.
+pub(super) fn run_tables(plan: &RunPlan, report: &RunReport, tasks: &[TaskMetrics]) -> Vec<String> {
+    let (untrained, trained): (Vec<TaskMetrics>, Vec<TaskMetrics>) =
+        tasks.iter().cloned().partition(|figures| report.is_untrained(plan, &figures.task));
+    let mut lines = metrics_table(&trained);
+    if !untrained.is_empty() {
+        lines.push(format!("heads that are {UNTRAINED}, with random weights:"));
+        lines.extend(metrics_table(&untrained));
+    }
+    lines
 }
 
 /// A row per task, in a table per kind.
@@ -125,6 +155,27 @@ pub(super) fn metrics_json(figures: &TaskMetrics) -> Value {
         }
     }
     object
+}
+
+/// The same of a task of a run, which says where its head never trained.
+pub(super) fn run_json(plan: &RunPlan, report: &RunReport, figures: &TaskMetrics) -> Value {
+    let mut object = metrics_json(figures);
+    if let (true, Some(fields)) = (report.is_untrained(plan, &figures.task), object.as_object_mut()) {
+        fields.insert(UNTRAINED.to_owned(), json!(true));
+    }
+    object
+}
+
+/// A probe for programs.
+pub(super) fn probe_json(probe: &Probe) -> Value {
+    json!({
+        "task": probe.task,
+        "rows": probe.rows,
+        "nearest_centroid": probe.nearest_centroid,
+        "nearest_neighbours": probe.nearest_neighbours,
+        "k": probe.k,
+        "majority": probe.majority,
+    })
 }
 
 /// What the embeddings alone tell of a task.

@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 
 use super::args::InspectArgs;
 use super::console::{count, say, say_json, table};
-use super::figures::{epoch_line, metrics_json, metrics_table};
+use super::figures::{epoch_lines, probe_json, probe_line, run_json, run_tables};
 use super::{hub, inspect_data, inspect_model};
 use crate::data::dataset::Split;
 use crate::project::model_place::model_name;
 use crate::project::runs::{self, RunFolder};
 use crate::project::{Project, file};
+use crate::train::report::{RunReport, START_KEPT};
 
 /// What was found, for people and for programs.
 struct Found {
@@ -63,12 +64,22 @@ fn a_run(dir: &Path) -> anyhow::Result<Found> {
         format!("run {name}: {}, {outcome}", plan.recipe.preset.title()),
         format!("model {}, on {}, seed {}", model_name(&plan.model_path), plan.device, plan.recipe.seed),
     ];
-    lines.extend(history.epochs.iter().map(|point| epoch_line(&plan, point)));
+    lines.extend(epoch_lines(&plan, &history.epochs));
+    let report = report.unwrap_or_default();
+    let probes: Vec<String> = report.probes.iter().map(|probe| format!("  {}", probe_line(probe))).collect();
+    if plan.epochs() == 0 && !probes.is_empty() {
+        lines.push("what the embeddings alone tell:".to_owned());
+        lines.extend(probes);
+    }
     let mut metrics = serde_json::Map::new();
-    for (split, tasks) in report.iter().flat_map(|report| &report.metrics) {
+    for (split, tasks) in &report.metrics {
         lines.push(format!("on the {} rows:", split.name()));
-        lines.extend(metrics_table(tasks));
-        metrics.insert(split.name().to_owned(), tasks.iter().map(metrics_json).collect::<Vec<_>>().into());
+        lines.extend(run_tables(&plan, &report, tasks));
+        let tasks = tasks.iter().map(|figures| run_json(&plan, &report, figures));
+        metrics.insert(split.name().to_owned(), tasks.collect::<Vec<_>>().into());
+    }
+    if report.keeps_the_start(&plan) {
+        lines.push(START_KEPT.to_owned());
     }
     let object = json!({
         "kind": "run",
@@ -81,8 +92,10 @@ fn a_run(dir: &Path) -> anyhow::Result<Found> {
         "outcome": outcome,
         "tasks": plan.tasks.iter().map(|task| json!({"task": task.name, "classes": task.classes})).collect::<Vec<_>>(),
         "epochs": history.epochs.len().saturating_sub(1),
+        "kept_epoch": report.kept_epoch,
+        "probes": report.probes.iter().map(probe_json).collect::<Vec<_>>(),
         "metrics": metrics,
-        "seconds": report.map(|report| report.seconds),
+        "seconds": (report != RunReport::default()).then_some(report.seconds),
     });
     Ok(Found { lines, object })
 }

@@ -6,12 +6,13 @@ use super::settings_text::settings_text;
 use super::usage;
 use crate::data::dataset::Split;
 use crate::data::numbers::thousands;
+use crate::data::task::TaskKind;
 use crate::model::dense::DenseSpec;
 use crate::model::summary::{Group, ModelSummary, Pooling};
 use crate::train::metrics::{Probe, TaskMetrics, keys, title};
 use crate::train::plan::{Phase, RunPlan, Thaw};
 use crate::train::preset::Preset;
-use crate::train::report::{RunOutcome, RunReport};
+use crate::train::report::{RunOutcome, RunReport, START_KEPT, UNTRAINED};
 
 /// What the card is written from.
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +101,8 @@ fn introduction(inputs: &CardInputs<'_>) -> String {
          | Architecture | {kind}, {layers} layers, {parameters} parameters |\n\
          | Pretrained weights | SHA-256 `{sha256}` |\n\
          | Preset | {preset} |\n\
-         | Run | {outcome} |",
+         | Run | {outcome} |\n\
+         | Kept weights | {kept} |",
         length = plan.recipe.max_length.min(model.max_positions),
         hidden = model.embedding(),
         pooling = pooled_from(model),
@@ -110,7 +112,23 @@ fn introduction(inputs: &CardInputs<'_>) -> String {
         sha256 = line(&plan.model_sha256),
         preset = plan.recipe.preset.title(),
         outcome = cell(&inputs.outcome.to_string()),
+        kept = kept(inputs),
     )
+}
+
+/// Which of the weights that the run had are these.
+fn kept(inputs: &CardInputs<'_>) -> String {
+    let CardInputs { plan, report, .. } = inputs;
+    let from = plan.parent.as_ref().map_or_else(
+        || "the pretrained ones".to_owned(),
+        |parent| format!("those that run {} kept", cell(&parent.run)),
+    );
+    match report.kept_epoch {
+        _ if plan.epochs() == 0 => from,
+        Some(0) => format!("{START_KEPT}: {from}"),
+        Some(epoch) => format!("those after epoch {epoch}"),
+        None => "not recorded".to_owned(),
+    }
 }
 
 fn pooled_from(model: &ModelSummary) -> String {
@@ -201,7 +219,9 @@ fn proof(inputs: &CardInputs<'_>) -> String {
         changes.iter().filter(|change| change.changed == changed && change.planned == planned).count()
     };
     let (planned, unplanned, unmoved) = (count(true, true), count(true, false), count(false, true));
-    let verdict = if unplanned == 0 && unmoved == 0 {
+    let verdict = if unplanned == 0 && unmoved == 0 && inputs.report.keeps_the_start(inputs.plan) {
+        ": the kept weights are those of the start.".to_owned()
+    } else if unplanned == 0 && unmoved == 0 {
         ": exactly those that the plan meant to train.".to_owned()
     } else {
         format!(". Changed without being planned to: {unplanned}. Planned to change and the same: {unmoved}.")
@@ -251,21 +271,15 @@ fn figures(inputs: &CardInputs<'_>) -> String {
         inputs.report.metrics.iter().filter(|(_, tasks)| tasks.iter().any(|task| task.rows > 0)).collect();
     let mut parts = Vec::new();
     if !measured.is_empty() {
-        for kind in crate::data::task::TaskKind::ALL {
-            let rows: Vec<String> = measured
-                .iter()
-                .flat_map(|(split, tasks)| tasks.iter().map(|task| (*split, task)))
-                .filter(|(_, task)| task.rows > 0 && task.kind == kind)
-                .map(|(split, task)| figures_row(split, task))
-                .collect();
-            if rows.is_empty() {
-                continue;
-            }
-            let names = keys(kind).iter().map(|key| capital(title(key)));
-            let header = ["Split", "Task", "Rows", "Loss"].map(str::to_owned).into_iter().chain(names);
-            let header = format!("| {} |", header.collect::<Vec<_>>().join(" | "));
-            let ruler = format!("|---|---|{}", "--:|".repeat(keys(kind).len() + 2));
-            parts.push([vec![header, ruler], rows].concat().join("\n"));
+        let is_untrained = |task: &TaskMetrics| inputs.report.is_untrained(inputs.plan, &task.task);
+        parts.extend(tables(&measured, &|task| !is_untrained(task)));
+        let untrained = tables(&measured, &is_untrained);
+        if !untrained.is_empty() {
+            let text = format!(
+                "Heads that are {UNTRAINED}: their weights are random, and their figures those of guessing."
+            );
+            parts.push(text);
+            parts.extend(untrained);
         }
         parts.push(figures_note(inputs));
     }
@@ -276,7 +290,9 @@ fn figures(inputs: &CardInputs<'_>) -> String {
             "|---|--:|--:|--:|--:|".into(),
         ];
         table.extend(inputs.report.probes.iter().map(probe_row));
-        parts.push(table.join("\n"));
+        // Where nothing trained, this is the result.
+        let place = if inputs.plan.epochs() == 0 { 0 } else { parts.len() };
+        parts.insert(place, table.join("\n"));
     }
     if parts.is_empty() {
         parts.push("No labelled validation or test rows: nothing was measured.".into());
@@ -284,8 +300,26 @@ fn figures(inputs: &CardInputs<'_>) -> String {
     parts.join("\n\n")
 }
 
+/// A table per kind of those tasks that are asked for.
+fn tables(measured: &[&(Split, Vec<TaskMetrics>)], wanted: &dyn Fn(&TaskMetrics) -> bool) -> Vec<String> {
+    let of_kind = |kind: TaskKind| {
+        let tasks = measured.iter().flat_map(|(split, tasks)| tasks.iter().map(|task| (*split, task)));
+        let rows: Vec<String> = tasks
+            .filter(|(_, task)| task.rows > 0 && task.kind == kind && wanted(task))
+            .map(|(split, task)| figures_row(split, task))
+            .collect();
+        let names = keys(kind).iter().map(|key| capital(title(key)));
+        let header = ["Split", "Task", "Rows", "Loss"].map(str::to_owned).into_iter().chain(names);
+        let header = format!("| {} |", header.collect::<Vec<_>>().join(" | "));
+        let ruler = format!("|---|---|{}", "--:|".repeat(keys(kind).len() + 2));
+        (!rows.is_empty()).then(|| [vec![header, ruler], rows].concat().join("\n"))
+    };
+    TaskKind::ALL.into_iter().filter_map(of_kind).collect()
+}
+
 fn figures_note(inputs: &CardInputs<'_>) -> String {
-    let chosen = inputs.plan.recipe.preset != Preset::FreezeAll
+    let chosen = inputs.report.kept_epoch != Some(0)
+        && inputs.plan.epochs() > 0
         && inputs.plan.tasks.iter().any(|task| task.labelled_valid > 0);
     let weights =
         if chosen { "The weights are those of the best epoch on the validation rows. " } else { "" };

@@ -91,6 +91,12 @@ impl TensorInfo {
         ]
     }
 
+    /// Whether it is part of the model that a run leaves, rather than merged into it or forgotten with the run.
+    #[must_use]
+    pub fn outlives_a_run(&self) -> bool {
+        self.role() != Role::Adapter && !matches!(self.group, Group::LossWeight(_))
+    }
+
     /// The learnt weight of a task's loss: a number.
     #[must_use]
     pub fn of_loss_weight(index: usize, task: &str) -> Self {

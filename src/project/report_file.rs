@@ -19,6 +19,11 @@ const VERSION: u32 = 2;
 #[derive(Debug, Deserialize, Serialize)]
 struct ReportFile {
     version: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept_epoch: Option<u32>,
+    /// Tasks whose heads never trained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    untrained: Option<Vec<String>>,
     #[serde(with = "json_float")]
     seconds: f64,
     truncated_rows: usize,
@@ -164,6 +169,8 @@ pub(super) fn write(report: &RunReport, path: &Path) -> Result<String, ProjectEr
     };
     let file = ReportFile {
         version: VERSION,
+        kept_epoch: report.kept_epoch,
+        untrained: report.untrained.clone(),
         seconds: report.seconds,
         truncated_rows: report.truncated_rows,
         metrics: report
@@ -203,6 +210,8 @@ pub(super) fn read(text: &str, path: &Path) -> Result<RunReport, ProjectError> {
     };
     let metrics: Result<_, String> = file.metrics.into_iter().map(split).collect();
     Ok(RunReport {
+        kept_epoch: file.kept_epoch,
+        untrained: file.untrained,
         metrics: metrics.map_err(|reason| ProjectError::malformed(path, None, reason))?,
         probes: file.probes.into_iter().map(Into::into).collect(),
         changes: file

@@ -34,7 +34,7 @@ pub struct RunListing {
     pub preset: String,
     /// `finished`, `stopped at step 12`, `failed: ...`, `unfinished`.
     pub outcome: String,
-    /// Validation accuracy per task of the kept weights.
+    /// Validation accuracy per task of the kept weights; of a task whose head never trained there is none.
     pub accuracy: Vec<(String, f64)>,
 }
 
@@ -180,10 +180,11 @@ impl RunFolder {
         let plan = self.read_plan()?;
         let outcome = self.read_outcome()?.map_or_else(|| "unfinished".to_owned(), |o| o.to_string());
         let measured = self.read_report()?.and_then(|report| {
-            let (_, tasks) = report.metrics.into_iter().find(|(split, _)| *split == Split::Valid)?;
+            let (_, tasks) = report.metrics.iter().find(|(split, _)| *split == Split::Valid)?;
+            // What a head says that never trained is no result of the run.
+            let trained = tasks.iter().filter(|figures| !report.is_untrained(&plan, &figures.task)).cloned();
             Some(
-                tasks
-                    .into_iter()
+                trained
                     .map(|figures| {
                         let figure = figures.figure();
                         (figures.task, figure)
@@ -203,8 +204,11 @@ impl RunFolder {
     fn best_so_far(&self, plan: &RunPlan) -> Result<Vec<(String, f64)>, ProjectError> {
         let epochs = self.read()?.epochs;
         let Some(best) = epochs.iter().rev().find(|epoch| epoch.best) else { return Ok(Vec::new()) };
-        let scored = plan.tasks.iter().zip(&best.valid).filter(|(_, score)| score.rows > 0);
-        Ok(scored.map(|(task, score)| (task.name.clone(), score.figure)).collect())
+        let reached = if best.epoch == 0 { 0 } else { best.phase + 1 };
+        let scored = plan.tasks.iter().zip(&best.valid).enumerate();
+        let scored =
+            scored.filter(|(task, (_, score))| score.rows > 0 && !plan.head_is_untrained(*task, reached));
+        Ok(scored.map(|(_, (task, score))| (task.name.clone(), score.figure)).collect())
     }
 }
 

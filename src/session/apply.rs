@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Session;
 use super::news::{Answer, News};
 use super::state::{Loadable, RunOutcome, Severity};
+use crate::train::report::START_KEPT;
 
 impl Session {
     pub(super) fn apply(&mut self, news: News) {
@@ -111,6 +112,7 @@ impl Session {
     ) {
         let Some(run) = &mut self.state.run else { return };
         let name = run.plan.name.clone();
+        let kept_start = report.as_ref().is_some_and(|report| report.keeps_the_start(&run.plan));
         run.note.clear();
         run.seconds_left = None;
         run.outcome = Some(outcome.clone());
@@ -118,6 +120,9 @@ impl Session {
         run.can_resume = can_resume;
         self.list_runs();
         match outcome {
+            RunOutcome::Finished if kept_start => {
+                self.notify(Severity::Warning, format!("Run {name} is finished: {START_KEPT}."));
+            }
             RunOutcome::Finished => self.notify(Severity::Success, format!("Run {name} is finished.")),
             RunOutcome::Stopped { at_step } => {
                 self.notify(Severity::Info, format!("Run {name} was stopped at step {at_step}."));

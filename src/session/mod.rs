@@ -12,6 +12,7 @@ mod hub;
 mod load;
 mod news;
 mod outbox;
+pub(crate) mod parent;
 mod rows;
 mod start;
 mod watch;

@@ -91,6 +91,7 @@ impl Worker {
             compared: Vec::new(),
             labels_changed: false,
             probes,
+            untrained: tuned.untrained(),
         })
     }
 

@@ -18,6 +18,7 @@ use crate::data::task::TaskKind;
 use crate::session::measured::Said;
 use crate::session::state::{Evaluation, Loadable, RunView, Severity, State};
 use crate::train::metrics::{TaskMetrics, title};
+use crate::train::report::UNTRAINED;
 use crate::ui::actions::{Action, Actions, Page};
 use crate::ui::explain::{self, Explanation};
 use crate::ui::panels::parts::{columns, figure, train_first_ui};
@@ -145,6 +146,10 @@ fn evaluation_ui(
         widgets::card(ui, "", |ui| widgets::message(ui, Severity::Info, &text));
         return;
     }
+    let untrained = evaluation.untrained.contains(&metrics.task);
+    if untrained {
+        untrained_ui(ui, evaluation, metrics);
+    }
     headline_ui(ui, metrics);
     ui.add_space(theme::GAP);
     if metrics.kind != TaskKind::SingleLabel {
@@ -184,13 +189,32 @@ fn evaluation_ui(
     if narrow {
         reliability::reliability_ui(ui, metrics, colour);
         ui.add_space(theme::GAP);
-        without_head_ui(ui, evaluation);
+        if !untrained {
+            without_head_ui(ui, evaluation);
+        }
+    } else if untrained {
+        reliability::reliability_ui(ui, metrics, colour);
     } else {
         columns(ui, theme::SECTION_GAP, |[left, right]| {
             reliability::reliability_ui(left, metrics, colour);
             without_head_ui(right, evaluation);
         });
     }
+}
+
+/// Of a head that never trained: what the embeddings hold comes first, and what the head says under its name.
+fn untrained_ui(ui: &mut Ui, evaluation: &Evaluation, metrics: &TaskMetrics) {
+    if metrics.kind == TaskKind::SingleLabel {
+        without_head_ui(ui, evaluation);
+        ui.add_space(theme::GAP);
+    }
+    let text = format!(
+        "The head of {} is {UNTRAINED}: its weights are random, and the figures below are those of guessing. What the \
+         embeddings hold is told by the probes.",
+        metrics.task
+    );
+    widgets::card(ui, "", |ui| widgets::message(ui, Severity::Warning, &text));
+    ui.add_space(theme::GAP);
 }
 
 fn without_head_ui(ui: &mut Ui, evaluation: &Evaluation) {

@@ -31,7 +31,12 @@ impl Column<'_> {
     /// Validation figure of the kept weights, as it is written and as it is compared.
     fn figure(&self, task: &str) -> Option<(String, f64)> {
         let place = self.plan.tasks.iter().position(|known| known.name == task)?;
-        let score = self.best()?.valid.get(place).filter(|score| score.rows > 0)?;
+        let best = self.best()?;
+        let reached = if best.epoch == 0 { 0 } else { best.phase + 1 };
+        if self.plan.head_is_untrained(place, reached) {
+            return None; // What it says is no result of the run.
+        }
+        let score = best.valid.get(place).filter(|score| score.rows > 0)?;
         let kind = self.plan.tasks.get(place)?.kind;
         let text =
             if kind.figure_is_share() { percent(score.figure) } else { format!("{:.3}", score.figure) };
@@ -114,7 +119,10 @@ fn outcome_ui(ui: &mut Ui, run: &RunView, columns: &[Column<'_>]) {
         grid_number(
             ui,
             COLUMN,
-            digits(column.best().map_or_else(|| "-".into(), |best| best.epoch.to_string())),
+            digits(column.best().map_or_else(
+                || "-".into(),
+                |best| if best.epoch == 0 { "the start".into() } else { best.epoch.to_string() },
+            )),
         );
     }
     ui.end_row();

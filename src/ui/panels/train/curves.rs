@@ -15,6 +15,7 @@ use super::marks::marks_ui;
 use super::overlay::overlay;
 use crate::session::state::{ComparedRun, RunView};
 use crate::train::metrics::{EpochPoint, Score};
+use crate::train::timeline::last_epoch;
 use crate::ui::panels::parts::columns;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets::curves::{Point, Smoother, decimate, nice_step};
@@ -265,7 +266,7 @@ fn plot_ui(
     measure: Measure,
 ) -> (Response, PlotTransform) {
     let palette = Palette::of(ui);
-    let last = f64::from(run.plan.epochs());
+    let last = last_epoch(&run.phase_spans());
     let mut plot = Plot::new(("curves", measure.title()))
         .height(250.0)
         .include_x(0.0)

@@ -2,8 +2,10 @@
 
 use eframe::egui::{self, RichText, Ui};
 
+use crate::session::parent::inherited_in_words;
 use crate::session::state::{RunOutcome, RunView};
 use crate::train::metrics::EpochPoint;
+use crate::train::report::START_KEPT;
 use crate::ui::theme::Palette;
 use crate::ui::widgets;
 use crate::ui::widgets::numbers::{counted, duration, thousands};
@@ -41,9 +43,7 @@ fn lines(run: &RunView) -> Vec<String> {
         thousands(plan.total_steps() as u64),
         plan.recipe.seed
     )];
-    if let Some(parent) = &plan.parent {
-        lines.push(format!("starts from the kept weights of {}", parent.run));
-    }
+    lines.extend(inherited_in_words(plan).map(|text| format!("starts from {text}")));
     if let Some(step) = run.resumed_at {
         lines.push(format!("gone on with from step {}", thousands(step as u64)));
     }
@@ -60,6 +60,9 @@ fn lines(run: &RunView) -> Vec<String> {
     }
     match &run.outcome {
         None => {}
+        Some(RunOutcome::Finished) if run.kept_epoch() == Some(0) && run.epochs.len() > 1 => {
+            lines.push(format!("finished: {START_KEPT}"));
+        }
         Some(RunOutcome::Finished) => lines.push("finished".to_owned()),
         Some(RunOutcome::Stopped { at_step }) => {
             lines.push(format!("stopped at step {}", thousands(*at_step as u64)));

@@ -5,6 +5,7 @@ use eframe::egui::{self, RichText, Ui};
 use crate::data::dataset::Split;
 use crate::data::task::TaskKind;
 use crate::session::state::{RunReport, RunView, Severity, TensorChange};
+use crate::train::report::UNTRAINED;
 use crate::ui::explain;
 use crate::ui::panels::parts::{columns, digits, grid_number, head};
 use crate::ui::panels::probes::probes_ui;
@@ -23,7 +24,16 @@ pub(super) fn report_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
 
 fn figures_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
     let help = |ui: &mut Ui| explain::explain_ui(ui, &explain::MACRO_F1);
-    widgets::card_with(ui, "Figures of the kept weights", help, |ui| {
+    // Where nothing trained, the probes are the result.
+    if run.plan.epochs() == 0 && !report.probes.is_empty() {
+        let help = |ui: &mut Ui| explain::explain_ui(ui, &explain::PROBES);
+        widgets::card_with(ui, "What the embeddings alone tell", help, |ui| probes_ui(ui, &report.probes));
+        ui.add_space(theme::GAP);
+    }
+    let all_untrained = run.plan.tasks.iter().all(|task| report.is_untrained(&run.plan, &task.name));
+    let name =
+        if all_untrained { "Heads, untrained: figures of guessing" } else { "Figures of the kept weights" };
+    widgets::card_with(ui, name, help, |ui| {
         let palette = Palette::of(ui);
         let across = egui::ScrollArea::horizontal().id_salt("figures across");
         let grid = egui::Grid::new("figures").num_columns(5).striped(true).spacing([20.0, 4.0]);
@@ -47,7 +57,13 @@ fn figures_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
                         let metrics =
                             of_split.and_then(|(_, tasks)| tasks.iter().find(|m| m.task == task.name));
                         let Some(metrics) = metrics.filter(|metrics| metrics.rows > 0) else { continue };
-                        swatch_label(ui, palette.task(index), &task.name);
+                        let untrained = report.is_untrained(&run.plan, &task.name);
+                        let name = if untrained && !all_untrained {
+                            format!("{}, {UNTRAINED}", task.name)
+                        } else {
+                            task.name.clone()
+                        };
+                        swatch_label(ui, palette.task(index), &name);
                         ui.label(split.name());
                         let shown = |key: &str| {
                             let value = metrics.get(key)?;
@@ -70,9 +86,6 @@ fn figures_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
                 }
             })
         });
-        if run.plan.epochs() == 0 && !report.probes.is_empty() {
-            probes_ui(ui, &report.probes);
-        }
     });
 }
 
@@ -82,6 +95,10 @@ fn proof_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
         let proof = Proof::of(&report.changes);
         let severity = if proof.surprises.is_empty() { Severity::Success } else { Severity::Warning };
         widgets::message(ui, severity, &proof.sentence());
+        if report.keeps_the_start(&run.plan) {
+            let text = "The kept weights are those of the start, which no step is part of.";
+            widgets::message(ui, Severity::Info, text);
+        }
         for (name, what) in &proof.surprises {
             ui.label(RichText::new(format!("{name}: {what}")).monospace().small());
         }
@@ -91,8 +108,9 @@ fn proof_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
             let told =
                 |figure: f64| if kind.figure_is_share() { percent(figure) } else { format!("{figure:.3}") };
             let direction = if drift.after < drift.before { "fell" } else { "rose" };
+            let head = if report.is_untrained(&run.plan, &drift.task) { "untrained head" } else { "head" };
             let text = format!(
-                "The frozen head of {} drifted: its weights are the same, but the encoder below it moved, and its \
+                "The frozen {head} of {} drifted: its weights are the same, but the encoder below it moved, and its \
                  validation {} {direction} from {} to {}.",
                 drift.task,
                 kind.figure(),

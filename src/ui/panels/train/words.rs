@@ -21,6 +21,9 @@ fn sentence(run: &RunView, diagnosis: &Diagnosis) -> (Severity, String) {
         Diagnosis::Overfitting { task, since, valid, train } => {
             let name = run.plan.tasks.get(*task).map_or("", |task| task.name.as_str());
             let kept = match run.epochs.iter().rev().find(|epoch| epoch.best) {
+                Some(best) if best.epoch == 0 => {
+                    "The starting weights are the ones that are kept.".to_owned()
+                }
                 Some(best) => format!("The weights of epoch {} are the ones that are kept.", best.epoch),
                 None => String::new(),
             };
