@@ -49,6 +49,9 @@ pub enum FitEvent {
     Step(StepPoint),
     /// An epoch is done.
     Epoch(EpochPoint),
+    /// A checkpoint follows: a run that resumes from it reports no earlier step again, so what was reported so far
+    /// must be on disk first.
+    Saving,
 }
 
 /// How a fit ended. The model holds the kept weights: those of the best epoch on the validation rows, the last
@@ -241,6 +244,7 @@ impl Run<'_, '_> {
     /// ones, and the sums of an epoch are part of it.
     fn save(&mut self, course: &mut Course) -> Result<(), TrainError> {
         self.tell_steps(course)?;
+        (self.report)(FitEvent::Saving)?;
         course.save(self.model, self.store)
     }
 

@@ -22,9 +22,14 @@ pub struct Budget {
     pub spill: Option<PathBuf>,
 }
 
+/// Names the megabytes of memory that kept states may take, where 2 GB are too many or too few.
+const MEMORY_VARIABLE: &str = "FROSTLINE_CACHE_MB";
+
 impl Default for Budget {
     fn default() -> Self {
-        Self { memory: 2 << 30, half: false, spill: None }
+        let megabytes =
+            std::env::var(MEMORY_VARIABLE).ok().and_then(|value| value.trim().parse::<u64>().ok());
+        Self { memory: megabytes.unwrap_or(2048).saturating_mul(1 << 20), half: false, spill: None }
     }
 }
 
