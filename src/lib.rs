@@ -61,7 +61,7 @@
 //!   `a_history_of_any_bytes_never_panics`, `tests/damaged_models.rs` and `tests/damaged_weights.rs`; and, looked for
 //!   rather than held, `cargo xtask fuzz`.
 //! - **Invariant: no code from a weights file is run, and loading needs at most 1.3 times the weights' memory.**
-//!   `tests/damaged_weights.rs`, `every_damage_is_told_at_once_and_costs_little`; `tests/model_weights.rs`,
+//!   `tests/damaged_weights.rs`, `every_damage_is_told_and_costs_little`; `tests/model_weights.rs`,
 //!   `loading_needs_little_more_memory_than_the_weights`.
 //! - **Invariant: `unsafe` is written only where a reason stands beside it.** The lints `unsafe_code` and
 //!   `allow_attributes_without_reason`.
