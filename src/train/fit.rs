@@ -45,6 +45,8 @@ pub enum FitEvent {
     Phase(usize),
     /// What happens beside training.
     Note(String),
+    /// What the user should know of the run.
+    Warning(String),
     /// A step is done.
     Step(StepPoint),
     /// An epoch is done.
@@ -113,6 +115,7 @@ impl Fit<'_> {
             report(FitEvent::Resumed { at_step: course.place.step })?;
         }
         let stepper = Stepper::new(plan, model, train)?;
+        stepper.warnings().into_iter().try_for_each(|warning| report(FitEvent::Warning(warning)))?;
         let (model_now, cut_now) = (&*model, cut.as_ref());
         let mut run = Run {
             plan,

@@ -1,16 +1,17 @@
 //! Training: the plan, the loop and what they rest on. It must never know a project's files or a window.
 //!
-//! Before a run: [`recipe`] is what the user sets, [`preset`] and [`phases`] say what thaws when ([`phase_edits`]:
-//! by hand), [`plan`] freezes all of
-//! it. In it: [`fit`] is the loop, [`step`] one step of it, [`sampler`] its batches, [`loss`] what is descended, [`optim`]
-//! how, [`drive`] how a device is kept at work meanwhile, [`backlog`] what steps told, [`mod@cache`] what is computed
-//! once, [`place`] and [`checkpoint`] what survives the process, [`watch`] what is kept. After it: [`evaluate`] and
-//! [`metrics`] measure, [`report`] and [`diagnosis`] say what came of it. [`finder`] looks for a rate.
+//! Before a run: [`recipe`] is what the user sets, [`preset`] and [`phases`] say what thaws when ([`phase_edits`]: by
+//! hand), [`plan`] freezes all of it. In it: [`fit`] is the loop, [`step`] one step of it, [`sampler`] its batches, [`loss`]
+//! what is descended (`task_loss` for each kind of task, `class_weights` where classes are balanced), [`optim`] how,
+//! [`drive`] how a device is kept at work meanwhile, [`backlog`] what steps told, [`mod@cache`] what is computed once,
+//! [`place`] and [`checkpoint`] what survives the process, [`watch`] what is kept. After it: [`evaluate`] and [`metrics`]
+//! measure, [`report`] and [`diagnosis`] say what came of it. [`finder`] looks for a rate.
 
 mod average;
 pub mod backlog;
 pub mod cache;
 pub mod checkpoint;
+mod class_weights;
 mod course;
 pub mod diagnosis;
 pub mod drive;
@@ -33,6 +34,7 @@ pub mod sampler;
 pub mod schedule;
 mod states;
 pub mod step;
+mod task_loss;
 pub mod watch;
 
 pub use error::TrainError;

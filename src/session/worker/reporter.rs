@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::super::news::{News, Pace};
 use super::super::outbox::Outbox;
+use super::super::state::Severity;
 use crate::project::error::ProjectError;
 use crate::project::runs::{HistoryLine, RunEvent, RunFolder};
 use crate::train::TrainError;
@@ -55,6 +56,10 @@ impl<'a> Reporter<'a> {
             FitEvent::Saving => return self.folder.flush().map_err(unfit),
             FitEvent::Note(note) => {
                 self.outbox.post(News::Note(note));
+                return Ok(());
+            }
+            FitEvent::Warning(text) => {
+                self.outbox.post(News::Notice(Severity::Warning, text));
                 return Ok(());
             }
             FitEvent::Resumed { at_step } => HistoryLine::Event(RunEvent::Resumed { at_step }),
