@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use tch::{Device, Tensor};
 use tempfile::TempDir;
 
-#[path = "common/bytes_read.rs"]
-mod bytes_read;
+#[path = "common/bytes_touched.rs"]
+mod bytes_touched;
 
-use bytes_read::bytes_read;
+use bytes_touched::bytes_touched;
 
 /// Refusing is reading a header and some JSON, and no file more than a few times.
 const LITTLE: u64 = 2 << 20;
@@ -73,10 +73,10 @@ impl Copy {
 }
 
 fn refused(dir: &Path, told: &[&str]) -> String {
-    let before = bytes_read();
+    let before = bytes_touched();
     let text = Model::load(dir, Device::Cpu).err().unwrap().to_string();
-    let read = bytes_read() - before;
-    assert!(read < LITTLE, "{read} bytes are read for: {text}");
+    let touched = bytes_touched() - before;
+    assert!(touched < LITTLE, "{touched} bytes are touched for: {text}");
     assert!(
         !text.contains('\n') && !text.contains("panicked") && text.len() < 1500,
         "not a sentence: {text}"
@@ -281,10 +281,10 @@ fn tokenizers_that_are_damaged_or_another_models() {
 
     for bytes in ["", "[]", "{}", "{\"model\": 3}", "null"] {
         copy.write("tokenizer.json", bytes);
-        let before = bytes_read();
+        let before = bytes_touched();
         let text = Tokenizer::load(dir).err().expect("should be refused").to_string();
         assert!(text.contains("tokenizer.json") && text.contains("damaged"), "{text}");
-        assert!(bytes_read() - before < LITTLE);
+        assert!(bytes_touched() - before < LITTLE);
     }
     fs::remove_file(copy.file("tokenizer.json")).unwrap();
     let text = Tokenizer::load(dir).err().expect("should be refused").to_string();

@@ -11,8 +11,8 @@ use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use frostline::hub::{Hub, HubError, HubName, Patience, Place, Progress, Token};
@@ -540,7 +540,11 @@ fn cancelled(desk: &Desk, stage: impl Fn(&hub_server::Request) -> bool + Send + 
 #[test]
 fn cancel_is_answered_at_once_however_silent_the_server_is() {
     let desk = Desk::new();
-    assert_eq!(cancelled(&desk, |request| request.is_for("/api/")), 1, "the first look at the switch ends it");
+    assert_eq!(
+        cancelled(&desk, |request| request.is_for("/api/")),
+        1,
+        "the first look at the switch ends it"
+    );
     assert_eq!(cancelled(&desk, hub_server::Request::is_transfer), 1);
     assert_eq!(fs::metadata(desk.partial()).unwrap().len(), WEIGHTS as u64 / 2, "what came is kept");
     desk.server.behaves();
