@@ -14,7 +14,7 @@ use frostline::train::drive::Drive;
 use frostline::train::fit::{Fit, FitEvent};
 use frostline::train::metrics::StepPoint;
 use frostline::train::optim::{Optimizer, Pass};
-use frostline::train::plan::{Phase, Thaw, Until};
+use frostline::train::plan::{Phase, Thaw};
 use frostline::train::recipe::OptimizerKind;
 use frostline::train::rows::Rows;
 use frostline::train::schedule::rate_factor;
@@ -43,22 +43,6 @@ fn close(what: &str, ours: f64, recorded: f64) {
         (ours - recorded).abs() <= 1e-4 * recorded.abs().max(1.0),
         "{what}: {ours}, PyTorch has {recorded}"
     );
-}
-
-/// What a recorded run trains, the same in every step.
-fn phase(run: &Recorded) -> Phase {
-    let on = Thaw::whole(run.recipe.lr_encoder);
-    let frozen = run.record["variant"]["frozen"].as_u64().map(|frozen| frozen as usize);
-    let layer = |layer: usize| if frozen.is_some_and(|frozen| layer < frozen) { Thaw::Frozen } else { on };
-    Phase {
-        name: run.name.into(),
-        embeddings: if frozen.is_some() { Thaw::Frozen } else { on },
-        layers: (0..run.model.summary.layers).map(layer).collect(),
-        heads: vec![on; run.tasks.len()],
-        loss_weights: run.recipe.lr_heads,
-        epochs: 2,
-        until: Until::Epochs,
-    }
 }
 
 fn prefix(run: &Recorded, phase: &Phase, kept: Kept) -> Prefix {
@@ -93,13 +77,16 @@ fn repeat(name: &'static str, kept: Kept) {
 
 fn repeat_by(name: &'static str, kept: Kept, cut: &[usize], pass: Pass) {
     let mut run = recorded(name, cut.len());
-    let phase = phase(&run);
+    let [phase] = run.plan.phases.as_slice() else { panic!("{name}: one phase") };
+    let phase = phase.clone();
     let prefix = prefix(&run, &phase, kept);
-    let trains_words = phase.embeddings != Thaw::Frozen;
+    let words = run.plan.tensors.iter().find(|tensor| tensor.name == run.model.family.words);
+    let rate_of_words = words.and_then(|words| phase.rate(words));
     // The loop works on a cut vocabulary whenever embeddings train.
     let texts: Vec<u32> = (0..run.rows.texts() as u32).collect();
     let used = run.rows.text_ids(&texts).concat();
-    let vocabulary = trains_words.then(|| run.model.cut_vocabulary(used).expect("a cut vocabulary"));
+    let vocabulary =
+        (phase.embeddings != Thaw::Frozen).then(|| run.model.cut_vocabulary(used).expect("a cut vocabulary"));
     let mut unused = 1.0;
 
     let mut optimizer = Optimizer::new(run.recipe.optimizer, pass);
@@ -112,8 +99,8 @@ fn repeat_by(name: &'static str, kept: Kept, cut: &[usize], pass: Pass) {
         let at = At { step, factor };
         let done = stepper.step(&mut optimizer, &phase, &prefix, &batches, at).expect("a step");
         compare_step(&run, &format!("{name} {cut:?} step {step}"), &done.read(&run.plan).expect("numbers"));
-        if run.recipe.optimizer == OptimizerKind::AdamW {
-            unused *= 1.0 - run.recipe.lr_encoder * factor * run.recipe.weight_decay;
+        if let (OptimizerKind::AdamW, Some(lr)) = (run.recipe.optimizer, rate_of_words) {
+            unused *= 1.0 - lr * factor * run.recipe.weight_decay;
         }
     }
     drop(stepper);
@@ -148,6 +135,7 @@ fn compare_end(run: &Recorded, what: &str) {
     let family = run.record["variant"]["family"].as_str().expect("a family");
     let mut start = named(format!("{family}/model.safetensors"));
     start.extend(named(format!("{family}/heads.safetensors")));
+    start.extend(named("distilbert/adapters.safetensors".into()));
     let find = |list: &[(String, Tensor)], name: &str| {
         list.iter().find(|(known, _)| known == name).map(|(_, tensor)| tensor.shallow_clone())
     };
@@ -218,6 +206,11 @@ trajectories! {
     ranking, Nothing;
     mixed, Nothing;
     uncertainty, Nothing;
+    hidden_layer_of_a_head, Nothing;
+    layer_decay_and_cosine, Nothing;
+    adapters, Nothing;
+    biases_alone, Nothing;
+    norms_alone, Nothing;
     frozen_layers, Nothing;
     frozen_encoder, Nothing;
     bert, Nothing;

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 
 use frostline::data::task::{Scale, TaskKind};
 use frostline::model::Model;
+use frostline::model::lora::{Lora, LoraTargets};
 use frostline::model::weights::read_all;
 use frostline::text::token_set::TokenSet;
-use frostline::train::plan::{PlannedTask, RunPlan};
+use frostline::train::phases::{LayerSet, PhaseSpec};
+use frostline::train::plan::{Part, PlannedTask, RunPlan};
 use frostline::train::recipe::{Decay, OptimizerKind, Recipe, TaskSettings, Weighting};
 use frostline::train::rows::{NO_TAG, Rows, Targets};
 use serde_json::Value;
@@ -19,6 +21,7 @@ use tch::Device;
 pub(crate) const ROWS: usize = 12;
 pub(crate) const STEPS: usize = 15;
 pub(crate) const WARMUP: usize = 3;
+const LAYERS: usize = 3;
 
 pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/trajectories")
@@ -55,22 +58,29 @@ pub(crate) fn recorded(name: &'static str, batches: usize) -> Recorded {
     let tasks: Vec<String> =
         list(&variant["tasks"]).iter().filter_map(Value::as_str).map(str::to_owned).collect();
     let planned: Vec<PlannedTask> = tasks.iter().map(|task| planned(task, &all["tasks"][task])).collect();
-    let recipe = Recipe { accumulate: batches, ..recipe(variant) };
+    let hidden = |task: &String| all["tasks"][task]["hidden"].as_u64().map(|units| units as usize);
+    let mut recipe = Recipe { accumulate: batches, ..recipe(variant) };
+    for task in &tasks {
+        recipe.tasks.entry(task.clone()).or_default().hidden_units = hidden(task);
+    }
     // An average is recorded of steps on the same rows, so that an epoch is a step.
     let count = if recipe.ema.is_some() { ROWS } else { ROWS * STEPS };
     let rows = rows(&list(&all["rows"])[..count], &planned);
 
     let folder = fixtures().join(variant["family"].as_str().expect("a family"));
     let mut model = Model::load(&folder, Device::Cpu).expect("a model");
-    let specs: Vec<_> = planned.iter().map(|task| task.head(None)).collect();
-    model.start_heads(&specs, 0).expect("heads");
-    for (name, recorded) in read_all(&folder.join("heads.safetensors")).expect("recorded heads") {
-        if let Ok(head) = model.params.get(&name) {
-            tch::no_grad(|| head.detach().copy_(&recorded));
+    let plan = RunPlan::build(name, &recipe, &model.summary, planned, rows.len(), "cpu").expect("a plan");
+    model.start_heads(&plan.head_specs(), 0).expect("heads");
+    let mut starts = vec!["heads.safetensors"];
+    if recipe.uses_lora() {
+        model.attach_lora(&recipe.lora, 0).expect("adapters");
+        starts.push("adapters.safetensors");
+    }
+    for (name, recorded) in starts.iter().flat_map(|file| read_all(&folder.join(file)).expect("a start")) {
+        if let Ok(param) = model.params.get(&name) {
+            tch::no_grad(|| param.detach().copy_(&recorded));
         }
     }
-
-    let plan = RunPlan::build(name, &recipe, &model.summary, planned, rows.len(), "cpu").expect("a plan");
     model.start_loss_weights(&plan).expect("weights of the losses");
     Recorded { name, record, recipe, tasks, model, rows, plan }
 }
@@ -91,6 +101,12 @@ fn planned(name: &str, spec: &Value) -> PlannedTask {
 
 fn recipe(variant: &Value) -> Recipe {
     let lr = number(&variant["lr"]);
+    // What is frozen lies below the frost line.
+    let frozen = variant["frozen"].as_u64().map(|frozen| PhaseSpec {
+        layers: LayerSet::Top(LAYERS - frozen as usize),
+        epochs: STEPS as u32,
+        ..PhaseSpec::default()
+    });
     let settings = |(task, settings): (&String, &Value)| {
         let settings = TaskSettings {
             weight: settings["weight"].as_f64().unwrap_or(1.0),
@@ -105,12 +121,19 @@ fn recipe(variant: &Value) -> Recipe {
             Some("sgd") => OptimizerKind::Sgd,
             _ => OptimizerKind::AdamW,
         },
+        phases: frozen.into_iter().collect(),
+        part: *Part::ALL
+            .iter()
+            .find(|part| Some(part.key()) == variant["part"].as_str())
+            .expect("a known part"),
+        lora: Lora { rank: 2, alpha: 6.0, targets: LoraTargets::All },
+        layer_decay: number(&variant["layer_decay"]),
         lr_encoder: lr,
         lr_heads: lr,
         epochs: STEPS as u32,
         batch_size: ROWS,
         weight_decay: number(&variant["weight_decay"]),
-        decay: Decay::Linear,
+        decay: if variant["decay"] == "cosine" { Decay::Cosine } else { Decay::Linear },
         warmup: WARMUP as f64 / STEPS as f64,
         clip_norm: variant["clip"].as_f64(),
         ema: variant["ema"].as_f64(),
