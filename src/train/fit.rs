@@ -115,7 +115,8 @@ impl Fit<'_> {
             report(FitEvent::Resumed { at_step: course.place.step })?;
         }
         let stepper = Stepper::new(plan, model, train)?;
-        stepper.warnings().into_iter().try_for_each(|warning| report(FitEvent::Warning(warning)))?;
+        let mut warnings = stepper.warnings().into_iter().chain(cache::wrong_memory());
+        warnings.try_for_each(|warning| report(FitEvent::Warning(warning)))?;
         let (model_now, cut_now) = (&*model, cut.as_ref());
         let mut run = Run {
             plan,
