@@ -96,7 +96,7 @@ fn rows(kinds: &[TaskKind], seed: u64) -> Rows {
             }
             TaskKind::Ranking => {
                 let mut all = Vec::new();
-                each(&mut |rng, _| all.push(rng.random_bool(0.66)));
+                each(&mut |rng, _| all.push(rng.random_bool(0.66).then_some(true)));
                 Targets::Pair(all)
             }
         }

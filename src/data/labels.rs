@@ -87,13 +87,16 @@ pub(super) fn task_labels(
         TaskKind::Ranking => {
             let mut pairs = Vec::with_capacity(cells.len());
             for (row, cell) in cells.iter().enumerate() {
-                let belong = match cell {
-                    Some(_) if column_is_second => true,
-                    Some(cell) => belongs(cell)
-                        .ok_or((row, format!("holds \"{cell}\", which is neither 1 nor 0, yes nor no")))?,
-                    None => false,
-                };
-                pairs.push(belong && rows.has_second(row));
+                let belong =
+                    match cell {
+                        Some(_) if column_is_second => Some(true),
+                        Some(cell) => Some(belongs(cell).ok_or((
+                            row,
+                            format!("holds \"{cell}\", which is neither 1 nor 0, yes nor no"),
+                        ))?),
+                        None => None,
+                    };
+                pairs.push(belong.filter(|_| rows.has_second(row)));
             }
             Labels::Pair(pairs)
         }
@@ -243,7 +246,7 @@ mod tests {
         let alike = read(TaskKind::Similarity, &["3", "4", "5"]).unwrap();
         assert_eq!(alike.labels, Labels::Number(vec![Some(3.0), None, Some(5.0)]), "one text is no pair");
         let pairs = read(TaskKind::Ranking, &["1", "1", "no", ""]).unwrap();
-        assert_eq!(pairs.labels, Labels::Pair(vec![true, false, false, false]));
+        assert_eq!(pairs.labels, Labels::Pair(vec![Some(true), None, Some(false), None]));
         let tags = read(TaskKind::TokenLabels, &["[\"O\", \"B-X\"]", "O O", ""]).unwrap();
         assert_eq!(tags.classes, ["B-X", "O"]);
         assert_eq!(tags.labels, Labels::Tags(vec![Some(vec![1, 0]), Some(vec![1, 1]), None]));

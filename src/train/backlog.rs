@@ -18,6 +18,8 @@ pub struct Pending {
     pub(super) at: At,
     /// Of the gradients before clipping: a scalar.
     pub(super) norm: Tensor,
+    /// Whether anything was updated: not where no row is labelled for a task that trains.
+    pub(super) updated: bool,
     /// Of each of its batches.
     pub(super) losses: Vec<Losses>,
 }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 use thiserror::Error;
 
+use super::average::AverageState;
 use super::loss::Sums;
 use super::metrics::Score;
 use super::place::{Best, Place};
@@ -55,6 +56,12 @@ pub enum CheckpointError {
          start a new run from its weights"
     )]
     OtherData,
+    /// The rows are the same, and the run drew them otherwise than its recipe says, as earlier versions did.
+    #[error(
+        "the run was started by an earlier version, which drew the rows of all files by size whatever `sampling` was. \
+         It cannot be resumed with its sampling: start a new run from its weights"
+    )]
+    OtherSampling,
     /// The tensors are not the model's.
     #[error("the checkpoint holds no tensor {tensor} of shape {shape:?}: it is of another model")]
     OtherModel {
@@ -85,6 +92,8 @@ pub struct Checkpoint {
     pub tensors: Vec<(String, Tensor)>,
     /// Steps that the optimiser did on each parameter.
     pub updates: BTreeMap<String, i32>,
+    /// How far the weights' average is; `None` without one, and in what earlier versions wrote.
+    pub average: Option<AverageState>,
 }
 
 /// The folder of a run's checkpoints, and how often one is due.
@@ -202,7 +211,9 @@ fn read_last(dir: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
         )));
     }
     let tensors = read_all(&path).map_err(|error| damaged(error.to_string()))?;
-    Ok(Some(Checkpoint { place: state.place.into(), rows: state.rows, tensors, updates: state.updates }))
+    let (place, rows, updates) = (state.place.into(), state.rows, state.updates);
+    let average = state.average.map(|file| AverageState { updates: file.updates, unused: file.unused });
+    Ok(Some(Checkpoint { place, rows, tensors, updates, average }))
 }
 
 /// The metadata: the mirror of [`Checkpoint`] without its tensors.
@@ -212,6 +223,14 @@ struct StateFile {
     rows: String,
     updates: BTreeMap<String, i32>,
     place: PlaceFile,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    average: Option<AverageFile>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct AverageFile {
+    updates: usize,
+    unused: f64,
 }
 
 impl StateFile {
@@ -221,6 +240,9 @@ impl StateFile {
             rows: checkpoint.rows.clone(),
             updates: checkpoint.updates.clone(),
             place: PlaceFile::from(&checkpoint.place),
+            average: checkpoint
+                .average
+                .map(|state| AverageFile { updates: state.updates, unused: state.unused }),
         }
     }
 }

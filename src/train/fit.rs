@@ -207,8 +207,11 @@ impl Run<'_, '_> {
                     let factor = rate_factor(course.place.position, total_steps, warmup, plan.recipe.decay);
                     let at = At { step: course.place.step, factor };
                     let done = self.stepper.step(&mut course.optimizer, phase, train_prefix, batches, at)?;
-                    course.follow(self.model)?;
-                    course.place.stepped(factor, self.decay_of_unused(phase, factor));
+                    let kept = done.updated.then(|| self.decay_of_unused(phase, factor));
+                    course.place.stepped(factor, kept);
+                    if done.updated {
+                        course.follow(self.model)?;
+                    }
                     self.backlog.push(done);
                     if self.backlog.is_due() {
                         self.tell_steps(course)?;

@@ -7,7 +7,7 @@
 //! [`place`] and [`checkpoint`] what survives the process, [`watch`] what is kept. After it: [`evaluate`] and [`metrics`]
 //! measure, [`report`] and [`diagnosis`] say what came of it. [`finder`] looks for a rate.
 
-mod average;
+pub mod average;
 pub mod backlog;
 pub mod cache;
 pub mod checkpoint;

@@ -76,15 +76,16 @@ impl Place {
         }
     }
 
-    /// A step is done, at a rate of `factor` of its peak; `kept` is what weight decay leaves of unused embeddings.
-    pub fn stepped(&mut self, factor: f64, kept: f64) {
+    /// A step is done, at a rate of `factor` of its peak; `kept` is what weight decay leaves of unused embeddings, `None`
+    /// where the step updated nothing, because none of its rows is labelled.
+    pub fn stepped(&mut self, factor: f64, kept: Option<f64>) {
         self.step += 1;
         self.epoch_step += 1;
         self.phase_step += 1;
         self.position += 1;
-        self.unused *= kept;
+        self.unused *= kept.unwrap_or(1.0);
         // The first step of a warm-up has rate 0 and moves nothing.
-        if factor > 0.0 {
+        if factor > 0.0 && kept.is_some() {
             self.moved = self.phase + 1;
         }
     }

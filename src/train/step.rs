@@ -103,7 +103,7 @@ impl<'a> Stepper<'a> {
         }
         updates.retain(|update| update.grad.defined());
         let norm = optimizer.step(&updates, self.plan.recipe.clip_norm)?;
-        Ok(Pending { at, norm, losses })
+        Ok(Pending { at, norm, updated: !updates.is_empty(), losses })
     }
 
     /// Labels of some rows, per task.

@@ -116,8 +116,7 @@ impl TaskBatch<'_> {
     /// the batch: those that are labelled 0 are hard negatives, and ask nothing.
     fn ranking(&self) -> Result<Option<Found>, ModelError> {
         let Targets::Pair(labels) = self.targets else { return Ok(None) };
-        let rows = |row| Some((row, labels.get(row).copied().filter(|belongs| *belongs)?));
-        let (first, second, pairs) = self.pairs(rows);
+        let (first, second, pairs) = self.pairs(|row| Some((row, labels.get(row).copied().flatten()?)));
         let mut known: HashMap<&[u32], usize> = HashMap::new();
         let texts: Vec<usize> = pairs
             .iter()

@@ -86,7 +86,14 @@ pub(in crate::session) fn rows_of(
     });
     let targets = targets.collect();
     let second = if pairs { some(&texts.second) } else { TokenSet::default() };
-    Rows { tokens: some(&texts.first), second, targets, ..Rows::default() }
+    Rows { tokens: some(&texts.first), second, targets, sources: sources_of(dataset, which) }
+}
+
+/// Per row the file that it came from; empty where all are of one.
+fn sources_of(dataset: &Dataset, which: &[usize]) -> Vec<u32> {
+    let source = |row: &usize| dataset.origins.get(*row).map_or(0, |(file, _)| *file);
+    let sources: Vec<u32> = which.iter().map(source).collect();
+    if sources.iter().all(|source| Some(source) == sources.first()) { Vec::new() } else { sources }
 }
 
 fn targets_of(task: Option<&TaskLabels>, texts: &Texts, which: &[usize], head: &HeadSpec) -> Targets {
@@ -119,7 +126,7 @@ fn targets_of(task: Option<&TaskLabels>, texts: &Texts, which: &[usize], head: &
             Targets::Number(which.iter().map(|row| labels.get(*row).copied().flatten()).collect())
         }
         (TaskKind::Ranking, Labels::Pair(labels)) => {
-            Targets::Pair(which.iter().map(|row| labels.get(*row).copied().unwrap_or(false)).collect())
+            Targets::Pair(which.iter().map(|row| labels.get(*row).copied().flatten()).collect())
         }
         (TaskKind::SingleLabel, _) => {
             let label = |row: &usize| known(task?.class(*row)?);
@@ -128,7 +135,7 @@ fn targets_of(task: Option<&TaskLabels>, texts: &Texts, which: &[usize], head: &
         (TaskKind::MultiLabel, _) => Targets::Classes(vec![None; which.len()]),
         (TaskKind::TokenLabels, _) => Targets::Tags(vec![None; which.len()]),
         (TaskKind::Score | TaskKind::Similarity, _) => Targets::Number(vec![None; which.len()]),
-        (TaskKind::Ranking, _) => Targets::Pair(vec![false; which.len()]),
+        (TaskKind::Ranking, _) => Targets::Pair(vec![None; which.len()]),
     }
 }
 
@@ -176,6 +183,16 @@ mod tests {
         let rows = rows_of(&data, &texts(3), &[0, 1, 2], &[head(TaskKind::TokenLabels, &["b", "z"])]);
         let wanted = vec![Some(vec![NO_TAG, 1, NO_TAG]), None, Some(vec![NO_TAG; 3])];
         assert_eq!(rows.targets, [Targets::Tags(wanted)]);
+    }
+
+    #[test]
+    fn rows_know_their_files_where_there_are_several() {
+        let labels = Labels::Number(vec![Some(1.0); 4]);
+        let data =
+            Dataset { origins: vec![(0, 1), (0, 2), (2, 1), (1, 1)], ..dataset(TaskKind::Score, labels) };
+        let sources = |which: &[usize]| rows_of(&data, &texts(4), which, &[]).sources;
+        assert_eq!(sources(&[1, 2, 3]), [0, 2, 1]);
+        assert!(sources(&[0, 1]).is_empty() && sources(&[]).is_empty());
     }
 
     #[test]

@@ -89,7 +89,7 @@ pub fn metrics_of(spec: &HeadSpec, targets: &Targets, predictions: &Predictions)
         }
         (Targets::Pair(pairs), Predictions::Ranks { ranks, pool, loss }) => {
             let kept: Vec<u32> =
-                ranks.iter().zip(pairs).filter(|(_, is)| **is).map(|(rank, _)| *rank).collect();
+                ranks.iter().zip(pairs).filter(|(_, is)| **is == Some(true)).map(|(rank, _)| *rank).collect();
             TaskMetrics::of_ranking(task, &kept, *pool, *loss)
         }
         _ => TaskMetrics::none(task, spec.kind),
@@ -156,7 +156,7 @@ mod tests {
             &Predictions::Sigmoids { classes: 2, values: vec![0.1, 0.2, 1.0, 0.0, 0.9, 0.1] },
         );
         assert_eq!((found.rows, found.accuracy, found.kind), (2, 0.5, TaskKind::MultiLabel));
-        let pairs = Targets::Pair(vec![true, false, true]);
+        let pairs = Targets::Pair(vec![Some(true), Some(false), Some(true)]);
         let ranks = Predictions::Ranks { ranks: vec![1, 1, 3], pool: 3, loss: 0.25 };
         let found = metrics_of(&spec(TaskKind::Ranking, &[]), &pairs, &ranks);
         assert_eq!((found.rows, found.figure(), found.loss), (2, 0.5, 0.25));
