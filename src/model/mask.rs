@@ -20,6 +20,8 @@ pub(super) fn dropout(x: Tensor, p: f64) -> Result<Tensor, ModelError> {
     if p <= 0.0 {
         return Ok(x);
     }
+    #[cfg(test)]
+    tests::record(p, &x);
     match drawn(&x, p)? {
         Some(mask) => Ok(x.f_mul(&mask)?),
         None => Ok(x.f_dropout(p, true)?),
@@ -31,6 +33,8 @@ pub(super) fn add_dropped(x: &Tensor, y: &Tensor, p: f64) -> Result<Tensor, Mode
     if p <= 0.0 {
         return Ok(y.f_add(x)?);
     }
+    #[cfg(test)]
+    tests::record(p, y);
     match drawn(y, p)? {
         Some(mask) => Ok(x.f_addcmul(y, &mask)?),
         None => Ok(y.f_dropout(p, true)?.f_add(x)?),
@@ -77,30 +81,4 @@ const fn mix(mut z: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_share_is_dropped_and_the_mean_is_kept() {
-        let mask = mask(1_000_003, 0.1, 7);
-        let dropped = mask.iter().filter(|value| **value == 0.0).count() as f64 / mask.len() as f64;
-        // Five standard deviations of a million draws.
-        assert!((dropped - 0.1).abs() < 0.0015, "{dropped}");
-        let mean = mask.iter().map(|value| f64::from(*value)).sum::<f64>() / mask.len() as f64;
-        assert!((mean - 1.0).abs() < 0.002, "{mean}");
-        // Neighbours know nothing of each other.
-        let both = mask.windows(2).filter(|two| two == &[0.0, 0.0]).count() as f64 / mask.len() as f64;
-        assert!((both - 0.01).abs() < 0.0006, "{both}");
-    }
-
-    #[test]
-    fn the_seed_of_libtorch_says_which() {
-        let drawn = |seed| {
-            tch::manual_seed(seed);
-            let ones = Tensor::ones([3, 50], (Kind::Float, Device::Cpu));
-            Vec::<f32>::try_from(dropout(ones, 0.5).unwrap().view(-1)).unwrap()
-        };
-        assert_eq!(drawn(1), drawn(1));
-        assert_ne!(drawn(1), drawn(2));
-    }
-}
+mod tests;
