@@ -17,6 +17,11 @@ pub enum ModelError {
         "{0} has no config.json, so it is not a model folder. Choose the folder that holds config.json, model.safetensors and tokenizer.json"
     )]
     NoConfig(PathBuf),
+    /// Adapters of peft, which transformers adds to the weights when it loads the folder.
+    #[error(
+        "{0} holds an adapter (adapter_config.json), which transformers adds to the model's weights. Frostline does not, so it would compute something else. Merge the adapter in Python and save the whole model: AutoPeftModel.from_pretrained(path).merge_and_unload().save_pretrained(...)"
+    )]
+    Adapter(PathBuf),
     /// A JSON file that cannot be understood.
     #[error("{path}: {reason}. Download the file again, or compare it with the original model")]
     BadJson {
