@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::room::Shortage;
+
 /// A model could not be read, run or written.
 #[derive(Debug, Error)]
 pub enum ModelError {
@@ -103,6 +105,14 @@ pub enum ModelError {
         tokens: usize,
         /// Positions of the model.
         positions: usize,
+    },
+    /// More memory than the machine has.
+    #[error("{what}: {shortage}. Use a smaller one")]
+    NoRoom {
+        /// What asks for it, with the setting.
+        what: String,
+        /// How much it asks for.
+        shortage: Shortage,
     },
     /// A file could not be read or written.
     #[error("{path}: {source}")]

@@ -6,8 +6,10 @@
 use thiserror::Error;
 
 use super::recipe::{Recipe, Weighting};
+use super::room;
 use crate::data::task::{Scale, TaskKind};
 use crate::model::heads::HeadSpec;
+use crate::model::room::Shortage;
 use crate::model::summary::{Group, ModelSummary, Prompt, Role, TensorInfo};
 
 /// Which parameters of a group train.
@@ -289,6 +291,16 @@ pub enum PlanError {
         /// What is wrong with it.
         reason: String,
     },
+    /// More memory than the machine has.
+    #[error("{setting} is {value}: {shortage}. Use less")]
+    NoRoom {
+        /// Which setting.
+        setting: String,
+        /// Its value.
+        value: String,
+        /// How much it asks for.
+        shortage: Shortage,
+    },
     /// A number that makes no sense.
     #[error("{setting} is {value}: {wanted}")]
     BadSetting {
@@ -343,6 +355,7 @@ impl RunPlan {
         let phases = recipe.phases_for(model.layers, &names)?;
         let prompt = model.prompt(recipe.prompt.as_deref()).map_err(PlanError::NoPrompt)?;
         let tensors = tensors(recipe, model, &tasks);
+        room::check(recipe, model, &tasks)?;
         let batches = train_rows.div_ceil(recipe.batch_size);
         let plan = Self {
             name: name.to_owned(),
