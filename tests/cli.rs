@@ -52,7 +52,7 @@ fn what_cannot_be_done_is_said_in_words_and_ends_with_1() {
         (&["eval", &model, "test.csv"], "has no heads"),
         (&["export", "empty", "--to", "out"], "PROJECT/runs/NAME"),
         (&["init", "new", "--data", "absent.csv"], "absent.csv cannot be read"),
-        (&["init", "new", "--data", "train.csv", "--model", "empty"], "no config.json in it"),
+        (&["init", "new", "--data", "train.csv", "--model", "empty"], "has no config.json"),
     ] {
         let told = place.fails(1, args);
         let error = told.lines().find(|line| line.starts_with("error: "));

@@ -113,6 +113,8 @@ pub(super) fn metrics_table(tasks: &[TaskMetrics]) -> Vec<String> {
         }
         lines.extend(table(&rows));
     }
+    let unread = |figures: &TaskMetrics| Some(format!("{}: {}", figures.task, figures.unread_note()?));
+    lines.extend(tasks.iter().filter_map(unread));
     lines
 }
 
@@ -149,6 +151,11 @@ pub(super) fn metrics_json(figures: &TaskMetrics) -> Value {
         fields.extend(figures.named().into_iter().map(|(key, value)| (json_key(key), json!(value))));
         if figures.kind.has_classes() {
             fields.insert("classes".into(), json!(classes.collect::<Vec<_>>()));
+        }
+        if let Some(spans) = figures.spans {
+            fields.insert("words".into(), json!(spans.words));
+            fields.insert("entities".into(), json!(spans.entities));
+            fields.insert("unread_words".into(), json!(spans.unread_words));
         }
         if figures.kind == TaskKind::SingleLabel {
             fields.insert("confusion".into(), json!(figures.confusion));

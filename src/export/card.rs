@@ -166,6 +166,13 @@ fn data(inputs: &CardInputs<'_>) -> String {
         lines.push(String::new());
         lines.push(format!("Texts cut at {length} tokens: {rows}."));
     }
+    for (split, tasks) in &inputs.report.metrics {
+        for task in tasks {
+            let Some(note) = task.unread_note() else { continue };
+            lines.push(String::new());
+            lines.push(format!("{}, {} rows: {note}", cell(&task.task), split.name()));
+        }
+    }
     lines.join("\n")
 }
 

@@ -55,7 +55,7 @@ impl TensorInfo {
     /// Number of elements.
     #[must_use]
     pub fn elements(&self) -> u64 {
-        self.shape.iter().map(|d| (*d).max(0).unsigned_abs()).product()
+        self.shape.iter().map(|d| (*d).max(0).unsigned_abs()).fold(1, u64::saturating_mul)
     }
 
     /// What it does within its group.

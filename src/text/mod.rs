@@ -10,4 +10,5 @@ mod spm_classes;
 mod spm_tokens;
 pub mod token_set;
 pub mod tokenizer;
+pub mod tokenizer_class;
 mod vocab_files;

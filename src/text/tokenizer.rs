@@ -12,6 +12,7 @@ use tokenizers::normalizers::{Lowercase, Sequence};
 
 use super::encoder_dir::{SMALL, VOCABULARY, encoder_dir, read_at_most, settings_of};
 use super::token_set::TokenSet;
+use super::tokenizer_class::ClassSettings;
 use super::vocab_files;
 
 /// Texts that are tokenized between two looks at whether to go on.
@@ -127,6 +128,9 @@ impl Tokenizer {
         let damaged = |reason: String| TokenizerError::Damaged { path: path.clone(), reason };
         let mut inner =
             tokenizers::Tokenizer::from_bytes(&json).map_err(|error| damaged(error.to_string()))?;
+        if path.ends_with("tokenizer.json") {
+            ClassSettings::read(dir)?.apply(&mut inner).map_err(damaged)?;
+        }
         if lower_cases(dir) {
             let mut steps = vec![NormalizerWrapper::Lowercase(Lowercase)];
             steps.extend(inner.get_normalizer().cloned());

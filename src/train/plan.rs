@@ -8,9 +8,11 @@ use thiserror::Error;
 pub use super::phase::{Part, Phase, Thaw, Until};
 
 use super::recipe::{Recipe, Weighting};
+use super::room;
 use super::watch::check_judged;
 use crate::data::task::{Scale, TaskKind};
 use crate::model::heads::HeadSpec;
+use crate::model::room::Shortage;
 use crate::model::summary::{Group, ModelSummary, Prompt, TensorInfo};
 
 /// A task as the plan fixes it.
@@ -162,6 +164,16 @@ pub enum PlanError {
         /// What is wrong with it.
         reason: String,
     },
+    /// More memory than the machine has.
+    #[error("{setting} is {value}: {shortage}. Use less")]
+    NoRoom {
+        /// Which setting.
+        setting: String,
+        /// Its value.
+        value: String,
+        /// How much it asks for.
+        shortage: Shortage,
+    },
     /// A number that makes no sense.
     #[error("{setting} is {value}: {wanted}")]
     BadSetting {
@@ -225,6 +237,7 @@ impl RunPlan {
         let phases = recipe.phases_for(model.layers, &names)?;
         let prompt = model.prompt(recipe.prompt.as_deref()).map_err(PlanError::NoPrompt)?;
         let tensors = tensors(recipe, model, &tasks);
+        room::check(recipe, model, &tasks)?;
         let batches = train_rows.div_ceil(recipe.batch_size);
         let plan = Self {
             name: name.to_owned(),

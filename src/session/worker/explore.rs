@@ -63,7 +63,7 @@ impl Worker {
         let suspected = classes.iter().map(|said| suspects(said)).collect();
         let kept = classes.into_iter().zip(tasks).enumerate().map(|(task, (classes, planned))| {
             let (targets, said) = (rows.targets.get(task), said.predictions.get(task));
-            spans_said(&which, &tokens, &planned.classes, targets, said)
+            spans_said(&which, &tokens, &planned.classes, targets, rows.unread(task), said)
                 .map_or_else(|| said_of(classes, targets, said), Said::Spans)
         });
         let kept = kept.collect();

@@ -16,7 +16,7 @@ mod spans;
 mod thresholds;
 mod values;
 
-pub use answers::{Predictions, metrics_of, score_of};
+pub use answers::{Predictions, metrics_of, metrics_with_unread, score_of};
 pub use points::{EpochPoint, Probe, Score, StepPoint};
 pub use ranks::{RankFigures, rank_in_pool};
 pub use sets::{SetFigures, THRESHOLD};

@@ -152,6 +152,10 @@ fn evaluation_ui(
     }
     headline_ui(ui, metrics);
     ui.add_space(theme::GAP);
+    if let Some(text) = metrics.unread_note() {
+        widgets::message(ui, Severity::Warning, &text);
+        ui.add_space(theme::GAP);
+    }
     if metrics.kind != TaskKind::SingleLabel {
         // One class is not taken for another where a row has several, or none.
         if !metrics.classes.is_empty() {

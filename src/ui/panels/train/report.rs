@@ -127,6 +127,13 @@ fn proof_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
             );
             widgets::message(ui, Severity::Info, &text);
         }
+        for (split, tasks) in &report.metrics {
+            for task in tasks {
+                let Some(note) = task.unread_note() else { continue };
+                let text = format!("{}, {} rows: {note}", task.task, split.name());
+                widgets::message(ui, Severity::Info, &text);
+            }
+        }
         if !report.changes.is_empty() {
             tensors_ui(ui, &report.changes);
         }
