@@ -13,7 +13,7 @@ use frostline::model::lora::{Lora, LoraTargets};
 use frostline::model::summary::{Group, TensorInfo};
 use frostline::project::ProjectError;
 use frostline::project::runs::{HistoryLine, RunEvent, RunFolder, RunListing, list, next_name};
-use frostline::train::metrics::{EpochPoint, Probe, Score, StepPoint, TaskMetrics};
+use frostline::train::metrics::{EpochPoint, Headline, Probe, Score, StepPoint, TaskMetrics};
 use frostline::train::plan::{Parent, Part, Phase, PlannedTask, RunPlan, Thaw, Until};
 use frostline::train::preset::{Preset, Recipe};
 use frostline::train::recipe::{OptimizerKind, Sampling, TaskSettings, Weighting};
@@ -166,9 +166,13 @@ fn version_1_of_a_run_is_read_field_by_field() {
         name: "gradual-01".into(),
         preset: "gradual".into(),
         outcome: "stopped at step 3".into(),
-        accuracy: vec![("topic".into(), 2.0 / 3.0)],
+        figures: vec![accuracy("topic", 2.0 / 3.0)],
     };
     assert_eq!(list(&fixture()).unwrap(), [listing]);
+}
+
+fn accuracy(task: &str, value: f64) -> Headline {
+    Headline { task: task.into(), kind: TaskKind::SingleLabel, value }
 }
 
 fn fixture_2() -> PathBuf {
@@ -422,10 +426,10 @@ fn runs_are_listed_oldest_first_with_what_is_known() {
     );
     // Without a report: the epoch whose weights were kept, and only tasks that were measured.
     assert_eq!(found[0].outcome, "unfinished");
-    assert_eq!(found[0].accuracy, [("topic".to_owned(), 0.875)]);
+    assert_eq!(found[0].figures, [accuracy("topic", 0.875)]);
     assert!(found[1].outcome.starts_with("unreadable: ") && found[1].outcome.contains("run.toml, line 2"));
     assert_eq!((found[2].outcome.as_str(), found[2].preset.as_str()), ("finished", "gradual"));
-    assert_eq!(found[2].accuracy, [("topic".to_owned(), 2.0 / 3.0)]);
+    assert_eq!(found[2].figures, [accuracy("topic", 2.0 / 3.0)]);
 }
 
 #[test]

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::console::{count, table};
 use crate::data::task::TaskKind;
-use crate::train::metrics::{EpochPoint, Probe, Score, TaskMetrics, figure_key, keys, title};
+use crate::train::metrics::{
+    EpochPoint, Probe, Score, TaskMetrics, figure_key, format_figure, format_headline, keys, share, title,
+};
 use crate::train::plan::{PlannedTask, RunPlan};
 use crate::train::report::{RunReport, UNTRAINED};
 use crate::train::timeline::{last_epoch, phase_spans};
@@ -22,12 +24,12 @@ fn epoch_line(plan: &RunPlan, point: &EpochPoint, epochs: f64) -> String {
             _ => format!("before training, {UNTRAINED}: {}", fresh.join(", ")),
         }
     } else {
-        format!("epoch {}/{epochs}  average loss {:.4}", point.epoch, point.loss)
+        format!("epoch {}/{epochs}  average loss {}", point.epoch, format_figure("loss", point.loss))
     }];
     for (index, task) in plan.tasks.iter().enumerate() {
         let figure = |name: &str, scores: &[Score]| {
             let score = scores.get(index).filter(|score| score.rows > 0)?;
-            Some(format!("{name} {:.3}", score.figure))
+            Some(format!("{name} {}", format_headline(task.kind, score.figure)))
         };
         let both = [figure("train", &point.train), figure("valid", &point.valid)];
         let both = both.into_iter().flatten().collect::<Vec<_>>().join(", ");
@@ -69,7 +71,7 @@ pub(super) fn epoch_json(tasks: &[PlannedTask], point: &EpochPoint) -> Value {
 }
 
 /// A figure's key as programs read it: `macro_f1`.
-fn json_key(key: &str) -> String {
+pub(super) fn json_key(key: &str) -> String {
     key.replace(['-', '@'], "_")
 }
 
@@ -105,10 +107,8 @@ pub(super) fn metrics_table(tasks: &[TaskMetrics]) -> Vec<String> {
         let header = ["task", "rows", "loss"].iter().chain(keys(kind)).map(|key| title(key).to_owned());
         let mut rows = vec![header.collect::<Vec<_>>()];
         for figures in of_kind {
-            let mut row =
-                vec![figures.task.clone(), figures.rows.to_string(), format!("{:.4}", figures.loss)];
-            let numbers = keys(kind).iter().filter_map(|key| figures.get(key));
-            row.extend(numbers.map(|number| format!("{number:.3}")));
+            let mut row = vec![figures.task.clone(), figures.rows.to_string()];
+            row.extend(figures.named().into_iter().map(|(key, value)| format_figure(key, value)));
             rows.push(row);
         }
         lines.extend(table(&rows));
@@ -128,7 +128,7 @@ pub(super) fn classes_table(figures: &TaskMetrics) -> Vec<String> {
     let mut rows = vec![header.map(str::to_owned).to_vec()];
     for class in &figures.classes {
         let mut row = vec![format!("  {}", class.name)];
-        row.extend([class.precision, class.recall, class.f1].map(|number| format!("{number:.3}")));
+        row.extend([class.precision, class.recall, class.f1].map(share));
         row.push(class.support.to_string());
         rows.push(row);
     }
@@ -188,13 +188,13 @@ pub(super) fn probe_json(probe: &Probe) -> Value {
 /// What the embeddings alone tell of a task.
 pub(super) fn probe_line(probe: &Probe) -> String {
     format!(
-        "{}: {} by nearest centroid {:.3}, by {} nearest neighbours {:.3}, always the commonest class {:.3}",
+        "{}: {} by nearest centroid {}, by {} nearest neighbours {}, always the commonest class {}",
         probe.task,
         count(probe.rows, "row"),
-        probe.nearest_centroid,
+        share(probe.nearest_centroid),
         probe.k,
-        probe.nearest_neighbours,
-        probe.majority
+        share(probe.nearest_neighbours),
+        share(probe.majority)
     )
 }
 

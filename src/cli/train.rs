@@ -17,7 +17,7 @@ use crate::project::runs::{self, RunFolder};
 use crate::session::command::Command;
 use crate::session::parent::inherited_in_words;
 use crate::session::state::{RunOutcome, RunReport, RunView};
-use crate::train::metrics::{EpochPoint, TaskMetrics};
+use crate::train::metrics::{EpochPoint, TaskMetrics, format_headline};
 use crate::train::plan::{Phase, RunPlan, Until};
 use crate::train::report::START_KEPT;
 
@@ -336,9 +336,13 @@ pub(super) fn end_lines(view: &RunView) -> Vec<String> {
         }
         for drift in &report.drifts {
             let head = if report.is_untrained(&view.plan, &drift.task) { "untrained head" } else { "head" };
+            let kind = view.plan.kind_of(&drift.task);
             lines.push(format!(
-                "the frozen {head} of {} went from {:.3} to {:.3} as the encoder below it moved",
-                drift.task, drift.before, drift.after
+                "the frozen {head} of {}: its validation {} went from {} to {} as the encoder below it moved",
+                drift.task,
+                kind.figure(),
+                format_headline(kind, drift.before),
+                format_headline(kind, drift.after)
             ));
         }
         if report.truncated_rows > 0 {

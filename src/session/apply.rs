@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Session;
-use super::news::{Answer, News};
+use super::news::{Answer, News, NoAnswer};
 use super::state::{Loadable, RunOutcome, Severity};
 use crate::train::report::START_KEPT;
 
@@ -71,10 +71,7 @@ impl Session {
                 }
             }
             News::RunEnded { outcome, report, can_resume } => self.end_run(outcome, report, can_resume),
-            News::RateSearch(answer) => {
-                state.rate_search = answer
-                    .map_or_else(Loadable::Failed, |found| found.map_or(Loadable::Empty, Loadable::Ready));
-            }
+            News::RateSearch(answer) => state.rate_search = loaded(answer),
             News::Lengths(answer) => state.lengths = loaded(answer),
             News::Evaluation(answer) => {
                 let shown = state.run.as_ref().map(|run| run.plan.name.as_str());
@@ -140,6 +137,7 @@ impl Session {
 fn loaded<T>(answer: Answer<T>) -> Loadable<Arc<T>> {
     match answer {
         Ok(value) => Loadable::Ready(value),
-        Err(reason) => Loadable::Failed(reason),
+        Err(NoAnswer::Cancelled) => Loadable::Cancelled,
+        Err(NoAnswer::Failed(reason)) => Loadable::Failed(reason),
     }
 }

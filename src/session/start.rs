@@ -190,10 +190,12 @@ impl Session {
         match (&self.state.data, &self.state.model) {
             (Loadable::Failed(reason), _) => format!("There is no data to train on: {reason}"),
             (_, Loadable::Failed(reason)) => format!("There is no model to train: {reason}"),
-            (Loadable::Empty, _) => {
+            (Loadable::Empty | Loadable::Cancelled, _) => {
                 "There is no data to train on yet: open labelled files on the Data page.".into()
             }
-            (_, Loadable::Empty) => "There is no model yet: choose one on the Model page.".into(),
+            (_, Loadable::Empty | Loadable::Cancelled) => {
+                "There is no model yet: choose one on the Model page.".into()
+            }
             _ => "Data or model are still being loaded; try again in a moment.".into(),
         }
     }

@@ -34,6 +34,8 @@ pub enum Loadable<T> {
     Loading,
     /// Here it is.
     Ready(T),
+    /// The user stopped it before it was there.
+    Cancelled,
     /// It could not be had: what, where, what to do.
     Failed(String),
 }

@@ -26,7 +26,6 @@ use super::recipe::OptimizerKind;
 use super::report::RunOutcome;
 use super::rows::Rows;
 use super::sampler;
-use super::schedule::{rate_factor, warmup_steps};
 use super::step::{At, Stepper};
 use super::watch::Quality;
 use crate::model::Model;
@@ -167,8 +166,6 @@ impl Run<'_, '_> {
     /// The phases in order, from wherever the run stands.
     fn phases(&mut self, course: &mut Course) -> Result<RunOutcome, TrainError> {
         let plan = self.plan;
-        let total_steps = plan.total_steps();
-        let warmup = warmup_steps(&plan.recipe, total_steps);
         // What the first phase keeps serves the measurement of the untrained model too.
         let mut ready = None;
         if !course.place.measured {
@@ -209,7 +206,7 @@ impl Run<'_, '_> {
                         self.save(course)?;
                         return Ok(stopped(course));
                     }
-                    let factor = rate_factor(course.place.position, total_steps, warmup, plan.recipe.decay);
+                    let factor = plan.rate_factor(course.place.position);
                     let at = At { step: course.place.step, factor };
                     let done = self.stepper.step(&mut course.optimizer, phase, train_prefix, batches, at)?;
                     let kept = done.updated.then(|| self.decay_of_unused(phase, factor));

@@ -114,8 +114,7 @@ impl Place {
         self.phase_epoch = 0;
         self.phase_step = 0;
         self.plateau = Stall::default();
-        self.position =
-            plan.phases.iter().take(self.phase).map(|phase| phase.steps(plan.steps_per_epoch)).sum();
+        self.position = plan.first_step(self.phase);
     }
 
     /// Whether the phase has had all its steps.

@@ -289,6 +289,12 @@ impl RunPlan {
         self.tasks.iter().map(spec).collect()
     }
 
+    /// The kind of a task by its name; single-label where it is none of the plan's.
+    #[must_use]
+    pub fn kind_of(&self, task: &str) -> TaskKind {
+        self.tasks.iter().find(|planned| planned.name == task).map(|planned| planned.kind).unwrap_or_default()
+    }
+
     /// The text that is put before every text; empty for none.
     #[must_use]
     pub fn prompt_text(&self) -> &str {
@@ -359,7 +365,8 @@ impl PlannedTask {
             kind: self.kind,
             classes: self.classes.clone(),
             scale: self.scale,
-            hidden_units,
+            // A kind without a head has no layer in it either.
+            hidden_units: hidden_units.filter(|_| self.kind.has_head()),
         }
     }
 }

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::super::command::Weights;
 use super::super::news::{DataRequest, News};
 use super::super::state::{Busy, DataView, FilePreview, TokenLengths};
 use super::texts::Texts;
@@ -110,7 +109,7 @@ impl Worker {
     }
 
     pub(super) fn load_model(&mut self, path: PathBuf) -> Result<ModelSummary, Failure> {
-        (self.base, self.map) = (None, None);
+        (self.base, self.start, self.map) = (None, None, None);
         self.tokens.clear();
         self.busy("loading the model", None);
         let (model, tokenizer) = self.open_model(&path)?;
@@ -138,31 +137,29 @@ impl Worker {
         self.base.as_ref().ok_or_else(|| "there is no model yet: choose one on the Model page".to_owned())
     }
 
-    /// Ids of all rows of the data as a model's own tokeniser cuts them behind a prompt, at most `max_length`: made
-    /// once.
+    /// Ids of all rows of the data as the tokeniser of a model's folder cuts them behind a prompt, at most
+    /// `max_length`: made once.
     pub(super) fn tokens(
         &mut self,
-        weights: Weights,
+        path: &Path,
         prompt: &str,
         max_length: usize,
         stop: &AtomicBool,
     ) -> Result<Arc<Texts>, Failure> {
-        let path = match weights {
-            Weights::Base => self.base()?.path.clone(),
-            Weights::Tuned => self.tuned()?.plan.model_path.clone(),
-        };
-        let cut = Cut { path, prompt: prompt.to_owned(), max_length };
+        let cut = Cut { path: path.to_owned(), prompt: prompt.to_owned(), max_length };
         if let Some((_, tokens)) = self.tokens.iter().find(|(known, _)| *known == cut) {
             return Ok(tokens.clone());
         }
         let dataset = self.dataset()?;
         self.busy("cutting texts into tokens", None);
-        let tokenizer = match weights {
-            Weights::Base => &self.base()?.tokenizer,
-            Weights::Tuned => &self.tuned()?.tokenizer,
+        let known = self.base.iter().chain(&self.start).find(|base| base.path == path);
+        let tokenizer = match known {
+            Some(base) => base.tokenizer.with_prompt(prompt),
+            // A run may read texts with another model's tokeniser than that of the Model page.
+            None => Tokenizer::load(path).map_err(|error| error.to_string())?.with_prompt(prompt),
         };
-        let tokens = Arc::new(Texts::of(&tokenizer.with_prompt(prompt), &dataset, max_length, stop)?);
-        // Two are enough: the pretrained model's and the shown run's.
+        let tokens = Arc::new(Texts::of(&tokenizer, &dataset, max_length, stop)?);
+        // Two are enough: the draft's and the shown run's.
         self.tokens.truncate(1);
         self.tokens.insert(0, (cut, tokens.clone()));
         Ok(tokens)

@@ -24,7 +24,7 @@ impl Worker {
     pub(super) fn show_run(&mut self, project_dir: &Path, name: &str) -> Result<(), Failure> {
         self.busy("opening the run", None);
         let run = open_run(project_dir, name, self.device)?;
-        self.map = None;
+        self.forget_run();
         self.outbox.post(News::Run(Box::new(run.view)));
         // The curves and the report are worth showing without the weights too.
         self.tuned = run.tuned.unwrap_or_else(|reason| {

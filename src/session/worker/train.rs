@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tch::Tensor;
 
-use super::super::command::Weights;
 use super::super::news::News;
 use super::super::state::{RunOutcome, RunView, Severity};
 use super::explore::{PROBE_ROWS, probes, sample, to_embeddings};
@@ -76,7 +75,7 @@ impl Worker {
             Ok(opened) => opened,
             Err(reason) => return self.outbox.post(News::Notice(Severity::Error, reason)),
         };
-        (self.tuned, self.map) = (None, None);
+        self.forget_run();
         self.outbox.post(News::Run(Box::new(view)));
         let ended = self.train_in(&mut running, &project_dir);
         let (mut outcome, report) = match ended {
@@ -174,7 +173,7 @@ impl Worker {
         stop: &AtomicBool,
     ) -> Result<Vec<(Split, Rows)>, Failure> {
         let dataset = self.dataset()?;
-        let tokens = self.tokens(Weights::Base, plan.prompt_text(), plan.recipe.max_length, stop)?;
+        let tokens = self.tokens(&plan.model_path, plan.prompt_text(), plan.recipe.max_length, stop)?;
         let split_rows = |split: Split| {
             let labelled = |row: &usize| dataset.is_labelled(*row);
             let which: Vec<usize> = dataset.rows_of(split).into_iter().filter(labelled).collect();

@@ -4,7 +4,7 @@ use eframe::egui::{self, RichText, Ui};
 
 use crate::session::parent::inherited_in_words;
 use crate::session::state::{RunOutcome, RunView};
-use crate::train::metrics::EpochPoint;
+use crate::train::metrics::{EpochPoint, format_figure, format_headline};
 use crate::train::report::START_KEPT;
 use crate::ui::theme::Palette;
 use crate::ui::widgets;
@@ -78,7 +78,11 @@ fn lines(run: &RunView) -> Vec<String> {
 fn of_epoch(run: &RunView, epoch: &EpochPoint) -> String {
     let scores = run.plan.tasks.iter().zip(&epoch.valid).filter(|(_, score)| score.rows > 0);
     let scores: Vec<String> = scores
-        .map(|(task, score)| format!("{} loss {:.4}, figure {:.4}", task.name, score.loss, score.figure))
+        .map(|(task, score)| {
+            let (loss, figure) =
+                (format_figure("loss", score.loss), format_headline(task.kind, score.figure));
+            format!("{} loss {loss}, {} {figure}", task.name, task.kind.figure())
+        })
         .collect();
     let valid = if scores.is_empty() { "no validation rows".to_owned() } else { scores.join("; ") };
     let best = if epoch.best { ", kept" } else { "" };
@@ -88,8 +92,8 @@ fn of_epoch(run: &RunView, epoch: &EpochPoint) -> String {
         number => {
             let took = duration(epoch.seconds);
             format!(
-                "epoch {number}, step {step}, {took}: training loss {:.4}; validation: {valid}{best}",
-                epoch.loss
+                "epoch {number}, step {step}, {took}: training loss {}; validation: {valid}{best}",
+                format_figure("loss", epoch.loss)
             )
         }
     }

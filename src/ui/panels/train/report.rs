@@ -5,13 +5,14 @@ use eframe::egui::{self, RichText, Ui};
 use crate::data::dataset::Split;
 use crate::data::task::TaskKind;
 use crate::session::state::{RunReport, RunView, Severity, TensorChange};
+use crate::train::metrics::{figure_key, format_figure, format_headline, title};
 use crate::train::report::UNTRAINED;
 use crate::ui::explain;
 use crate::ui::panels::parts::{columns, digits, grid_number, head};
 use crate::ui::panels::probes::probes_ui;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;
-use crate::ui::widgets::numbers::{counted, percent, thousands};
+use crate::ui::widgets::numbers::{counted, thousands};
 use crate::ui::widgets::swatch_label;
 
 /// The report in two columns: figures left, proof right.
@@ -43,7 +44,7 @@ fn figures_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
                 ui.label(head(ui, "split"));
                 let all_single = run.plan.tasks.iter().all(|task| task.kind == TaskKind::SingleLabel);
                 let heads = if all_single {
-                    ["accuracy", "macro-F1", "rows"]
+                    ["accuracy", "macro F1", "rows"]
                 } else {
                     ["figure", "beside it", "rows"]
                 };
@@ -65,21 +66,16 @@ fn figures_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
                         };
                         swatch_label(ui, palette.task(index), &name);
                         ui.label(split.name());
-                        let shown = |key: &str| {
-                            let value = metrics.get(key)?;
-                            let is_share = metrics.kind.figure_is_share();
-                            Some(if is_share { percent(value) } else { format!("{value:.3}") })
-                        };
-                        let headline = shown("figure").unwrap_or_default();
-                        // What stands beside the headline, where the kind has it.
-                        let second =
-                            ["macro-f1", "pearson", "mrr"].into_iter().find_map(shown).unwrap_or_default();
-                        grid_number(ui, 72.0, digits(headline)).on_hover_text(metrics.kind.figure());
-                        grid_number(ui, 72.0, digits(second)).on_hover_text(match metrics.kind {
-                            TaskKind::Score | TaskKind::Similarity => "Pearson",
-                            TaskKind::Ranking => "MRR@10",
-                            _ => "macro F1",
-                        });
+                        for key in [figure_key(metrics.kind), beside(metrics.kind)] {
+                            let value = metrics.get(key).map(|value| format_figure(key, value));
+                            // Under a head that speaks for all kinds each figure needs its own name.
+                            let text = match value {
+                                Some(value) if all_single => value,
+                                Some(value) => format!("{} {value}", title(key)),
+                                None => String::new(),
+                            };
+                            grid_number(ui, 72.0, digits(text)).on_hover_text(title(key));
+                        }
                         grid_number(ui, 72.0, digits(thousands(metrics.rows as u64)));
                         ui.end_row();
                     }
@@ -103,10 +99,7 @@ fn proof_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
             ui.label(RichText::new(format!("{name}: {what}")).monospace().small());
         }
         for drift in &report.drifts {
-            let task = run.plan.tasks.iter().find(|task| task.name == drift.task);
-            let kind = task.map(|task| task.kind).unwrap_or_default();
-            let told =
-                |figure: f64| if kind.figure_is_share() { percent(figure) } else { format!("{figure:.3}") };
+            let kind = run.plan.kind_of(&drift.task);
             let direction = if drift.after < drift.before { "fell" } else { "rose" };
             let head = if report.is_untrained(&run.plan, &drift.task) { "untrained head" } else { "head" };
             let text = format!(
@@ -114,8 +107,8 @@ fn proof_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
                  validation {} {direction} from {} to {}.",
                 drift.task,
                 kind.figure(),
-                told(drift.before),
-                told(drift.after)
+                format_headline(kind, drift.before),
+                format_headline(kind, drift.after)
             );
             let severity = if drift.after < drift.before { Severity::Warning } else { Severity::Info };
             widgets::message(ui, severity, &text);
@@ -138,6 +131,15 @@ fn proof_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
             tensors_ui(ui, &report.changes);
         }
     });
+}
+
+/// The figure that stands beside the headline.
+const fn beside(kind: TaskKind) -> &'static str {
+    match kind {
+        TaskKind::SingleLabel | TaskKind::MultiLabel | TaskKind::TokenLabels => "macro-f1",
+        TaskKind::Score | TaskKind::Similarity => "pearson",
+        TaskKind::Ranking => "mrr",
+    }
 }
 
 /// What the comparison of all tensors before and after the run says.
