@@ -140,6 +140,8 @@ fn records_of(
         FormatName::Conll => conll::read(body, ending == "conllu", meter)?,
         FormatName::Delimited => delimited::read(path, &ending, body, overrides, meter)?,
     };
+    // First, since all else was read by it.
+    records.notes.splice(0..0, text.doubt.clone());
     if let Some(reason) = broken {
         // What could be unpacked is there, but its last record may be half of one.
         let line = memchr_iter(b'\n', body).count() as u64 + 1;

@@ -11,6 +11,7 @@ use super::modules::{Limits, Modules};
 use super::origin;
 use super::stored::Stored;
 use super::summary::{Origin, Pooling};
+use crate::data::regular_file;
 use crate::text::tokenizer_class::disagreements;
 
 /// No JSON file of a model but the tokenizer's is anywhere near this.
@@ -122,12 +123,12 @@ impl Folder {
 /// # Errors
 /// When it is not there, not JSON, or far too large.
 pub fn read_json(path: &Path) -> Result<Value, ModelError> {
-    let size = std::fs::metadata(path).map_err(ModelError::io(path))?.len();
+    let size = regular_file::open(path).and_then(|file| file.metadata()).map_err(ModelError::io(path))?.len();
     let bad = |reason: String| ModelError::BadJson { path: path.to_owned(), reason };
     if size > LARGEST_JSON {
         return Err(bad(format!("it has {size} bytes, which no such file has")));
     }
-    let bytes = std::fs::read(path).map_err(ModelError::io(path))?;
+    let bytes = regular_file::read(path).map_err(ModelError::io(path))?;
     serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))
 }
 

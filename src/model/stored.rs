@@ -4,7 +4,6 @@
 //! behind it: loading needs hardly more memory than the float32 weights themselves.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 
 use memmap2::Mmap;
@@ -19,6 +18,7 @@ use super::params::{Param, Params};
 use super::summary::TensorInfo;
 use super::torch_file;
 use super::weights::{canonical_name, finite};
+use crate::data::regular_file;
 
 /// Bytes that are copied at a time: small enough for a cache, a multiple of every element's width.
 const PIECE: usize = 2 << 20;
@@ -292,7 +292,7 @@ pub(super) fn sha256_of<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result
     let mut digest = Sha256::new();
     let mut buffer = vec![0_u8; 1 << 20];
     for path in paths {
-        let mut file = File::open(path).map_err(ModelError::io(path))?;
+        let mut file = regular_file::open(path).map_err(ModelError::io(path))?;
         loop {
             let count = file.read(&mut buffer).map_err(ModelError::io(path))?;
             if count == 0 {
@@ -306,7 +306,7 @@ pub(super) fn sha256_of<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result
 
 #[expect(unsafe_code, reason = "memory-mapping a file; it is only read, and copied out piece by piece")]
 pub(super) fn map(path: &Path) -> Result<Mmap, ModelError> {
-    let file = File::open(path).map_err(ModelError::io(path))?;
+    let file = regular_file::open(path).map_err(ModelError::io(path))?;
     // SAFETY: undefined only if another process truncates the file while it is being copied out of the map.
     unsafe { Mmap::map(&file) }.map_err(ModelError::io(path))
 }

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 use super::error::ProjectError;
+use crate::data::regular_file;
 
 /// Reads a UTF-8 file.
 pub(super) fn read_text(path: &Path) -> Result<String, ProjectError> {
-    fs::read_to_string(path).map_err(|error| ProjectError::read(path, &error))
+    regular_file::read_to_string(path).map_err(|error| ProjectError::read(path, &error))
 }
 
 /// Writes a file beside the place where it belongs, then renames it there: a reader, and a crash, find the old

@@ -17,14 +17,9 @@ mod spans;
 mod thresholds;
 mod values;
 
-<<<<<<< HEAD
 pub use answers::{Predictions, metrics_of, metrics_with_unread, score_of};
-pub use points::{EpochPoint, Probe, Score, StepPoint};
-=======
-pub use answers::{Predictions, metrics_of, score_of};
 pub use figures::{Unit, format_figure, format_headline, share, unit};
 pub use points::{EpochPoint, Headline, Probe, Score, StepPoint};
->>>>>>> w/window
 pub use ranks::{RankFigures, rank_in_pool};
 pub use sets::{SetFigures, THRESHOLD};
 pub use span_errors::{JudgedSpan, SpanVerdict, judge_spans};
