@@ -5,6 +5,7 @@
 //! [`dataset::Dataset`] that training reads, every row with its split; [`card::DataCard`] says what to look at
 //! before training. Plain Rust: it must never know a tensor or a window.
 
+mod align;
 pub mod assemble;
 pub mod card;
 pub mod changes;
@@ -18,6 +19,7 @@ pub mod describe;
 mod draw;
 pub mod error;
 pub mod fix;
+mod fasttext;
 pub mod folder;
 mod header;
 mod json;
@@ -27,10 +29,13 @@ mod json_row;
 mod json_whole;
 mod labels;
 mod lists;
+mod literal;
 pub mod mapping;
 mod meter;
+mod named;
 mod near;
 pub mod numbers;
+mod offsets;
 pub mod overrides;
 mod parquet;
 mod parquet_cells;
@@ -41,6 +46,7 @@ pub mod read;
 mod said;
 mod same;
 mod scan;
+mod shapes;
 mod sniff;
 pub mod sources;
 pub mod spans;
