@@ -5,6 +5,7 @@
 //! [`dataset::Dataset`] that training reads, every row with its split; [`card::DataCard`] says what to look at
 //! before training. Plain Rust: it must never know a tensor or a window.
 
+mod align;
 pub mod assemble;
 pub mod card;
 pub mod changes;
@@ -18,6 +19,7 @@ pub mod describe;
 mod draw;
 pub mod error;
 pub mod fix;
+mod fasttext;
 pub mod folder;
 mod header;
 mod json;
@@ -29,10 +31,13 @@ mod labels;
 mod legacy;
 mod letters;
 mod lists;
+mod literal;
 pub mod mapping;
 mod meter;
+mod named;
 mod near;
 pub mod numbers;
+mod offsets;
 pub mod overrides;
 mod parquet;
 mod parquet_cells;
@@ -44,6 +49,7 @@ pub mod regular_file;
 mod said;
 mod same;
 mod scan;
+mod shapes;
 mod sniff;
 pub mod sources;
 pub mod spans;
