@@ -238,7 +238,7 @@ mod tests {
         // The class of the third word is not known to the head.
         let unread = |word| UnreadWord { word, tag: 0, before: 1 };
         assert_eq!(rows.unread, [vec![vec![], vec![unread(1), unread(3)]]]);
-        assert_eq!(rows.fingerprint(), Rows { unread: Vec::new(), ..rows.clone() }.fingerprint());
+        assert_eq!(rows.fingerprint(true), Rows { unread: Vec::new(), ..rows.clone() }.fingerprint(true));
     }
 
     #[test]
