@@ -5,6 +5,7 @@
 
 pub mod batches;
 pub mod encoder_dir;
+mod long_text;
 mod sentencepiece;
 mod spm_classes;
 mod spm_tokens;
