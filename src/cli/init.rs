@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
-
 use super::args::InitArgs;
 use super::console::{count, say};
 use super::{hub, tables};
@@ -14,6 +12,7 @@ use crate::data::mapping::Mapping;
 use crate::data::split::{SPLIT_SEED, SplitRule};
 use crate::data::table::Table;
 use crate::data::task::TaskKind;
+use crate::model::check::check;
 use crate::project::model_place::model_name;
 use crate::project::{DataFile, Project, ProjectError, demo, file};
 use crate::train::preset::Preset;
@@ -40,8 +39,12 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<()> {
     if let Some(preset) = Preset::from_key(&args.preset) {
         project.recipe.choose(preset);
     }
-    project.model = Some(model_dir(args)?);
-    let lines = guess_lines(&project, &mapping, &dataset, &split_note);
+    let model = model_dir(args)?;
+    // A folder that cannot be loaded would be found out when the run starts.
+    let notes = check(&model)?;
+    project.model = Some(model);
+    let mut lines = guess_lines(&project, &mapping, &dataset, &split_note);
+    lines.extend(notes.iter().map(|note| format!("  note on the model: {note}")));
     let no_task = mapping.tasks.is_empty();
     project.mapping = Some(mapping);
     project.save_new(&dir)?;
@@ -67,9 +70,6 @@ fn model_dir(args: &InitArgs) -> anyhow::Result<PathBuf> {
         });
     };
     let dir = hub::folder_of(dir)?;
-    if !(dir.join("config.json").is_file() || dir.join("modules.json").is_file()) {
-        bail!("{} is no model folder: there is no config.json in it", dir.display());
-    }
     Ok(std::path::absolute(dir)?)
 }
 

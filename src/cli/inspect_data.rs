@@ -97,6 +97,7 @@ fn label_lines(found: &Description) -> Vec<String> {
             .map(|(column, counts)| task_line(column, counts, counts.all_labelled(card.rows)))
     });
     lines.extend(tasks);
+    lines.extend(found.notes.iter().cloned());
     let findings = found.object.get("findings").and_then(Value::as_array);
     lines.extend(findings.into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)));
     lines

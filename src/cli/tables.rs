@@ -95,8 +95,8 @@ impl Texts {
             _ => said,
         };
         let options = ReadOptions { on_problem: on_problem(input.bad_rows.skip_bad_rows), overrides };
-        let blocks = Blocks::open(&input.path, &options, &goes_on).map_err(in_words)?;
-        let survey = blocks.survey().map_err(in_words)?;
+        let mut blocks = Blocks::open(&input.path, &options, &goes_on).map_err(in_words)?;
+        let mut survey = blocks.survey().map_err(in_words)?;
         let sample = std::slice::from_ref(&survey.sample);
         tell_problems(&input.path, &survey.sample);
         let guess = mapping::guess(sample);
@@ -114,6 +114,10 @@ impl Texts {
         let text = find(&name)?;
         let guessed = guess.second.filter(|_| input.column.is_none());
         let second = second.map(str::to_owned).or(guessed).map(|name| find(&name)).transpose()?;
+        if ![Some(&text), second.as_ref()].into_iter().flatten().all(|name| survey.is_as_read(name)) {
+            blocks = blocks.whole().map_err(in_words)?;
+            survey = blocks.survey().map_err(in_words)?;
+        }
         let blank = survey.blank(&text);
         if blank > 0 {
             // Kept, so that row i of the output is row i of the file.

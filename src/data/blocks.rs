@@ -2,9 +2,9 @@
 //!
 //! CSV and its relatives, JSON lines and Parquet are read so, some hundred kilobytes or a row group at a time; other formats are
 //! read whole and handed over as one block. Rows, columns and problems are those of
-//! [`read_table`](super::read::read_table).
+//! [`read_table`](super::read::read_table), but for columns whose cells it gives another shape: [`Survey::is_as_read`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::profile::MOST_ROWS;
 use super::read::{self, OnProblem, ReadOptions, Records};
 use super::stamp::Stamp;
 use super::table::{Column, FileFacts, Format, Table};
-use super::{delimited, json, parquet};
+use super::{delimited, json, parquet, shapes};
 
 /// Bytes of a block of lines.
 const BLOCK_BYTES: usize = 1 << 18;
@@ -57,6 +57,8 @@ pub struct Survey {
     pub rows: usize,
     /// Per column the cells that hold something.
     filled: HashMap<String, usize>,
+    /// Columns whose cells are as they are in the file.
+    as_read: HashSet<String>,
 }
 
 impl Survey {
@@ -64,6 +66,13 @@ impl Survey {
     #[must_use]
     pub fn blank(&self, column: &str) -> usize {
         self.rows - self.filled.get(column).copied().unwrap_or(0)
+    }
+
+    /// Whether the blocks hold a column as the whole table would: not where its cells have a shape of their own, as the
+    /// exports of annotation tools do. See [`Blocks::whole`].
+    #[must_use]
+    pub fn is_as_read(&self, column: &str) -> bool {
+        self.as_read.contains(column)
     }
 }
 
@@ -128,9 +137,28 @@ impl<'a> Blocks<'a> {
             })?;
         }
         let facts = self.facts(format, has_header);
-        let Sample { columns, lines, .. } = sample;
+        let Sample { mut columns, lines, .. } = sample;
+        let mut as_read: HashSet<String> = columns.iter().map(|column| column.name.clone()).collect();
+        if !matches!(self.source, Source::Whole(_)) {
+            let before = columns.clone();
+            shapes::settle(&mut columns, &mut notes);
+            as_read.retain(|name| {
+                let of = |columns: &[Column]| columns.iter().find(|column| column.name == *name).cloned();
+                of(&before) == of(&columns)
+            });
+        }
         let sample = read::judge(Table { facts, columns, lines, problems, notes }, self.options.on_problem)?;
-        Ok(Survey { sample, rows, filled })
+        Ok(Survey { sample, rows, filled, as_read })
+    }
+
+    /// The same file read whole, for columns that are not as they are read.
+    ///
+    /// # Errors
+    /// As [`read_table`](super::read::read_table).
+    pub fn whole(self) -> Result<Self, DataError> {
+        let go_on = |_, _| (self.goes_on)();
+        let table = read::read_table(&self.path, &self.options, &go_on)?;
+        Ok(Self { source: Source::Whole(Box::new(table)), ..self })
     }
 
     /// Hands every block over, in order, until `take` has enough.
@@ -233,7 +261,7 @@ impl Source {
             FormatName::Delimited => true,
             FormatName::JsonLines => json::is_in_lines(body, true),
             FormatName::Json => json::is_in_lines(body, false),
-            FormatName::Conll => false,
+            FormatName::Conll | FormatName::FastText => false,
         }
     }
 }

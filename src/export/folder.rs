@@ -17,6 +17,7 @@ use super::layout::{self, Module};
 use super::load::load_exported;
 use super::place::{self, HEADS, Staged};
 use super::proof::{self, Side};
+use crate::data::regular_file;
 use crate::data::task::TaskKind;
 use crate::model::dense::{self, DenseActivation, DenseSpec};
 use crate::model::heads::HeadSpec;
@@ -274,7 +275,7 @@ fn tokenizer_files(base: &Path) -> Result<TokenizerFiles, ExportError> {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         // Folders from a hub's cache hold links to files.
         if path.is_file() && place::is_of_tokenizer(&name) && name != "tokenizer.json" {
-            files.push((name, fs::read(&path).map_err(unreadable(&path))?));
+            files.push((name, regular_file::read(&path).map_err(unreadable(&path))?));
         }
     }
     files.sort();

@@ -8,10 +8,11 @@ use serde::de::DeserializeOwned;
 
 use super::error::ProjectError;
 use super::output_file::{beside, resolve};
+use crate::data::regular_file;
 
 /// Reads a UTF-8 file.
 pub(super) fn read_text(path: &Path) -> Result<String, ProjectError> {
-    fs::read_to_string(path).map_err(|error| ProjectError::read(path, &error))
+    regular_file::read_to_string(path).map_err(|error| ProjectError::read(path, &error))
 }
 
 /// Writes a file next to the place where it belongs, then renames it there: a reader, and a crash, find the old

@@ -208,6 +208,15 @@ impl Project {
         self.save_as(dir, false)
     }
 
+    /// Writes the project into the folder it is from, or into another one, where no project may be: that one would be
+    /// lost.
+    ///
+    /// # Errors
+    /// As [`save`](Self::save) and [`save_new`](Self::save_new).
+    pub fn save_from(&self, own: Option<&Path>, dir: &Path) -> Result<(), ProjectError> {
+        self.save_as(dir, own.is_some_and(|own| absolute(own) == absolute(dir)))
+    }
+
     fn save_as(&self, dir: &Path, replace: bool) -> Result<(), ProjectError> {
         let dir = absolute(dir);
         let path = dir.join(FILE_NAME);

@@ -12,6 +12,7 @@ mod hub;
 mod load;
 mod news;
 mod outbox;
+pub(crate) mod parent;
 mod rows;
 mod start;
 mod watch;
@@ -290,7 +291,11 @@ impl Session {
         let stop = Arc::new(AtomicBool::new(false));
         let loads = matches!(
             work,
-            Work::LoadData { .. } | Work::ChangeData { .. } | Work::LoadModel { .. } | Work::ShowRun { .. }
+            Work::LoadData { .. }
+                | Work::ChangeData { .. }
+                | Work::LoadModel { .. }
+                | Work::MeasureLengths { .. }
+                | Work::ShowRun { .. }
         );
         let reads = matches!(work, Work::LoadData { .. });
         let trains = matches!(work, Work::Train(_));
@@ -391,10 +396,7 @@ impl Session {
             self.notify(Severity::Error, "This project has no folder yet: choose one to save it in.".into());
             return false;
         };
-        // Saving over another project would throw that one away.
-        let is_own = self.state.dir.as_ref() == Some(&dir);
-        let saved = if is_own { self.state.project.save(&dir) } else { self.state.project.save_new(&dir) };
-        match saved {
+        match self.state.project.save_from(self.state.dir.as_deref(), &dir) {
             Ok(()) => {
                 self.drafts.saved(&self.state.project);
                 self.state.dir = Some(dir);

@@ -87,6 +87,28 @@ fn blocks_end_to_end_are_the_file() {
 }
 
 #[test]
+fn columns_of_another_shape_are_known_and_read_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pieces.jsonl");
+    let line = r#"{"id": 1, "data": [{"text": "add "}, {"text": "tea", "entity": "drink"}]}"#;
+    fs::write(&path, format!("{line}\n{line}\n")).unwrap();
+    let blocks = Blocks::open(&path, &skipping(), GO_ON).unwrap();
+    let survey = blocks.survey().unwrap();
+    assert_eq!(survey.sample.column("text").unwrap().cells.get(0), Some("add tea"));
+    assert!(!survey.is_as_read("text") && survey.is_as_read("id"));
+    let blocks = blocks.whole().unwrap();
+    assert!(blocks.survey().unwrap().is_as_read("text"));
+    let mut texts = Vec::new();
+    blocks
+        .each(&mut |block| {
+            texts.extend(block.column("text").unwrap().cells.iter().map(|cell| cell.unwrap().to_owned()));
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert_eq!(texts, ["add tea", "add tea"]);
+}
+
+#[test]
 fn what_cannot_be_read_is_refused_as_it_is_whole() {
     let dir = tempfile::tempdir().unwrap();
     for (name, text) in [
