@@ -357,3 +357,21 @@ proptest! {
         drop(Project::load(dir.path()));
     }
 }
+
+#[test]
+fn another_project_is_never_saved_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, other) = (dir.path().join("one"), dir.path().join("other"));
+    let named = |name: &str| Project { name: name.into(), ..Project::default() };
+    named("one").save_from(None, &one).unwrap();
+    named("other").save_new(&other).unwrap();
+    for saved in [named("other").save_from(None, &one), named("other").save_from(Some(&other), &one)] {
+        let told = saved.unwrap_err().to_string();
+        assert!(told.contains("there is a project already"), "{told}");
+        assert_eq!(Project::load(&one).unwrap().name, "one");
+    }
+    named("one, later").save_from(Some(&one), &dir.path().join("other/../one")).unwrap();
+    assert_eq!(Project::load(&one).unwrap().name, "one, later");
+    let left: Vec<_> = std::fs::read_dir(&one).unwrap().collect();
+    assert_eq!(left.len(), 1, "the project file alone, and no lock: {left:?}");
+}

@@ -77,7 +77,7 @@ fn output_format<F: clap::ValueEnum>(
         return Ok(on_stdout);
     }
     let ending = output.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-    F::from_str(ending, true).map_err(|_| {
+    F::from_str(ending, true).ok().ok_or_else(|| {
         let known: Vec<String> = F::value_variants()
             .iter()
             .filter_map(clap::ValueEnum::to_possible_value)

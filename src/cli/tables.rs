@@ -75,6 +75,9 @@ fn tell_problems(path: &Path, table: &Table) {
     }
 }
 
+/// Takes texts, and their partners where there are any.
+type Take<'a> = dyn FnMut(&[&str], Option<&[&str]>) -> anyhow::Result<()> + 'a;
+
 /// The texts of a file, read as they are needed.
 pub(super) struct Texts {
     blocks: Blocks<'static>,
@@ -140,12 +143,7 @@ impl Texts {
     }
 
     /// Hands over the texts of a range of rows, `most` at a time, with their partners where there are any.
-    pub(super) fn each(
-        &self,
-        range: Range<usize>,
-        most: usize,
-        take: &mut dyn FnMut(&[&str], Option<&[&str]>) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
+    pub(super) fn each(&self, range: Range<usize>, most: usize, take: &mut Take<'_>) -> anyhow::Result<()> {
         let (mut held, mut row, mut outcome) = (Held::default(), 0, Ok(()));
         let mut pass_on = |held: &mut Held| {
             let done = take(&held.texts(), self.second.is_some().then(|| held.partners()).as_deref());

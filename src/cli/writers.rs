@@ -149,7 +149,7 @@ pub(super) struct PredictionWriter<'a, W: Write> {
 }
 
 enum PredictionForm<W: Write> {
-    Csv(csv::Writer<W>),
+    Csv(Box<csv::Writer<W>>),
     JsonLines(W),
 }
 
@@ -160,7 +160,7 @@ impl<'a, W: Write> PredictionWriter<'a, W> {
             PredictionFormat::Csv => {
                 let mut csv = csv::Writer::from_writer(out);
                 csv.write_record(columns(tasks)).map_err(io_of_csv)?;
-                PredictionForm::Csv(csv)
+                PredictionForm::Csv(Box::new(csv))
             }
             PredictionFormat::Jsonl => PredictionForm::JsonLines(out),
         };

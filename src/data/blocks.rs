@@ -178,7 +178,7 @@ impl<'a> Blocks<'a> {
         match &self.source {
             Source::Whole(table) => {
                 // There is no other block, whether this one was enough or not.
-                let _: ControlFlow<()> = take(table);
+                let (ControlFlow::Continue(()) | ControlFlow::Break(())) = take(table);
                 Ok(())
             }
             Source::Groups(bytes) => parquet::each_group(&self.path, bytes, &meter, &mut hand_over),

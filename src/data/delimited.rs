@@ -66,7 +66,8 @@ pub(super) fn each_block(
     })?;
     if is_first {
         // A header and nothing below it has columns all the same.
-        let _: ControlFlow<()> = take(text.records(Found::of(layout.width)));
+        let nothing = text.records(Found::of(layout.width));
+        let (ControlFlow::Continue(()) | ControlFlow::Break(())) = take(nothing);
     }
     Ok(())
 }
