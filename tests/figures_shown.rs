@@ -163,6 +163,7 @@ fn state(figures: &TaskMetrics) -> State {
     let evaluation = Evaluation {
         run: "full-01".into(),
         split: Split::Valid,
+        untrained: Vec::new(),
         tasks: vec![figures.clone()],
         mistakes: vec![Vec::new()],
         probes: Vec::new(),

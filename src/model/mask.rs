@@ -92,18 +92,16 @@ fn drawn_for(x: &Tensor, p: f64, rows: Option<Vec<u64>>) -> Result<Option<Tensor
         return Ok(None);
     }
     let told = DRAWN_FROM.with_borrow_mut(|drawn| {
-        drawn.as_mut().map(|masks| {
-            masks.calls += 1;
-            let seed = mix(masks.seed.wrapping_add(masks.calls.wrapping_mul(GOLDEN)));
-            (seed, rows.clone().unwrap_or_else(|| masks.rows.clone()))
-        })
+        let masks = drawn.as_mut()?;
+        masks.calls += 1;
+        let seed = mix(masks.seed.wrapping_add(masks.calls.wrapping_mul(GOLDEN)));
+        Some((seed, rows.unwrap_or_else(|| masks.rows.clone())))
     });
-    let (seed, rows) = match told {
-        Some(told) => told,
-        None => {
-            let seed = Tensor::f_randint(i64::MAX, [1], (Kind::Int64, Device::Cpu))?.f_int64_value(&[0])?;
-            (seed as u64, Vec::new())
-        }
+    let (seed, rows) = if let Some(told) = told {
+        told
+    } else {
+        let seed = Tensor::f_randint(i64::MAX, [1], (Kind::Int64, Device::Cpu))?.f_int64_value(&[0])?;
+        (seed as u64, Vec::new())
     };
     let size = x.size();
     let mask = Tensor::f_from_slice(&mask(&size, p, seed, &rows))?;

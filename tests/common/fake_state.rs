@@ -404,6 +404,8 @@ fn report(plan: &RunPlan) -> RunReport {
         drifts: Vec::new(),
         truncated_rows: 0,
         seconds: 74.0,
+        kept_epoch: None,
+        untrained: None,
     }
 }
 
@@ -491,6 +493,7 @@ fn evaluation(tasks: Vec<TaskMetrics>) -> Loadable<Arc<Evaluation>> {
     Loadable::Ready(Arc::new(Evaluation {
         run: "run-1".into(),
         split: Split::Test,
+        untrained: Vec::new(),
         suspects: vec![Vec::new(); tasks.len()],
         said: vec![Said::Nothing; tasks.len()],
         compared: Vec::new(),
@@ -572,6 +575,7 @@ pub(crate) fn every_kind() -> State {
     let measured = Evaluation {
         run,
         split: Split::Test,
+        untrained: Vec::new(),
         suspects: vec![Vec::new(); figures.len()],
         said: vec![Said::Nothing; figures.len()],
         compared: Vec::new(),
