@@ -116,7 +116,7 @@ fn what_is_wrong_in_a_file_is_named_with_its_line() {
         ("[data]\nsplit_colum = \"part\"\n", "line 2", "unknown key `split_colum`"),
         ("\n[recipe]\nlearning_rate = 1\n", "line 3", "unknown key `learning_rate`"),
         ("[[data.file]]\nsplit = \"train\"\n", "line 1", "missing key `path`"),
-        ("[[data.file]]\npath = \"a\"\nsplit = \"dev\"\n", "line 3", "unknown variant `dev`"),
+        ("[[data.file]]\npath = \"a\"\nsplit = \"dev\"\n", "line 3", "unknown value `dev`"),
         ("[recipe]\npreset = \"warm\"\n", "line 2", "`freeze-all`, `freeze-backbone`"),
         ("[recipe]\nbatch_size = -1\n", "line 2", "-1"),
         ("name = \"open\n", "line 1", "string"),
