@@ -302,7 +302,7 @@ fn shards_end_to_end_are_the_whole() {
     place.ok(&["embed", &model, "in.txt", "-o", "all.jsonl"]);
     let mut joined = String::new();
     for shard in ["0/3", "1/3", "2/3"] {
-        place.ok(&["embed", &model, "in.txt", "-o", "part.jsonl", "--shard", shard]);
+        place.ok(&["embed", &model, "in.txt", "-o", "part.jsonl", "--force", "--shard", shard]);
         joined += &fs::read_to_string(place.path("part.jsonl")).unwrap();
     }
     place.write("joined.jsonl", &joined);
@@ -420,7 +420,7 @@ fn an_interrupted_run_is_recorded_as_stopped() {
     assert!(sent.success());
     let rest: Vec<String> = lines.collect();
     let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
     assert!(stderr(&output).contains("stopped at step"), "{}", stderr(&output));
     assert!(rest.last().is_some_and(|line| line.contains("stopped at step")), "{rest:?}");
     let run = frostline::project::runs::list(&place.path("p")).unwrap().remove(0);

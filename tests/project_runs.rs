@@ -418,6 +418,9 @@ fn runs_are_listed_oldest_first_with_what_is_known() {
         let file = OpenOptions::new().append(true).open(run.dir().join("run.toml")).unwrap();
         file.set_modified(time).unwrap();
     }
+    // Who writes to a run holds its lock, and it is not given up yet.
+    assert_eq!(list(project.path()).unwrap()[0].outcome, "running");
+    drop((old, damaged, new));
 
     let found = list(project.path()).unwrap();
     assert_eq!(

@@ -30,7 +30,8 @@ pub(super) fn tell(line: &str) {
 
 /// True for the error of writing to a pipe whose reader has gone.
 pub(super) fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    let is_closed = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(is_closed))
 }
 
 /// `1 row`, `2 rows`.

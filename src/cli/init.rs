@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
-
 use super::args::InitArgs;
 use super::console::{count, say};
 use super::{hub, tables};
@@ -16,13 +14,13 @@ use crate::data::table::Table;
 use crate::data::task::TaskKind;
 use crate::model::check::check;
 use crate::project::model_place::model_name;
-use crate::project::{DataFile, Project, demo, file};
+use crate::project::{DataFile, Project, ProjectError, demo, file};
 use crate::train::preset::Preset;
 
 pub(super) fn run(args: &InitArgs) -> anyhow::Result<()> {
     let target = args.dir.join(file::FILE_NAME);
     if target.exists() {
-        bail!("there is a project already: {}. Edit it, or choose another folder", target.display());
+        return Err(ProjectError::ProjectExists { path: target }.into());
     }
     let tables = tables::read_all(&args.data, args.bad_rows.skip_bad_rows, &args.reading.overrides())?;
     let mut project = Project { skip_bad_rows: args.bad_rows.skip_bad_rows, ..Project::default() };
@@ -49,7 +47,7 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<()> {
     lines.extend(notes.iter().map(|note| format!("  note on the model: {note}")));
     let no_task = mapping.tasks.is_empty();
     project.mapping = Some(mapping);
-    project.save(&dir)?;
+    project.save_new(&dir)?;
 
     say(format!("{} written", target.display()))?;
     lines.iter().try_for_each(say)?;

@@ -62,7 +62,11 @@ fn a_run(dir: &Path) -> anyhow::Result<Found> {
     };
     let folder = RunFolder::open(project_dir, name)?;
     let (plan, history, report) = (folder.read_plan()?, folder.read()?, folder.read_report()?);
-    let outcome = history.outcome.as_ref().map_or_else(|| "unfinished".to_owned(), ToString::to_string);
+    let outcome = match (&history.outcome, folder.holder()) {
+        (Some(outcome), _) => outcome.to_string(),
+        (None, Some(_)) => runs::RUNNING.to_owned(),
+        (None, None) => "unfinished".to_owned(),
+    };
     let mut lines = vec![
         format!("run {name}: {}, {outcome}", plan.recipe.preset.title()),
         format!("model {}, on {}, seed {}", model_name(&plan.model_path), plan.device, plan.recipe.seed),

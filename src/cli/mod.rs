@@ -16,6 +16,8 @@ mod inspect;
 mod inspect_data;
 mod inspect_model;
 mod interrupt;
+mod mistyped;
+mod output;
 mod parquet_file;
 mod progress;
 mod reading;
@@ -30,11 +32,36 @@ use args::Command;
 
 use std::path::PathBuf;
 
+use crate::project::lock;
+
 /// Does what the arguments ask for.
 ///
 /// # Errors
 /// When it cannot be done: a sentence on what, where, and what to do.
 pub fn run(args: Args) -> anyhow::Result<()> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let process = format!("frostline {}", words.join(" "));
+    lock::call_this_process(if args.command.is_some() { process } else { "the window".to_owned() });
+    match &args.command {
+        None => {}
+        // These have something to save or to clear away first.
+        Some(
+            Command::Train(_)
+            | Command::Tour(_)
+            | Command::Embed(_)
+            | Command::Predict(_)
+            | Command::Export(_),
+        ) => interrupt::listen(),
+        // What is written here is whole, or, of a download, gone on with by the next.
+        Some(
+            Command::Eval(_)
+            | Command::Similar(_)
+            | Command::Inspect(_)
+            | Command::Init(_)
+            | Command::FindRate(_)
+            | Command::Download(_),
+        ) => interrupt::end_at_once(),
+    }
     let done = match args.command {
         None => open_window(args.project),
         Some(Command::Train(args)) => train::run(&args),
@@ -54,6 +81,12 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         Err(error) if console::is_closed_pipe(&error) => Ok(()),
         done => done,
     }
+}
+
+/// The exit code of a command that Ctrl+C or SIGTERM ended: 130 and 143.
+#[must_use]
+pub fn exit_code_of_signal() -> Option<u8> {
+    interrupt::exit_code()
 }
 
 /// Says on stderr why something could not be done.

@@ -42,7 +42,6 @@ pub(super) enum News<'a> {
 }
 
 pub(super) fn run(args: &TrainArgs) -> anyhow::Result<()> {
-    interrupt::listen();
     let mut driver = Driver::open(&args.project, args.device.device.as_deref())?;
     driver.checkpoint_every(Duration::from_secs(args.checkpoint_every));
     let asked = Asked { name: args.run.clone(), resume: args.resume, from: args.from.clone() };
@@ -83,7 +82,22 @@ pub(super) fn train(
     asked: Asked,
     tell_news: &mut dyn FnMut(News) -> io::Result<()>,
 ) -> anyhow::Result<RunView> {
+    let is_reserved = asked.name.is_none() && !asked.resume;
     let (name, command) = command_for(driver, project_dir, asked)?;
+    let ended = watch(driver, &name, command, tell_news);
+    if is_reserved && ended.is_err() {
+        runs::release_name(project_dir, &name);
+    }
+    ended
+}
+
+/// Sends a command that begins a run, and watches that run to its end.
+fn watch(
+    driver: &mut Driver,
+    name: &str,
+    command: Command,
+    tell_news: &mut dyn FnMut(News) -> io::Result<()>,
+) -> anyhow::Result<RunView> {
     driver.send(command);
 
     let mut errors: Vec<String> = Vec::new();
@@ -175,7 +189,7 @@ fn command_for(driver: &Driver, project_dir: &Path, asked: Asked) -> anyhow::Res
             )
         }
         Some(name) => name,
-        None => runs::next_name(project_dir, driver.state().project.recipe.preset.key())?,
+        None => runs::reserve_name(project_dir, driver.state().project.recipe.preset.key())?,
     };
     Ok(match asked.from {
         Some(from) => (name.clone(), Command::Branch { from, name: Some(name) }),

@@ -114,6 +114,12 @@ pub(super) fn unpack(path: &Path, raw: &[u8], meter: &Meter) -> Result<Unpacked,
 }
 
 impl<'a> Text<'a> {
+    /// The text of bytes that are known to be UTF-8.
+    pub(super) fn of_utf8(raw: &'a [u8]) -> Self {
+        let rest = raw.strip_prefix(BYTE_ORDER_MARK).unwrap_or(raw);
+        Self { bytes: Cow::Borrowed(rest), encoding: "utf-8".to_owned(), doubt: None }
+    }
+
     /// Finds out the encoding, or takes the one named, and decodes what is not UTF-8 already.
     ///
     /// # Errors
@@ -193,6 +199,32 @@ impl<'a> Text<'a> {
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Whether a file is UTF-8 from end to end. It is looked at piece by piece, and the memory of each is given back; of
+/// what is not, [`Text::of`] finds out what it is.
+pub(super) fn is_whole_utf8(raw: &RawBytes) -> bool {
+    utf8_pieces(raw).is_some()
+}
+
+fn utf8_pieces(raw: &RawBytes) -> Option<()> {
+    const PIECE: usize = 1 << 20;
+    let bytes = raw.bytes();
+    let wide: [&[u8]; 3] = [b"\xff\xfe", b"\xfe\xff", &[0, 0, 0xfe, 0xff]];
+    if wide.iter().any(|mark| bytes.starts_with(mark)) || utf16_without_mark(bytes).is_some() {
+        return None;
+    }
+    let mut start = 0;
+    while start < bytes.len() {
+        let near = (start + PIECE).min(bytes.len());
+        // A character is at most four bytes long; what does not begin within them is none.
+        let end = (near..near + 4).find(|at| bytes.get(*at).is_none_or(|byte| byte & 0xc0 != 0x80))?;
+        let piece = bytes.get(start..end.min(bytes.len()))?;
+        std::str::from_utf8(piece).ok()?;
+        raw.let_go(piece);
+        start = end;
+    }
+    Some(())
+}
 
 /// UTF-8, as far as most of it tells. Looked at in pieces side by side, since it may be long.
 fn is_utf8(raw: &[u8]) -> bool {
@@ -303,6 +335,25 @@ mod tests {
             format!("\u{feff}{text}").chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
         assert_eq!(told(&four), named("utf-32"));
         assert_eq!(told(b"text,label\ncaf\xe9 at noon,open\n"), named("iso-8859-1"));
+    }
+
+    #[test]
+    fn what_is_utf8_from_end_to_end_is_known_without_decoding() {
+        let whole = |bytes: &[u8]| {
+            let raw = RawBytes::Owned(bytes.to_vec());
+            let text = Text::of(raw.bytes(), None).unwrap();
+            let is_whole = is_whole_utf8(&raw);
+            assert!(!is_whole || Text::of_utf8(raw.bytes()).bytes() == text.bytes());
+            is_whole
+        };
+        let long = "größer ".repeat(400_000);
+        for text in ["text\none\n", "", "\u{feff}text\n", long.as_str()] {
+            assert!(whole(text.as_bytes()));
+        }
+        assert!(!whole(&[long.as_bytes(), b"\xe9", long.as_bytes()].concat()));
+        assert!(!whole(b"text\ncaf\xe9\n"));
+        assert!(!whole(&wide("text,label\none thing,a\n", u16::to_le_bytes)));
+        assert!(!whole(&wide("\u{feff}text,label\n", u16::to_be_bytes)));
     }
 
     #[test]

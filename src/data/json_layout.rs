@@ -40,7 +40,17 @@ const LIST_NAMES: [&str; 9] =
 
 /// Keys of a record that hold its text: of several lists the one whose records have one is meant.
 const TEXT_KEYS: [&str; 12] = [
-    "text", "sentence", "content", "utterance", "review", "question", "message", "comment", "tweet", "query", "body",
+    "text",
+    "sentence",
+    "content",
+    "utterance",
+    "review",
+    "question",
+    "message",
+    "comment",
+    "tweet",
+    "query",
+    "body",
     "premise",
 ];
 
@@ -136,7 +146,10 @@ fn of_object(body: &[u8], start: usize) -> Layout {
     if lists.len() > 1 && lists.len() == fields.len() && are_alike(body, &lists) {
         let spans = lists.iter().flat_map(|(_, from)| values(body, from + 1)).collect();
         let names: Vec<String> = lists.iter().map(|(name, _)| format!("\"{name}\"")).collect();
-        let note = format!("The records are the lists {}; the name of a record's list is its label.", names.join(", "));
+        let note = format!(
+            "The records are the lists {}; the name of a record's list is its label.",
+            names.join(", ")
+        );
         let splits = lists.iter().map(|(name, from)| (*from, name.clone())).collect();
         return Layout::Elements(Elements { spans, note: Some(note), splits, are_labels: true });
     }

@@ -55,7 +55,8 @@ impl TaskColumn {
     /// The class that a column of 0 and 1 stands for: its name, without the task's before it (`cats.billing`).
     #[must_use]
     pub fn class_of<'a>(&self, indicator: &'a str) -> &'a str {
-        let rest = indicator.strip_prefix(self.task.as_str()).and_then(|rest| rest.strip_prefix(['.', '_', ':']));
+        let rest =
+            indicator.strip_prefix(self.task.as_str()).and_then(|rest| rest.strip_prefix(['.', '_', ':']));
         rest.filter(|class| !class.is_empty()).unwrap_or(indicator)
     }
 
@@ -133,7 +134,8 @@ const LABEL_WORDS: [&str; 35] = [
 ];
 
 /// Names that say nothing else than that there are labels: every value is a class, however few rows it has.
-const CLASS_NAMES: [&str; 8] = ["label", "labels", "class", "category", "intent", "target", "gold_label", "label_text"];
+const CLASS_NAMES: [&str; 8] =
+    ["label", "labels", "class", "category", "intent", "target", "gold_label", "label_text"];
 
 /// Words of columns that say something about a row and are not to be learnt.
 const FACT_WORDS: [&str; 40] = [
@@ -348,7 +350,10 @@ fn is_task(column: &Profile, rows: usize) -> bool {
             && (!column.is_numeric() || column.are_consecutive());
         return column.distinct >= 1 && !measured && (column.distinct <= most || enough_each || is_named);
     }
-    if says_fact(column) || TEXT_NAMES.contains(&normal(&column.name).as_str()) || column.distinct < 2 || !enough_each
+    if says_fact(column)
+        || TEXT_NAMES.contains(&normal(&column.name).as_str())
+        || column.distinct < 2
+        || !enough_each
     {
         return false;
     }

@@ -7,6 +7,7 @@
 
 mod align;
 pub mod assemble;
+pub mod blocks;
 pub mod card;
 pub mod changes;
 mod classes;
@@ -18,8 +19,8 @@ mod delimited;
 pub mod describe;
 mod draw;
 pub mod error;
-pub mod fix;
 mod fasttext;
+pub mod fix;
 pub mod folder;
 mod header;
 mod json;

@@ -72,7 +72,7 @@ const MOST_LOOKED_INTO: usize = 300;
 const MOST_DISTINCT: usize = 20_000;
 
 /// Rows of a table that are looked at, evenly spaced where it has more.
-const MOST_ROWS: usize = 50_000;
+pub(super) const MOST_ROWS: usize = 50_000;
 
 impl Profile {
     /// Profiles of all columns of all tables, in order of first sight; and the number of rows they are made from.
@@ -187,7 +187,9 @@ impl Profile {
     }
 
     fn has_only_places(&self) -> bool {
-        self.places > 0 && self.places + self.empty_lists == self.looked_into && self.nested * 10 >= self.filled * 9
+        self.places > 0
+            && self.places + self.empty_lists == self.looked_into
+            && self.nested * 10 >= self.filled * 9
     }
 
     /// Lists of names in some cells at least, and no other lists or objects.

@@ -66,7 +66,7 @@ pub fn read_bytes(
     table_of(name, RawBytes::Owned(bytes), options, progress)
 }
 
-fn table_of(
+pub(super) fn table_of(
     path: &Path,
     raw: RawBytes,
     options: &ReadOptions,
@@ -131,13 +131,13 @@ fn records_of(
     let text = Text::of(bytes, overrides.encoding.as_deref())
         .map_err(|label| DataError::Encoding { path: path.to_owned(), label })?;
     let body = text.bytes();
-    if body.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0x1a) {
+    if is_blank(body) {
         return Err(DataError::Empty { path: path.to_owned() });
     }
     // Now, while it is in memory: the readers give back what they have read.
     let lines = count_lines(body);
     let ending = ending(&name);
-    let mut records = match overrides_format(overrides).unwrap_or_else(|| format_of(&ending, body)) {
+    let mut records = match format_in(&ending, body, overrides) {
         FormatName::JsonLines => json::read(body, true, meter)?,
         FormatName::Json => json::read(body, false, meter)?,
         FormatName::Conll => conll::read(body, ending == "conllu", meter)?,
@@ -175,7 +175,7 @@ pub(super) struct Records {
     pub(super) notes: Vec<String>,
 }
 
-fn judge(table: Table, on_problem: OnProblem) -> Result<Table, DataError> {
+pub(super) fn judge(table: Table, on_problem: OnProblem) -> Result<Table, DataError> {
     let path = || table.facts.path.clone();
     match (on_problem, table.rows(), table.problems.len()) {
         (_, 0, 0) if table.facts.has_header => Err(DataError::HeaderOnly { table: Box::new(table) }),
@@ -200,6 +200,16 @@ fn overrides_format(overrides: &Overrides) -> Option<FormatName> {
     overrides.format.or(only_delimited.then_some(FormatName::Delimited))
 }
 
+/// Whether a text holds nothing but blanks, and what DOS writes at the end of one.
+pub(super) fn is_blank(body: &[u8]) -> bool {
+    body.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0x1a)
+}
+
+/// The format of a text: as the user says, or found out.
+pub(super) fn format_in(ending: &str, body: &[u8], overrides: &Overrides) -> FormatName {
+    overrides_format(overrides).unwrap_or_else(|| format_of(ending, body))
+}
+
 /// Delimited text, JSON or `CoNLL`, by the name and, where the name does not say, by the content.
 fn format_of(ending: &str, body: &[u8]) -> FormatName {
     let first = body.trim_ascii_start().first();
@@ -220,7 +230,7 @@ fn format_of(ending: &str, body: &[u8]) -> FormatName {
 }
 
 /// Well-known files that a person may pick by mistake are named rather than read as garbage.
-fn refuse_other_formats(path: &Path, body: &[u8]) -> Result<(), DataError> {
+pub(super) fn refuse_other_formats(path: &Path, body: &[u8]) -> Result<(), DataError> {
     const TABLE: &str = "Save the sheet as CSV UTF-8, or unpack the archive";
     let found = match body {
         [b'P', b'K', 3, 4, ..] => Some(("a spreadsheet or a ZIP archive", TABLE)),

@@ -74,7 +74,9 @@ fn front_matter(inputs: &CardInputs<'_>) -> String {
     let mut lines = vec!["---".to_owned(), "library_name: sentence-transformers".into()];
     lines.push("pipeline_tag: sentence-similarity".into());
     lines.push("tags:".into());
-    for tag in ["sentence-transformers", "sentence-similarity", "feature-extraction", "text-classification"] {
+    // No tag of a classifier: hubs offer `pipeline("text-classification")` for it, which would add a head of its own
+    // with random weights.
+    for tag in ["sentence-transformers", "sentence-similarity", "feature-extraction"] {
         lines.push(format!("- {tag}"));
     }
     // A quoted JSON string is a YAML string too, whatever it holds.

@@ -103,18 +103,19 @@ impl Session {
         }
         let Some(dir) = self.state.dir.clone() else { return };
         let base = recipe.preset.key();
-        let name = match name.map_or_else(|| runs::next_name(&dir, base), Ok) {
-            Ok(name) => name,
-            Err(error) => return self.notify(Severity::Error, error.to_string()),
-        };
-        match self.plan_of(&name, recipe) {
+        match self.plan_of(name.as_deref().unwrap_or(base), recipe) {
             Some(Ok(mut plan)) => {
                 match from.map(|run| parent_of(&plan, &dir, run)).transpose() {
                     Ok(parent) => plan.parent = parent,
                     Err(reason) => return self.notify(Severity::Error, reason),
                 }
+                // Last, so that what is refused leaves no folder.
+                match name.map_or_else(|| runs::reserve_name(&dir, base), Ok) {
+                    Ok(name) => plan.name = name,
+                    Err(error) => return self.notify(Severity::Error, error.to_string()),
+                }
                 if let Some(text) = inherited_in_words(&plan) {
-                    self.notify(Severity::Info, format!("Run {name} starts from {text}."));
+                    self.notify(Severity::Info, format!("Run {} starts from {text}.", plan.name));
                 }
                 self.queue_run(Begin::New(Box::new(plan)), dir);
             }

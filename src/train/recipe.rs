@@ -298,7 +298,11 @@ impl Recipe {
             (
                 !matches!(self.sampling, Sampling::Temperature(t) if !(t.is_finite() && t >= 1.0)),
                 "the temperature of the sampling",
-                format!("{:?}", self.sampling),
+                if let Sampling::Temperature(temperature) = self.sampling {
+                    temperature.to_string()
+                } else {
+                    String::new()
+                },
                 "use a number of at least 1",
             ),
             (

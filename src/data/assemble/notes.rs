@@ -93,8 +93,7 @@ pub(super) fn numbered_tags_note(task: &TaskLabels) -> Option<String> {
 
 /// A label on two texts, read as one on the first: that must be known.
 pub(super) fn pair_note(mapping: &Mapping, tables: &[(Table, Option<Split>)]) -> Option<String> {
-    let reads_one =
-        mapping.second.is_none() && mapping.tasks.iter().any(|task| !task.kind.takes_pairs());
+    let reads_one = mapping.second.is_none() && mapping.tasks.iter().any(|task| !task.kind.takes_pairs());
     let (first, second) = tables.iter().find_map(|(table, _)| mapping::pair_names(table))?;
     (reads_one && mapping.text.eq_ignore_ascii_case(&first)).then(|| {
         format!(
@@ -143,11 +142,7 @@ pub(super) fn unread_notes(mapping: &Mapping, tables: &[(Table, Option<Split>)])
         (!names.is_empty()).then(|| format!("The {column} {} {rest}.", named(names)))
     };
     [
-        note(
-            &texts,
-            "holds texts, too, and no task reads them",
-            "hold texts, too, and no task reads them",
-        ),
+        note(&texts, "holds texts, too, and no task reads them", "hold texts, too, and no task reads them"),
         note(
             &places,
             "holds spans (offsets in the text) whose labels have no names, and is not read",

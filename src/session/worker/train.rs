@@ -320,7 +320,9 @@ fn resume_run<'a>(
     pause: &'a AtomicBool,
     stop: &'a AtomicBool,
 ) -> Result<(Running<'a>, RunView), Failure> {
-    let folder = RunFolder::open(project_dir, name).map_err(|error| error.to_string())?;
+    let mut folder = RunFolder::open(project_dir, name).map_err(|error| error.to_string())?;
+    // Before anything is read: what another process writes is complete once it lets go.
+    folder.lock().map_err(|error| error.to_string())?;
     let plan = Arc::new(folder.read_plan().map_err(|error| error.to_string())?);
     let mut history = folder.read().map_err(|error| error.to_string())?;
     if history.outcome == Some(RunOutcome::Finished) {
