@@ -161,6 +161,7 @@ fn state(figures: &TaskMetrics) -> State {
         ..RunView::starting(plan, std::path::Path::new("/p/runs/full-01"))
     };
     let evaluation = Evaluation {
+        untrained: Vec::new(),
         run: "full-01".into(),
         split: Split::Valid,
         untrained: Vec::new(),

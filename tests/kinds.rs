@@ -86,6 +86,43 @@ fn check_entities(spans: &SpansSaid, figures: &TaskMetrics) {
     assert_eq!(spans.wrong_rows, spans.rows.len());
 }
 
+/// With rates that move nothing and without dropout, the rows that are trained on are those that are measured afterwards.
+#[test]
+fn figures_of_training_rows_are_what_they_are_called() {
+    let learning =
+        Recipe { epochs: 6, lr_encoder: 1e-3, lr_heads: 3e-2, batch_size: 8, ..recipe(Preset::Full) };
+    let mut place = project(&TASKS, learning.clone());
+    let first = place.train();
+    let still = Recipe {
+        epochs: 1,
+        lr_encoder: 1e-12,
+        lr_heads: 1e-12,
+        head_dropout: 0.0,
+        encoder_dropout: Some(0.0),
+        ..learning
+    };
+    place.session.send(Command::Edit(Edit::SetRecipe(still.into())));
+    place.session.send(Command::Branch { from: first.plan.name.clone(), name: None });
+    place.settle();
+    let run = place.session.state().run.clone().expect("a run");
+    let report = report(&run);
+    let (_, train) = report.metrics.iter().find(|(split, _)| *split == Split::Train).expect("figures");
+    let epoch = run.epochs.last().expect("an epoch");
+    for (index, (task, kind)) in TASKS.iter().enumerate() {
+        let (running, after) = (epoch.train[index].figure, of(train, task).figure());
+        if *kind == TaskKind::Ranking {
+            // Within a batch there are few wrong answers.
+            assert!(running > after + 0.05, "{task}: {running} in batches, {after} among all");
+        } else {
+            assert!((running - after).abs() < 1e-6, "{task}: {running} in training, {after} measured");
+            assert!(after.abs() > 0.05 && after < 0.9999, "{task}: {after} says nothing");
+        }
+    }
+    // Of a step, too, the figure is that of its own rows: entities are whole or wrong.
+    let shares = run.steps.iter().map(|step| step.tasks[3].figure);
+    assert!(shares.clone().all(|share| (0.0..=1.0).contains(&share)) && shares.count() > 3);
+}
+
 #[test]
 fn every_kind_trains_is_measured_and_says_something() {
     let recipe =

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::console::{count, table};
 use crate::data::task::TaskKind;
 use crate::train::metrics::{
-    EpochPoint, Probe, Score, TaskMetrics, figure_key, format_figure, format_headline, keys, share, title,
+    EpochPoint, Probe, Score, TaskMetrics, figure_key, format_figure, keys, share, title,
+    training_is_comparable, training_key,
 };
 use crate::train::plan::{PlannedTask, RunPlan};
 use crate::train::report::{RunReport, UNTRAINED};
@@ -26,32 +27,45 @@ fn epoch_line(plan: &RunPlan, point: &EpochPoint, epochs: f64) -> String {
     } else {
         format!("epoch {}/{epochs}  average loss {}", point.epoch, format_figure("loss", point.loss))
     }];
-    for (index, task) in plan.tasks.iter().enumerate() {
-        let figure = |name: &str, scores: &[Score]| {
-            let score = scores.get(index).filter(|score| score.rows > 0)?;
-            Some(format!("{name} {}", format_headline(task.kind, score.figure)))
-        };
-        let both = [figure("train", &point.train), figure("valid", &point.valid)];
-        let both = both.into_iter().flatten().collect::<Vec<_>>().join(", ");
-        if !both.is_empty() {
-            parts.push(format!("{} {}: {both}", task.name, task.kind.figure()));
-        }
-    }
+    parts.push(figures_of_epoch(&plan.tasks, point).join("  "));
     if point.epoch > 0 {
         parts.push(format!("{:.1} s{}", point.seconds, if point.best { ", best so far" } else { "" }));
     }
+    parts.retain(|part| !part.is_empty());
     parts.join("  ")
+}
+
+/// `topic accuracy: train 91.2 %, valid 88.0 %` for every task.
+fn figures_of_epoch(tasks: &[PlannedTask], point: &EpochPoint) -> Vec<String> {
+    let mut parts = Vec::new();
+    for (index, task) in tasks.iter().enumerate() {
+        let figure = |name: &str, key: &str, scores: &[Score]| {
+            let score = scores.get(index).filter(|score| score.rows > 0 && !score.figure.is_nan())?;
+            Some(format!("{name} {}", format_figure(key, score.figure)))
+        };
+        let (key, training) = (figure_key(task.kind), training_key(task.kind));
+        let (train, valid) = (figure("train", training, &point.train), figure("valid", key, &point.valid));
+        // What is measured in another way has a name of its own.
+        let named = match training_is_comparable(task.kind) {
+            true => vec![(key, [train, valid].into_iter().flatten().collect::<Vec<_>>())],
+            false => vec![(training, train.into_iter().collect()), (key, valid.into_iter().collect())],
+        };
+        for (key, figures) in named.into_iter().filter(|(_, figures)| !figures.is_empty()) {
+            parts.push(format!("{} {}: {}", task.name, title(key), figures.join(", ")));
+        }
+    }
+    parts
 }
 
 /// The same for programs.
 pub(super) fn epoch_json(tasks: &[PlannedTask], point: &EpochPoint) -> Value {
-    let scores = |scores: &[Score]| -> Value {
+    let scores = |scores: &[Score], key_of: fn(TaskKind) -> &'static str| -> Value {
         let scores = tasks.iter().zip(scores).map(|(task, score)| {
             let measured = score.rows > 0;
             let figure = |value: f64| if measured { json!(value) } else { Value::Null };
             let mut object = json!({"loss": figure(score.loss), "rows": score.rows});
             if let Some(fields) = object.as_object_mut() {
-                fields.insert(json_key(figure_key(task.kind)), figure(score.figure));
+                fields.insert(json_key(key_of(task.kind)), figure(score.figure));
             }
             (task.name.clone(), object)
         });
@@ -63,8 +77,8 @@ pub(super) fn epoch_json(tasks: &[PlannedTask], point: &EpochPoint) -> Value {
         "step": point.step,
         "phase": point.phase,
         "loss": if point.epoch == 0 { Value::Null } else { json!(point.loss) },
-        "train": scores(&point.train),
-        "valid": scores(&point.valid),
+        "train": scores(&point.train, training_key),
+        "valid": scores(&point.valid, figure_key),
         "seconds": point.seconds,
         "best": point.best,
     })
@@ -217,6 +231,41 @@ mod tests {
     fn a_matrix_is_numbered_as_its_sentences_are() {
         let lines = matrix_lines(&[vec![1.0, -0.25], vec![-0.25, 1.0]]);
         assert_eq!(lines, ["        [1]     [2]", "[1]   1.000  -0.250", "[2]  -0.250   1.000"]);
+    }
+
+    #[test]
+    fn every_figure_of_an_epoch_has_its_own_name() {
+        let score = |figure| Score { loss: 0.5, figure, rows: 4 };
+        let named = [
+            (TaskKind::SingleLabel, "accuracy", "accuracy", "it accuracy: train 25.0 %, valid 75.0 %"),
+            (TaskKind::MultiLabel, "micro_f1", "micro_f1", "it micro F1: train 25.0 %, valid 75.0 %"),
+            (TaskKind::Score, "spearman", "spearman", "it Spearman: train 0.250, valid 0.750"),
+            (TaskKind::TokenLabels, "span_f1", "span_f1", "it span F1: train 25.0 %, valid 75.0 %"),
+            (TaskKind::Similarity, "spearman", "spearman", "it Spearman: train 0.250, valid 0.750"),
+            (
+                TaskKind::Ranking,
+                "in_batch_accuracy_at_1",
+                "accuracy_at_1",
+                "it in-batch accuracy@1: train 25.0 %  it accuracy@1: valid 75.0 %",
+            ),
+        ];
+        for (kind, train_key, valid_key, line) in named {
+            let task = PlannedTask { name: "it".into(), kind, ..PlannedTask::default() };
+            let point = EpochPoint {
+                epoch: 1,
+                step: 4,
+                phase: 0,
+                loss: 0.5,
+                train: vec![score(0.25)],
+                valid: vec![score(0.75)],
+                seconds: 1.0,
+                best: true,
+            };
+            let json = epoch_json(std::slice::from_ref(&task), &point);
+            assert_eq!(json["train"]["it"][train_key], json!(0.25), "{kind:?}");
+            assert_eq!(json["valid"]["it"][valid_key], json!(0.75), "{kind:?}");
+            assert_eq!(figures_of_epoch(&[task], &point).join("  "), line);
+        }
     }
 
     #[test]

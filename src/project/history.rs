@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use super::error::ProjectError;
 use super::numbers::json_float;
 use crate::data::regular_file;
+use crate::data::task::TaskKind;
 use crate::train::metrics::{EpochPoint, Score, StepPoint};
+use crate::train::plan::RunPlan;
 use crate::train::report::RunOutcome;
 
 /// Something that happened in a run beside its steps and epochs.
@@ -32,6 +34,9 @@ pub enum RunEvent {
         /// Steps done at the checkpoint.
         at_step: usize,
     },
+    /// From here on the figures of training rows are those that validation rows have. Before, and in histories without
+    /// this line, they were stand-ins: accuracy of tokens for span F1, means over batches for others.
+    FiguresByDefinition,
     /// The run ended.
     Ended(RunOutcome),
 }
@@ -58,15 +63,47 @@ pub struct History {
     pub phases: Vec<(usize, usize)>,
     /// How it ended; `None` where it did not, as after a crash.
     pub outcome: Option<RunOutcome>,
+    /// Steps and epochs before the line from which figures of training rows are what they are called; `None` without
+    /// such a line.
+    pub stand_ins: Option<(usize, usize)>,
 }
 
 impl History {
+    /// Whether figures of training rows that are recorded from now on are known to be what they are called.
+    #[must_use]
+    pub const fn names_figures(&self) -> bool {
+        self.stand_ins.is_some()
+    }
+
+    /// Takes stand-ins of earlier releases out, which would stand under the names of other figures. An accuracy always
+    /// was one.
+    pub fn drop_stand_ins(&mut self, plan: &RunPlan) {
+        let (steps, epochs) = self.stand_ins.unwrap_or((self.steps.len(), self.epochs.len()));
+        let drop_of = |scores: &mut Vec<Score>| {
+            for (score, task) in scores.iter_mut().zip(&plan.tasks) {
+                if !matches!(task.kind, TaskKind::SingleLabel | TaskKind::Ranking) {
+                    score.figure = f64::NAN;
+                }
+            }
+        };
+        self.steps.iter_mut().take(steps).for_each(|step| drop_of(&mut step.tasks));
+        self.epochs.iter_mut().take(epochs).for_each(|epoch| drop_of(&mut epoch.train));
+    }
+
     /// Takes back what was told of later steps: the run goes on from that one.
     pub fn rewind(&mut self, at_step: usize) {
         self.steps.retain(|point| point.step <= at_step);
         self.epochs.retain(|point| point.step <= at_step);
         self.phases.retain(|(_, step)| *step <= at_step);
         self.outcome = None;
+        self.clamp();
+    }
+
+    /// No more of them are stand-ins than there are.
+    fn clamp(&mut self) {
+        if let Some((steps, epochs)) = &mut self.stand_ins {
+            (*steps, *epochs) = ((*steps).min(self.steps.len()), (*epochs).min(self.epochs.len()));
+        }
     }
 
     fn take(&mut self, line: HistoryLine) {
@@ -75,6 +112,7 @@ impl History {
             HistoryLine::Epoch(epoch) => {
                 // A run that was cut off between an epoch's line and its checkpoint measures that epoch again.
                 self.epochs.retain(|known| known.epoch < epoch.epoch);
+                self.clamp();
                 self.epochs.push(epoch);
             }
             HistoryLine::Event(RunEvent::PhaseStarted { phase, step, .. }) => {
@@ -83,6 +121,9 @@ impl History {
                 }
             }
             HistoryLine::Event(RunEvent::Resumed { at_step }) => self.rewind(at_step),
+            HistoryLine::Event(RunEvent::FiguresByDefinition) => {
+                self.stand_ins.get_or_insert((self.steps.len(), self.epochs.len()));
+            }
             HistoryLine::Event(RunEvent::Ended(outcome)) => self.outcome = Some(outcome),
         }
     }
@@ -250,6 +291,7 @@ struct EpochFile {
 enum EventFile {
     PhaseStarted { phase: usize, name: String, step: usize },
     Resumed { at_step: usize },
+    FiguresByDefinition,
     Ended(OutcomeFile),
 }
 
@@ -294,6 +336,7 @@ impl From<&HistoryLine> for LineFile {
             HistoryLine::Event(event) => Self::Event(match event.clone() {
                 RunEvent::PhaseStarted { phase, name, step } => EventFile::PhaseStarted { phase, name, step },
                 RunEvent::Resumed { at_step } => EventFile::Resumed { at_step },
+                RunEvent::FiguresByDefinition => EventFile::FiguresByDefinition,
                 RunEvent::Ended(outcome) => EventFile::Ended(match outcome {
                     RunOutcome::Finished => OutcomeFile::Finished,
                     RunOutcome::Stopped { at_step } => OutcomeFile::Stopped { at_step },
@@ -329,6 +372,7 @@ impl From<LineFile> for HistoryLine {
             LineFile::Event(event) => Self::Event(match event {
                 EventFile::PhaseStarted { phase, name, step } => RunEvent::PhaseStarted { phase, name, step },
                 EventFile::Resumed { at_step } => RunEvent::Resumed { at_step },
+                EventFile::FiguresByDefinition => RunEvent::FiguresByDefinition,
                 EventFile::Ended(outcome) => RunEvent::Ended(match outcome {
                     OutcomeFile::Finished => RunOutcome::Finished,
                     OutcomeFile::Stopped { at_step } => RunOutcome::Stopped { at_step },

@@ -10,6 +10,7 @@ use super::error::TrainError;
 use super::loss::Losses;
 use super::metrics::{Score, StepPoint};
 use super::plan::RunPlan;
+use super::running::Tally;
 use super::step::At;
 use crate::model::ModelError;
 
@@ -33,60 +34,66 @@ impl Pending {
         let step = [self];
         let mut values = values(&step)?.into_iter();
         let [step] = &step;
-        step.point(plan, &mut values)
+        step.point(plan, &mut values).map(|(point, _)| point)
     }
 
     /// Everything that is on the device, in the order in which [`point`](Self::point) takes it.
-    fn scalars(&self) -> impl Iterator<Item = &Tensor> {
+    fn tensors(&self) -> impl Iterator<Item = &Tensor> {
         let batches = self.losses.iter().flat_map(|losses| {
-            let tasks = losses.tasks.iter().flatten().flat_map(|task| [&task.loss, &task.figure]);
+            let tasks = losses.tasks.iter().flatten().flat_map(|task| [&task.loss, &task.shown.values]);
             losses.total.iter().chain(tasks)
         });
         std::iter::once(&self.norm).chain(batches)
     }
 
-    /// The batches of the step together, from what was read of its scalars.
-    fn point(&self, plan: &RunPlan, values: &mut impl Iterator<Item = f64>) -> Result<StepPoint, TrainError> {
+    /// The batches of the step together, from what was read; and what its figures come from.
+    fn point(
+        &self,
+        plan: &RunPlan,
+        values: &mut impl Iterator<Item = f64>,
+    ) -> Result<(StepPoint, Vec<Tally>), TrainError> {
         let step = self.at.step + 1;
         let not_finite = |task: &str, value| {
             let (task, kept) = (task.to_owned(), None);
             Err(TrainError::NotFinite { task, value, step, kept })
         };
-        let mut next = || values.next().unwrap_or(f64::NAN);
-        let grad_norm = next();
+        let grad_norm = values.next().unwrap_or(f64::NAN);
         let (mut loss, mut tasks) = (0.0, vec![Score::default(); plan.tasks.len()]);
+        let mut tallies = vec![Tally::default(); plan.tasks.len()];
         for batch in &self.losses {
-            loss += if batch.total.is_some() { next() } else { 0.0 };
-            for ((planned, sum), task) in plan.tasks.iter().zip(&mut tasks).zip(&batch.tasks) {
+            loss += if batch.total.is_some() { values.next().unwrap_or(f64::NAN) } else { 0.0 };
+            let sums = tasks.iter_mut().zip(&mut tallies);
+            for ((planned, (sum, tally)), task) in plan.tasks.iter().zip(sums).zip(&batch.tasks) {
                 let Some(task) = task else { continue };
-                let (loss, figure) = (next(), next());
+                let loss = values.next().unwrap_or(f64::NAN);
                 if !loss.is_finite() {
                     return not_finite(&planned.name, loss);
                 }
-                add(sum, Score { loss, figure, rows: task.labelled });
+                tally.add(task.shown.tally(planned, values));
+                let rows = sum.rows + task.labelled;
+                sum.loss = (sum.loss * sum.rows as f64 + loss * task.labelled as f64) / rows.max(1) as f64;
+                sum.rows = rows;
+            }
+        }
+        for ((planned, score), tally) in plan.tasks.iter().zip(&mut tasks).zip(&tallies) {
+            if score.rows > 0 {
+                score.figure = tally.step_figure(planned.kind);
             }
         }
         if !grad_norm.is_finite() {
             return not_finite("all (its gradient)", grad_norm);
         }
         let epoch = step as f64 / plan.steps_per_epoch.max(1) as f64;
-        Ok(StepPoint { step, epoch, loss, tasks, rate_factor: self.at.factor, grad_norm })
+        Ok((StepPoint { step, epoch, loss, tasks, rate_factor: self.at.factor, grad_norm }, tallies))
     }
 }
 
-/// Takes the figures of further rows into means.
-fn add(mean: &mut Score, score: Score) {
-    let (before, more) = (mean.rows as f64, score.rows as f64);
-    let both = |x: f64, y: f64| (x * before + y * more) / (before + more).max(1.0);
-    (mean.loss, mean.figure) = (both(mean.loss, score.loss), both(mean.figure, score.figure));
-    mean.rows += score.rows;
-}
-
-/// The scalars of some steps, brought over at once.
+/// Everything that some steps tell, brought over at once.
 fn values(steps: &[Pending]) -> Result<Vec<f64>, ModelError> {
-    let scalars = steps.iter().flat_map(Pending::scalars);
-    let scalars = scalars.map(|scalar| scalar.f_to_kind(Kind::Double)).collect::<Result<Vec<_>, _>>()?;
-    Ok(Vec::try_from(&Tensor::f_stack(&scalars, 0)?.f_to_device(Device::Cpu)?)?)
+    let tensors = steps.iter().flat_map(Pending::tensors);
+    let flat = tensors.map(|tensor| tensor.f_to_kind(Kind::Double)?.f_reshape([-1]));
+    let flat = flat.collect::<Result<Vec<_>, _>>()?;
+    Ok(Vec::try_from(&Tensor::f_cat(&flat, 0)?.f_to_device(Device::Cpu)?)?)
 }
 
 /// Steps that were not read yet, in order.
@@ -121,8 +128,9 @@ impl Backlog {
         self.steps.len() >= self.together
     }
 
-    /// Empties it: the points of the curve up to the first that is no number, which is then the error.
-    pub(super) fn read(&mut self, plan: &RunPlan) -> (Vec<StepPoint>, Result<(), TrainError>) {
+    /// Empties it: the points of the curve up to the first that is no number, which is then the error, each with what its
+    /// figures come from.
+    pub(super) fn read(&mut self, plan: &RunPlan) -> (Vec<(StepPoint, Vec<Tally>)>, Result<(), TrainError>) {
         let (steps, epochs) = (std::mem::take(&mut self.steps), std::mem::take(&mut self.epochs));
         if steps.is_empty() {
             return (Vec::new(), Ok(()));
@@ -131,7 +139,8 @@ impl Backlog {
         let read = values(&steps).map_err(TrainError::from).and_then(|values| {
             let mut values = values.into_iter();
             for (step, epoch) in steps.iter().zip(epochs) {
-                points.push(StepPoint { epoch, ..step.point(plan, &mut values)? });
+                let (point, tallies) = step.point(plan, &mut values)?;
+                points.push((StepPoint { epoch, ..point }, tallies));
             }
             Ok(())
         });

@@ -2,7 +2,7 @@
 //!
 //! `best.safetensors` holds the kept weights under their own names. `last.safetensors` holds what is needed to go
 //! on as if nothing had happened: weights (`weight/NAME`), both moments (`first/NAME`, `second/NAME`), the weights'
-//! average (`average/NAME`), and in its metadata the place and the optimiser's step counts, as JSON. Everything
+//! average (`average/NAME`), numbers of the epoch so far that are ranked at its end (`numbers/TASK`), and in its metadata the place and the optimiser's step counts, as JSON. Everything
 //! random is drawn from seed and step, so the place is all the state that randomness has. It must never know a
 //! project or a window.
 
@@ -18,6 +18,7 @@ use super::average::AverageState;
 use super::loss::Sums;
 use super::metrics::Score;
 use super::place::{Best, Place};
+use super::running::Tally;
 use super::watch::{Quality, Stall};
 use crate::model::ModelError;
 use crate::model::weights::{read_all, read_metadata, write, write_with};
@@ -88,7 +89,7 @@ pub struct Checkpoint {
     pub place: Place,
     /// Fingerprint of the rows.
     pub rows: String,
-    /// `weight/NAME`, `first/NAME`, `second/NAME`, `average/NAME`.
+    /// `weight/NAME`, `first/NAME`, `second/NAME`, `average/NAME`, `numbers/TASK`.
     pub tensors: Vec<(String, Tensor)>,
     /// Steps that the optimiser did on each parameter.
     pub updates: BTreeMap<String, i32>,
@@ -263,6 +264,9 @@ struct PlaceFile {
     loss_sum: f64,
     summed_steps: usize,
     task_sums: Vec<ScoreFile>,
+    /// Right, predicted and labelled, and whether rows are missing. Releases before it kept means in `task_sums`.
+    #[serde(default)]
+    tallies: Option<Vec<(u64, u64, u64, bool)>>,
     best: Option<BestFile>,
     plateau: StallFile,
     stall: StallFile,
@@ -302,6 +306,37 @@ fn score_out(score: &Score) -> ScoreFile {
 
 fn score_in((loss, figure, rows): ScoreFile) -> Score {
     Score { loss: number_in(loss), figure: number_in(figure), rows }
+}
+
+/// Its numbers are a tensor beside the weights.
+fn tally_out(tally: &Tally) -> (u64, u64, u64, bool) {
+    (tally.right, tally.predicted, tally.labelled, tally.in_part)
+}
+
+fn tallies_in(file: Option<Vec<(u64, u64, u64, bool)>>, sums: &[ScoreFile]) -> Vec<Tally> {
+    let numbers = Vec::new;
+    match file {
+        Some(tallies) => {
+            let tally = |(right, predicted, labelled, in_part)| Tally {
+                right,
+                predicted,
+                labelled,
+                numbers: numbers(),
+                in_part,
+            };
+            tallies.into_iter().map(tally).collect()
+        }
+        // Of shares that were summed times rows, the labels that were right; other figures cannot be had from sums.
+        None => {
+            let tally = |(_, figure, rows): &ScoreFile| Tally {
+                right: figure.unwrap_or(0.0).round() as u64,
+                labelled: *rows as u64,
+                in_part: *rows > 0,
+                ..Tally::default()
+            };
+            sums.iter().map(tally).collect()
+        }
+    }
 }
 
 fn quality_out(quality: Quality) -> QualityFile {
@@ -351,6 +386,7 @@ impl From<&Place> for PlaceFile {
             loss_sum: place.sums.loss,
             summed_steps: place.sums.steps,
             task_sums: place.sums.tasks.iter().map(score_out).collect(),
+            tallies: Some(place.sums.tallies.iter().map(tally_out).collect()),
             best: place.best.as_ref().map(best),
             plateau: stall_out(place.plateau),
             stall: stall_out(place.stall),
@@ -381,6 +417,7 @@ impl From<PlaceFile> for Place {
             sums: Sums {
                 loss: file.loss_sum,
                 steps: file.summed_steps,
+                tallies: tallies_in(file.tallies, &file.task_sums),
                 tasks: file.task_sums.into_iter().map(score_in).collect(),
             },
             best: file.best.map(best),

@@ -16,6 +16,11 @@ use super::rows::Rows;
 use crate::model::Model;
 use crate::model::params::Param;
 
+/// What the numbers are called in a checkpoint that a task of that index predicted in the epoch so far, with the true ones.
+fn numbers_name(task: usize) -> String {
+    format!("numbers/{task}")
+}
+
 /// The course of a run.
 pub(super) struct Course {
     /// Where it stands.
@@ -91,6 +96,13 @@ impl Course {
             }
         }
         self.place = checkpoint.place;
+        for (task, tally) in self.place.sums.tallies.iter_mut().enumerate() {
+            if let Some(numbers) = saved.remove(&numbers_name(task)) {
+                let flat = Vec::<f32>::try_from(&numbers.f_reshape([-1])?)?;
+                let pair = |pair: &[f32]| Some((*pair.first()?, *pair.get(1)?));
+                tally.numbers = flat.chunks_exact(2).filter_map(pair).collect();
+            }
+        }
         if let Some(average) = &mut self.average {
             // Earlier versions wrote no count: they took every step in.
             let as_before = AverageState { updates: self.place.step, unused: self.place.unused };
@@ -120,6 +132,12 @@ impl Course {
         }
         for (index, shadow) in self.average.iter().flat_map(Average::iter) {
             tensors.push((format!("average/{}", name(index)), shadow.shallow_clone()));
+        }
+        for (task, tally) in self.place.sums.tallies.iter().enumerate() {
+            if !tally.numbers.is_empty() {
+                let flat: Vec<f32> = tally.numbers.iter().flat_map(|(p, t)| [*p, *t]).collect();
+                tensors.push((numbers_name(task), Tensor::f_from_slice(&flat)?.f_view([-1, 2])?));
+            }
         }
         let (place, rows) = (self.place.clone(), self.rows.clone());
         let average = self.average.as_ref().map(|average| average.state);

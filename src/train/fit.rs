@@ -243,8 +243,8 @@ impl Run<'_, '_> {
     /// Reads what the last steps told, and tells of them.
     fn tell_steps(&mut self, course: &mut Course) -> Result<(), TrainError> {
         let (points, read) = self.backlog.read(self.plan);
-        for point in points {
-            course.place.sums.add(&point);
+        for (point, tallies) in points {
+            course.place.sums.add(&point, tallies);
             (self.report)(FitEvent::Step(point))?;
         }
         read
@@ -289,7 +289,7 @@ impl Run<'_, '_> {
             Until::Plateau { patience } => course.place.plateau.take(quality, patience),
             Until::Epochs | Until::Steps(_) => false,
         };
-        self.tell_epoch(course, sums.loss(), sums.tasks(), valid, started, better)?;
+        self.tell_epoch(course, sums.loss(), sums.scores(&self.plan.tasks), valid, started, better)?;
         if early {
             let (epoch, patience) = (course.place.epoch, patience.unwrap_or_default());
             let note = format!("ended early after epoch {epoch}: no improvement for {patience} epochs");

@@ -7,6 +7,7 @@ use super::metrics::{Score, StepPoint};
 use super::plan::{PlannedTask, RunPlan};
 use super::recipe::{TaskSettings, Weighting};
 use super::rows::{NO_LABEL, NO_TAG, Rows, Targets};
+use super::running::{Shown, Tally};
 use crate::model::params::Param;
 use crate::model::summary::TensorInfo;
 use crate::model::{Model, ModelError};
@@ -14,12 +15,11 @@ use crate::model::{Model, ModelError};
 /// Cosines are multiplied by this before the softmax of the ranking loss, as sentence-transformers does.
 pub(super) const RANKING_SCALE: f64 = 20.0;
 
-/// One task's share of a batch. Loss and figure are numbers on the device, so that nothing waits for them.
+/// One task's share of a batch. Its numbers are still on the device, so that nothing waits for them.
 pub(super) struct TaskLoss {
     pub(super) loss: Tensor,
-    /// What the curve of the training rows shows: accuracy, micro F1 of the batch, accuracy of the tokens, Pearson's
-    /// correlation, accuracy@1 within the batch.
-    pub(super) figure: Tensor,
+    /// What its figure is computed from.
+    pub(super) shown: Shown,
     pub(super) labelled: usize,
 }
 
@@ -125,52 +125,40 @@ impl LossRules {
     }
 
     /// Cross-entropy of logits `[n, classes]` against classes `[n]`, mean over those that are labelled, each weighed by
-    /// its class where classes are balanced; and the share of them that is right.
+    /// its class where classes are balanced.
     pub(super) fn classes(
         &self,
         task: usize,
         logits: &Tensor,
         targets: &Tensor,
-    ) -> Result<(Tensor, Tensor), ModelError> {
+    ) -> Result<Tensor, ModelError> {
         let (weights, smoothing) = self.of_classes(task);
         let entropy =
             |reduction| logits.f_cross_entropy_loss(targets, None::<&Tensor>, reduction, NO_LABEL, smoothing);
-        let loss = match weights {
-            None => entropy(Reduction::Mean)?,
+        match weights {
+            None => Ok(entropy(Reduction::Mean)?),
             // libtorch would weigh the smoothed part of every class too, so that a rare class drew all rows to itself.
             Some(weights) => {
                 let weights = weights.of_labels(targets)?;
                 let sum = entropy(Reduction::None)?.f_mul(&weights)?.f_sum(Kind::Float)?;
-                sum.f_div(&weights.f_sum(Kind::Float)?)?
+                Ok(sum.f_div(&weights.f_sum(Kind::Float)?)?)
             }
-        };
-        let labelled = targets.f_ne(NO_LABEL)?.f_sum(Kind::Float)?;
-        let right = logits.f_argmax(-1, false)?.f_eq_tensor(targets)?.f_sum(Kind::Float)?;
-        Ok((loss, right.f_div(&labelled)?))
+        }
     }
 
     /// Binary cross-entropy of logits `[n, classes]` against zeros and ones, mean over rows and classes, weighed by the
-    /// class where it is 1 and classes are balanced; and the micro F1 of the batch.
-    pub(super) fn sets(
-        &self,
-        task: usize,
-        logits: &Tensor,
-        targets: &Tensor,
-    ) -> Result<(Tensor, Tensor), ModelError> {
+    /// class where it is 1 and classes are balanced.
+    pub(super) fn sets(&self, task: usize, logits: &Tensor, targets: &Tensor) -> Result<Tensor, ModelError> {
         let (weights, smoothing) = self.of_classes(task);
         let smooth = targets.f_mul_scalar(1.0 - smoothing)?.f_add_scalar(smoothing / 2.0)?;
         // By the label itself: `pos_weight` would weigh the smoothed part of what is absent too.
         let weights = weights.map(|weights| weights.of_sets(targets)).transpose()?;
-        let loss = logits.f_binary_cross_entropy_with_logits(
+        Ok(logits.f_binary_cross_entropy_with_logits(
             &smooth,
             weights.as_ref(),
             None::<&Tensor>,
             Reduction::Mean,
-        )?;
-        let said = logits.f_detach()?.f_gt(0.0)?.f_to_kind(Kind::Float)?;
-        let both = said.f_mul(targets)?.f_sum(Kind::Float)?;
-        let all = said.f_sum(Kind::Float)?.f_add(&targets.f_sum(Kind::Float)?)?;
-        Ok((loss, both.f_mul_scalar(2.0)?.f_div(&all.f_clamp_min(1.0)?)?))
+        )?)
     }
 }
 
@@ -192,14 +180,9 @@ impl Model {
     }
 }
 
-/// Mean squared error of numbers `[n]` as the model learns them, and Pearson's correlation within the batch.
-pub(super) fn numbers(said: &Tensor, targets: &Tensor) -> Result<(Tensor, Tensor), ModelError> {
-    let loss = said.f_mse_loss(targets, Reduction::Mean)?;
-    let centred = |x: &Tensor| x.f_sub(&x.f_mean(Kind::Float)?);
-    let (a, b) = (centred(&said.f_detach()?)?, centred(targets)?);
-    let scale = a.f_square()?.f_sum(Kind::Float)?.f_mul(&b.f_square()?.f_sum(Kind::Float)?)?.f_sqrt()?;
-    let figure = a.f_mul(&b)?.f_sum(Kind::Float)?.f_div(&scale.f_clamp_min(1e-12)?)?;
-    Ok((loss, figure))
+/// Mean squared error of numbers `[n]` as the model learns them.
+pub(super) fn numbers(predicted: &Tensor, targets: &Tensor) -> Result<Tensor, ModelError> {
+    Ok(predicted.f_mse_loss(targets, Reduction::Mean)?)
 }
 
 /// Cosine of each row of `a` with the same row of `b`, both `[n, hidden]`: `[n]`.
@@ -208,7 +191,7 @@ pub(super) fn cosine(a: &Tensor, b: &Tensor) -> Result<Tensor, ModelError> {
 }
 
 /// Each of the `queries` `[n, hidden]` must be nearest to its own among the `candidates` `[m, hidden]`, the one with the
-/// index `own`: cross-entropy over scaled cosines (Henderson et al. 2017), and the share for which it is. Where `repeats`
+/// index `own`: cross-entropy over scaled cosines (Henderson et al. 2017), and the number for which it is. Where `repeats`
 /// `[n, m]` is true, a candidate is no wrong answer and left out.
 pub(super) fn ranking(
     queries: &Tensor,
@@ -224,7 +207,7 @@ pub(super) fn ranking(
         None => scores,
     };
     let loss = scores.f_cross_entropy_loss(own, None::<&Tensor>, Reduction::Mean, NO_LABEL, 0.0)?;
-    let right = scores.f_argmax(-1, false)?.f_eq_tensor(own)?.f_mean(Kind::Float)?;
+    let right = scores.f_argmax(-1, false)?.f_eq_tensor(own)?.f_sum(Kind::Float)?;
     Ok((loss, right))
 }
 
@@ -235,25 +218,34 @@ pub struct Sums {
     pub loss: f64,
     /// Steps in it.
     pub steps: usize,
-    /// Per task, loss and figure times rows.
+    /// Per task, its losses times rows and the rows; its figure comes from the tally.
     pub tasks: Vec<Score>,
+    /// Per task, what its figure comes from.
+    pub tallies: Vec<Tally>,
 }
 
 impl Sums {
     /// Of nothing.
     #[must_use]
     pub fn new(tasks: usize) -> Self {
-        Self { loss: 0.0, steps: 0, tasks: vec![Score::default(); tasks] }
+        Self {
+            loss: 0.0,
+            steps: 0,
+            tasks: vec![Score::default(); tasks],
+            tallies: vec![Tally::default(); tasks],
+        }
     }
 
-    /// Adds a step.
-    pub fn add(&mut self, point: &StepPoint) {
+    /// Adds a step, with what its figures come from.
+    pub fn add(&mut self, point: &StepPoint, tallies: Vec<Tally>) {
         self.loss += point.loss;
         self.steps += 1;
         for (sum, score) in self.tasks.iter_mut().zip(&point.tasks) {
             sum.loss += score.loss * score.rows as f64;
-            sum.figure += score.figure * score.rows as f64;
             sum.rows += score.rows;
+        }
+        for (sum, tally) in self.tallies.iter_mut().zip(tallies) {
+            sum.add(tally);
         }
     }
 
@@ -263,14 +255,15 @@ impl Sums {
         self.loss / self.steps.max(1) as f64
     }
 
-    /// Means per task over the labelled rows.
+    /// Mean loss and figure of every task over the labelled rows.
     #[must_use]
-    pub fn tasks(&self) -> Vec<Score> {
-        let mean = |sum: &Score| {
-            let n = sum.rows.max(1) as f64;
-            Score { loss: sum.loss / n, figure: sum.figure / n, rows: sum.rows }
+    pub fn scores(&self, tasks: &[PlannedTask]) -> Vec<Score> {
+        let score = |((sum, tally), task): ((&Score, &Tally), &PlannedTask)| Score {
+            loss: sum.loss / sum.rows.max(1) as f64,
+            figure: if sum.rows == 0 { 0.0 } else { tally.figure(task.kind) },
+            rows: sum.rows,
         };
-        self.tasks.iter().map(mean).collect()
+        self.tasks.iter().zip(&self.tallies).zip(tasks).map(score).collect()
     }
 }
 

@@ -35,6 +35,7 @@ pub mod recipe;
 pub mod report;
 mod room;
 pub mod rows;
+pub mod running;
 pub mod sampler;
 pub mod schedule;
 pub mod settings;

@@ -95,7 +95,7 @@ impl Place {
         self.epoch += 1;
         self.phase_epoch += 1;
         self.epoch_step = 0;
-        let fresh = Sums::new(self.sums.tasks().len());
+        let fresh = Sums::new(self.sums.tasks.len());
         std::mem::replace(&mut self.sums, fresh)
     }
 

@@ -190,7 +190,7 @@ impl<'a> Stepper<'a> {
             let frozen = pass.phase.thaw(Group::Head(task)) == Thaw::Frozen;
             let dropout = if frozen { 0.0 } else { self.plan.recipe.head_dropout };
             let batch = TaskBatch { task, head, dropout, rules, targets, train, rows, start, seed, encoded };
-            let Some(TaskLoss { loss, figure, labelled }) = batch.loss()? else {
+            let Some(TaskLoss { loss, shown, labelled }) = batch.loss()? else {
                 // A mean over no rows is 0/0; the task simply has no part in this batch.
                 tasks.push(None);
                 continue;
@@ -205,7 +205,7 @@ impl<'a> Stepper<'a> {
                     told = told.f_mul_scalar(by_labels)?;
                 }
             }
-            tasks.push(Some(TaskLoss { loss: told, figure, labelled }));
+            tasks.push(Some(TaskLoss { loss: told, shown, labelled }));
             losses.push((task, loss, part));
         }
         let total = self.rules.total(self.model, &losses)?;

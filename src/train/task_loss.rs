@@ -7,6 +7,7 @@ use tch::{Device, Tensor};
 
 use super::loss::{LossRules, TaskLoss, cosine, numbers, ranking};
 use super::rows::{NO_LABEL, NO_TAG, Rows, Targets};
+use super::running::Shown;
 use super::step::mix;
 use crate::data::task::TaskKind;
 use crate::model::ModelError;
@@ -64,8 +65,8 @@ pub(super) struct TaskBatch<'a> {
 }
 
 impl TaskBatch<'_> {
-    /// The task's mean loss over the labels of the batch, the figure of its curve, and the number of labels; `None`
-    /// without any.
+    /// The task's mean loss over the labels of the batch, what it shows of the predictions, and the number of labels;
+    /// `None` without any.
     pub(super) fn loss(&self) -> Result<Option<TaskLoss>, ModelError> {
         let found = match self.head.spec.kind {
             TaskKind::SingleLabel => self.single_label()?,
@@ -75,8 +76,7 @@ impl TaskBatch<'_> {
             TaskKind::Similarity => self.similarity()?,
             TaskKind::Ranking => self.ranking()?,
         };
-        let Some(((loss, figure), labelled)) = found else { return Ok(None) };
-        Ok(Some(TaskLoss { loss, figure: figure.f_detach()?, labelled }))
+        Ok(found.map(|(loss, shown, labelled)| TaskLoss { loss, shown, labelled }))
     }
 
     fn single_label(&self) -> Result<Option<Found>, ModelError> {
@@ -85,7 +85,9 @@ impl TaskBatch<'_> {
             return Ok(None);
         }
         let all: Vec<usize> = (0..self.rows.len()).collect();
-        Ok(Some((self.rules.classes(self.task, &self.predict(&all)?, &targets)?, labelled)))
+        let logits = self.predict(&all)?;
+        let shown = Shown::classes(&logits, &targets, labelled)?;
+        Ok(Some((self.rules.classes(self.task, &logits, &targets)?, shown, labelled)))
     }
 
     fn multi_label(&self) -> Result<Option<Found>, ModelError> {
@@ -99,7 +101,9 @@ impl TaskBatch<'_> {
         let ones: Vec<f32> =
             sets.iter().flat_map(|set| (0..classes as u32).map(move |class| is_in(set, class))).collect();
         let targets = upload(&ones, self.device())?.f_view([places.len() as i64, classes as i64])?;
-        Ok(Some((self.rules.sets(self.task, &self.predict(&places)?, &targets)?, places.len())))
+        let logits = self.predict(&places)?;
+        let shown = Shown::sets(&logits, &targets, ones.iter().filter(|one| **one > 0.0).count())?;
+        Ok(Some((self.rules.sets(self.task, &logits, &targets)?, shown, places.len())))
     }
 
     fn token_labels(&self) -> Result<Option<Found>, ModelError> {
@@ -112,7 +116,8 @@ impl TaskBatch<'_> {
         let first = states.f_narrow(0, 0, self.rows.len() as i64)?;
         let logits = self.with_masks(0..self.rows.len(), || self.head.forward(&first, self.dropout))?;
         let logits = logits.f_reshape([-1, self.head.spec.outputs() as i64])?;
-        Ok(Some((self.rules.classes(self.task, &logits, &upload(&tags, self.device())?)?, labelled)))
+        let shown = Shown::words(&logits, &tags, self.words())?;
+        Ok(Some((self.rules.classes(self.task, &logits, &upload(&tags, self.device())?)?, shown, labelled)))
     }
 
     fn score(&self) -> Result<Option<Found>, ModelError> {
@@ -122,7 +127,8 @@ impl TaskBatch<'_> {
             return Ok(None);
         }
         let predicted = self.predict(&places)?.f_squeeze_dim(1)?;
-        Ok(Some((numbers(&predicted, &self.scaled(&wanted)?)?, places.len())))
+        let loss = numbers(&predicted, &self.scaled(&wanted)?)?;
+        Ok(Some((loss, Shown::numbers(&predicted, wanted)?, places.len())))
     }
 
     fn similarity(&self) -> Result<Option<Found>, ModelError> {
@@ -133,7 +139,8 @@ impl TaskBatch<'_> {
         }
         let pooled = &self.encoded.pooled;
         let cosines = cosine(&select(pooled, &first)?, &select(pooled, &second)?)?;
-        Ok(Some((numbers(&cosines, &self.scaled(&wanted)?)?, first.len())))
+        let loss = numbers(&cosines, &self.scaled(&wanted)?)?;
+        Ok(Some((loss, Shown::numbers(&cosines, wanted)?, first.len())))
     }
 
     /// The first text of every pair that belongs together asks for its second one, among the second texts of all pairs of
@@ -171,7 +178,15 @@ impl TaskBatch<'_> {
         let pooled = &self.encoded.pooled;
         let (queries, candidates) = (select(pooled, &queries)?, select(pooled, &second)?);
         let own = upload(&own, self.device())?;
-        Ok(Some((ranking(&queries, &candidates, &own, repeats.as_ref())?, asking.len())))
+        let (loss, right) = ranking(&queries, &candidates, &own, repeats.as_ref())?;
+        Ok(Some((loss, Shown::right(&right, asking.len())?, asking.len())))
+    }
+
+    /// Classes of the labelled words of every row.
+    fn words(&self) -> Vec<Vec<u32>> {
+        let Targets::Tags(labels) = self.targets else { return Vec::new() };
+        let rows = self.rows.iter().filter_map(|row| labels.get(*row as usize)?.as_ref());
+        rows.map(|tags| tags.iter().copied().filter(|tag| *tag != NO_TAG).collect()).collect()
     }
 
     fn device(&self) -> Device {
@@ -218,8 +233,8 @@ impl TaskBatch<'_> {
     }
 }
 
-/// A loss, a figure and the number of labels.
-type Found = ((Tensor, Tensor), usize);
+/// A loss, what is shown of the predictions, and the number of labels.
+type Found = (Tensor, Shown, usize);
 
 /// Rows of a matrix; a view where they are its first ones in order.
 fn select(pooled: &Tensor, texts: &[i64]) -> Result<Tensor, ModelError> {

@@ -398,6 +398,8 @@ fn report(plan: &RunPlan) -> RunReport {
         tasks().iter().enumerate().map(|(i, (name, classes))| metrics(name, classes, 60, i + shift)).collect()
     };
     RunReport {
+        kept_epoch: None,
+        untrained: None,
         metrics: Split::ALL.into_iter().zip([figures(0), figures(4), figures(8)]).collect(),
         probes: probes(),
         changes: changes.collect(),
@@ -501,6 +503,7 @@ fn evaluation(tasks: Vec<TaskMetrics>) -> Loadable<Arc<Evaluation>> {
         tasks,
         mistakes,
         probes: probes(),
+        untrained: Vec::new(),
     }))
 }
 
@@ -583,6 +586,7 @@ pub(crate) fn every_kind() -> State {
         tasks: figures,
         mistakes,
         probes: probes(),
+        untrained: Vec::new(),
     };
     state.evaluation = Loadable::Ready(Arc::new(measured));
     state

@@ -104,6 +104,7 @@ pub(in crate::session) fn open_run(
     let folder = RunFolder::open(project_dir, name).map_err(|error| error.to_string())?;
     let plan = Arc::new(folder.read_plan().map_err(|error| error.to_string())?);
     let mut history = folder.read().map_err(|error| error.to_string())?;
+    history.drop_stand_ins(&plan);
     place_steps(&mut history.steps, &history.epochs);
     let report = folder.read_report().map_err(|error| error.to_string())?.map(Arc::new);
     let holder = folder.holder();

@@ -17,7 +17,7 @@ use crate::data::dataset::Split;
 use crate::explore::Embeddings;
 use crate::model::summary::Group;
 use crate::model::{Model, ModelError, weights};
-use crate::project::runs::RunFolder;
+use crate::project::runs::{HistoryLine, RunEvent, RunFolder};
 use crate::text::tokenizer::Tokenizer;
 use crate::train::TrainError;
 use crate::train::cache::Prefix;
@@ -296,6 +296,9 @@ fn complete(model: &mut Model, plan: &RunPlan) -> Result<(), ModelError> {
     model.start_loss_weights(plan)
 }
 
+/// What a history is told from now on.
+const BY_DEFINITION: HistoryLine = HistoryLine::Event(RunEvent::FiguresByDefinition);
+
 /// A new run's folder with its plan in it.
 fn begin_run<'a>(
     plan: RunPlan,
@@ -304,8 +307,9 @@ fn begin_run<'a>(
     pause: &'a AtomicBool,
     stop: &'a AtomicBool,
 ) -> Result<(Running<'a>, RunView), Failure> {
-    let folder = RunFolder::create(project_dir, &plan.name).map_err(|error| error.to_string())?;
+    let mut folder = RunFolder::create(project_dir, &plan.name).map_err(|error| error.to_string())?;
     folder.write_plan(&plan).map_err(|error| error.to_string())?;
+    folder.append(&BY_DEFINITION).map_err(|error| error.to_string())?;
     let store = Store::new(&folder.checkpoint_dir(), every);
     let plan = Arc::new(plan);
     let view = RunView::starting(plan.clone(), folder.dir());
@@ -336,6 +340,10 @@ fn resume_run<'a>(
         // Cut off before its first checkpoint: it begins again.
         history = crate::project::runs::History::default();
     }
+    if !history.names_figures() {
+        folder.append(&BY_DEFINITION).map_err(|error| error.to_string())?;
+    }
+    history.drop_stand_ins(&plan);
     place_steps(&mut history.steps, &history.epochs);
     let mut view = RunView::starting(plan.clone(), folder.dir());
     (view.steps, view.epochs) = (history.steps, history.epochs);

@@ -214,6 +214,22 @@ pub const fn figure_key(kind: TaskKind) -> &'static str {
     }
 }
 
+/// The key of the figure that training rows have while they are trained on: the headline, but for a ranking, whose pool
+/// is then the step's own and not all texts.
+#[must_use]
+pub const fn training_key(kind: TaskKind) -> &'static str {
+    match kind {
+        TaskKind::Ranking => "in-batch-accuracy-at-1",
+        _ => figure_key(kind),
+    }
+}
+
+/// Whether that figure can stand on one axis with the headline of validation rows.
+#[must_use]
+pub fn training_is_comparable(kind: TaskKind) -> bool {
+    training_key(kind) == figure_key(kind)
+}
+
 /// How a key is written for people: `macro F1`, `Spearman`. The key itself where it is not known.
 #[must_use]
 pub fn title(key: &str) -> &str {
@@ -235,6 +251,7 @@ pub fn title(key: &str) -> &str {
         "ece" => "ECE",
         "samples-f1" => "samples F1",
         "accuracy-at-1" => "accuracy@1",
+        "in-batch-accuracy-at-1" => "in-batch accuracy@1",
         "accuracy-at-10" => "accuracy@10",
         "mse" => "MSE",
         "mae" => "MAE",

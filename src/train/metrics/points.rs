@@ -33,7 +33,7 @@ pub struct StepPoint {
     pub epoch: f64,
     /// Weighted sum of the task losses.
     pub loss: f64,
-    /// Per task over the batch's labelled rows.
+    /// Per task over the labelled rows of the step, which the figure is of too; NaN where it is of none.
     pub tasks: Vec<Score>,
     /// Factor of the schedule at this step, 0 to 1.
     pub rate_factor: f64,
@@ -52,7 +52,8 @@ pub struct EpochPoint {
     pub phase: usize,
     /// Mean over the epoch of the weighted sum of the task losses.
     pub loss: f64,
-    /// Per task over the epoch's training batches, as they were met; rows 0 for epoch 0.
+    /// Per task over the epoch's training rows as they were met, by the figure that
+    /// [`training_key`](super::training_key) names; rows 0 for epoch 0.
     pub train: Vec<Score>,
     /// Per task on the validation split; empty without one.
     pub valid: Vec<Score>,

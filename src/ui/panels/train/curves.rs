@@ -15,7 +15,7 @@ use super::marks::marks_ui;
 use super::overlay::overlay;
 use crate::data::task::TaskKind;
 use crate::session::state::{ComparedRun, RunView};
-use crate::train::metrics::{EpochPoint, Score, format_figure, format_headline};
+use crate::train::metrics::{EpochPoint, Score, format_figure, format_headline, training_is_comparable};
 use crate::train::timeline::last_epoch;
 use crate::ui::panels::parts::columns;
 use crate::ui::theme::{self, Palette};
@@ -112,8 +112,10 @@ impl StepCurves {
         }
         for step in run.steps.iter().skip(self.steps) {
             for (measure, curves) in Measure::BOTH.into_iter().zip(&mut self.curves) {
-                for (curve, score) in curves.iter_mut().zip(&step.tasks).filter(|(_, score)| score.rows > 0) {
-                    curve.smoothed.push([step.epoch, measure.of(score)]);
+                for ((curve, score), task) in curves.iter_mut().zip(&step.tasks).zip(&run.plan.tasks) {
+                    if score.rows > 0 && measure.draws_training(task.kind) {
+                        curve.smoothed.push([step.epoch, measure.of(score)]);
+                    }
                 }
             }
         }
@@ -137,6 +139,24 @@ impl Measure {
         }
     }
 
+    /// What stands above the plot of a run: the name of the figure where all tasks have the same one.
+    pub(super) fn title_for(self, run: &RunView) -> String {
+        let names: BTreeSet<&str> = run.plan.tasks.iter().map(|task| task.kind.figure()).collect();
+        match (self, names.first(), names.len()) {
+            (Self::Loss, ..) | (_, Some(&"accuracy"), 1) | (_, None, _) => self.title().to_owned(),
+            (_, Some(name), 1) => {
+                let mut chars = name.chars();
+                chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+            }
+            _ => "Headline figures".to_owned(),
+        }
+    }
+
+    /// Whether what training rows show of a kind of task stands on one axis with what validation rows show.
+    pub(super) fn draws_training(self, kind: TaskKind) -> bool {
+        self == Self::Loss || training_is_comparable(kind)
+    }
+
     pub(super) const fn of(self, score: &Score) -> f64 {
         match self {
             Self::Loss => score.loss,
@@ -153,7 +173,7 @@ pub(super) fn curves_ui(ui: &mut Ui, run: &RunView, compared: &[ComparedRun], vi
     columns(ui, theme::SECTION_GAP, |[left, right]| {
         for (ui, measure) in [(left, Measure::Loss), (right, Measure::Accuracy)] {
             ui.horizontal(|ui| {
-                ui.strong(measure.title());
+                ui.strong(measure.title_for(run));
                 ui.label(RichText::new("by epoch").small().color(Palette::of(ui).muted));
             });
             let (response, transform) = plot_ui(ui, run, compared, view, measure);
@@ -185,8 +205,14 @@ fn legend_ui(ui: &mut Ui, run: &RunView, view: &mut CurvesView) {
         ui.separator();
         let kinds = [
             (Kind::Valid, "validation", KeyLook::Dots, "After every epoch, on rows that are not trained on"),
-            (Kind::Train, "training", KeyLook::Dashes, "Mean over the epoch's batches, as they were met"),
-            (Kind::Steps, "training, step by step", KeyLook::Thin, "Every batch, smoothed"),
+            (
+                Kind::Train,
+                "training",
+                KeyLook::Dashes,
+                "Of the epoch's training rows as they were met, by the same definition as on validation rows. A \
+                 ranking's is another, within the batch: it is in the table of epochs",
+            ),
+            (Kind::Steps, "training, step by step", KeyLook::Thin, "Of the rows of every step, smoothed"),
             (
                 Kind::Sum,
                 "sum of losses",
@@ -310,7 +336,8 @@ fn plot_ui(
         }
     });
     let response = shown.response;
-    let name = format!("{} per epoch, {} epochs so far", measure.title(), run.epochs.len().saturating_sub(1));
+    let name =
+        format!("{} per epoch, {} epochs so far", measure.title_for(run), run.epochs.len().saturating_sub(1));
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &name));
     marks_ui(ui, run, view, measure, &shown.transform);
     (response, shown.transform)
@@ -349,11 +376,13 @@ fn task_curves(
     let of_epochs = |scores: fn(&EpochPoint) -> &Vec<Score>| -> Vec<Point> {
         let points = run.epochs.iter().filter_map(|epoch| {
             let score = scores(epoch).get(task).filter(|score| score.rows > 0)?;
-            Some([f64::from(epoch.epoch), measure.of(score)])
+            let value = Some(measure.of(score)).filter(|value| value.is_finite())?;
+            Some([f64::from(epoch.epoch), value])
         });
         points.collect()
     };
-    if view.shows(Kind::Train) {
+    let kind = run.plan.tasks.get(task).map(|task| task.kind).unwrap_or_default();
+    if view.shows(Kind::Train) && measure.draws_training(kind) {
         let line = Line::new(name("training"), of_epochs(|epoch| &epoch.train)).color(colour).width(1.8);
         plot.line(line.style(LineStyle::Dashed { length: 6.0 }).allow_hover(false));
     }
@@ -387,6 +416,7 @@ fn values_ui(ui: &mut Ui, run: &RunView, view: &CurvesView, measure: Measure, ep
     {
         (None, _) => "-".to_owned(),
         (Some(score), Measure::Loss) => format_figure("loss", score.loss),
+        (Some(score), Measure::Accuracy) if score.figure.is_nan() => "-".to_owned(),
         (Some(score), Measure::Accuracy) => format_headline(kind, score.figure),
     };
     ui.spacing_mut().interact_size.y = 16.0;
@@ -400,7 +430,9 @@ fn values_ui(ui: &mut Ui, run: &RunView, view: &CurvesView, measure: Measure, ep
                 continue;
             }
             crate::ui::widgets::swatch_label(ui, palette.task(index), &task.name);
-            ui.monospace(number(task.kind, epoch.train.get(index)));
+            let training = number(task.kind, epoch.train.get(index));
+            let comparable = measure.draws_training(task.kind) || training == "-";
+            ui.monospace(if comparable { training } else { format!("{training} in batch") });
             ui.monospace(number(task.kind, epoch.valid.get(index)));
             ui.end_row();
         }

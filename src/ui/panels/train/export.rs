@@ -6,7 +6,7 @@ use eframe::egui::{Color32, Ui};
 
 use super::curves::Measure;
 use crate::session::state::RunView;
-use crate::train::metrics::{EpochPoint, Score};
+use crate::train::metrics::{EpochPoint, Score, figure_key, training_key};
 use crate::train::timeline::last_epoch;
 use crate::ui::actions::{Action, Actions};
 use crate::ui::theme::{self, Palette};
@@ -35,14 +35,16 @@ pub(super) fn export_ui(ui: &mut Ui, run: &RunView, actions: &mut Actions) -> bo
 /// A row for each task, split and epoch, and one for each task and step.
 fn csv(run: &RunView) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let head = ["kind", "epoch", "step", "phase", "split", "task", "loss", "figure", "rows"];
+    let head = ["kind", "epoch", "step", "phase", "split", "task", "loss", "figure", "rows", "figure_name"];
     // Writing to memory does not fail.
     drop(writer.write_record(head));
     let phase_name = |phase: usize| run.plan.phases.get(phase).map_or("", |phase| phase.name.as_str());
     let mut row = |kind: &str, epoch: String, step: usize, phase: &str, split: &str, scores: &[Score]| {
         for (task, score) in run.plan.tasks.iter().zip(scores).filter(|(_, score)| score.rows > 0) {
-            let numbers = [score.loss.to_string(), score.figure.to_string(), score.rows.to_string()];
+            let known = |number: f64| if number.is_nan() { String::new() } else { number.to_string() };
+            let numbers = [known(score.loss), known(score.figure), score.rows.to_string()];
             let [loss, figure, rows] = &numbers;
+            let name = if split == "train" { training_key(task.kind) } else { figure_key(task.kind) };
             drop(writer.write_record([
                 kind,
                 &epoch,
@@ -53,6 +55,7 @@ fn csv(run: &RunView) -> String {
                 loss,
                 figure,
                 rows,
+                name,
             ]));
         }
     };
@@ -98,7 +101,12 @@ fn svg(run: &RunView) -> String {
 fn panel(svg: &mut String, run: &RunView, measure: Measure, (left, top): (f64, f64)) {
     let palette: &Palette = &theme::LIGHT;
     let curves: Vec<(usize, bool, Vec<Point>)> = (0..run.plan.tasks.len())
-        .flat_map(|task| [false, true].map(|valid| (task, valid, points(&run.epochs, task, valid, measure))))
+        .flat_map(|task| [false, true].map(|valid| (task, valid)))
+        .filter(|(task, valid)| {
+            let kind = run.plan.tasks.get(*task).map(|task| task.kind).unwrap_or_default();
+            *valid || measure.draws_training(kind)
+        })
+        .map(|(task, valid)| (task, valid, points(&run.epochs, task, valid, measure)))
         .collect();
     let values = curves.iter().flat_map(|(.., points)| points.iter().map(|[_, y]| *y));
     let most = values.fold(if measure == Measure::Accuracy { 1.0 } else { 0.0 }, f64::max).max(1e-9);
@@ -108,7 +116,7 @@ fn panel(svg: &mut String, run: &RunView, measure: Measure, (left, top): (f64, f
         svg,
         "<text x=\"{left}\" y=\"{}\" font-weight=\"bold\">{}</text>",
         top - 12.0,
-        measure.title()
+        escaped(&measure.title_for(run))
     );
     let step = nice_step(most);
     for line in 0..=(most / step).floor().min(20.0) as usize {

@@ -6,7 +6,9 @@ use egui_extras::{Column, TableBuilder, TableRow};
 use crate::data::task::TaskKind;
 use crate::session::command::Command;
 use crate::session::state::{RunView, State};
-use crate::train::metrics::{EpochPoint, Score, format_figure, format_headline};
+use crate::train::metrics::{
+    EpochPoint, Score, format_figure, format_headline, training_is_comparable, training_key,
+};
 use crate::train::preset::Preset;
 use crate::ui::actions::Actions;
 use crate::ui::panels::parts::{digits, grid_number, head};
@@ -68,7 +70,12 @@ fn header(row: &mut TableRow<'_, '_>, run: &RunView) {
     title(row, "sum loss", right);
     for (index, task) in run.plan.tasks.iter().enumerate() {
         let figure = short(task.kind);
-        for part in ["train loss", "valid loss", &format!("train {figure}"), &format!("valid {figure}")] {
+        let training = if training_is_comparable(task.kind) {
+            format!("train {figure}")
+        } else {
+            format!("in batch {figure}")
+        };
+        for part in ["train loss", "valid loss", &training, &format!("valid {figure}")] {
             row.col(|ui| {
                 let palette = Palette::of(ui);
                 ui.with_layout(egui::Layout::bottom_up(egui::Align::RIGHT), |ui| {
@@ -82,6 +89,11 @@ fn header(row: &mut TableRow<'_, '_>, run: &RunView) {
     }
     title(row, "seconds", right);
     title(row, "kept", left);
+}
+
+/// A figure as text; a dash for one that is not known.
+fn known(figure: f64, key: &str) -> String {
+    if figure.is_nan() { "-".to_owned() } else { format_figure(key, figure) }
 }
 
 /// The headline figure in a narrow column.
@@ -116,9 +128,10 @@ fn epoch_row(row: &mut TableRow<'_, '_>, run: &RunView, epoch: &EpochPoint, kept
     number(row, if epoch.epoch == 0 { "-".to_owned() } else { format_figure("loss", epoch.loss) });
     for (task, planned) in run.plan.tasks.iter().enumerate() {
         let figure = |score: &Score| format_headline(planned.kind, score.figure);
+        let training = |score: &Score| known(score.figure, training_key(planned.kind));
         number(row, value(epoch.train.get(task), &loss));
         number(row, value(epoch.valid.get(task), &loss));
-        number(row, value(epoch.train.get(task), &figure));
+        number(row, value(epoch.train.get(task), &training));
         number(row, value(epoch.valid.get(task), &figure));
     }
     number(row, format!("{:.1}", epoch.seconds));
