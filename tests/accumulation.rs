@@ -3,14 +3,16 @@
 #![expect(clippy::expect_used, reason = "a test ends where its ground is missing")]
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
 use frostline::data::task::{Scale, TaskKind};
 use frostline::model::Model;
 use frostline::text::token_set::TokenSet;
-use frostline::train::cache::Prefix;
+use frostline::train::cache::{self, Budget, Depth, Prefix};
 use frostline::train::metrics::StepPoint;
 use frostline::train::optim::{Optimizer, Pass};
+use frostline::train::phases::PhaseSpec;
 use frostline::train::plan::{PlannedTask, RunPlan};
 use frostline::train::recipe::{OptimizerKind, Recipe, TaskSettings, Weighting};
 use frostline::train::rows::{NO_TAG, Rows, Targets};
@@ -18,6 +20,11 @@ use frostline::train::step::{At, Stepper};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Tensor};
+
+#[path = "common/families.rs"]
+mod families;
+
+use families::FAMILIES;
 
 /// Rows of a step.
 const ROWS: usize = 12;
@@ -96,7 +103,7 @@ fn rows(kinds: &[TaskKind], seed: u64) -> Rows {
             }
             TaskKind::Ranking => {
                 let mut all = Vec::new();
-                each(&mut |rng, _| all.push(rng.random_bool(0.66).then_some(true)));
+                each(&mut |rng, _| all.push(rng.random_bool(0.85).then(|| rng.random_bool(0.75))));
                 Targets::Pair(all)
             }
         }
@@ -106,9 +113,14 @@ fn rows(kinds: &[TaskKind], seed: u64) -> Rows {
 }
 
 /// The model's weights after the steps, each cut into batches of so many rows, and the points of the curve.
-fn learnt(kinds: &[TaskKind], recipe: &Recipe, size: usize) -> (Vec<(String, Tensor)>, Vec<StepPoint>) {
+fn learnt(
+    family: &str,
+    kinds: &[TaskKind],
+    recipe: &Recipe,
+    size: usize,
+) -> (Vec<(String, Tensor)>, Vec<StepPoint>) {
     let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models/bert");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models").join(family);
     let mut model = Model::load(&folder, Device::Cpu).expect("a tiny model");
     let rows = rows(kinds, 7);
     let recipe = Recipe { batch_size: size, accumulate: ROWS / size, ..recipe.clone() };
@@ -120,12 +132,21 @@ fn learnt(kinds: &[TaskKind], recipe: &Recipe, size: usize) -> (Vec<(String, Ten
     let stepper = Stepper::new(&plan, &model, &rows).expect("a stepper");
     let phase = &plan.phases[0];
     stepper.thaw(phase);
+    let prefix = match phase.frozen_prefix() {
+        Some(depth) => {
+            let stop = AtomicBool::new(false);
+            let depth = if phase.encoder_is_frozen() { Depth::Pooled } else { Depth::Layer(depth) };
+            let prefix = cache::build(&model, &rows, depth, &Budget::default(), &stop, &mut |_| {});
+            prefix.expect("a prefix").expect("nobody stopped it")
+        }
+        None => Prefix::None,
+    };
     let mut points = Vec::new();
     for step in 0..STEPS {
         let all: Vec<u32> = (step * ROWS..(step + 1) * ROWS).map(|row| row as u32).collect();
         let batches: Vec<Vec<u32>> = all.chunks(size).map(<[u32]>::to_vec).collect();
         let at = At { step, factor: 1.0 };
-        let done = stepper.step(&mut optimizer, phase, &Prefix::None, &batches, at).expect("a step");
+        let done = stepper.step(&mut optimizer, phase, &prefix, &batches, at).expect("a step");
         points.push(done.read(&plan).expect("losses that are numbers"));
     }
     let weights = model.params.iter().map(|param| (param.name.clone(), param.tensor.detach().copy()));
@@ -134,20 +155,34 @@ fn learnt(kinds: &[TaskKind], recipe: &Recipe, size: usize) -> (Vec<(String, Ten
 
 /// Every way to cut the steps leads to the weights and the losses of the uncut ones.
 fn compare(kinds: &[TaskKind], recipe: &Recipe) {
-    let what = format!("{kinds:?} {:?} {:?}", recipe.tasks.values().next(), recipe.weighting);
-    let (whole, told) = learnt(kinds, recipe, ROWS);
-    for size in CUTS {
-        let (cut, points) = learnt(kinds, recipe, size);
+    compare_on("bert", kinds, recipe, &CUTS);
+}
+
+fn compare_on(family: &str, kinds: &[TaskKind], recipe: &Recipe, cuts: &[usize]) {
+    let what = format!("{family} {kinds:?} {:?} {:?}", recipe.tasks.values().next(), recipe.weighting);
+    let (whole, told) = learnt(family, kinds, recipe, ROWS);
+    for size in cuts {
+        let (cut, points) = learnt(family, kinds, recipe, *size);
         for ((name, a), (_, b)) in whole.iter().zip(&cut) {
             let off = (a - b).abs().max().double_value(&[]);
             assert!(off <= 1e-6, "{what}, cut to {size}: {name} is {off} off");
         }
         for (a, b) in told.iter().zip(&points) {
-            assert!((a.loss - b.loss).abs() <= 2e-6, "{what}, cut to {size}: loss {} and {}", a.loss, b.loss);
+            assert!(
+                (a.loss - b.loss).abs() <= 2e-6 * a.loss.max(1.0),
+                "{what}, cut to {size}: loss {} and {}",
+                a.loss,
+                b.loss
+            );
             for (a, b) in a.tasks.iter().zip(&b.tasks) {
                 assert_eq!(a.rows, b.rows, "{what}, cut to {size}");
                 let off = (a.loss - b.loss).abs();
-                assert!(off <= 2e-6, "{what}, cut to {size}: loss {} and {}", a.loss, b.loss);
+                assert!(
+                    off <= 2e-6 * a.loss.max(1.0),
+                    "{what}, cut to {size}: loss {} and {}",
+                    a.loss,
+                    b.loss
+                );
             }
         }
     }
@@ -179,7 +214,7 @@ fn settings() -> impl Iterator<Item = TaskSettings> {
 
 #[test]
 fn each_kind_with_and_without_balanced_classes_and_smoothing() {
-    for kind in TaskKind::ALL.into_iter().filter(|kind| *kind != TaskKind::Ranking) {
+    for kind in TaskKind::ALL {
         let has_classes = kind.has_classes();
         for settings in settings().take(if has_classes { 4 } else { 1 }) {
             compare(&[kind], &recipe(&[kind], &settings));
@@ -189,10 +224,52 @@ fn each_kind_with_and_without_balanced_classes_and_smoothing() {
 
 #[test]
 fn several_kinds_together_with_fixed_and_with_learnt_weights() {
-    let kinds: Vec<TaskKind> = TaskKind::ALL.into_iter().filter(|kind| *kind != TaskKind::Ranking).collect();
+    let kinds = TaskKind::ALL;
     for settings in settings() {
         for weighting in [Weighting::Fixed, Weighting::Uncertainty] {
             compare(&kinds, &Recipe { weighting, ..recipe(&kinds, &settings) });
         }
+    }
+}
+
+#[test]
+fn above_a_frost_line_with_dropout() {
+    let settings = TaskSettings::default();
+    for (layers, kinds) in
+        [("top 1", &TaskKind::ALL[..]), ("none", &[TaskKind::SingleLabel, TaskKind::Ranking])]
+    {
+        let phase = PhaseSpec { layers: layers.parse().expect("layers"), ..PhaseSpec::default() };
+        let recipe = Recipe {
+            phases: vec![phase],
+            head_dropout: 0.2,
+            encoder_dropout: Some(0.15),
+            weighting: Weighting::Uncertainty,
+            ..recipe(kinds, &settings)
+        };
+        compare(kinds, &recipe);
+    }
+}
+
+/// What is dropped of a row does not depend on the rows that go through the model with it, nor on its padding.
+#[test]
+fn every_family_with_dropout() {
+    let kinds = TaskKind::ALL;
+    let settings = TaskSettings { hidden_units: Some(6), ..TaskSettings::default() };
+    let dropped = Recipe {
+        head_dropout: 0.2,
+        encoder_dropout: Some(0.15),
+        lr_encoder: 0.02,
+        lr_heads: 0.02,
+        ..recipe(&kinds, &settings)
+    };
+    let without = Recipe { head_dropout: 0.0, encoder_dropout: Some(0.0), ..dropped.clone() };
+    for family in FAMILIES {
+        compare_on(family, &kinds, &dropped, &[4]);
+        let (with, _) = learnt(family, &kinds, &dropped, ROWS);
+        let (without, _) = learnt(family, &kinds, &without, ROWS);
+        let off =
+            |((_, a), (_, b)): (&(String, Tensor), &(String, Tensor))| (a - b).abs().max().double_value(&[]);
+        let off = with.iter().zip(&without).map(off).fold(0.0, f64::max);
+        assert!(off > 1e-4, "{family}: nothing was dropped");
     }
 }

@@ -4,16 +4,26 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use frostline::project::DataFile;
 use frostline::session::command::Command;
+use frostline::train::checkpoint::Store;
+use frostline::train::drive::Drive;
+use frostline::train::fit::{Fit, FitEvent, Fitted};
 use frostline::train::preset::Preset;
 use frostline::train::recipe::{Recipe, Sampling};
+use frostline::train::report::RunOutcome;
+use frostline::train::rows::Rows;
 
+#[path = "common/recorded.rs"]
+mod recorded;
 #[path = "common/tiny_run.rs"]
 mod tiny_run;
 
-use tiny_run::{place, recipe, report};
+use recorded::{BATCH, STEPS, model, plan, rows};
+use tiny_run::{TURN, place, recipe, report};
 
 /// Rows that are labelled for one of two tasks: what was drawn of a file is what its task was trained on.
 fn file(path: &Path, rows: usize, first: bool) -> DataFile {
@@ -59,4 +69,45 @@ fn rows_are_drawn_from_files_as_the_recipe_says() {
     let (by_temperature, c) = learnt(Sampling::Temperature(2.0));
     assert_eq!(by_temperature, [[167, 53]; 3]);
     assert!(a != b && b != c && a != c, "the weights are the same");
+}
+
+/// Earlier versions did not say which file a row came from.
+#[test]
+fn checkpoints_of_earlier_versions_are_resumed_where_they_drew_as_their_recipe_says() {
+    let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let fit = |sampling, rows: &Rows, dir: &Path, stop_at: Option<usize>| {
+        let recipe = Recipe { batch_size: BATCH, epochs: 1, sampling, ..Recipe::default() };
+        let mut model = model();
+        let plan = plan("run", &recipe, &model, rows);
+        let mut store = Store::new(dir, Duration::from_hours(1));
+        let from = store.read_last().expect("readable");
+        let stop = AtomicBool::new(false);
+        let report = &mut |event: FitEvent| {
+            if let FitEvent::Step(point) = &event {
+                stop.fetch_or(stop_at == Some(point.step), Ordering::Relaxed);
+            }
+            Ok(())
+        };
+        let (valid, drive) = (&Rows::default(), Drive::STEPWISE);
+        let (plan, model, store) = (&plan, &mut model, &mut store);
+        let fitted = Fit { plan, model, train: rows, valid, drive, stop: &stop, store, report }.run(from);
+        fitted.map(|Fitted { outcome, .. }| outcome).map_err(|error| error.to_string())
+    };
+    let before = rows(false);
+    let sources = (0..STEPS * BATCH).map(|row| u32::from(row >= 100)).collect();
+    let now = Rows { sources, ..rows(false) };
+    for (sampling, resumed) in [(Sampling::Proportional, true), (Sampling::RoundRobin, false)] {
+        let dir = tempfile::tempdir().expect("a folder");
+        assert_eq!(fit(sampling, &before, dir.path(), Some(3)), Ok(RunOutcome::Stopped { at_step: 3 }));
+        let ended = fit(sampling, &now, dir.path(), None);
+        if resumed {
+            assert_eq!(ended, Ok(RunOutcome::Finished));
+        } else {
+            let reason = ended.expect_err("it cannot be resumed");
+            assert!(
+                reason.contains("an earlier version, which drew the rows of all files by size"),
+                "{reason}"
+            );
+        }
+    }
 }

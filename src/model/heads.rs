@@ -80,7 +80,8 @@ impl Head {
             Ok((params.get(&format!("{name}.weight"))?, params.get(&format!("{name}.bias"))?))
         };
         let name = format!("heads.{}", spec.task);
-        let hidden = spec.hidden_units.map(|_| both(&format!("{name}.{HIDDEN}"))).transpose()?;
+        let hidden_units = spec.hidden_units.filter(|_| spec.kind.has_head());
+        let hidden = hidden_units.map(|_| both(&format!("{name}.{HIDDEN}"))).transpose()?;
         let output = spec.kind.has_head().then(|| both(&name)).transpose()?;
         Ok(Self { spec, hidden, output })
     }

@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor};
 
 use super::error::ModelError;
-pub(super) use super::mask::{add_dropped, dropout};
+pub(super) use super::mask::{add_dropped, dropout, dropout_shared};
 use super::params::Params;
 use super::summary::{LORA_DOWN, LORA_UP};
 

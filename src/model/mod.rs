@@ -35,7 +35,7 @@ pub mod folder;
 pub mod heads;
 pub mod layers;
 pub mod lora;
-mod mask;
+pub mod mask;
 pub mod memory;
 pub mod modernbert;
 mod modules;

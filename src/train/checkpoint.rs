@@ -368,3 +368,21 @@ impl From<PlaceFile> for Place {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Checkpoints of earlier versions do not count the steps of the weights' average.
+    #[test]
+    fn what_earlier_versions_wrote_is_read() {
+        let place = PlaceFile::from(&Place::start(1));
+        let average = Some(AverageFile { updates: 3, unused: 0.5 });
+        let file = StateFile { version: 1, rows: "ab".into(), updates: BTreeMap::new(), place, average };
+        let mut json = serde_json::to_value(&file).unwrap();
+        assert_eq!(json["average"]["updates"], 3);
+        json.as_object_mut().unwrap().remove("average");
+        let read: StateFile = serde_json::from_value(json).unwrap();
+        assert!(read.average.is_none() && read.rows == "ab");
+    }
+}

@@ -66,25 +66,29 @@ impl ClassWeights {
 fn balanced(targets: &Targets, classes: usize) -> Option<Vec<f64>> {
     let mut counts = vec![0usize; classes];
     let mut rows = 0usize;
-    let mut add = |class: u32| {
-        if let Some(count) = counts.get_mut(class as usize) {
+    let mut add = |class: &u32| {
+        if let Some(count) = counts.get_mut(*class as usize) {
             *count += 1;
         }
     };
     match targets {
-        Targets::Class(labels) => labels.iter().flatten().for_each(|class| {
-            rows += 1;
-            add(*class);
-        }),
-        Targets::Classes(labels) => labels.iter().flatten().for_each(|set| {
-            rows += 1;
-            set.iter().copied().for_each(&mut add);
-        }),
-        Targets::Tags(labels) => {
-            labels.iter().flatten().flatten().filter(|tag| **tag != NO_TAG).for_each(|tag| {
+        Targets::Class(labels) => {
+            for class in labels.iter().flatten() {
                 rows += 1;
-                add(*tag);
-            })
+                add(class);
+            }
+        }
+        Targets::Classes(labels) => {
+            for set in labels.iter().flatten() {
+                rows += 1;
+                set.iter().for_each(&mut add);
+            }
+        }
+        Targets::Tags(labels) => {
+            for tag in labels.iter().flatten().flatten().filter(|tag| **tag != NO_TAG) {
+                rows += 1;
+                add(tag);
+            }
         }
         Targets::Number(_) | Targets::Pair(_) => return None,
     }

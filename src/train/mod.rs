@@ -2,7 +2,8 @@
 //!
 //! Before a run: [`recipe`] is what the user sets, [`preset`] and [`phases`] say what thaws when ([`phase_edits`]: by
 //! hand), [`plan`] freezes all of it. In it: [`fit`] is the loop, [`step`] one step of it, [`sampler`] its batches, [`loss`]
-//! what is descended (`task_loss` for each kind of task, `class_weights` where classes are balanced), [`optim`] how,
+//! what is descended (`task_loss` for each kind of task, `class_weights` where classes are balanced, `grad_cache` where
+//! batches of a step see each other), [`optim`] how,
 //! [`drive`] how a device is kept at work meanwhile, [`backlog`] what steps told, [`mod@cache`] what is computed once,
 //! [`place`] and [`checkpoint`] what survives the process, [`watch`] what is kept. After it: [`evaluate`] and [`metrics`]
 //! measure, [`report`] and [`diagnosis`] say what came of it. [`finder`] looks for a rate.
@@ -19,6 +20,7 @@ pub mod error;
 pub mod evaluate;
 pub mod finder;
 pub mod fit;
+mod grad_cache;
 pub mod loss;
 pub mod metrics;
 pub mod optim;

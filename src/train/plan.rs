@@ -335,6 +335,15 @@ impl RunPlan {
                 });
             }
         }
+        if recipe.batch_size.saturating_mul(recipe.accumulate) < 2
+            && tasks.iter().any(|task| task.kind == TaskKind::Ranking)
+        {
+            return Err(PlanError::BadSetting {
+                setting: "the batch size".to_owned(),
+                value: "1".to_owned(),
+                wanted: "use at least 2 with a ranking task, which tells a pair from the other pairs of its batch",
+            });
+        }
         recipe.watch.check(&tasks)?;
         if train_rows == 0 {
             return Err(PlanError::NoRows);

@@ -186,7 +186,9 @@ mod tests {
             let mut counts = vec![0_usize; 150];
             for epoch in 0..7 {
                 let all = batches(&rows, &recipe(sampling), 20, epoch).concat();
-                all.iter().for_each(|row| counts[*row as usize] += 1);
+                for row in all {
+                    counts[row as usize] += 1;
+                }
             }
             for file in [&counts[..100], &counts[100..140], &counts[140..]] {
                 let (least, most) = (file.iter().min().unwrap(), file.iter().max().unwrap());

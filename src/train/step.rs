@@ -1,6 +1,6 @@
 //! One optimiser step: forward, losses, backward, clipping, update.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::backlog::Pending;
 use super::cache::{self, Prefix};
@@ -15,6 +15,7 @@ use crate::data::task::TaskKind;
 use crate::model::batch::TokenBatch;
 use crate::model::encoder::Encoder;
 use crate::model::layers::Dropout;
+use crate::model::mask::with_masks;
 use crate::model::summary::Group;
 use crate::model::{Model, ModelError};
 
@@ -28,6 +29,8 @@ pub struct Stepper<'a> {
     rules: LossRules,
     /// Whether a task reads token states, so that pooled vectors alone are not enough.
     on_tokens: bool,
+    /// Whether a task learns from the other rows of its batch.
+    ranks: bool,
 }
 
 /// Which step it is, and its rate.
@@ -37,6 +40,24 @@ pub struct At {
     pub step: usize,
     /// What the peak rates of the phase are multiplied by.
     pub factor: f64,
+}
+
+/// What the batches of a step have in common.
+pub(super) struct StepPass<'a> {
+    phase: &'a Phase,
+    prefix: &'a Prefix,
+    /// Of the step's dropout.
+    pub(super) seed: u64,
+    /// Labels of all batches together, per task, where there are several.
+    labelled: Option<Vec<Labelled>>,
+}
+
+/// A batch of a step.
+#[derive(Clone, Copy)]
+pub(super) struct StepBatch<'a> {
+    pub(super) rows: &'a [u32],
+    /// Rows of the step before it.
+    pub(super) start: usize,
 }
 
 /// Labels of some rows for a task.
@@ -59,7 +80,8 @@ impl<'a> Stepper<'a> {
             Precision::Bfloat16 => Some(Kind::BFloat16),
         };
         let encoder = model.encoder_for_steps(products)?;
-        Ok(Self { plan, model, encoder, train, rules, on_tokens: reads_tokens(plan) })
+        let ranks = plan.tasks.iter().any(|task| task.kind == TaskKind::Ranking);
+        Ok(Self { plan, model, encoder, train, rules, on_tokens: reads_tokens(plan), ranks })
     }
 
     /// What the user should know of the classes' weights.
@@ -89,21 +111,45 @@ impl<'a> Stepper<'a> {
         batches: &[Vec<u32>],
         at: At,
     ) -> Result<Pending, TrainError> {
-        tch::manual_seed(step_seed(self.plan.recipe.seed, at.step));
+        let seed = mix(self.plan.recipe.seed, at.step as u64 + 1);
+        tch::manual_seed(seed as i64);
         let mut updates = self.updates(phase, at.factor);
-        let mut losses = Vec::with_capacity(batches.len());
-        let of_step = (batches.len() > 1).then(|| self.labelled(&batches.concat()));
-        for rows in batches {
-            let encoded = self.encode(phase, prefix, rows)?;
-            let (total, told) = self.losses(phase, &encoded, rows, of_step.as_deref())?;
-            if let Some(total) = total {
-                add_gradients(&mut updates, &total)?;
-            }
-            losses.push(told);
-        }
+        let labelled = (batches.len() > 1).then(|| self.labelled(&batches.concat()));
+        let pass = StepPass { phase, prefix, seed, labelled };
+        let losses = if batches.len() > 1 && self.ranks {
+            self.cached_batches(&pass, batches, &mut updates)?
+        } else {
+            self.batches(&pass, batches, &mut updates)?
+        };
         updates.retain(|update| update.grad.defined());
         let norm = optimizer.step(&updates, self.plan.recipe.clip_norm)?;
         Ok(Pending { at, norm, updated: !updates.is_empty(), losses })
+    }
+
+    /// Forward and backward, one batch after the other.
+    fn batches(
+        &self,
+        pass: &StepPass<'_>,
+        batches: &[Vec<u32>],
+        updates: &mut [Update],
+    ) -> Result<Vec<Losses>, TrainError> {
+        let (mut losses, mut start) = (Vec::with_capacity(batches.len()), 0);
+        for rows in batches {
+            let batch = StepBatch { rows, start };
+            let encoded = self.encode(pass, batch)?;
+            let (total, told) = self.losses(pass, batch, &encoded, |_| true)?;
+            if let Some(total) = total {
+                add_gradients(updates, &total)?;
+            }
+            losses.push(told);
+            start += rows.len();
+        }
+        Ok(losses)
+    }
+
+    /// Where the model is.
+    pub(super) fn device(&self) -> Device {
+        self.model.device
     }
 
     /// Labels of some rows, per task.
@@ -120,25 +166,30 @@ impl<'a> Stepper<'a> {
         self.train.targets.iter().enumerate().map(of_task).collect()
     }
 
-    /// What is descended, `None` where no row is labelled, and the loss of every task over the batch's labelled rows.
-    /// `of_step` are the labels that the batches of the step have together, where there are several: the loss of a batch
-    /// is then its part of the mean over all of them.
-    fn losses(
+    /// What is descended, `None` where no row is labelled, and the loss of every task over the batch's labelled rows: of
+    /// the tasks whose kind is asked for. Where a step has several batches, the loss of one is its part of the mean over
+    /// the labels of all.
+    pub(super) fn losses(
         &self,
-        phase: &Phase,
+        pass: &StepPass<'_>,
+        batch: StepBatch<'_>,
         encoded: &Encoded,
-        rows: &[u32],
-        of_step: Option<&[Labelled]>,
+        is_asked: impl Fn(TaskKind) -> bool,
     ) -> Result<(Option<Tensor>, Losses), TrainError> {
         let mut tasks = Vec::with_capacity(self.model.heads.len());
         let mut losses = Vec::new();
-        let of_batch = of_step.map(|_| self.labelled(rows));
+        let of_step = pass.labelled.as_deref();
+        let of_batch = of_step.map(|_| self.labelled(batch.rows));
         let of = |all: Option<&[Labelled]>, task| all.and_then(|all: &[Labelled]| all.get(task).copied());
+        let (rules, train, StepBatch { rows, start }, seed) = (&self.rules, self.train, batch, pass.seed);
         for (task, (head, targets)) in self.model.heads.iter().zip(&self.train.targets).enumerate() {
-            let frozen = phase.thaw(Group::Head(task)) == Thaw::Frozen;
+            if !is_asked(head.spec.kind) {
+                tasks.push(None);
+                continue;
+            }
+            let frozen = pass.phase.thaw(Group::Head(task)) == Thaw::Frozen;
             let dropout = if frozen { 0.0 } else { self.plan.recipe.head_dropout };
-            let (rules, train) = (&self.rules, self.train);
-            let batch = TaskBatch { task, head, dropout, rules, targets, train, rows, encoded };
+            let batch = TaskBatch { task, head, dropout, rules, targets, train, rows, start, seed, encoded };
             let Some(TaskLoss { loss, figure, labelled }) = batch.loss()? else {
                 // A mean over no rows is 0/0; the task simply has no part in this batch.
                 tasks.push(None);
@@ -168,14 +219,19 @@ impl<'a> Stepper<'a> {
 
     /// Embeddings of a batch: what lies below the frost line in eval mode and float32, as it is when it is kept, trained
     /// parts with dropout and at the recipe's precision.
-    fn encode(&self, phase: &Phase, prefix: &Prefix, rows: &[u32]) -> Result<Encoded, TrainError> {
+    pub(super) fn encode(&self, pass: &StepPass<'_>, batch: StepBatch<'_>) -> Result<Encoded, TrainError> {
+        let StepBatch { rows, start } = batch;
+        let (phase, prefix) = (pass.phase, pass.prefix);
         let model = self.model;
         let mut texts = rows.to_vec();
         let mut second = Vec::with_capacity(rows.len());
-        for row in rows {
+        // What the masks of each text depend on: its row's place in the step.
+        let mut places: Vec<u64> = (2 * start as u64..).step_by(2).take(rows.len()).collect();
+        for (at, row) in rows.iter().enumerate() {
             let there = self.has_second(*row);
             second.push(there.then_some(texts.len() as i64));
             texts.extend(there.then_some(self.train.len() as u32 + row));
+            places.extend(there.then_some(2 * (start + at) as u64 + 1));
         }
         let first = (0..rows.len() as i64).collect();
         if let Prefix::Pooled(pooled) = prefix {
@@ -184,13 +240,15 @@ impl<'a> Stepper<'a> {
         }
         let batch: TokenBatch = model.batch(&self.train.text_ids(&texts))?;
         let trained = |thaw: Thaw| if thaw == Thaw::Frozen { Dropout::OFF } else { self.dropout() };
-        let (hidden, from) = match (prefix, phase.frozen_prefix()) {
-            (Prefix::States(states), Some(depth)) => (states.gather(&texts, &batch)?, depth),
-            (_, Some(depth)) => (cache::below(model, &batch, depth)?, depth),
-            (_, None) => (self.encoder.embed(&batch, trained(phase.embeddings))?, 0),
-        };
         let dropout = |layer| trained(phase.thaw(Group::Layer(layer)));
-        let hidden = self.encoder.layers(from..model.summary.layers, hidden, &batch, &dropout)?;
+        let hidden = with_masks(pass.seed, places, || {
+            let (hidden, from) = match (prefix, phase.frozen_prefix()) {
+                (Prefix::States(states), Some(depth)) => (states.gather(&texts, &batch)?, depth),
+                (_, Some(depth)) => (cache::below(model, &batch, depth)?, depth),
+                (_, None) => (self.encoder.embed(&batch, trained(phase.embeddings))?, 0),
+            };
+            self.encoder.layers(from..model.summary.layers, hidden, &batch, &dropout)
+        })?;
         let pooled = model.pool(&hidden, &batch)?;
         Ok(Encoded { pooled, first, second, states: self.on_tokens.then_some((hidden, batch)) })
     }
@@ -219,12 +277,22 @@ impl<'a> Stepper<'a> {
 }
 
 /// Backward pass: adds a batch's part to the gradient of every parameter that had a part in its loss.
-fn add_gradients(updates: &mut [Update], loss: &Tensor) -> Result<(), ModelError> {
-    let inputs: Vec<&Tensor> = updates.iter().map(|update| &update.param).collect();
+pub(super) fn add_gradients(updates: &mut [Update], loss: &Tensor) -> Result<(), ModelError> {
+    backward(updates, loss, None).map(drop)
+}
+
+/// The same, and gives back the gradient of `also`, where that had a part in the loss.
+pub(super) fn backward(
+    updates: &mut [Update],
+    loss: &Tensor,
+    also: Option<&Tensor>,
+) -> Result<Option<Tensor>, ModelError> {
+    let inputs: Vec<&Tensor> = updates.iter().map(|update| &update.param).chain(also).collect();
     if inputs.is_empty() || !loss.requires_grad() {
-        return Ok(());
+        return Ok(None);
     }
-    let gradients = Tensor::f_run_backward(&[loss], &inputs, false, false)?;
+    let mut gradients = Tensor::f_run_backward(&[loss], &inputs, false, false)?;
+    let of_also = also.and_then(|_| gradients.pop()).filter(Tensor::defined);
     let _guard = tch::no_grad_guard();
     for (update, gradient) in updates.iter_mut().zip(gradients) {
         if !gradient.defined() {
@@ -236,7 +304,7 @@ fn add_gradients(updates: &mut [Update], loss: &Tensor) -> Result<(), ModelError
             update.grad = gradient;
         }
     }
-    Ok(())
+    Ok(of_also)
 }
 
 /// Whether a task of the plan reads token states.
@@ -244,12 +312,11 @@ pub(super) fn reads_tokens(plan: &RunPlan) -> bool {
     plan.tasks.iter().any(|task| task.kind == TaskKind::TokenLabels)
 }
 
-/// Dropout of a step depends on the run's seed and the step alone, so that a run that is taken up again draws
-/// the same masks.
-fn step_seed(seed: u64, step: usize) -> i64 {
-    // SplitMix64 (Steele et al. 2014): neighbouring steps get unrelated seeds.
-    let mut z = seed.wrapping_add((step as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+/// A seed of its own for each index, by `SplitMix64` (Steele et al. 2014): neighbours get unrelated ones. Dropout of a step
+/// depends on the run's seed and the step alone, so that a run that is resumed draws the same masks.
+pub(super) fn mix(seed: u64, index: u64) -> u64 {
+    let mut z = seed.wrapping_add(index.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    (z ^ (z >> 31)) as i64
+    z ^ (z >> 31)
 }

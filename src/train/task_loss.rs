@@ -7,11 +7,13 @@ use tch::{Device, Tensor};
 
 use super::loss::{LossRules, TaskLoss, cosine, numbers, ranking};
 use super::rows::{NO_LABEL, NO_TAG, Rows, Targets};
+use super::step::mix;
 use crate::data::task::TaskKind;
 use crate::model::ModelError;
 use crate::model::batch::TokenBatch;
 use crate::model::device::upload;
 use crate::model::heads::Head;
+use crate::model::mask::with_masks;
 
 /// The texts of some rows as the heads read them.
 pub(super) struct Encoded {
@@ -25,6 +27,25 @@ pub(super) struct Encoded {
     pub(super) states: Option<(Tensor, TokenBatch)>,
 }
 
+impl Encoded {
+    /// The sentence embeddings of several batches together, without the graphs that led to them.
+    pub(super) fn joined(batches: &[Self]) -> Result<Self, ModelError> {
+        let (mut first, mut second, mut texts) = (Vec::new(), Vec::new(), 0);
+        for batch in batches {
+            first.extend(batch.first.iter().map(|text| text + texts));
+            second.extend(batch.second.iter().map(|text| text.map(|text| text + texts)));
+            texts += batch.texts();
+        }
+        let pooled: Vec<&Tensor> = batches.iter().map(|batch| &batch.pooled).collect();
+        Ok(Self { pooled: Tensor::f_cat(&pooled, 0)?.f_detach()?, first, second, states: None })
+    }
+
+    /// Number of texts.
+    pub(super) fn texts(&self) -> i64 {
+        self.pooled.size().first().copied().unwrap_or(0)
+    }
+}
+
 /// A task and the batch that its loss is computed on.
 pub(super) struct TaskBatch<'a> {
     pub(super) task: usize,
@@ -36,6 +57,9 @@ pub(super) struct TaskBatch<'a> {
     pub(super) train: &'a Rows,
     /// Rows of the batch, among those of `train`.
     pub(super) rows: &'a [u32],
+    /// Rows of the step before them, and its seed.
+    pub(super) start: usize,
+    pub(super) seed: u64,
     pub(super) encoded: &'a Encoded,
 }
 
@@ -60,22 +84,22 @@ impl TaskBatch<'_> {
         if labelled == 0 {
             return Ok(None);
         }
-        let logits = self.predict(&self.encoded.first)?;
-        Ok(Some((self.rules.classes(self.task, &logits, &targets)?, labelled)))
+        let all: Vec<usize> = (0..self.rows.len()).collect();
+        Ok(Some((self.rules.classes(self.task, &self.predict(&all)?, &targets)?, labelled)))
     }
 
     fn multi_label(&self) -> Result<Option<Found>, ModelError> {
         let Targets::Classes(labels) = self.targets else { return Ok(None) };
         let classes = self.head.spec.outputs();
-        let (texts, sets) = self.labelled(|row| labels.get(row)?.as_ref());
-        if texts.is_empty() {
+        let (places, sets) = self.labelled(|row| labels.get(row)?.as_ref());
+        if places.is_empty() {
             return Ok(None);
         }
         let is_in = |set: &&Vec<u32>, class: u32| f32::from(u8::from(set.contains(&class)));
         let ones: Vec<f32> =
             sets.iter().flat_map(|set| (0..classes as u32).map(move |class| is_in(set, class))).collect();
-        let targets = upload(&ones, self.device())?.f_view([texts.len() as i64, classes as i64])?;
-        Ok(Some((self.rules.sets(self.task, &self.predict(&texts)?, &targets)?, texts.len())))
+        let targets = upload(&ones, self.device())?.f_view([places.len() as i64, classes as i64])?;
+        Ok(Some((self.rules.sets(self.task, &self.predict(&places)?, &targets)?, places.len())))
     }
 
     fn token_labels(&self) -> Result<Option<Found>, ModelError> {
@@ -86,19 +110,19 @@ impl TaskBatch<'_> {
             return Ok(None);
         };
         let first = states.f_narrow(0, 0, self.rows.len() as i64)?;
-        let logits = self.head.forward(&first, self.dropout)?;
+        let logits = self.with_masks(0..self.rows.len(), || self.head.forward(&first, self.dropout))?;
         let logits = logits.f_reshape([-1, self.head.spec.outputs() as i64])?;
         Ok(Some((self.rules.classes(self.task, &logits, &upload(&tags, self.device())?)?, labelled)))
     }
 
     fn score(&self) -> Result<Option<Found>, ModelError> {
         let Targets::Number(labels) = self.targets else { return Ok(None) };
-        let (texts, wanted) = self.labelled(|row| labels.get(row).copied().flatten());
-        if texts.is_empty() {
+        let (places, wanted) = self.labelled(|row| labels.get(row).copied().flatten());
+        if places.is_empty() {
             return Ok(None);
         }
-        let predicted = self.predict(&texts)?.f_squeeze_dim(1)?;
-        Ok(Some((numbers(&predicted, &self.scaled(&wanted)?)?, texts.len())))
+        let predicted = self.predict(&places)?.f_squeeze_dim(1)?;
+        Ok(Some((numbers(&predicted, &self.scaled(&wanted)?)?, places.len())))
     }
 
     fn similarity(&self) -> Result<Option<Found>, ModelError> {
@@ -154,9 +178,19 @@ impl TaskBatch<'_> {
         self.encoded.pooled.device()
     }
 
-    /// What the head predicts from some sentence embeddings.
-    fn predict(&self, texts: &[i64]) -> Result<Tensor, ModelError> {
-        self.head.forward(&select(&self.encoded.pooled, texts)?, self.dropout)
+    /// What the head predicts for the first texts of the rows at some places of the batch.
+    fn predict(&self, places: &[usize]) -> Result<Tensor, ModelError> {
+        let texts: Vec<i64> =
+            places.iter().filter_map(|place| self.encoded.first.get(*place).copied()).collect();
+        let pooled = select(&self.encoded.pooled, &texts)?;
+        self.with_masks(places.iter().copied(), || self.head.forward(&pooled, self.dropout))
+    }
+
+    /// Does the head's work on the rows at some places. Its masks have a seed of their own, as a task may have no part in
+    /// a batch.
+    fn with_masks<T>(&self, places: impl Iterator<Item = usize>, work: impl FnOnce() -> T) -> T {
+        let rows = places.map(|place| (self.start + place) as u64).collect();
+        with_masks(mix(self.seed, self.task as u64 + 1), rows, work)
     }
 
     /// Numbers as the model learns them.
@@ -165,10 +199,10 @@ impl TaskBatch<'_> {
         Ok(upload(&scaled, self.device())?)
     }
 
-    /// First texts of the rows that have a label, with it.
-    fn labelled<T>(&self, label: impl Fn(usize) -> Option<T>) -> (Vec<i64>, Vec<T>) {
-        let rows = self.rows.iter().zip(&self.encoded.first);
-        rows.filter_map(|(row, first)| Some((*first, label(*row as usize)?))).unzip()
+    /// Places of the rows that have a label, with it.
+    fn labelled<T>(&self, label: impl Fn(usize) -> Option<T>) -> (Vec<usize>, Vec<T>) {
+        let rows = self.rows.iter().enumerate();
+        rows.filter_map(|(place, row)| Some((place, label(*row as usize)?))).unzip()
     }
 
     /// Both texts of the rows that have a label and a second text, with the label.
