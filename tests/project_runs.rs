@@ -386,6 +386,25 @@ fn a_resumed_run_forgets_what_it_does_again() {
 }
 
 #[test]
+fn a_run_that_was_cut_off_as_a_phase_began_has_every_phase_once() {
+    let project = tempfile::tempdir().unwrap();
+    let mut run = new_run(project.path(), "resumed");
+    let begins = |phase, step| {
+        let name = format!("phase {phase}");
+        HistoryLine::Event(RunEvent::PhaseStarted { phase, name, step })
+    };
+    // The checkpoint of step 2 was written before the second phase began.
+    for line in [begins(0, 0), step(1), step(2), begins(1, 2), step(3)] {
+        run.append(&line).unwrap();
+    }
+    run.append(&HistoryLine::Event(RunEvent::Resumed { at_step: 2 })).unwrap();
+    run.append(&begins(0, 2)).unwrap();
+    assert_eq!(run.read().unwrap().phases, [(0, 0)]);
+    run.append(&begins(1, 2)).unwrap();
+    assert_eq!(run.read().unwrap().phases, [(0, 0), (1, 2)]);
+}
+
+#[test]
 fn the_outcome_of_a_long_history_is_found_at_its_end() {
     let project = tempfile::tempdir().unwrap();
     let mut run = new_run(project.path(), "long");

@@ -116,6 +116,8 @@ impl History {
                 self.epochs.push(epoch);
             }
             HistoryLine::Event(RunEvent::PhaseStarted { phase, step, .. }) => {
+                // A run that was cut off as a phase began, and that resumes before that, reports both again.
+                self.phases.retain(|(known, _)| *known <= phase);
                 if self.phases.last().is_none_or(|(last, _)| *last != phase) {
                     self.phases.push((phase, step));
                 }

@@ -176,7 +176,7 @@ fn rows(all: &[Value], tasks: &[PlannedTask]) -> Rows {
             TaskKind::Score | TaskKind::Similarity => {
                 Targets::Number(labels.map(|label| label.as_f64().map(|n| n as f32)).collect())
             }
-            TaskKind::Ranking => Targets::Pair(labels.map(|label| Some(label == 1)).collect()),
+            TaskKind::Ranking => Targets::Pair(labels.map(|label| Some(label.as_u64()? == 1)).collect()),
         }
     };
     let pairs = tasks.iter().any(|task| task.kind.takes_pairs());
