@@ -62,12 +62,6 @@ impl TaskKind {
         }
     }
 
-    /// True when the figure is a share of something, to be told in per cent; false when it is a correlation.
-    #[must_use]
-    pub const fn figure_is_share(self) -> bool {
-        !matches!(self, Self::Score | Self::Similarity)
-    }
-
     /// True when a row holds two texts.
     #[must_use]
     pub const fn takes_pairs(self) -> bool {

@@ -196,13 +196,11 @@ impl Worker {
     /// How texts are read, before and after alike: as the shown run reads them, or as the pretrained model does by
     /// itself without a run.
     fn reading(&self) -> Result<Reading<'_>, Failure> {
-        Ok(match &self.tuned {
-            Some(tuned) => Reading { tokenizer: &tuned.tokenizer, max_length: tuned.plan.recipe.max_length },
-            None => {
-                let base = self.base()?;
-                Reading { tokenizer: &base.tokenizer, max_length: base.model.summary.max_seq_length }
-            }
-        })
+        if let Some(tuned) = &self.tuned {
+            return Ok(Reading { tokenizer: &tuned.tokenizer, max_length: tuned.plan.recipe.max_length });
+        }
+        let base = self.base()?;
+        Ok(Reading { tokenizer: &base.tokenizer, max_length: base.model.summary.max_seq_length })
     }
 
     /// Embeds a seeded sample of the rows with both weights, on the same tokens, and keeps them for neighbours.

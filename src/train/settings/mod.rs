@@ -136,16 +136,11 @@ pub fn set(recipe: &mut Recipe, key: &str, text: &str) -> Result<(), String> {
         }
         return Ok(());
     }
-    match RECIPE.iter().find(|setting| setting.key == key) {
-        Some(setting) => setting.parse(recipe, text),
-        None => {
-            let known: Vec<&str> = RECIPE.iter().map(|setting| setting.key).collect();
-            Err(format!(
-                "there is no setting \"{key}\": there are {}, tasks.NAME.weight ...",
-                known.join(", ")
-            ))
-        }
+    if let Some(setting) = RECIPE.iter().find(|setting| setting.key == key) {
+        return setting.parse(recipe, text);
     }
+    let known: Vec<&str> = RECIPE.iter().map(|setting| setting.key).collect();
+    Err(format!("there is no setting \"{key}\": there are {}, tasks.NAME.weight ...", known.join(", ")))
 }
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ pub(super) fn counts_ui(ui: &mut Ui, data: &DataView, by_count: &mut bool) {
                     ui.spacing_mut().item_spacing.x = theme::GAP;
                     let rows = data.card.rows.iter().sum();
                     ui.push_id(&task.task, |ui| {
-                        task_ui(ui, in_line * line + offset, (task, rows), *by_count)
+                        task_ui(ui, in_line * line + offset, (task, rows), *by_count);
                     });
                 }
             });

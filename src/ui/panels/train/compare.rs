@@ -11,10 +11,13 @@ use crate::train::settings::shown;
 use crate::ui::panels::parts::{digits, grid_number, head};
 use crate::ui::theme::Palette;
 use crate::ui::widgets;
+use crate::ui::widgets::matrix::shorten;
 use crate::ui::widgets::numbers::duration;
 use crate::ui::widgets::swatch_label;
 
 const COLUMN: f32 = 132.0;
+/// Letters of a value that its column has room for.
+const MOST: usize = 18;
 
 /// A run as a column of the table.
 struct Column<'a> {
@@ -83,7 +86,7 @@ fn settings_ui(ui: &mut Ui, columns: &[Column<'_>]) {
     for (name, values) in differences(&plans) {
         ui.label(name);
         for value in &values {
-            grid_number(ui, COLUMN, RichText::new(value)).on_hover_text(value);
+            grid_number(ui, COLUMN, RichText::new(shorten(value, MOST))).on_hover_text(value);
         }
         ui.end_row();
     }
@@ -92,7 +95,7 @@ fn settings_ui(ui: &mut Ui, columns: &[Column<'_>]) {
 fn outcome_ui(ui: &mut Ui, run: &RunView, columns: &[Column<'_>]) {
     let palette = Palette::of(ui);
     for (index, task) in run.plan.tasks.iter().enumerate() {
-        swatch_label(ui, palette.task(index), &task.name);
+        swatch_label(ui, palette.task(index), &format!("{} {}", task.name, task.kind.figure()));
         let figures: Vec<Option<(String, f64)>> =
             columns.iter().map(|column| column.figure(&task.name)).collect();
         let best = figures.iter().flatten().map(|(_, value)| *value).fold(f64::NEG_INFINITY, f64::max);

@@ -48,8 +48,10 @@ fn figures_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
                 } else {
                     ["figure", "beside it", "rows"]
                 };
-                for text in heads {
-                    grid_number(ui, 72.0, head(ui, text));
+                // Each figure beside its name takes more room than a figure alone.
+                let width = if all_single { 72.0 } else { 132.0 };
+                for (text, width) in heads.into_iter().zip([width, width, 48.0]) {
+                    grid_number(ui, width, head(ui, text));
                 }
                 ui.end_row();
                 for (index, task) in run.plan.tasks.iter().enumerate() {
@@ -74,9 +76,9 @@ fn figures_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
                                 Some(value) => format!("{} {value}", title(key)),
                                 None => String::new(),
                             };
-                            grid_number(ui, 72.0, digits(text)).on_hover_text(title(key));
+                            grid_number(ui, width, digits(text)).on_hover_text(title(key));
                         }
-                        grid_number(ui, 72.0, digits(thousands(metrics.rows as u64)));
+                        grid_number(ui, 48.0, digits(thousands(metrics.rows as u64)));
                         ui.end_row();
                     }
                 }

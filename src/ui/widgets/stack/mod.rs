@@ -110,7 +110,9 @@ fn layers(plan: &RunPlan) -> usize {
 }
 
 fn groups(plan: &RunPlan) -> impl Iterator<Item = Group> {
-    let heads = (0..plan.tasks.len()).map(Group::Head);
+    // A task on pairs has no head that could train.
+    let heads = plan.tasks.iter().enumerate().filter(|(_, task)| task.kind.has_head());
+    let heads = heads.map(|(index, _)| Group::Head(index));
     let layers = (0..layers(plan)).rev().map(Group::Layer);
     heads.chain(layers).chain([Group::Embeddings])
 }

@@ -140,3 +140,15 @@ fn the_end_of_a_phase_is_dragged_by_whole_epochs() {
     assert_eq!(epochs(0.0), Some(StackEdit::Epochs { phase: 0, epochs: 1 }));
     assert_eq!(handle_at(&layout, &plan, pos2(0.0, 0.0)), None);
 }
+
+#[test]
+fn a_task_on_pairs_has_no_row() {
+    let (mut plan, _) = placed(Preset::Full);
+    let rect = Rect::from_min_size(pos2(10.0, 20.0), vec2(600.0, 280.0));
+    let names = |plan: &RunPlan| -> Vec<String> {
+        layout(plan, rect).rows.iter().map(|row| row.name.clone()).collect()
+    };
+    let before = names(&plan);
+    plan.tasks[0].kind = crate::data::task::TaskKind::Similarity;
+    assert_eq!(names(&plan), before[1..]);
+}
