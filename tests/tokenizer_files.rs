@@ -113,10 +113,13 @@ fn a_vocabulary_with_merges_is_robertas_tokenizer() {
             json["pre_tokenizer"]["add_prefix_space"] = json!(prefix_space);
             json["post_processor"]["add_prefix_space"] = json!(prefix_space);
         });
+        // The setting would win over the file.
+        let settings = json!({"add_prefix_space": prefix_space}).to_string();
+        fs::write(theirs.path().join("tokenizer_config.json"), &settings).unwrap();
         let ours = folder(&[
             ("vocab.json", json["model"]["vocab"].to_string()),
             ("merges.txt", format!("#version: 0.2\n{}\n", merges.join("\n"))),
-            ("tokenizer_config.json", json!({"add_prefix_space": prefix_space}).to_string()),
+            ("tokenizer_config.json", settings),
             (
                 "special_tokens_map.json",
                 json!({"mask_token": {"content": "<mask>", "lstrip": true}}).to_string(),

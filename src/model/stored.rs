@@ -51,6 +51,9 @@ pub struct Stored {
     places: Vec<Place>,
 }
 
+/// A tensor that is expected, and its place.
+type Fitting<'a> = (&'a TensorInfo, &'a Place);
+
 /// What [`Stored::read`] gives.
 pub struct Loaded {
     /// The tensors that were asked for, as float32.
@@ -168,7 +171,7 @@ impl Stored {
         &'a self,
         prefix: &str,
         expected: &'a [TensorInfo],
-    ) -> Result<(Vec<(&'a TensorInfo, &'a Place)>, Vec<String>), ModelError> {
+    ) -> Result<(Vec<Fitting<'a>>, Vec<String>), ModelError> {
         let mut found: HashMap<String, Vec<&Place>> = HashMap::new();
         for place in &self.places {
             found.entry(canonical_name(&place.name, prefix)).or_default().push(place);

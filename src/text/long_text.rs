@@ -142,8 +142,7 @@ impl Beginnings {
     /// The last place in the second half of a text where a beginning may end. `rest` is what follows, where it is known.
     fn boundary(&self, text: &str, rest: Option<&str>) -> Option<usize> {
         let mut last: Option<(usize, char)> = None;
-        let mut from_end = text.char_indices().rev().peekable();
-        while let Some((at, before)) = from_end.next() {
+        for (at, before) in text.char_indices().rev() {
             if at < text.len() / 2 {
                 return None;
             }

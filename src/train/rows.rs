@@ -119,13 +119,12 @@ pub enum LabelledWord {
 pub fn labelled_words(tags: &[u32], unread: &[UnreadWord]) -> Vec<(LabelledWord, u32)> {
     let mut unread = unread.iter().peekable();
     let mut words = Vec::new();
-    let mut read = 0;
-    for (token, tag) in tags.iter().enumerate().filter(|(_, tag)| **tag != NO_TAG) {
-        while let Some(word) = unread.next_if(|word| word.before <= read) {
+    let read = tags.iter().enumerate().filter(|(_, tag)| **tag != NO_TAG);
+    for (before, (token, tag)) in (0..).zip(read) {
+        while let Some(word) = unread.next_if(|word| word.before <= before) {
             words.push((LabelledWord::Unread(word.word as usize), word.tag));
         }
         words.push((LabelledWord::Token(token), *tag));
-        read += 1;
     }
     words.extend(unread.map(|word| (LabelledWord::Unread(word.word as usize), word.tag)));
     words
