@@ -76,7 +76,8 @@ fn words(text: &str) -> Vec<Word<'_>> {
             continue;
         }
         // A name and what is hung on it by an apostrophe are two words: Anna's.
-        let cut = segment.char_indices().skip(1).find(|(_, c)| matches!(c, '\'' | '\u{2019}')).map(|(at, _)| at);
+        let cut =
+            segment.char_indices().skip(1).find(|(_, c)| matches!(c, '\'' | '\u{2019}')).map(|(at, _)| at);
         let (first, second) = segment.split_at(cut.unwrap_or(segment.len()));
         words.push(Word { start, end: start + first.len(), text: first });
         if !second.is_empty() {
@@ -239,7 +240,8 @@ mod tests {
         assert_eq!(spaced(text), "Nina met Omar in Oslo .");
         let (found, trouble) = tags(text, r#"[[0, 4, "PER"], [9, 13, "PER"], [17, 21, "LOC"]]"#);
         assert_eq!((found.as_str(), trouble), ("B-PER O B-PER O B-LOC O", Trouble::default()));
-        let (found, trouble) = tags("Oslo/Bergen's (new) line", r#"[[0, 4, "A"], [5, 11, "B"], [14, 25, "C"]]"#);
+        let (found, trouble) =
+            tags("Oslo/Bergen's (new) line", r#"[[0, 4, "A"], [5, 11, "B"], [14, 25, "C"]]"#);
         assert_eq!(found, "B-A O B-B O B-C I-C I-C I-C");
         assert_eq!(trouble.inside.len(), 1, "it ends behind the text: {trouble:?}");
         let (found, trouble) = tags("ニナはオスロに住む", r#"[[0, 2, "PER"], [3, 6, "LOC"]]"#);
@@ -250,7 +252,8 @@ mod tests {
     fn what_does_not_fit_is_told_and_the_longest_holds() {
         let (found, trouble) = tags("Nina met Omar", r#"[[1, 4, "PER"], [30, 34, "LOC"], [4, 5, "X"]]"#);
         assert_eq!((found.as_str(), trouble.inside.len(), trouble.outside.len()), ("B-PER O O", 1, 2));
-        let (found, trouble) = tags("The Kite Club won", r#"[[4, 8, "THING"], [4, 13, "ORG"], [4, 13, "ORG"]]"#);
+        let (found, trouble) =
+            tags("The Kite Club won", r#"[[4, 8, "THING"], [4, 13, "ORG"], [4, 13, "ORG"]]"#);
         assert_eq!((found.as_str(), trouble.overlapping.len()), ("O B-ORG I-ORG O", 1));
         // Blanks around an entity are none of it.
         let (found, trouble) = tags("a Nina b", r#"[[1, 7, "PER"]]"#);

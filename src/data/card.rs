@@ -259,7 +259,8 @@ fn class_findings(
     }
     let is_labelled = Split::ALL.iter().any(|split| counts.labelled(*split, rows) > 0);
     if is_labelled && rows[0] > 0 && counts.labelled(Split::Train, rows) == 0 {
-        let text = format!("Task \"{name}\" has no label in the training rows: there is nothing to learn from.");
+        let text =
+            format!("Task \"{name}\" has no label in the training rows: there is nothing to learn from.");
         findings.push(warning(text, Vec::new()));
     }
     for split in [Split::Valid, Split::Test] {

@@ -32,8 +32,19 @@ const STRIDE: usize = 1 << 20;
 pub(super) fn is_ending(ending: &str) -> bool {
     matches!(
         ending,
-        "conll" | "conll2003" | "conll2002" | "conllu" | "conllup" | "cupt" | "bio" | "iob" | "iob2" | "bioes"
-            | "iobes" | "bilou" | "ner"
+        "conll"
+            | "conll2003"
+            | "conll2002"
+            | "conllu"
+            | "conllup"
+            | "cupt"
+            | "bio"
+            | "iob"
+            | "iob2"
+            | "bioes"
+            | "iobes"
+            | "bilou"
+            | "ner"
     )
 }
 
@@ -61,6 +72,9 @@ pub(super) fn looks_like(body: &[u8]) -> bool {
         } else {
             rows.push(found);
         }
+    }
+    if rows.first().is_some_and(|row| roles::names_columns(row)) {
+        rows.remove(0);
     }
     let Some(width) = rows.first().map(Vec::len) else { return false };
     let is_tagged = |row: &Vec<&str>| row.len() > 1 && row.last().is_some_and(|tag| is_tag(tag));
@@ -93,7 +107,10 @@ fn has_plain_tags(rows: &[Vec<&str>], width: usize) -> bool {
     let kinds: HashSet<&str> = tags().collect();
     let means_none = outside.max(if are_numbers { zeros } else { 0 });
     let are_kinds = tags().all(|tag| !tag.contains(' '));
-    words * 10 >= rows.len() * 9 && are_kinds && means_none * 5 >= rows.len() && kinds.len() * 2 <= rows.len().max(6)
+    words * 10 >= rows.len() * 9
+        && are_kinds
+        && means_none * 5 >= rows.len()
+        && kinds.len() * 2 <= rows.len().max(6)
 }
 
 /// The fields of a line. Blanks that are no ASCII, such as a no-break space, are characters of a word.
@@ -204,7 +221,8 @@ impl Reader {
         }
         if self.roles.has_header && !self.header_passed {
             self.header_passed = true;
-            self.sentence = Sentence { comments: std::mem::take(&mut self.sentence.comments), ..Sentence::default() };
+            self.sentence =
+                Sentence { comments: std::mem::take(&mut self.sentence.comments), ..Sentence::default() };
             return;
         }
         // Several words in one, and words that are left out, have numbers such as 3-4 and 3.1.

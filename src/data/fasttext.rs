@@ -41,7 +41,8 @@ fn is_label(word: &str) -> bool {
 /// Reads all lines.
 pub(super) fn read(body: &[u8], meter: &Meter) -> Result<Records, DataError> {
     let newline = if memchr::memchr(b'\n', body).is_some() { b'\n' } else { b'\r' };
-    let (mut texts, mut rows, mut lines, mut problems) = (StrColumn::default(), Vec::new(), Vec::new(), Vec::new());
+    let (mut texts, mut rows, mut lines, mut problems) =
+        (StrColumn::default(), Vec::new(), Vec::new(), Vec::new());
     let mut unreported = 0;
     for (raw, line) in body.split(|byte| *byte == newline).zip(1..) {
         unreported += raw.len() + 1;

@@ -25,7 +25,8 @@ impl Whole {
             Value::Array(items) => {
                 let rows = rows(items)?;
                 // A text and an object of what is said of it is a record.
-                let is_pair = |row: &Vec<Value>| matches!(row.as_slice(), [Value::String(_), Value::Object(_)]);
+                let is_pair =
+                    |row: &Vec<Value>| matches!(row.as_slice(), [Value::String(_), Value::Object(_)]);
                 (!rows.first().is_some_and(is_pair)).then_some(Self::Rows(None, rows))
             }
             Value::Object(fields) => Self::of_object(fields),

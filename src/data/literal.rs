@@ -138,7 +138,8 @@ mod tests {
         ] {
             assert_eq!(nested(cell), Some(expected), "{cell}");
         }
-        for not in ["", "a", "[", "[1 2]", "[deleted]", "{a}", "['a'", "[1] x", "{'a' 1}", &"[".repeat(5000)] {
+        for not in ["", "a", "[", "[1 2]", "[deleted]", "{a}", "['a'", "[1] x", "{'a' 1}", &"[".repeat(5000)]
+        {
             assert_eq!(nested(not), None, "{not}");
         }
     }

@@ -55,7 +55,8 @@ impl TaskColumn {
     /// The class that a column of 0 and 1 stands for: its name, without the task's before it (`cats.billing`).
     #[must_use]
     pub fn class_of<'a>(&self, indicator: &'a str) -> &'a str {
-        let rest = indicator.strip_prefix(self.task.as_str()).and_then(|rest| rest.strip_prefix(['.', '_', ':']));
+        let rest =
+            indicator.strip_prefix(self.task.as_str()).and_then(|rest| rest.strip_prefix(['.', '_', ':']));
         rest.filter(|class| !class.is_empty()).unwrap_or(indicator)
     }
 
@@ -94,7 +95,7 @@ const TEXT_NAMES: [&str; 23] = [
 ];
 
 /// Words that name label columns, alone or as part of a name (`topic_label`).
-const LABEL_WORDS: [&str; 35] = [
+const LABEL_WORDS: [&str; 33] = [
     "label",
     "labels",
     "target",
@@ -128,12 +129,14 @@ const LABEL_WORDS: [&str; 35] = [
     "choice",
     "choices",
     "classes",
-    "annotation",
-    "gold",
 ];
 
 /// Names that say nothing else than that there are labels: every value is a class, however few rows it has.
-const CLASS_NAMES: [&str; 8] = ["label", "labels", "class", "category", "intent", "target", "gold_label", "label_text"];
+const CLASS_NAMES: [&str; 8] =
+    ["label", "labels", "class", "category", "intent", "target", "gold_label", "label_text"];
+
+/// Words of columns whose numbers are names, with a point in them or not.
+const CODE_WORDS: [&str; 4] = ["class", "category", "categories", "intent"];
 
 /// Words of columns that say something about a row and are not to be learnt.
 const FACT_WORDS: [&str; 40] = [
@@ -343,12 +346,16 @@ fn is_task(column: &Profile, rows: usize) -> bool {
     if says_label(column) {
         // A score of 3.8 is measured, not chosen from classes; 0.0, 1.0 and 2.0 are classes to which a missing one has
         // given their points.
-        let measured = column.is_fractional() && column.distinct > 2;
+        let are_codes = words(&column.name).iter().any(|word| is_one_of(word, &CODE_WORDS)) && enough_each;
+        let measured = column.is_fractional() && column.distinct > 2 && !are_codes;
         let is_named = CLASS_NAMES.contains(&normal(&column.name).as_str())
             && (!column.is_numeric() || column.are_consecutive());
         return column.distinct >= 1 && !measured && (column.distinct <= most || enough_each || is_named);
     }
-    if says_fact(column) || TEXT_NAMES.contains(&normal(&column.name).as_str()) || column.distinct < 2 || !enough_each
+    if says_fact(column)
+        || TEXT_NAMES.contains(&normal(&column.name).as_str())
+        || column.distinct < 2
+        || !enough_each
     {
         return false;
     }

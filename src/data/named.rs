@@ -6,8 +6,23 @@ use super::offsets;
 
 /// Keys under which an object holds its label, the likeliest first.
 const KEYS: [&str; 17] = [
-    "choices", "labels", "label", "taxonomy", "classes", "class", "category", "categories", "tags", "tag", "intent",
-    "topic", "name", "value", "title", "text", "id",
+    "choices",
+    "labels",
+    "label",
+    "taxonomy",
+    "classes",
+    "class",
+    "category",
+    "categories",
+    "tags",
+    "tag",
+    "intent",
+    "topic",
+    "name",
+    "value",
+    "title",
+    "text",
+    "id",
 ];
 
 /// Between the names of a path, as labelling tools show it.
@@ -37,7 +52,9 @@ fn item(value: &Value) -> Option<Vec<String>> {
         }
         Value::Array(_) => None,
         // `{"label": "a", "selected": false}` is not chosen.
-        Value::Object(fields) if fields.len() > 1 && fields.values().any(|field| *field == Value::Bool(false)) => {
+        Value::Object(fields)
+            if fields.len() > 1 && fields.values().any(|field| *field == Value::Bool(false)) =>
+        {
             let names = || fields.keys().any(|key| KEYS.contains(&key.as_str()));
             if names() && !is_flags(fields) { Some(Vec::new()) } else { of_object(fields) }
         }
@@ -96,7 +113,9 @@ mod tests {
         ] {
             assert_eq!(told(value.clone()).as_deref(), Some(expected), "{value}");
         }
-        for value in [json!([[0, 4, "PER"]]), json!([{"start": 0, "end": 4, "label": "PER"}]), json!({"x": "y"})] {
+        for value in
+            [json!([[0, 4, "PER"]]), json!([{"start": 0, "end": 4, "label": "PER"}]), json!({"x": "y"})]
+        {
             assert_eq!(told(value.clone()), None, "{value}");
         }
     }

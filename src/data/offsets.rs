@@ -9,20 +9,50 @@ use super::named::shown;
 
 /// Names of where an entity begins.
 const STARTS: [&str; 11] = [
-    "start", "start_offset", "startOffset", "begin", "from", "start_char", "char_start", "startIndex", "beginOffset",
-    "start_pos", "begin_offset",
+    "start",
+    "start_offset",
+    "startOffset",
+    "begin",
+    "from",
+    "start_char",
+    "char_start",
+    "startIndex",
+    "beginOffset",
+    "start_pos",
+    "begin_offset",
 ];
 /// Names of where it ends.
 const ENDS: [&str; 12] = [
-    "end", "end_offset", "endOffset", "stop", "to", "end_char", "char_end", "endIndex", "finish", "end_pos",
-    "endOffset", "until",
+    "end",
+    "end_offset",
+    "endOffset",
+    "stop",
+    "to",
+    "end_char",
+    "char_end",
+    "endIndex",
+    "finish",
+    "end_pos",
+    "endOffset",
+    "until",
 ];
 /// Names of a pair of both.
 const PAIRS: [&str; 7] = ["span", "offsets", "offset", "indices", "position", "range", "loc"];
 /// Names of its kind, the likeliest first.
 const KINDS: [&str; 13] = [
-    "entity_group", "entity_type", "label", "labels", "entity", "type", "tag", "tags", "class", "category", "ner",
-    "kind", "name",
+    "entity_group",
+    "entity_type",
+    "label",
+    "labels",
+    "entity",
+    "type",
+    "tag",
+    "tags",
+    "class",
+    "category",
+    "ner",
+    "kind",
+    "name",
 ];
 /// Names of the text that it takes in.
 const TEXTS: [&str; 5] = ["text", "word", "value", "surface", "mention"];
@@ -58,18 +88,30 @@ pub(super) fn are_places(value: &Value) -> bool {
     of_value(value).is_some_and(|places| !places.is_empty())
 }
 
+/// The kinds of the entities of a value, where they have names.
+pub(super) fn kinds(value: &Value) -> Option<Vec<String>> {
+    let name = |place: Place| match place.kind {
+        Kind::Name(name) => Some(name),
+        Kind::Number(_) | Kind::None => None,
+    };
+    of_value(value)?.into_iter().map(name).collect()
+}
+
 /// A list without anything in it: no entity.
 pub(super) fn is_none(cell: &str) -> bool {
-    matches!(cell.trim(), "[]" | "()") || nested(cell).is_some_and(|value| of_value(&value) == Some(Vec::new()))
+    matches!(cell.trim(), "[]" | "()")
+        || nested(cell).is_some_and(|value| of_value(&value) == Some(Vec::new()))
 }
 
 fn of_value(value: &Value) -> Option<Vec<Place>> {
     match value {
         Value::Array(items) => Some(items.iter().map(of_item).collect::<Option<Vec<_>>>()?.concat()),
-        Value::Object(fields) => match ["entities", "spans", "annotations"].iter().find_map(|key| fields.get(*key)) {
-            Some(inner) if fields.len() == 1 => of_value(inner),
-            _ => None,
-        },
+        Value::Object(fields) => {
+            match ["entities", "spans", "annotations"].iter().find_map(|key| fields.get(*key)) {
+                Some(inner) if fields.len() == 1 => of_value(inner),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }
@@ -105,7 +147,8 @@ fn of_object(fields: &Map<String, Value>) -> Option<Vec<Place>> {
     let kind = get(&KINDS).map_or(Kind::None, kind_of);
     // DataTurks: one label, several places.
     if let Some(Value::Array(points)) = fields.get("points") {
-        let places = points.iter().map(|point| of_object(point.as_object()?)).collect::<Option<Vec<_>>>()?.concat();
+        let places =
+            points.iter().map(|point| of_object(point.as_object()?)).collect::<Option<Vec<_>>>()?.concat();
         return Some(places.into_iter().map(|place| Place { kind: kind.clone(), ..place }).collect());
     }
     let text = TEXTS.iter().find_map(|name| fields.get(*name)?.as_str()).map(str::to_owned);
@@ -113,7 +156,9 @@ fn of_object(fields: &Map<String, Value>) -> Option<Vec<Place>> {
     let ends = get(&ENDS).and_then(number);
     let length = fields.get("length").and_then(number);
     let offset = starts.or_else(|| fields.get("offset").and_then(number));
-    if let (Some(start), Some(end)) = (offset, ends.or(offset.zip(length).map(|(start, length)| start + length))) {
+    if let (Some(start), Some(end)) =
+        (offset, ends.or(offset.zip(length).map(|(start, length)| start.saturating_add(length))))
+    {
         return Some(vec![Place { start, end, kind, text }]);
     }
     // `"offsets": [[0, 4]]` and `"span": [0, 4]`.
@@ -125,9 +170,12 @@ fn of_object(fields: &Map<String, Value>) -> Option<Vec<Place>> {
     pairs
         .into_iter()
         .map(|pair| match pair.as_slice() {
-            [start, end] => {
-                Some(Place { start: number(start)?, end: number(end)?, kind: kind.clone(), text: text.clone() })
-            }
+            [start, end] => Some(Place {
+                start: number(start)?,
+                end: number(end)?,
+                kind: kind.clone(),
+                text: text.clone(),
+            }),
             _ => None,
         })
         .collect()
@@ -139,7 +187,9 @@ fn number(value: &Value) -> Option<usize> {
         Value::String(digits) => digits.trim().parse().ok(),
         Value::Number(number) => match number.as_u64() {
             Some(number) => usize::try_from(number).ok(),
-            None => number.as_f64().filter(|n| n.fract() == 0.0 && (0.0..1e15).contains(n)).map(|n| n as usize),
+            None => {
+                number.as_f64().filter(|n| n.fract() == 0.0 && (0.0..1e15).contains(n)).map(|n| n as usize)
+            }
         },
         _ => None,
     }

@@ -20,8 +20,7 @@ pub enum FormatName {
 
 impl FormatName {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Delimited, Self::JsonLines, Self::Json, Self::Conll, Self::FastText];
+    pub const ALL: [Self; 5] = [Self::Delimited, Self::JsonLines, Self::Json, Self::Conll, Self::FastText];
 
     /// The name in project files and on the command line.
     #[must_use]

@@ -84,9 +84,11 @@ fn join_choices(columns: &mut Vec<Column>) {
         let several = columns.remove(at);
         let place = if place > at { place - 1 } else { place };
         let Some(column) = columns.get_mut(place) else { continue };
-        let clash = column.cells.iter().zip(several.cells.iter()).any(|(one, other)| {
-            one.is_some_and(|cell| !cell.trim().is_empty()) && other.is_some()
-        });
+        let clash = column
+            .cells
+            .iter()
+            .zip(several.cells.iter())
+            .any(|(one, other)| one.is_some_and(|cell| !cell.trim().is_empty()) && other.is_some());
         if clash {
             columns.insert(at, several);
             continue;
@@ -131,7 +133,9 @@ fn zip_places(columns: &mut Vec<Column>) {
                 .collect();
             let (_, first) = lists.first()?;
             let item = |place: usize| {
-                let fields = lists.iter().filter_map(|(key, list)| Some(((*key).to_owned(), list.get(place)?.clone())));
+                let fields = lists
+                    .iter()
+                    .filter_map(|(key, list)| Some(((*key).to_owned(), list.get(place)?.clone())));
                 Value::Object(fields.collect())
             };
             Some(Value::Array((0..first.len()).map(item).collect()).to_string())
@@ -177,7 +181,13 @@ fn join_pieces(columns: &mut Vec<Column>, notes: &mut Vec<String>) {
         has_places |= found.as_ref().is_some_and(|(_, places)| !places.is_empty());
         places.push(found.map(|(_, places)| Value::Array(places).to_string()).as_deref());
     }
-    let free = |name: &str| if columns.iter().any(|column| column.name == name) { format!("{name} (joined)") } else { name.to_owned() };
+    let free = |name: &str| {
+        if columns.iter().any(|column| column.name == name) {
+            format!("{name} (joined)")
+        } else {
+            name.to_owned()
+        }
+    };
     let (text, entities) = (free("text"), free("entities"));
     notes.push(format!("The texts are in pieces in \"{name}\", which are joined into \"{text}\"."));
     if has_places {
@@ -195,7 +205,9 @@ fn pieces(cell: &str) -> Option<(String, Vec<Value>)> {
         let part = PIECES.iter().find_map(|key| fields.get(*key)?.as_str())?;
         let start = text.chars().count();
         text.push_str(part);
-        let name = ["entity", "slot", "slot_name", "label", "type"].iter().find_map(|key| fields.get(*key)?.as_str());
+        let name = ["entity", "slot", "slot_name", "label", "type"]
+            .iter()
+            .find_map(|key| fields.get(*key)?.as_str());
         if let Some(name) = name {
             places.push(serde_json::json!([start, text.chars().count(), name]));
         }
@@ -235,7 +247,10 @@ fn prodigy(columns: &mut Vec<Column>, notes: &mut Vec<String>) {
     let is_answer = |cell: &str| matches!(cell, "accept" | "reject" | "ignore");
     let has_labels = columns.iter().any(|column| OF_LABELS.contains(&column.name.as_str()));
     let Some(answers) = columns.get(at) else { return };
-    if !has_labels || answers.cells.is_empty() || !answers.cells.iter().all(|cell| cell.is_some_and(is_answer)) {
+    if !has_labels
+        || answers.cells.is_empty()
+        || !answers.cells.iter().all(|cell| cell.is_some_and(is_answer))
+    {
         return;
     }
     let answers = columns.remove(at);
@@ -253,9 +268,11 @@ fn prodigy(columns: &mut Vec<Column>, notes: &mut Vec<String>) {
     }
     let is_free = columns.iter().all(|column| column.name != "label");
     if let Some(column) = columns.iter_mut().find(|column| column.name == "accept").filter(|_| is_free) {
-        let one_each = column.cells.iter().flatten().all(|cell| items(cell).is_some_and(|items| items.len() == 1));
+        let one_each =
+            column.cells.iter().flatten().all(|cell| items(cell).is_some_and(|items| items.len() == 1));
         if one_each {
-            let cells = column.cells.iter().map(|cell| cell.and_then(items)?.into_iter().next().map(Into::into));
+            let cells =
+                column.cells.iter().map(|cell| cell.and_then(items)?.into_iter().next().map(Into::into));
             *column = column_of("label", cells.collect::<Vec<_>>().into_iter());
         }
         "label".clone_into(&mut column.name);

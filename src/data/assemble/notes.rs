@@ -1,9 +1,9 @@
 //! What a user should know of how rows came to their labels, in sentences.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::super::dataset::{Dataset, Split, TaskLabels};
+use super::super::dataset::{Dataset, Labels, Split, TaskLabels};
 use super::super::labels::Hidden;
 use super::super::mapping::{self, Mapping, TaskColumn};
 use super::super::profile::Profile;
@@ -39,12 +39,34 @@ pub(super) fn marker_note(markers: &BTreeMap<String, usize>) -> Option<String> {
 /// The class -1 among whole numbers mostly stands for labels that are kept secret, and may be a class: only the user
 /// knows.
 pub(super) fn hidden_label_note(task: &TaskLabels) -> Option<String> {
+    unconfirmed_class(task).map(|class| {
+        format!(
+            "Task \"{}\" has a class {class}: if it stands for rows without a label, say so (missing = [\"{class}\"]).",
+            task.name
+        )
+    })
+}
+
+/// The class that may stand for rows without a label: -1 among whole numbers.
+pub(super) fn unconfirmed_class(task: &TaskLabels) -> Option<String> {
+    const HIDDEN: [&str; 2] = ["-1", "-100"];
     let are_numbers = task.classes.len() > 1 && task.classes.iter().all(|class| class.parse::<i64>().is_ok());
     let is_of_rows = matches!(task.kind, TaskKind::SingleLabel | TaskKind::MultiLabel);
-    let has_hidden = is_of_rows && task.classes.iter().any(|class| class == "-1");
-    (are_numbers && has_hidden).then(|| {
+    task.classes.iter().find(|class| are_numbers && is_of_rows && HIDDEN.contains(&class.as_str())).cloned()
+}
+
+/// Numbers of a few values are as well classes.
+pub(super) fn few_numbers_note(task: &TaskLabels) -> Option<String> {
+    const MOST: usize = 20;
+    let Labels::Number(numbers) = &task.labels else { return None };
+    let values: BTreeSet<u32> =
+        numbers.iter().flatten().map(|number| number.to_bits()).take(100_000).collect();
+    let are_few = values.len() <= MOST && numbers.iter().flatten().count() >= values.len() * 3;
+    (task.kind == TaskKind::Score && are_few && !values.is_empty()).then(|| {
         format!(
-            "Task \"{}\" has a class -1: if it stands for rows without a label, say so (missing = [\"-1\"]).",
+            "The {} different numbers of the task \"{}\" are read as a score; kind = \"single-label\" reads them as \
+             classes.",
+            values.len(),
             task.name
         )
     })
@@ -93,8 +115,7 @@ pub(super) fn numbered_tags_note(task: &TaskLabels) -> Option<String> {
 
 /// A label on two texts, read as one on the first: that must be known.
 pub(super) fn pair_note(mapping: &Mapping, tables: &[(Table, Option<Split>)]) -> Option<String> {
-    let reads_one =
-        mapping.second.is_none() && mapping.tasks.iter().any(|task| !task.kind.takes_pairs());
+    let reads_one = mapping.second.is_none() && mapping.tasks.iter().any(|task| !task.kind.takes_pairs());
     let (first, second) = tables.iter().find_map(|(table, _)| mapping::pair_names(table))?;
     (reads_one && mapping.text.eq_ignore_ascii_case(&first)).then(|| {
         format!(
@@ -122,6 +143,10 @@ pub(super) fn unread_notes(mapping: &Mapping, tables: &[(Table, Option<Split>)])
         if is_read(name) || is_paired(name) {
             continue;
         }
+        // The words of a text with their places, beside the text.
+        if profile.is_unnamed_places() && matches!(name, "tokens" | "words") {
+            continue;
+        }
         if profile.is_places() || profile.is_unnamed_places() {
             places.push(format!("\"{name}\""));
         } else if profile.has_objects() {
@@ -143,11 +168,7 @@ pub(super) fn unread_notes(mapping: &Mapping, tables: &[(Table, Option<Split>)])
         (!names.is_empty()).then(|| format!("The {column} {} {rest}.", named(names)))
     };
     [
-        note(
-            &texts,
-            "holds texts, too, and no task reads them",
-            "hold texts, too, and no task reads them",
-        ),
+        note(&texts, "holds texts, too, and no task reads them", "hold texts, too, and no task reads them"),
         note(
             &places,
             "holds spans (offsets in the text) whose labels have no names, and is not read",

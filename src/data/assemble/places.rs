@@ -48,7 +48,9 @@ pub(super) fn tags(
                 all.push(None);
                 continue;
             }
-            Said::Other => return Err((row, "holds neither places in the text nor a list of them".to_owned())),
+            Said::Other => {
+                return Err((row, "holds neither places in the text nor a list of them".to_owned()));
+            }
             Said::Places(places) => places,
         };
         let laid = Laid::of(text, counting);

@@ -18,8 +18,8 @@ const UNIVERSAL: [&str; 10] =
 
 /// The universal parts of speech, which no other scheme has all of.
 const PARTS_OF_SPEECH: [&str; 18] = [
-    "ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ",
-    "SYM", "VERB", "X", "_",
+    "ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT",
+    "SCONJ", "SYM", "VERB", "X", "_",
 ];
 
 /// Names of the column of words, in a header or in CoNLL-U Plus.
@@ -71,7 +71,8 @@ impl Roles {
                 && counts_words(&sentences, *column, header.is_some())
         });
         let is_universal = width == UNIVERSAL.len() && index == Some(0) && has_parts_of_speech(&sentences);
-        let names = header.map(|names| names.iter().map(|name| (*name).to_owned()).collect()).unwrap_or_default();
+        let names =
+            header.map(|names| names.iter().map(|name| (*name).to_owned()).collect()).unwrap_or_default();
         let has_header = !Vec::is_empty(&names);
         let named = names.iter().position(|name: &String| WORD_NAMES.contains(&name.to_lowercase().as_str()));
         let word = named.unwrap_or_else(|| index.map_or(0, |index| index + 1));
@@ -102,7 +103,8 @@ pub(super) fn is_universal(text: &str) -> bool {
 
 /// `# global.columns = ID FORM UPOS EXAMPLE:NE`, the first line of CoNLL-U Plus.
 fn global_columns(text: &str) -> Vec<String> {
-    let comments = text.lines().map(|line| line.trim_start_matches('\u{feff}')).take_while(|line| line.starts_with('#'));
+    let comments =
+        text.lines().map(|line| line.trim_start_matches('\u{feff}')).take_while(|line| line.starts_with('#'));
     let named = comments.filter_map(comment).find(|(key, _)| *key == "global.columns");
     named.map(|(_, names)| names.split_whitespace().map(str::to_owned).collect()).unwrap_or_default()
 }
@@ -153,11 +155,17 @@ fn usual_width(sentences: &[Vec<Vec<&str>>]) -> Option<usize> {
 /// The first line, where it names the columns and no word.
 fn header<'a>(sentences: &[Vec<&Vec<&'a str>>]) -> Option<Vec<&'a str>> {
     let first = *sentences.first()?.first()?;
-    let names: HashSet<String> = first.iter().map(|name| name.to_lowercase()).collect();
     let last = first.last()?;
-    let names_words = WORD_NAMES.iter().any(|name| names.contains(*name));
     let repeated = sentences.iter().flatten().skip(1).any(|line| line.last() == Some(last));
-    (names_words && names.len() == first.len() && !is_tag(last) && !repeated).then(|| first.clone())
+    (names_columns(first) && !repeated).then(|| first.clone())
+}
+
+/// Whether a line names the columns: one of them that of the words, and none twice.
+pub(super) fn names_columns(line: &[&str]) -> bool {
+    let names: HashSet<String> = line.iter().map(|name| name.to_lowercase()).collect();
+    let names_words = WORD_NAMES.iter().any(|name| names.contains(*name));
+    let ends_with_tag = line.last().is_some_and(|last| is_tag(last));
+    names_words && line.len() > 1 && names.len() == line.len() && !ends_with_tag
 }
 
 /// Whether a column holds the same in all lines of a sentence: the name of the document, the number of the sentence.

@@ -23,10 +23,7 @@ fn sentences_are_rows_and_words_lists() {
 fn a_line_without_a_tag_is_told_with_its_place() {
     let table = table_in_memory("a.bio", b"one O\ntwo\n\nthree B-X\nfour O\n").unwrap();
     assert_eq!(table.lines, [4]);
-    assert_eq!(
-        table.problems,
-        [RowProblem { line: 2, reason: "has a word and no tag behind it".into() }]
-    );
+    assert_eq!(table.problems, [RowProblem { line: 2, reason: "has a word and no tag behind it".into() }]);
 }
 
 #[test]
@@ -40,12 +37,9 @@ fn universal_dependencies_give_words_and_parts_of_speech() {
 
 #[test]
 fn prose_and_tables_are_not_taken_for_it() {
-    for text in [
-        "text\tlabel\n\ngood\tO\n",
-        "A line of text.\n\nAnother one.\n",
-        "a,b\n1,O\n2,O\n",
-        "x\tO\ny\tO\n",
-    ] {
+    for text in
+        ["text\tlabel\n\ngood\tO\n", "A line of text.\n\nAnother one.\n", "a,b\n1,O\n2,O\n", "x\tO\ny\tO\n"]
+    {
         assert!(!looks_like(text.as_bytes()), "{text:?}");
     }
 }

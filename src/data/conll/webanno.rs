@@ -198,7 +198,8 @@ fn first_annotation(cell: &str) -> Option<(String, Option<String>)> {
     if is_none {
         return None;
     }
-    let is_numbered = |rest: &str| rest.strip_suffix(']').is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
+    let is_numbered =
+        |rest: &str| rest.strip_suffix(']').is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
     Some(match first.rsplit_once('[') {
         Some((kind, rest)) if is_numbered(rest) && !kind.ends_with('\\') => {
             (plain(kind), Some(rest.trim_end_matches(']').to_owned()))
@@ -244,7 +245,8 @@ mod tests {
 
     #[test]
     fn annotations_of_several_words_are_joined_by_their_number() {
-        let tags = |values: &[&str]| tags(&values.iter().map(|v| (*v).to_owned()).collect::<Vec<_>>()).join(" ");
+        let tags =
+            |values: &[&str]| tags(&values.iter().map(|v| (*v).to_owned()).collect::<Vec<_>>()).join(" ");
         assert_eq!(tags(&["PER[1]", "PER[1]", "_", "LOC", "LOC"]), "B-PER I-PER O B-LOC B-LOC");
         assert_eq!(tags(&["PER[1]", "PER[2]", "*", "A[3]|B[4]"]), "B-PER B-PER O B-A");
         assert_eq!(tags(&["\\_", "a\\|b", "x\\[1\\]"]), "B-_ B-a|b B-x[1]");

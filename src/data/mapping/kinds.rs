@@ -109,7 +109,8 @@ pub(super) fn indicators(columns: &[&Profile]) -> Vec<TaskColumn> {
                 Some((_, names)) => names.push(column.name.clone()),
                 None => of_stems.push((stem, vec![column.name.clone()])),
             }
-        } else if !says_label(column) && !words(&column.name).iter().any(|word| is_one_of(word, &FACT_WORDS)) {
+        } else if !says_label(column) && !words(&column.name).iter().any(|word| is_one_of(word, &FACT_WORDS))
+        {
             others.push(column.name.clone());
         }
     }

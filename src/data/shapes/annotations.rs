@@ -51,7 +51,11 @@ pub(super) fn spread(columns: &mut Vec<Column>, notes: &mut Vec<String>) {
         if all.several > 0 {
             notes.push(format!(
                 "{} annotated more than once: the first annotation is read.",
-                if all.several == 1 { "1 record is".to_owned() } else { format!("{} records are", all.several) }
+                if all.several == 1 {
+                    "1 record is".to_owned()
+                } else {
+                    format!("{} records are", all.several)
+                }
             ));
         }
         // What a model guessed is no label.
@@ -119,7 +123,11 @@ impl Results {
     fn columns(self, others: &[Column]) -> Vec<Column> {
         let mut columns = Vec::new();
         for (place, name) in self.names.iter().enumerate() {
-            let said = || self.rows.iter().map(|row| row.iter().find(|(known, _)| *known == place).map(|(_, said)| said));
+            let said = || {
+                self.rows
+                    .iter()
+                    .map(|row| row.iter().find(|(known, _)| *known == place).map(|(_, said)| said))
+            };
             let has_places = said().flatten().any(|said| !said.places.is_empty());
             let has_several = said().flatten().any(|said| said.choices.len() > 1);
             let is_list = has_places || has_several;
