@@ -99,9 +99,13 @@ const SPANS: [&[(usize, usize, &str)]; 4] = [
 ];
 const TAGS: &str = "token-labels 4 6 entities B-LOC=2 B-ORG=1 B-PER=2 I-ORG=1 O=4";
 
+fn joined(lines: impl Iterator<Item = String>) -> String {
+    lines.collect::<Vec<String>>().concat()
+}
+
 /// A record per line, from a text and its spans.
 fn lines(record: impl Fn(&str, &[(usize, usize, &str)]) -> Value) -> String {
-    TEXTS.iter().zip(SPANS).map(|(text, spans)| format!("{}\n", record(text, spans))).collect()
+    joined(TEXTS.iter().zip(SPANS).map(|(text, spans)| format!("{}\n", record(text, spans))))
 }
 
 fn list(spans: &[(usize, usize, &str)], item: impl Fn(usize, usize, &str) -> Value) -> Value {
@@ -169,11 +173,9 @@ fn spans_of_every_tool_become_tags_of_words() {
             "entities",
             format!(
                 "text,entities\n{}",
-                TEXTS
-                    .iter()
-                    .zip(SPANS)
-                    .map(|(text, spans)| format!("{text},\"{}\"\n", format!("{spans:?}").replace('"', "'")))
-                    .collect::<String>()
+                joined(TEXTS.iter().zip(SPANS).map(|(text, spans)| {
+                    format!("{text},\"{}\"\n", format!("{spans:?}").replace('"', "'"))
+                }))
             ),
         ),
     ];
@@ -347,10 +349,7 @@ fn numbers_that_are_classes_keep_their_spelling_and_become_one_across_files() {
     let files = Files::new();
     let rows = |labels: &[&str]| -> String {
         let rows = labels.iter().cycle().take(labels.len() * 4).enumerate();
-        format!(
-            "text,label\n{}",
-            rows.map(|(row, label)| format!("number {row} here,{label}\n")).collect::<String>()
-        )
+        format!("text,label\n{}", joined(rows.map(|(row, label)| format!("number {row} here,{label}\n"))))
     };
     files.check(
         "floats.csv",
@@ -371,7 +370,7 @@ fn numbers_that_are_classes_keep_their_spelling_and_become_one_across_files() {
     files.put("both/valid.csv", rows(&["0.0", "1.0", "2.0"]) + "one more,\n");
     files.put("both/test.jsonl", "{\"text\": \"json says\", \"label\": 1.0}\n");
     assert_eq!(told(&inspected(&files.0.path().join("both"))), ["label single-label 25 0=8 1=9 2=8"]);
-    let one_each: String = (0..60).map(|row| format!("the matter of {row},intent_{row}\n")).collect();
+    let one_each = joined((0..60).map(|row| format!("the matter of {row},intent_{row}\n")));
     let object = inspected(&files.put("one_each.csv", format!("text,label\n{one_each}")));
     assert_eq!(
         (&object["tasks"][0]["kind"], &object["tasks"][0]["usable_rows"]),
@@ -470,8 +469,7 @@ fn dialects_of_tagged_words_are_told_apart() {
 #[test]
 fn a_project_confirms_what_is_not_annotated_and_reads_the_same_again() {
     let place = program::Place::new();
-    let rows: String =
-        (0..40).map(|row| format!("text {row} here,{},{},0\n", row % 2, (row + 1) % 2)).collect();
+    let rows = joined((0..40).map(|row| format!("text {row} here,{},{},0\n", row % 2, (row + 1) % 2)));
     place.write("t.csv", &format!("text,toxic,rude,threat\n{rows}hidden one,-1,-1,-1\n"));
     let model = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/models/bert");
     let said = place.ok(&["init", "p", "--model", model, "--data", "t.csv"]);
@@ -548,7 +546,7 @@ proptest! {
     ) {
         let objects = records.into_iter().map(|(label, other)| json!({"text": "Nina met Omar.", "label": label, "entities": other}));
         let body = if is_lines {
-            objects.map(|object| format!("{object}\n")).collect()
+            joined(objects.map(|object| format!("{object}\n")))
         } else {
             objects.fold(json!([]), |all, object| json!({"data": [all, object]})).to_string()
         };

@@ -39,9 +39,8 @@ fn starts_entity((before, kind_before): (&str, &str), (prefix, kind): (&str, &st
 fn parts(tag: &str) -> (&str, &str) {
     match tag.split_once('-') {
         Some((prefix, kind)) if matches!(prefix, "B" | "I" | "E" | "S" | "L" | "U" | "O") => (prefix, kind),
-        Some(_) => ("", tag),
         None if tag == "O" => ("O", ""),
-        None => ("", tag),
+        _ => ("", tag),
     }
 }
 

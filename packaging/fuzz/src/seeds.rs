@@ -19,7 +19,7 @@ use crate::torch_file::{self, Saved};
 
 type Written = Result<(), Box<dyn std::error::Error>>;
 
-const TEXTS: [(&str, &[&str]); 7] = [
+const TEXTS: [(&str, &[&str]); 8] = [
     (
         "delimited",
         &[

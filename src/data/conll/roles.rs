@@ -131,10 +131,11 @@ fn sentences(text: &str, is_whole: bool) -> Vec<Vec<Vec<&str>>> {
         }
         empty = 0;
         let is_comment = line.starts_with('#') && !(line.contains('\t') && found.len() > 2);
-        if !is_comment && !line.starts_with("-DOCSTART-") {
-            if let Some(sentence) = all.last_mut() {
-                sentence.push(found);
-            }
+        if !is_comment
+            && !line.starts_with("-DOCSTART-")
+            && let Some(sentence) = all.last_mut()
+        {
+            sentence.push(found);
         }
     }
     all.retain(|sentence| !sentence.is_empty());
