@@ -127,6 +127,10 @@ pub(super) fn pair_note(mapping: &Mapping, tables: &[(Table, Option<Split>)]) ->
 /// Columns that hold texts, or lists and objects, and that nothing reads.
 pub(super) fn unread_notes(mapping: &Mapping, tables: &[(Table, Option<Split>)]) -> Vec<String> {
     const SAMPLE: usize = 200;
+    const MOST_COLUMNS: usize = 2000;
+    if tables.iter().any(|(table, _)| table.columns.len() > MOST_COLUMNS) {
+        return Vec::new();
+    }
     let tables: Vec<&Table> = tables.iter().map(|(table, _)| table).collect();
     let is_read = |name: &str| {
         let others = [&mapping.second, &mapping.split, &mapping.group];
