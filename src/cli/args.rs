@@ -218,6 +218,9 @@ pub(super) struct InitArgs {
     pub(super) data: Vec<PathBuf>,
     #[command(flatten)]
     pub(super) reading: ReadingArgs,
+    /// Label cells that mean "not annotated", such as -1; repeat it for several.
+    #[arg(long, value_name = "CELL", allow_hyphen_values = true)]
+    pub(super) missing: Vec<String>,
     /// Folder of the pretrained model, or its name on the hub: ORG/NAME. The default model when left out.
     #[arg(long, value_name = "DIR|NAME")]
     pub(super) model: Option<PathBuf>,

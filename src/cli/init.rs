@@ -8,7 +8,7 @@ use super::{hub, tables};
 use crate::data::assemble::assemble;
 use crate::data::card::{DataCard, Weight};
 use crate::data::dataset::{Dataset, Split};
-use crate::data::mapping::Mapping;
+use crate::data::mapping::{self, Mapping};
 use crate::data::split::{SPLIT_SEED, SplitRule};
 use crate::data::table::Table;
 use crate::data::task::TaskKind;
@@ -26,7 +26,13 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<()> {
     let mut project = Project { skip_bad_rows: args.bad_rows.skip_bad_rows, ..Project::default() };
     let rule = SplitRule { valid: project.valid_fraction, test: project.test_fraction, seed: SPLIT_SEED };
     let tables: Vec<(Table, Option<Split>)> = tables.into_iter().map(|table| (table, None)).collect();
-    let (dataset, mapping, split_note) = assemble(&tables, None, &rule)?;
+    let mapping = (!args.missing.is_empty()).then(|| {
+        let read: Vec<Table> = tables.iter().map(|(table, _)| table.clone()).collect();
+        let mut mapping = mapping::guess(&read);
+        mapping.tasks.iter_mut().for_each(|task| task.missing.extend(args.missing.iter().cloned()));
+        mapping
+    });
+    let (dataset, mapping, split_note) = assemble(&tables, mapping.as_ref(), &rule)?;
 
     let dir = std::path::absolute(&args.dir)?;
     if let Some(name) = dir.file_name().and_then(|name| name.to_str()) {
@@ -52,7 +58,7 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<()> {
     say(format!("{} written", target.display()))?;
     lines.iter().try_for_each(say)?;
     if no_task {
-        say("No column looks like labels: add [[data.task]] with column = \"...\" to the file.")?;
+        say("Add [[data.task]] with column = \"...\" to the file.")?;
     } else {
         say(format!("Next: frostline train {}", args.dir.display()))?;
     }

@@ -76,6 +76,8 @@ pub(super) fn with_notes(
     let mut markers: BTreeMap<String, usize> = BTreeMap::new();
     let mut told = Vec::new();
     for found in labels {
+        let unconfirmed = found.unconfirmed.or_else(|| notes::unconfirmed_class(&found.labels));
+        dataset.unconfirmed.extend(unconfirmed.map(|marker| (found.labels.name.clone(), marker)));
         dataset.tasks.push(found.labels);
         told.extend(found.notes);
         for (marker, count) in found.markers {
@@ -89,6 +91,7 @@ pub(super) fn with_notes(
     notes.extend(told);
     notes.extend(dataset.tasks.iter().filter_map(notes::hidden_label_note));
     notes.extend(dataset.tasks.iter().filter_map(notes::numbered_tags_note));
+    notes.extend(dataset.tasks.iter().filter_map(notes::few_numbers_note));
     notes.extend(notes::pair_note(&mapping, tables));
     notes.extend(notes::unread_notes(&mapping, tables));
     notes.extend(notes::no_task_note(&mapping));
@@ -106,6 +109,8 @@ struct TaskFound<'a> {
     labels: TaskLabels,
     markers: Markers<'a>,
     notes: Vec<String>,
+    /// A cell that hides labels and is not said to.
+    unconfirmed: Option<String>,
 }
 
 fn labels_of<'a>(
@@ -117,7 +122,7 @@ fn labels_of<'a>(
     mapping: &Mapping,
 ) -> Result<TaskFound<'a>, DataError> {
     let mut markers = Markers::new();
-    let mut told = Vec::new();
+    let (mut told, mut unconfirmed) = (Vec::new(), None);
     let rows = dataset.origins.len();
     let place = |row: usize| {
         let (file, line) = dataset.origins.get(row).copied().unwrap_or_default();
@@ -150,6 +155,8 @@ fn labels_of<'a>(
         indicated(task, &cells.collect::<Vec<_>>()).map(|(labels, hidden): (TaskLabels, Hidden)| {
             told.extend(notes::hidden_rows_note(task, &hidden, dataset));
             told.extend(notes::partly_blank_note(task, &hidden));
+            unconfirmed =
+                Some(hidden.marker).filter(|marker| !marker.is_empty() && !task.missing.contains(marker));
             labels
         })
     };
@@ -163,7 +170,7 @@ fn labels_of<'a>(
         );
         DataError::BadMapping { reason }
     })?;
-    Ok(TaskFound { labels, markers, notes: told })
+    Ok(TaskFound { labels, markers, notes: told, unconfirmed })
 }
 
 /// The texts as they stand in the files.

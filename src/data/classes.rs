@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use foldhash::fast::FixedState;
 use rayon::prelude::*;
+use serde_json::Value;
 
 use super::column::Segment;
 use super::dataset::{Labels, TaskLabels};
 use super::labels::{bare, is_invisible, is_missing};
+use super::literal::{may_be_nested, nested};
 use super::mapping::TaskColumn;
 use super::task::TaskKind;
 
@@ -152,7 +154,7 @@ impl<'a> Met<'a> {
             let cell = bare(cell.unwrap_or_default());
             if let Some(number) = numbers.get(cell) {
                 met.rows.push(Some(*number));
-            } else if says_nothing(cell, task) {
+            } else if says_nothing(cell, task) || holds_objects(cell) {
                 if !cell.is_empty() {
                     *met.markers.entry(cell).or_default() += 1;
                 }
@@ -166,6 +168,15 @@ impl<'a> Met<'a> {
         }
         met
     }
+}
+
+/// True for a cell of objects or of lists of lists, which are the name of no class.
+fn holds_objects(cell: &str) -> bool {
+    may_be_nested(cell)
+        && nested(cell).is_some_and(|value| match value {
+            Value::Array(items) => items.iter().any(|item| item.is_array() || item.is_object()),
+            _ => true,
+        })
 }
 
 /// True where a trimmed label cell says that there is no label.

@@ -73,6 +73,9 @@ pub(super) fn looks_like(body: &[u8]) -> bool {
             rows.push(found);
         }
     }
+    if rows.first().is_some_and(|row| roles::names_columns(row)) {
+        rows.remove(0);
+    }
     let Some(width) = rows.first().map(Vec::len) else { return false };
     let is_tagged = |row: &Vec<&str>| row.len() > 1 && row.last().is_some_and(|tag| is_tag(tag));
     let has_entity = || rows.iter().any(|row| row.last().is_some_and(|tag| tag.starts_with("B-")));

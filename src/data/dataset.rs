@@ -1,5 +1,6 @@
 //! What training reads: texts, per task a label or none, and a split for every row.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::column::StrColumn;
@@ -163,6 +164,8 @@ pub struct Dataset {
     pub files: Vec<PathBuf>,
     /// Per row: index into `files`, and the line there.
     pub origins: Vec<(u32, u64)>,
+    /// By task the cell that hides labels, such as `-1`, where nobody has confirmed yet that it does.
+    pub unconfirmed: BTreeMap<String, String>,
 }
 
 impl Dataset {

@@ -84,8 +84,11 @@ impl Part {
     }
 
     fn take(&mut self, at: usize, text: &[u8]) {
-        let outcome = json_row::parse(text).and_then(|row: Row| self.columns.push(row));
-        match outcome {
+        self.take_row(at, json_row::parse(text));
+    }
+
+    fn take_row(&mut self, at: usize, row: Result<Row, String>) {
+        match row.and_then(|row| self.columns.push(row)) {
             Ok(()) => self.records.push(at),
             Err(reason) => self.problems.push((at, reason)),
         }
@@ -148,7 +151,7 @@ fn bare(line: &[u8]) -> &[u8] {
 }
 
 fn records_of(body: &[u8], list: Elements, meter: &Meter) -> Result<Records, DataError> {
-    let Elements { spans: elements, note, splits, are_labels } = list;
+    let Elements { spans: elements, note, splits, are_labels, are_pairs } = list;
     let bytes: usize = elements.iter().map(|(from, to)| to - from).sum();
     let per_part = elements.len() / (bytes / PART_BYTES + 1) + 1;
     let parts = elements
@@ -156,7 +159,13 @@ fn records_of(body: &[u8], list: Elements, meter: &Meter) -> Result<Records, Dat
         .map(|elements| {
             let mut part = Part::new();
             for (from, to) in elements {
-                part.take(*from, body.get(*from..*to).unwrap_or_default());
+                let text = body.get(*from..*to).unwrap_or_default();
+                match are_pairs.then(|| json_row::pair(text)).flatten() {
+                    Some(row) => part.take_row(*from, Ok(row)),
+                    // Some lists begin with nothing.
+                    None if text == b"null" => {}
+                    None => part.take(*from, text),
+                }
             }
             meter.advance(elements.iter().map(|(from, to)| to - from).sum())?;
             Ok(part)

@@ -2,11 +2,14 @@
 //!
 //! Places are found by counting brackets; whether a record is valid is for whoever reads it to say.
 
+use std::path::Path;
+
 use memchr::{memchr, memchr2};
 use serde_json::Value;
 
+use super::dataset::Split;
 use super::json_whole::Whole;
-use super::split::split_of_word;
+use super::split::{split_of_name, split_of_word};
 
 /// Where the records are.
 pub(super) enum Layout {
@@ -29,6 +32,8 @@ pub(super) struct Elements {
     pub(super) splits: Vec<(usize, String)>,
     /// The lists are named after labels and not after splits.
     pub(super) are_labels: bool,
+    /// A record is a list of a text and its label.
+    pub(super) are_pairs: bool,
 }
 
 /// Lines that are looked at to tell lines from a text.
@@ -132,6 +137,9 @@ fn of_object(body: &[u8], start: usize) -> Layout {
     let mut lists: Vec<&(String, usize)> =
         fields.iter().filter(|(_, from)| is_list_of_records(body, *from)).collect();
     if lists.is_empty() {
+        if let Some(pairs) = of_pairs(body, &fields) {
+            return Layout::Elements(pairs);
+        }
         let one = || Elements { spans: vec![(start, value_end(body, start))], ..Elements::default() };
         let apart = |_| Layout::Elements(of_nested(body, start).unwrap_or_else(one));
         return whole(body).map_or_else(apart, Layout::Whole);
@@ -151,7 +159,13 @@ fn of_object(body: &[u8], start: usize) -> Layout {
             names.join(", ")
         );
         let splits = lists.iter().map(|(name, from)| (*from, name.clone())).collect();
-        return Layout::Elements(Elements { spans, note: Some(note), splits, are_labels: true });
+        return Layout::Elements(Elements {
+            spans,
+            note: Some(note),
+            splits,
+            are_labels: true,
+            are_pairs: false,
+        });
     }
     lists.sort_by_cached_key(|(name, from)| likelihood(body, name, *from));
     let Some((name, from)) = lists.first() else { return Layout::Lines };
@@ -190,6 +204,30 @@ fn is_list_of_records(body: &[u8], from: usize) -> bool {
         }
         _ => false,
     }
+}
+
+/// Lists of texts with their labels, one for each split: `{"train": [["text", "label"], ..], "val": [..]}`.
+fn of_pairs(body: &[u8], fields: &[(String, usize)]) -> Option<Elements> {
+    let split = |name: &str| split_of_name(Path::new(&format!("{name}.json"))).map(Split::name);
+    let is_pair = |from: usize| {
+        let record = skip_blank(body, from + 1);
+        let text = skip_blank(body, record + 1);
+        let label = skip_separators(body, value_end(body, text));
+        let end = skip_blank(body, value_end(body, label));
+        body.get(record) == Some(&b'[')
+            && [text, label].iter().all(|at| body.get(*at) == Some(&b'"'))
+            && body.get(end) == Some(&b']')
+    };
+    let are_all = fields.iter().all(|(name, from)| {
+        let is_empty = body.get(skip_blank(body, from + 1)) == Some(&b']');
+        body.get(*from) == Some(&b'[') && split(name).is_some() && (is_empty || is_pair(*from))
+    });
+    (are_all && fields.iter().any(|(_, from)| is_pair(*from))).then(|| Elements {
+        spans: fields.iter().flat_map(|(_, from)| values(body, from + 1)).collect(),
+        splits: fields.iter().filter_map(|(name, from)| Some((*from, split(name)?.to_owned()))).collect(),
+        are_pairs: true,
+        ..Elements::default()
+    })
 }
 
 /// What puts the likeliest list of records first: records with a text, a usual name, many bytes.

@@ -49,6 +49,13 @@ fn row_of(text: &str) -> Result<Row<'_>, serde_json::Error> {
     Ok(row)
 }
 
+/// A text and its label: `["text", "label"]`.
+pub(super) fn pair(text: &[u8]) -> Option<Row<'static>> {
+    let [text, label] = serde_json::from_slice::<[String; 2]>(text).ok()?;
+    let cell = |name, text| (Cow::Borrowed(name), Some(Cow::Owned(text)));
+    Some(Row(vec![cell("text", text), cell("label", label)]))
+}
+
 /// A text and what is said of it, as spaCy has its examples: `["text", {"entities": []}]`.
 fn of_pair(text: &str) -> Option<Row<'static>> {
     let Ok([Value::String(first), said @ Value::Object(_)]) = serde_json::from_str::<[Value; 2]>(text) else {

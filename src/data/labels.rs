@@ -6,6 +6,7 @@ use super::lists::items;
 use super::literal::nested;
 use super::mapping::TaskColumn;
 use super::named;
+use super::offsets;
 use super::task::TaskKind;
 
 /// What stands between the classes of a cell that has several.
@@ -54,7 +55,12 @@ pub(super) fn task_labels(
             Labels::Class(numbers.into_iter().map(|number| number.and_then(place)).collect())
         }
         TaskKind::MultiLabel => {
-            let mut labels = classes.of_lists(task, cells.iter().map(|cell| cell.map(several)))?;
+            let lists: Vec<Option<Option<Vec<String>>>> =
+                cells.iter().map(|cell| cell.map(classes_of)).collect();
+            if let Some(row) = lists.iter().position(|list| matches!(list, Some(None))) {
+                return Err((row, "holds a list or an object that stands for no labels".to_owned()));
+            }
+            let mut labels = classes.of_lists(task, lists.into_iter().map(Option::flatten))?;
             for classes in labels.iter_mut().flatten() {
                 classes.sort_unstable();
                 classes.dedup();
@@ -187,20 +193,20 @@ pub(super) fn bare(cell: &str) -> &str {
     }
 }
 
-/// The classes of a cell: a list, or names with bars between them.
+/// The classes of a cell: a list, names with bars between them, or what objects stand for.
 pub(super) fn several(cell: &str) -> Vec<String> {
-    let all = match items(cell) {
-        // Lists of objects stand for the labels in them.
-        Some(all) if all.iter().any(|item| item.starts_with(['{', '['])) => {
-            nested(cell).and_then(|value| named::labels(&value)).unwrap_or(all)
-        }
-        Some(all) => all,
-        None => nested(cell)
-            .and_then(|value| named::labels(&value))
-            .unwrap_or_else(|| cell.split(BAR).map(str::to_owned).collect()),
+    classes_of(cell).unwrap_or_default()
+}
+
+/// The same; `None` for a list or an object that stands for no labels.
+fn classes_of(cell: &str) -> Option<Vec<String>> {
+    let all = match nested(cell) {
+        Some(value) => named::labels(&value).or_else(|| offsets::kinds(&value))?,
+        // As numpy writes them.
+        None => items(cell).unwrap_or_else(|| cell.split(BAR).map(str::to_owned).collect()),
     };
     let trimmed = all.iter().map(|class| class.trim()).filter(|class| !class.is_empty());
-    trimmed.map(str::to_owned).collect()
+    Some(trimmed.map(str::to_owned).collect())
 }
 
 /// True for a cell that holds several names with bars between them.

@@ -95,7 +95,7 @@ const TEXT_NAMES: [&str; 23] = [
 ];
 
 /// Words that name label columns, alone or as part of a name (`topic_label`).
-const LABEL_WORDS: [&str; 35] = [
+const LABEL_WORDS: [&str; 33] = [
     "label",
     "labels",
     "target",
@@ -129,13 +129,14 @@ const LABEL_WORDS: [&str; 35] = [
     "choice",
     "choices",
     "classes",
-    "annotation",
-    "gold",
 ];
 
 /// Names that say nothing else than that there are labels: every value is a class, however few rows it has.
 const CLASS_NAMES: [&str; 8] =
     ["label", "labels", "class", "category", "intent", "target", "gold_label", "label_text"];
+
+/// Words of columns whose numbers are names, with a point in them or not.
+const CODE_WORDS: [&str; 4] = ["class", "category", "categories", "intent"];
 
 /// Words of columns that say something about a row and are not to be learnt.
 const FACT_WORDS: [&str; 40] = [
@@ -345,7 +346,8 @@ fn is_task(column: &Profile, rows: usize) -> bool {
     if says_label(column) {
         // A score of 3.8 is measured, not chosen from classes; 0.0, 1.0 and 2.0 are classes to which a missing one has
         // given their points.
-        let measured = column.is_fractional() && column.distinct > 2;
+        let are_codes = words(&column.name).iter().any(|word| is_one_of(word, &CODE_WORDS)) && enough_each;
+        let measured = column.is_fractional() && column.distinct > 2 && !are_codes;
         let is_named = CLASS_NAMES.contains(&normal(&column.name).as_str())
             && (!column.is_numeric() || column.are_consecutive());
         return column.distinct >= 1 && !measured && (column.distinct <= most || enough_each || is_named);

@@ -47,7 +47,7 @@ pub(super) fn labels(value: &Value) -> Option<Vec<String>> {
 /// The labels of an item of a list: of an object its own, of a list a path.
 fn item(value: &Value) -> Option<Vec<String>> {
     match value {
-        Value::Array(path) if path.iter().all(|part| part.is_string()) && !path.is_empty() => {
+        Value::Array(path) if path.iter().all(Value::is_string) && !path.is_empty() => {
             Some(vec![path.iter().map(shown).collect::<Vec<_>>().join(PATH)])
         }
         Value::Array(_) => None,

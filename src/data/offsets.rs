@@ -88,6 +88,15 @@ pub(super) fn are_places(value: &Value) -> bool {
     of_value(value).is_some_and(|places| !places.is_empty())
 }
 
+/// The kinds of the entities of a value, where they have names.
+pub(super) fn kinds(value: &Value) -> Option<Vec<String>> {
+    let name = |place: Place| match place.kind {
+        Kind::Name(name) => Some(name),
+        Kind::Number(_) | Kind::None => None,
+    };
+    of_value(value)?.into_iter().map(name).collect()
+}
+
 /// A list without anything in it: no entity.
 pub(super) fn is_none(cell: &str) -> bool {
     matches!(cell.trim(), "[]" | "()")
@@ -148,7 +157,7 @@ fn of_object(fields: &Map<String, Value>) -> Option<Vec<Place>> {
     let length = fields.get("length").and_then(number);
     let offset = starts.or_else(|| fields.get("offset").and_then(number));
     if let (Some(start), Some(end)) =
-        (offset, ends.or(offset.zip(length).map(|(start, length)| start + length)))
+        (offset, ends.or(offset.zip(length).map(|(start, length)| start.saturating_add(length))))
     {
         return Some(vec![Place { start, end, kind, text }]);
     }

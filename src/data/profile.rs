@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use foldhash::fast::FixedState;
 use rayon::prelude::*;
+use serde_json::Value;
 
 use super::labels::{has_bars, is_missing, is_yes_or_no, number};
 use super::lists::items;
-use super::literal::may_be_nested;
+use super::literal::{may_be_nested, nested};
 use super::offsets::{self, Kind};
 use super::spans::is_tag;
 use super::table::Table;
@@ -152,7 +153,7 @@ impl Profile {
             self.places += 1;
             let is_unnamed = |kind: &Kind| !matches!(kind, Kind::Name(_));
             self.unnamed_places += usize::from(places.iter().all(|place| is_unnamed(&place.kind)));
-        } else if cell.starts_with(['[', '(']) && !inside.starts_with(['[', '{', '(']) {
+        } else if is_set(cell) {
             self.sets += 1;
             let tags = items(cell).unwrap_or_default();
             let are_tags = !tags.is_empty() && tags.iter().all(|tag| is_tag(tag));
@@ -206,7 +207,7 @@ impl Profile {
     pub(super) fn are_consecutive(&self) -> bool {
         self.whole == self.filled
             && (0.0..=1.0).contains(&self.lowest)
-            && (self.highest - self.lowest) as usize + 1 == self.distinct
+            && ((self.highest - self.lowest) as usize).saturating_add(1) == self.distinct
     }
 
     /// Numbers, some of which are not whole.
@@ -279,6 +280,15 @@ impl Profile {
     /// Language rather than numbers, links or lists, as far as there is anything.
     pub(super) fn may_be_prose(&self) -> bool {
         !self.is_numeric() && !self.is_nested() && !self.is_date_or_link()
+    }
+}
+
+/// A list of names and numbers, as numpy writes it, too.
+fn is_set(cell: &str) -> bool {
+    match nested(cell) {
+        Some(Value::Array(items)) => !items.iter().any(|item| item.is_array() || item.is_object()),
+        Some(_) => false,
+        None => items(cell).is_some(),
     }
 }
 

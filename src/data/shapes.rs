@@ -25,8 +25,14 @@ const CHOICES: [&str; 4] = ["choices", "choice", "taxonomy", "labels"];
 /// Names of texts that are put together from pieces.
 const PIECES: [&str; 4] = ["text", "content", "value", "token"];
 
+/// No tool writes a file of more columns; each is compared with the others here.
+const MOST_COLUMNS: usize = 2000;
+
 /// Gives columns of such shapes their labels.
 pub(super) fn settle(columns: &mut Vec<Column>, notes: &mut Vec<String>) {
+    if columns.len() > MOST_COLUMNS {
+        return;
+    }
     spread(columns, notes);
     join_choices(columns);
     zip_places(columns);

@@ -23,11 +23,12 @@ use tempfile::TempDir;
 pub(crate) type Target = fn(&[u8]);
 
 /// All of them. `cargo xtask fuzz` has the same list.
-pub(crate) const ALL: [(&str, Target); 10] = [
+pub(crate) const ALL: [(&str, Target); 11] = [
     ("delimited", delimited),
     ("jsonl", |bytes| named("a.jsonl", FormatName::JsonLines, bytes)),
     ("json", |bytes| named("a.json", FormatName::Json, bytes)),
     ("conll", |bytes| named("a.conll", FormatName::Conll, bytes)),
+    ("fasttext", |bytes| named("a.txt", FormatName::FastText, bytes)),
     ("parquet", parquet),
     ("any", any),
     ("card", card),

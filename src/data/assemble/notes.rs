@@ -1,9 +1,9 @@
 //! What a user should know of how rows came to their labels, in sentences.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::super::dataset::{Dataset, Split, TaskLabels};
+use super::super::dataset::{Dataset, Labels, Split, TaskLabels};
 use super::super::labels::Hidden;
 use super::super::mapping::{self, Mapping, TaskColumn};
 use super::super::profile::Profile;
@@ -39,12 +39,34 @@ pub(super) fn marker_note(markers: &BTreeMap<String, usize>) -> Option<String> {
 /// The class -1 among whole numbers mostly stands for labels that are kept secret, and may be a class: only the user
 /// knows.
 pub(super) fn hidden_label_note(task: &TaskLabels) -> Option<String> {
+    unconfirmed_class(task).map(|class| {
+        format!(
+            "Task \"{}\" has a class {class}: if it stands for rows without a label, say so (missing = [\"{class}\"]).",
+            task.name
+        )
+    })
+}
+
+/// The class that may stand for rows without a label: -1 among whole numbers.
+pub(super) fn unconfirmed_class(task: &TaskLabels) -> Option<String> {
+    const HIDDEN: [&str; 2] = ["-1", "-100"];
     let are_numbers = task.classes.len() > 1 && task.classes.iter().all(|class| class.parse::<i64>().is_ok());
     let is_of_rows = matches!(task.kind, TaskKind::SingleLabel | TaskKind::MultiLabel);
-    let has_hidden = is_of_rows && task.classes.iter().any(|class| class == "-1");
-    (are_numbers && has_hidden).then(|| {
+    task.classes.iter().find(|class| are_numbers && is_of_rows && HIDDEN.contains(&class.as_str())).cloned()
+}
+
+/// Numbers of a few values are as well classes.
+pub(super) fn few_numbers_note(task: &TaskLabels) -> Option<String> {
+    const MOST: usize = 20;
+    let Labels::Number(numbers) = &task.labels else { return None };
+    let values: BTreeSet<u32> =
+        numbers.iter().flatten().map(|number| number.to_bits()).take(100_000).collect();
+    let are_few = values.len() <= MOST && numbers.iter().flatten().count() >= values.len() * 3;
+    (task.kind == TaskKind::Score && are_few && !values.is_empty()).then(|| {
         format!(
-            "Task \"{}\" has a class -1: if it stands for rows without a label, say so (missing = [\"-1\"]).",
+            "The {} different numbers of the task \"{}\" are read as a score; kind = \"single-label\" reads them as \
+             classes.",
+            values.len(),
             task.name
         )
     })
@@ -105,6 +127,10 @@ pub(super) fn pair_note(mapping: &Mapping, tables: &[(Table, Option<Split>)]) ->
 /// Columns that hold texts, or lists and objects, and that nothing reads.
 pub(super) fn unread_notes(mapping: &Mapping, tables: &[(Table, Option<Split>)]) -> Vec<String> {
     const SAMPLE: usize = 200;
+    const MOST_COLUMNS: usize = 2000;
+    if tables.iter().any(|(table, _)| table.columns.len() > MOST_COLUMNS) {
+        return Vec::new();
+    }
     let tables: Vec<&Table> = tables.iter().map(|(table, _)| table).collect();
     let is_read = |name: &str| {
         let others = [&mapping.second, &mapping.split, &mapping.group];
@@ -119,6 +145,10 @@ pub(super) fn unread_notes(mapping: &Mapping, tables: &[(Table, Option<Split>)])
     for profile in Profile::of_sample(&tables, SAMPLE) {
         let name = profile.name.as_str();
         if is_read(name) || is_paired(name) {
+            continue;
+        }
+        // The words of a text with their places, beside the text.
+        if profile.is_unnamed_places() && matches!(name, "tokens" | "words") {
             continue;
         }
         if profile.is_places() || profile.is_unnamed_places() {

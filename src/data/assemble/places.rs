@@ -20,7 +20,10 @@ enum Said {
     Other,
 }
 
-/// The tags of every row, as lists in JSON; `None` where a cell says nothing. And what does not fit, in a sentence;
+/// The tags of every row as lists in JSON, and what to tell of them.
+pub(super) type Tagged = (Vec<Option<String>>, Vec<String>);
+
+/// The tags of every row; `None` where a cell says nothing. And what does not fit, in a sentence;
 /// `name` says where a row is.
 ///
 /// # Errors
@@ -30,8 +33,8 @@ pub(super) fn tags(
     texts: &[&str],
     cells: &[Option<&str>],
     name: &dyn Fn(usize) -> String,
-) -> Result<(Vec<Option<String>>, Vec<String>), (usize, String)> {
-    let read = |cell: &Option<&str>| match cell {
+) -> Result<Tagged, (usize, String)> {
+    let read = |cell: Option<&str>| match cell {
         None => Said::Nothing,
         Some(cell) => match places(cell) {
             Some(places) => Said::Places(places),
@@ -39,7 +42,7 @@ pub(super) fn tags(
             None => Said::Other,
         },
     };
-    let rows: Vec<Said> = cells.iter().map(read).collect();
+    let rows: Vec<Said> = cells.iter().copied().map(read).collect();
     let counting = counting(texts, &rows);
     let (mut all, mut found) = (Vec::with_capacity(rows.len()), Found::default());
     for (row, (said, text)) in rows.iter().zip(texts).enumerate() {

@@ -131,10 +131,11 @@ fn sentences(text: &str, is_whole: bool) -> Vec<Vec<Vec<&str>>> {
         }
         empty = 0;
         let is_comment = line.starts_with('#') && !(line.contains('\t') && found.len() > 2);
-        if !is_comment && !line.starts_with("-DOCSTART-") {
-            if let Some(sentence) = all.last_mut() {
-                sentence.push(found);
-            }
+        if !is_comment
+            && !line.starts_with("-DOCSTART-")
+            && let Some(sentence) = all.last_mut()
+        {
+            sentence.push(found);
         }
     }
     all.retain(|sentence| !sentence.is_empty());
@@ -155,11 +156,17 @@ fn usual_width(sentences: &[Vec<Vec<&str>>]) -> Option<usize> {
 /// The first line, where it names the columns and no word.
 fn header<'a>(sentences: &[Vec<&Vec<&'a str>>]) -> Option<Vec<&'a str>> {
     let first = *sentences.first()?.first()?;
-    let names: HashSet<String> = first.iter().map(|name| name.to_lowercase()).collect();
     let last = first.last()?;
-    let names_words = WORD_NAMES.iter().any(|name| names.contains(*name));
     let repeated = sentences.iter().flatten().skip(1).any(|line| line.last() == Some(last));
-    (names_words && names.len() == first.len() && !is_tag(last) && !repeated).then(|| first.clone())
+    (names_columns(first) && !repeated).then(|| first.clone())
+}
+
+/// Whether a line names the columns: one of them that of the words, and none twice.
+pub(super) fn names_columns(line: &[&str]) -> bool {
+    let names: HashSet<String> = line.iter().map(|name| name.to_lowercase()).collect();
+    let names_words = WORD_NAMES.iter().any(|name| names.contains(*name));
+    let ends_with_tag = line.last().is_some_and(|last| is_tag(last));
+    names_words && line.len() > 1 && names.len() == line.len() && !ends_with_tag
 }
 
 /// Whether a column holds the same in all lines of a sentence: the name of the document, the number of the sentence.

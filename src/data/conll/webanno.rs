@@ -1,4 +1,4 @@
-//! `WebAnno` TSV 3, which INCEpTION writes as well: a word per line with its place in the text, and annotations that
+//! `WebAnno` TSV 3, which `INCEpTION` writes as well: a word per line with its place in the text, and annotations that
 //! may take several words.
 
 use super::super::column::StrColumn;

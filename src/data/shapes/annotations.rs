@@ -88,14 +88,10 @@ impl Results {
             let name = result.get("from_name").and_then(Value::as_str).unwrap_or("label");
             let Some(value) = result.get("value").and_then(Value::as_object) else { continue };
             let Some(place) = self.place(name) else { continue };
-            let said = match row.iter().position(|(known, _)| *known == place) {
-                Some(at) => row.get_mut(at),
-                None => {
-                    row.push((place, Said::default()));
-                    row.last_mut()
-                }
-            };
-            if let Some((_, said)) = said {
+            if row.iter().all(|(known, _)| *known != place) {
+                row.push((place, Said::default()));
+            }
+            if let Some((_, said)) = row.iter_mut().find(|(known, _)| *known == place) {
                 said.take(result, value);
             }
         }
