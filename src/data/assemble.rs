@@ -16,7 +16,7 @@ use super::lists::items;
 use super::mapping::{self, Mapping, TaskColumn, guess_of};
 use super::said::{Said, decide_splits};
 use super::split::{SplitRule, split_of_name, split_of_word};
-use super::table::Table;
+use super::table::{ByName, Table};
 use super::task::TaskKind;
 
 /// Makes the data set: texts, labels by task, a split for every row.
@@ -54,7 +54,8 @@ pub fn assemble(
         let rows = tables.iter().map(|(table, _)| table.rows()).sum();
         return Err(DataError::NoText { column: mapping.text, rows });
     }
-    let labels = mapping.tasks.par_iter().map(|task| labels_of(task, tables, &kept, &dataset, &mapping));
+    let columns: Vec<ByName> = tables.iter().map(|(table, _)| table.by_name()).collect();
+    let labels = mapping.tasks.par_iter().map(|task| labels_of(task, &columns, &kept, &dataset, &mapping));
     let labels = labels.collect::<Result<Vec<_>, _>>()?;
     let mut markers: BTreeMap<String, usize> = BTreeMap::new();
     for (labels, found) in labels {
@@ -75,7 +76,7 @@ pub fn assemble(
 /// The labels of one task, and the markers that were met.
 fn labels_of<'a>(
     task: &TaskColumn,
-    tables: &'a [(Table, Option<Split>)],
+    columns: &[ByName<'a>],
     kept: &'a [Vec<bool>],
     dataset: &Dataset,
     mapping: &Mapping,
@@ -83,16 +84,17 @@ fn labels_of<'a>(
     let mut markers = Markers::new();
     let rows = dataset.origins.len();
     let labels = if task.indicators.is_empty() && task.kind == TaskKind::SingleLabel {
-        single_labels(task, &pieces_of(&task.column, tables, kept)).map(|(labels, met)| {
+        single_labels(task, &pieces_of(&task.column, columns, kept)).map(|(labels, met)| {
             markers = met;
             labels
         })
     } else if task.indicators.is_empty() {
         let is_second = mapping.second.as_ref() == Some(&task.column);
-        task_labels(task, &cells_of(&task.column, task, tables, kept, rows, &mut markers), dataset, is_second)
+        let cells = cells_of(&task.column, task, columns, kept, rows, &mut markers);
+        task_labels(task, &cells, dataset, is_second)
     } else {
         let cells =
-            task.indicators.iter().map(|column| cells_of(column, task, tables, kept, rows, &mut markers));
+            task.indicators.iter().map(|column| cells_of(column, task, columns, kept, rows, &mut markers));
         indicated(task, &cells.collect::<Vec<_>>())
     };
     let labels = labels.map_err(|(row, reason)| {
@@ -110,14 +112,10 @@ fn labels_of<'a>(
 }
 
 /// The label cells of a column, table by table and segment by segment.
-fn pieces_of<'a>(
-    column: &str,
-    tables: &'a [(Table, Option<Split>)],
-    kept: &'a [Vec<bool>],
-) -> Vec<Piece<'a>> {
+fn pieces_of<'a>(column: &str, columns: &[ByName<'a>], kept: &'a [Vec<bool>]) -> Vec<Piece<'a>> {
     let mut pieces = Vec::new();
-    for ((table, _), kept) in tables.iter().zip(kept) {
-        let Some(column) = table.column(column) else {
+    for (columns, kept) in columns.iter().zip(kept) {
+        let Some(column) = columns.column(column) else {
             pieces.push(Piece { segment: None, kept });
             continue;
         };
@@ -133,14 +131,14 @@ fn pieces_of<'a>(
 fn cells_of<'a>(
     column: &str,
     task: &TaskColumn,
-    tables: &'a [(Table, Option<Split>)],
+    columns: &[ByName<'a>],
     kept: &[Vec<bool>],
     rows: usize,
     markers: &mut Markers<'a>,
 ) -> Vec<Option<&'a str>> {
     let mut cells = Vec::with_capacity(rows);
-    for ((table, _), kept) in tables.iter().zip(kept) {
-        let Some(column) = table.column(column) else {
+    for (columns, kept) in columns.iter().zip(kept) {
+        let Some(column) = columns.column(column) else {
             cells.extend(kept.iter().filter(|kept| **kept).map(|_| None));
             continue;
         };
@@ -177,8 +175,9 @@ fn check(mapping: &Mapping, tables: &[(Table, Option<Split>)]) -> Result<(), Dat
     let needed = needed.chain(mapping.second.iter().map(|column| ("second text".to_owned(), column)));
     let needed = needed.chain(mapping.split.iter().map(|column| ("split".to_owned(), column)));
     let needed = needed.chain(mapping.group.iter().map(|column| ("group".to_owned(), column)));
+    let by_name: Vec<ByName> = tables.iter().map(|(table, _)| table.by_name()).collect();
     for (part, column) in needed {
-        let nowhere = tables.iter().all(|(table, _)| table.column(column).is_none());
+        let nowhere = by_name.iter().all(|columns| columns.column(column).is_none());
         if let (true, Some((table, _))) = (nowhere, tables.first()) {
             return Err(absent(table, part, column));
         }

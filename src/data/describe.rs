@@ -2,7 +2,7 @@
 //!
 //! It is what `frostline inspect FILE --json` prints, and what tests look at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -16,7 +16,7 @@ use super::labels::{bare, is_missing};
 use super::mapping::{Mapping, TaskColumn, guess_of};
 use super::spans::SpanCount;
 use super::split::SplitRule;
-use super::table::{Format, Quoting, RowProblem, Table};
+use super::table::{ByName, Format, Quoting, RowProblem, Table};
 use super::task::TaskKind;
 
 /// Records that are shown.
@@ -40,7 +40,9 @@ pub fn describe(tables: Vec<Table>) -> Description {
     let mut files: Vec<Value> = tables.iter().map(facts).collect();
     let mut object = if files.len() == 1 { files.pop().unwrap_or_default() } else { joint(&tables, &files) };
     let mapping = guess_of(&tables.iter().collect::<Vec<_>>());
-    let markers: Vec<Value> = mapping.tasks.par_iter().map(|task| markers(task, &tables)).collect();
+    let columns: Vec<ByName> = tables.iter().map(Table::by_name).collect();
+    let markers: Vec<Value> = mapping.tasks.par_iter().map(|task| markers(task, &columns)).collect();
+    drop(columns);
     let tables: Vec<(Table, Option<Split>)> =
         tables.into_iter().map(|table| (table, Some(Split::Train))).collect();
     let all_in_one = SplitRule { valid: 0.0, test: 0.0, seed: 0 };
@@ -126,12 +128,9 @@ fn problems_json(problems: &[RowProblem]) -> Vec<Value> {
 }
 
 fn joint(tables: &[Table], files: &[Value]) -> Value {
-    let mut columns: Vec<String> = Vec::new();
-    for name in tables.iter().flat_map(Table::column_names) {
-        if !columns.contains(&name) {
-            columns.push(name);
-        }
-    }
+    let mut known: HashSet<&str> = HashSet::new();
+    let names = tables.iter().flat_map(|table| &table.columns).map(|column| column.name.as_str());
+    let columns: Vec<&str> = names.filter(|name| known.insert(name)).collect();
     let rows: usize = tables.iter().map(Table::rows).sum();
     let bad: usize = tables.iter().map(|table| table.problems.len()).sum();
     json!({"kind": "data", "files": files, "columns": columns, "records": rows + bad, "rows": rows})
@@ -142,7 +141,10 @@ fn of_rows(dataset: &Dataset, mapping: &Mapping, card: &DataCard, markers: Vec<V
     let usable = (0..rows).filter(|row| dataset.is_labelled(*row)).count();
     let tasks = mapping.tasks.iter().zip(&dataset.tasks).zip(card.tasks.iter().zip(markers));
     let tasks: Vec<Value> = tasks
-        .map(|((column, labels), (counts, markers))| task(column, labels, counts, card, &markers))
+        .zip(&card.conflicting_texts)
+        .map(|(((column, labels), (counts, markers)), conflicts)| {
+            task(column, labels, counts, card, (&markers, *conflicts))
+        })
         .collect();
     let longest = dataset.texts.iter().flatten().max_by_key(|text| text.len());
     let findings: Vec<&str> = card.findings.iter().map(|finding| finding.text.as_str()).collect();
@@ -167,7 +169,7 @@ fn task(
     labels: &TaskLabels,
     counts: &TaskCounts,
     card: &DataCard,
-    markers: &Value,
+    (markers, conflicts): (&Value, usize),
 ) -> Value {
     let usable = counts.all_labelled(card.rows);
     let by_class =
@@ -181,8 +183,6 @@ fn task(
         "missing_markers": markers,
         "classes": Value::Object(by_class.collect()),
     });
-    let place = card.tasks.iter().position(|task| task.task == counts.task);
-    let conflicts = place.and_then(|place| card.conflicting_texts.get(place)).copied().unwrap_or(0);
     let mut more = vec![("conflicting_texts", json!(conflicts))];
     if !column.indicators.is_empty() {
         more.push(("indicators", json!(column.indicators)));
@@ -220,11 +220,11 @@ fn spans(labels: &TaskLabels) -> SpanCount {
 }
 
 /// What stands in cells that are read as no label, as it stands there, and how often; empty cells are not counted.
-fn markers(task: &TaskColumn, tables: &[Table]) -> Value {
+fn markers(task: &TaskColumn, tables: &[ByName]) -> Value {
     let mut found: BTreeMap<&str, usize> = BTreeMap::new();
     for column in task.columns() {
         let cells =
-            tables.iter().filter_map(|table| table.column(column)).flat_map(|column| column.cells.iter());
+            tables.iter().filter_map(|columns| columns.column(column)).flat_map(|column| column.cells.iter());
         for cell in cells.flatten().filter(|cell| !cell.is_empty() && is_missing(bare(cell))) {
             *found.entry(cell).or_default() += 1;
         }

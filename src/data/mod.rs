@@ -51,3 +51,4 @@ pub mod split;
 pub mod stamp;
 pub mod table;
 pub mod task;
+mod work;

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::labels::{has_bars, is_missing, number};
 use super::spans::is_tag;
-use super::table::Table;
+use super::table::{ByName, Table};
 
 /// Counts over the cells of one column, in all tables that have it.
 #[derive(Clone, Debug, Default)]
@@ -44,21 +44,19 @@ const MOST_ROWS: usize = 50_000;
 impl Profile {
     /// Profiles of all columns of all tables, in order of first sight; and the number of rows they are made from.
     pub(super) fn all(tables: &[&Table]) -> (Vec<Self>, usize) {
-        let mut names: Vec<&str> = Vec::new();
-        for name in tables.iter().flat_map(|table| &table.columns).map(|column| column.name.as_str()) {
-            if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-                names.push(name);
-            }
-        }
+        let mut known: HashSet<String> = HashSet::new();
+        let names = tables.iter().flat_map(|table| &table.columns).map(|column| column.name.as_str());
+        let names: Vec<&str> = names.filter(|name| known.insert(name.to_ascii_lowercase())).collect();
         let rows = tables.iter().map(|table| table.rows().div_ceil(step(table))).sum();
-        (names.into_par_iter().map(|name| Self::of(tables, name)).collect(), rows)
+        let tables: Vec<(&Table, ByName)> = tables.iter().map(|table| (*table, table.by_name())).collect();
+        (names.into_par_iter().map(|name| Self::of(&tables, name)).collect(), rows)
     }
 
-    fn of(tables: &[&Table], name: &str) -> Self {
+    fn of(tables: &[(&Table, ByName)], name: &str) -> Self {
         let mut profile = Self { name: name.to_owned(), ..Self::default() };
         let mut seen: HashSet<&str, FixedState> = HashSet::default();
-        for table in tables {
-            let Some(column) = table.column(name) else { continue };
+        for (table, columns) in tables {
+            let Some(column) = columns.column(name) else { continue };
             for row in (0..table.rows()).step_by(step(table)) {
                 profile.take(column.cells.get(row).unwrap_or_default().trim(), &mut seen);
             }

@@ -1,6 +1,8 @@
 //! Which kind of task a column is for, where it is not one class per text.
 
-use super::{FACT_WORDS, TEXT_NAMES, TaskColumn, is_one_of, normal, says_label, words};
+use std::collections::HashMap;
+
+use super::{FACT_WORDS, TEXT_NAMES, TaskColumn, first_by_name, is_one_of, normal, says_label, words};
 use crate::data::profile::Profile;
 use crate::data::task::TaskKind;
 
@@ -41,9 +43,13 @@ const TAGS: [&str; 10] =
 
 /// The columns of words and of their tags, where both are lists, or the tags are names of tags with blanks between.
 pub(super) fn words_and_tags<'a>(columns: &[&'a Profile]) -> Option<(&'a str, &'a str)> {
+    // Few columns have such a name, and what they hold is looked at then.
+    let is_known = |name: &str| [&WORDS[..], &TAGS, &TEXT_NAMES].iter().any(|names| names.contains(&name));
+    let normals = columns.iter().map(|column| (normal(&column.name), *column));
+    let known: Vec<(String, &Profile)> = normals.filter(|(name, _)| is_known(name)).collect();
     let named = |names: &[&str], fits: &dyn Fn(&Profile) -> bool| {
         names.iter().find_map(|name| {
-            let found = columns.iter().find(|column| fits(column) && normal(&column.name) == *name)?;
+            let (_, found) = known.iter().find(|(normal, column)| fits(column) && normal == name)?;
             Some(found.name.as_str())
         })
     };
@@ -57,15 +63,19 @@ pub(super) fn words_and_tags<'a>(columns: &[&'a Profile]) -> Option<(&'a str, &'
 
 /// The columns of the first and the second text.
 pub(super) fn second_text<'a>(columns: &[&'a Profile]) -> Option<(&'a Profile, &'a Profile)> {
-    let named = |name: &str| {
-        columns.iter().copied().find(|column| column.may_be_prose() && normal(&column.name) == name)
-    };
+    let prose: Vec<&Profile> = columns.iter().copied().filter(|column| column.may_be_prose()).collect();
+    let normals = first_by_name(&prose);
+    let named = |name: &str| normals.get(name).copied();
     PAIRS.iter().find_map(|(first, second, _)| Some((named(first)?, named(second)?)))
 }
 
 /// The same by names alone.
 pub(super) fn pair_names(columns: &[String]) -> Option<(String, String)> {
-    let named = |name: &str| columns.iter().find(|column| normal(column) == name).cloned();
+    let mut normals: HashMap<String, &String> = HashMap::new();
+    for column in columns {
+        normals.entry(normal(column)).or_insert(column);
+    }
+    let named = |name: &str| normals.get(name).map(|column| (*column).clone());
     PAIRS.iter().find_map(|(first, second, _)| Some((named(first)?, named(second)?)))
 }
 
