@@ -42,6 +42,11 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<()> {
     }
     project.model = Some(model_dir(args)?);
     let lines = guess_lines(&project, &mapping, &dataset, &split_note);
+    let notes = tables.iter().flat_map(|(table, _)| {
+        let name = table.facts.path.display();
+        table.notes.iter().map(move |note| format!("  {name}: {note}"))
+    });
+    let lines: Vec<String> = lines.into_iter().chain(notes).collect();
     let no_task = mapping.tasks.is_empty();
     project.mapping = Some(mapping);
     project.save(&dir)?;
@@ -74,7 +79,7 @@ fn model_dir(args: &InitArgs) -> anyhow::Result<PathBuf> {
 }
 
 fn guess_lines(project: &Project, mapping: &Mapping, dataset: &Dataset, split_note: &str) -> Vec<String> {
-    let card = DataCard::of(dataset);
+    let card = DataCard::of_splits(dataset);
     let mut lines = vec![format!("  text: column \"{}\"", mapping.text)];
     lines.extend(mapping.second.iter().map(|second| format!("  second text: column \"{second}\"")));
     for (task, counts) in mapping.tasks.iter().zip(&card.tasks) {

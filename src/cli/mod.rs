@@ -35,6 +35,7 @@ use std::path::PathBuf;
 /// # Errors
 /// When it cannot be done: a sentence on what, where, and what to do.
 pub fn run(args: Args) -> anyhow::Result<()> {
+    let as_json = args.command.as_ref().is_some_and(Command::is_json);
     let done = match args.command {
         None => open_window(args.project),
         Some(Command::Train(args)) => train::run(&args),
@@ -52,6 +53,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     match done {
         // The reader of our output has seen enough: `frostline inspect ... | head`.
         Err(error) if console::is_closed_pipe(&error) => Ok(()),
+        // Whoever reads objects learns from an object what went wrong; people read it on stderr as ever.
+        Err(error) if as_json && !error.is::<console::ToldAsJson>() => {
+            drop(console::say_json(&serde_json::json!({"error": format!("{error:#}")})));
+            Err(error)
+        }
         done => done,
     }
 }

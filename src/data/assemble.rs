@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::classes::{Markers, Piece, says_nothing, single_labels};
 use super::column::StrColumn;
+use super::coverage::{self, LeftOut};
 use super::dataset::{Dataset, Split, TaskLabels};
 use super::error::DataError;
 use super::labels::{self, bare, indicated, is_missing, task_labels};
@@ -54,6 +55,7 @@ pub fn assemble(
         let rows = tables.iter().map(|(table, _)| table.rows()).sum();
         return Err(DataError::NoText { column: mapping.text, rows });
     }
+    coverage::refuse_empty(&dataset, tables, &mapping)?;
     let columns: Vec<ByName> = tables.iter().map(|(table, _)| table.by_name()).collect();
     let labels = mapping.tasks.par_iter().map(|task| labels_of(task, &columns, &kept, &dataset, &mapping));
     let labels = labels.collect::<Result<Vec<_>, _>>()?;
@@ -233,10 +235,12 @@ impl Gathered {
         let empty = StrColumn::default();
         let column = mapping::text_in(table, mapping, true);
         let texts = column.map_or(&empty, |column| &column.cells);
-        if let Some(column) = column.filter(|column| column.name != mapping.text) {
+        let mut left_out = LeftOut::of(table, mapping);
+        let is_unmatched = left_out.unmatched > 0;
+        if let Some(column) = column.filter(|column| column.name != mapping.text && !is_unmatched) {
             self.other_texts.entry(column.name.clone()).or_default().push(path.clone());
         }
-        let kept = has_text(texts);
+        let kept = if is_unmatched { vec![false; table.rows()] } else { has_text(texts) };
         let has_words = mapping.tasks.iter().any(|task| task.kind == TaskKind::TokenLabels);
         if has_words {
             let kept_texts = texts.iter().zip(&kept).filter(|(_, kept)| **kept);
@@ -267,7 +271,11 @@ impl Gathered {
         self.dataset.origins.reserve(table.rows());
         self.said.reserve(table.rows());
         for (row, (line, kept)) in table.lines.iter().zip(&kept).enumerate() {
+            if is_unmatched {
+                continue;
+            }
             if !kept {
+                left_out.blank += 1;
                 self.blank += 1;
                 self.first_blank.get_or_insert_with(|| format!("line {line} of {}", path.display()));
                 continue;
@@ -290,6 +298,7 @@ impl Gathered {
             });
         }
         self.kept.push(kept);
+        self.dataset.left_out.push(left_out);
         Ok(())
     }
 }

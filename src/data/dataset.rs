@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::column::StrColumn;
+use super::coverage::LeftOut;
 use super::task::TaskKind;
 
 /// The part a row plays.
@@ -159,6 +160,8 @@ pub struct Dataset {
     pub splits: Vec<Split>,
     /// The files the rows came from.
     pub files: Vec<PathBuf>,
+    /// Per file what of it was left out when it was read.
+    pub left_out: Vec<LeftOut>,
     /// Per row: index into `files`, and the line there.
     pub origins: Vec<(u32, u64)>,
 }

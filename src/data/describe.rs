@@ -14,6 +14,7 @@ use super::dataset::{Dataset, Labels, Split, TaskLabels};
 use super::error::DataError;
 use super::labels::{bare, is_missing};
 use super::mapping::{Mapping, TaskColumn, guess_of};
+use super::sources::SourceCounts;
 use super::spans::SpanCount;
 use super::split::SplitRule;
 use super::table::{ByName, Format, Quoting, RowProblem, Table};
@@ -34,19 +35,19 @@ pub struct Description {
     pub object: Value,
 }
 
-/// Describes tables that belong together; all their rows count as training rows.
+/// Describes tables that belong together. Names of files and a column may say the splits; the rule draws what they do
+/// not say, and without a rule all other rows count as training rows.
 #[must_use]
-pub fn describe(tables: Vec<Table>) -> Description {
+pub fn describe(tables: Vec<Table>, rule: Option<&SplitRule>) -> Description {
     let mut files: Vec<Value> = tables.iter().map(facts).collect();
     let mut object = if files.len() == 1 { files.pop().unwrap_or_default() } else { joint(&tables, &files) };
     let mapping = guess_of(&tables.iter().collect::<Vec<_>>());
     let columns: Vec<ByName> = tables.iter().map(Table::by_name).collect();
     let markers: Vec<Value> = mapping.tasks.par_iter().map(|task| markers(task, &columns)).collect();
     drop(columns);
-    let tables: Vec<(Table, Option<Split>)> =
-        tables.into_iter().map(|table| (table, Some(Split::Train))).collect();
+    let tables: Vec<(Table, Option<Split>)> = tables.into_iter().map(|table| (table, None)).collect();
     let all_in_one = SplitRule { valid: 0.0, test: 0.0, seed: 0 };
-    let assembled = assemble(&tables, Some(&mapping), &all_in_one);
+    let assembled = assemble(&tables, Some(&mapping), rule.unwrap_or(&all_in_one));
     drop(tables);
     let fields = object.as_object_mut();
     let name = |column: &str| if column.is_empty() { Value::Null } else { json!(column) };
@@ -58,7 +59,8 @@ pub fn describe(tables: Vec<Table>) -> Description {
     // A file without a text is described as far as it goes.
     match assembled {
         Ok((dataset, _, said)) => {
-            let found = DataCard::of(&dataset);
+            let found = if rule.is_some() { DataCard::of_splits(&dataset) } else { DataCard::of(&dataset) };
+            more.insert("split_note".into(), json!(said));
             more.extend(of_rows(&dataset, &mapping, &found, markers));
             (card, note) = (Some(found), said);
         }
@@ -156,12 +158,20 @@ fn of_rows(dataset: &Dataset, mapping: &Mapping, card: &DataCard, markers: Vec<V
         ("first_text", json!(dataset.texts.get(0))),
         ("longest_chars", json!(longest.map_or(0, |text| text.chars().count()))),
         ("repeated_rows", json!(card.repeated_rows)),
+        ("rows_by_split", Split::ALL.iter().map(|split| (split.name(), card.rows_of(*split))).collect()),
+        ("sources", json!(card.sources.iter().map(source).collect::<Vec<_>>())),
         ("tasks", json!(tasks)),
         ("findings", json!(findings)),
     ]
     .into_iter()
     .map(|(key, value)| (key.to_owned(), value))
     .collect()
+}
+
+/// What one file gives, and what of it is left out.
+fn source(source: &SourceCounts) -> Value {
+    let [train, valid, test] = source.rows;
+    json!({"path": source.path, "train": train, "valid": valid, "test": test, "left_out": source.left_out})
 }
 
 fn task(

@@ -11,6 +11,7 @@ pub mod changes;
 mod classes;
 pub mod column;
 mod conll;
+pub mod coverage;
 pub mod dataset;
 mod decode;
 mod delimited;

@@ -32,12 +32,17 @@ mod tests {
     }
 
     /// A table of so many columns that are named and filled by their index.
-    fn table(columns: usize, name: impl Fn(usize) -> String, cell: impl Fn(usize, usize) -> String) -> String {
+    fn table(
+        columns: usize,
+        name: impl Fn(usize) -> String,
+        cell: impl Fn(usize, usize) -> String,
+    ) -> String {
         let line = |first: &str, cell: &dyn Fn(usize) -> String| {
             let cells: Vec<String> = (0..columns).map(cell).collect();
             format!("{first},{}\n", cells.join(","))
         };
-        let rows = (0..12).map(|row| line(&format!("text number {row} of them"), &|column| cell(row, column)));
+        let rows =
+            (0..12).map(|row| line(&format!("text number {row} of them"), &|column| cell(row, column)));
         line("text", &name) + &rows.collect::<String>()
     }
 
@@ -59,7 +64,7 @@ mod tests {
                 let steps = steps_of(|| {
                     let read = table_in_memory("wide.csv", text.as_bytes()).unwrap();
                     *kept.lock().unwrap() = read.columns.len();
-                    drop(describe(vec![read]));
+                    drop(describe(vec![read], None));
                 });
                 assert_eq!(*kept.lock().unwrap(), columns + 1);
                 steps
