@@ -52,7 +52,7 @@ fn what_cannot_be_done_is_said_in_words_and_ends_with_1() {
         (&["eval", &model, "test.csv"], "has no heads"),
         (&["export", "empty", "--to", "out"], "PROJECT/runs/NAME"),
         (&["init", "new", "--data", "absent.csv"], "absent.csv cannot be read"),
-        (&["init", "new", "--data", "train.csv", "--model", "empty"], "no config.json in it"),
+        (&["init", "new", "--data", "train.csv", "--model", "empty"], "has no config.json"),
     ] {
         let told = place.fails(1, args);
         let error = told.lines().find(|line| line.starts_with("error: "));
@@ -381,7 +381,7 @@ fn the_epochs_are_told_to_people_with_the_loss_and_every_accuracy() {
     let told = place.ok(&["train", "p"]);
     let epochs: Vec<&str> = told.lines().filter(|line| line.starts_with("epoch ")).collect();
     assert_eq!(epochs.len(), 2, "{told}");
-    for words in ["average loss ", "topic accuracy: train 0.", "sentiment accuracy: train 0.", "valid "] {
+    for words in ["average loss ", "topic accuracy: train ", "sentiment accuracy: train ", " %, valid "] {
         assert!(epochs.iter().all(|line| line.contains(words)), "{told}");
     }
     assert!(told.contains("on the test rows:") && told.contains("macro F1"), "{told}");
@@ -425,4 +425,30 @@ fn an_interrupted_run_is_recorded_as_stopped() {
     assert!(rest.last().is_some_and(|line| line.contains("stopped at step")), "{rest:?}");
     let run = frostline::project::runs::list(&place.path("p")).unwrap().remove(0);
     assert!(run.outcome.starts_with("stopped at step"), "{}", run.outcome);
+}
+
+#[test]
+fn inspect_lists_what_was_set_and_names_figures() {
+    let place = Place::new().with_project();
+    place.edit_project(|text| {
+        text.replace("epochs = 2", "epochs = 1\npatience = 3")
+            + "\n[recipe.tasks.topic]\nlabel_smoothing = 0.1\n"
+    });
+    place.ok(&["train", "p", "--run", "first"]);
+    for path in ["p", "p/runs/first"] {
+        let text = place.ok(&["inspect", path]);
+        for line in
+            ["  epochs = 1", "  patience = 3", "  max_length = 32", "  tasks.topic.label_smoothing = 0.1"]
+        {
+            assert!(text.lines().any(|known| known == line), "no \"{line}\" in {text}");
+        }
+        assert!(!text.contains("weight_decay"), "it is the preset's: {text}");
+        let object = &place.json(&["inspect", path, "--json"])[0];
+        assert_eq!(object["settings"]["weight_decay"], "0.01");
+        assert_eq!(object["settings"]["tasks.topic.label_smoothing"], "0.1");
+    }
+    let text = place.ok(&["inspect", "p"]);
+    assert!(text.contains("topic accuracy ") && text.contains(" %"), "{text}");
+    let object = &place.json(&["inspect", "p", "--json"])[0];
+    assert!(object["runs"][0]["figures"]["topic"]["accuracy"].is_number(), "{object}");
 }

@@ -42,8 +42,13 @@ fn errors_of_commands_for_programs_are_one_json_object() {
 /// Runs a command that must end by itself with 1, well before the deadline.
 #[cfg(unix)]
 fn ends(place: &Place, args: &[&str]) -> String {
-    let mut child =
-        place.command(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = place
+        .command(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let begun = Instant::now();
     while child.try_wait().unwrap().is_none() {
         if begun.elapsed() > Duration::from_secs(120) {
@@ -99,7 +104,8 @@ fn a_folder_is_divided_as_init_divides_it() {
     let object = &place.json(&["inspect", "d", "--json"])[0];
     assert_eq!(object["rows_by_split"], serde_json::json!({"train": 40, "valid": 11, "test": 3}));
     assert_eq!(object["repeated_rows"], 0);
-    let findings: Vec<&str> = object["findings"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let findings: Vec<&str> =
+        object["findings"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     let leaks = [
         "1 valid row has a text that is also in train",
         "3 test rows have a text that is also in train",

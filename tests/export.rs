@@ -29,6 +29,8 @@ use tch::{Device, Kind, Tensor};
 mod dense_folder;
 #[path = "common/families.rs"]
 mod families;
+#[path = "common/skip.rs"]
+mod skip;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models").join(name)
@@ -565,7 +567,7 @@ fn python_agrees(python: &Path, base: &Path, probes: &[String], specs: &[HeadSpe
 #[test]
 fn python_opens_the_folder_and_computes_the_same() {
     let Some(python) = python() else {
-        println!("skipped: no Python with sentence-transformers (run `cargo xtask test --python`)");
+        skip::skip("no Python with sentence-transformers (run `cargo xtask test --python`)");
         return;
     };
     for name in FAMILIES {
@@ -584,7 +586,7 @@ fn python_opens_the_folder_and_computes_the_same() {
         python_agrees(&python, dense.path(), &texts_of(dense.path()), &specs, what);
     }
     let minilm = Path::new(env!("CARGO_MANIFEST_DIR")).join(".models/all-MiniLM-L6-v2");
-    if minilm.join("model.safetensors").is_file() {
+    if skip::is_set_up(&minilm.join("model.safetensors")) {
         let sentences = fixture("../minilm/sentences.json");
         let sentences: Vec<String> = serde_json::from_value(read_json(&sentences)).unwrap();
         python_agrees(&python, &minilm, &sentences, &specs(), "all-MiniLM-L6-v2");

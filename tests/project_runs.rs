@@ -13,7 +13,7 @@ use frostline::model::lora::{Lora, LoraTargets};
 use frostline::model::summary::{Group, TensorInfo};
 use frostline::project::ProjectError;
 use frostline::project::runs::{HistoryLine, RunEvent, RunFolder, RunListing, list, next_name};
-use frostline::train::metrics::{EpochPoint, Probe, Score, StepPoint, TaskMetrics};
+use frostline::train::metrics::{EpochPoint, Headline, Probe, Score, StepPoint, TaskMetrics};
 use frostline::train::plan::{Parent, Part, Phase, PlannedTask, RunPlan, Thaw, Until};
 use frostline::train::preset::{Preset, Recipe};
 use frostline::train::recipe::{OptimizerKind, Sampling, TaskSettings, Weighting};
@@ -123,6 +123,8 @@ fn report() -> RunReport {
     let figures = TaskMetrics::from_probabilities("topic", &classes, &probs, &[0, 1, 1]);
     let change = |name: &str, changed, planned| TensorChange { name: name.into(), changed, planned };
     RunReport {
+        kept_epoch: Some(3),
+        untrained: Some(vec!["tone".into()]),
         metrics: vec![(Split::Valid, vec![figures.clone()]), (Split::Test, vec![figures])],
         probes: vec![Probe {
             task: "topic".into(),
@@ -153,7 +155,8 @@ fn history_file(run: &RunFolder) -> PathBuf {
 fn version_1_of_a_run_is_read_field_by_field() {
     let run = RunFolder::open(&fixture(), "gradual-01").unwrap();
     assert_eq!(run.read_plan().unwrap(), plan("gradual-01", &fixture()));
-    assert_eq!(run.read_report().unwrap(), Some(report()));
+    let as_then = RunReport { kept_epoch: None, untrained: None, ..report() };
+    assert_eq!(run.read_report().unwrap(), Some(as_then));
     let history = run.read().unwrap();
     assert_eq!(history.steps, [step_point(1), step_point(2), step_point(3)]);
     assert_eq!(history.epochs, [epoch_point(0, 0, false), epoch_point(1, 3, true)]);
@@ -163,9 +166,13 @@ fn version_1_of_a_run_is_read_field_by_field() {
         name: "gradual-01".into(),
         preset: "gradual".into(),
         outcome: "stopped at step 3".into(),
-        accuracy: vec![("topic".into(), 2.0 / 3.0)],
+        figures: vec![accuracy("topic", 2.0 / 3.0)],
     };
     assert_eq!(list(&fixture()).unwrap(), [listing]);
+}
+
+fn accuracy(task: &str, value: f64) -> Headline {
+    Headline { task: task.into(), kind: TaskKind::SingleLabel, value }
 }
 
 fn fixture_2() -> PathBuf {
@@ -188,7 +195,7 @@ fn plan_2(name: &str, project_dir: &Path) -> RunPlan {
     let plan = plan(name, project_dir);
     RunPlan {
         prompt: None,
-        parent: Some(Parent { run: "gradual-01".into(), sha256: "0f".repeat(32) }),
+        parent: Some(Parent { run: "gradual-01".into(), sha256: "0f".repeat(32), fresh: None }),
         tasks: vec![
             task("topics", TaskKind::MultiLabel, &["a", "b"], Scale::default()),
             task("alike", TaskKind::Similarity, &[], Scale { offset: 0.0, factor: 5.0 }),
@@ -237,6 +244,19 @@ fn version_2_of_a_plan_is_read_field_by_field() {
     let history = run.read().unwrap();
     assert_eq!(history.steps, [step_point(1), step_point(2)]);
     assert_eq!(history.outcome, Some(RunOutcome::Paused { at_step: 2 }));
+}
+
+#[test]
+fn heads_that_start_fresh_are_recorded() {
+    let project = tempfile::tempdir().unwrap();
+    let run = RunFolder::create(project.path(), "branched").unwrap();
+    let mut plan = plan_2("branched", project.path());
+    if let Some(parent) = &mut plan.parent {
+        parent.fresh = Some(vec![("topics".into(), "a new task".into())]);
+    }
+    run.write_plan(&plan).unwrap();
+    assert_eq!(run.read_plan().unwrap(), plan);
+    assert!(plan.head_starts_fresh(0) && !plan.head_starts_fresh(1), "the second task has no head");
 }
 
 /// Writes what the fixture of the present version should be. Run by hand, with `--ignored`, when a version is
@@ -406,10 +426,10 @@ fn runs_are_listed_oldest_first_with_what_is_known() {
     );
     // Without a report: the epoch whose weights were kept, and only tasks that were measured.
     assert_eq!(found[0].outcome, "unfinished");
-    assert_eq!(found[0].accuracy, [("topic".to_owned(), 0.875)]);
+    assert_eq!(found[0].figures, [accuracy("topic", 0.875)]);
     assert!(found[1].outcome.starts_with("unreadable: ") && found[1].outcome.contains("run.toml, line 2"));
     assert_eq!((found[2].outcome.as_str(), found[2].preset.as_str()), ("finished", "gradual"));
-    assert_eq!(found[2].accuracy, [("topic".to_owned(), 2.0 / 3.0)]);
+    assert_eq!(found[2].figures, [accuracy("topic", 2.0 / 3.0)]);
 }
 
 #[test]

@@ -3,14 +3,18 @@
 
 #![expect(clippy::expect_used, reason = "a test ends where its ground is missing")]
 
+use std::fmt::Write as _;
+
+use frostline::data::dataset::Split;
 use frostline::model::lora::{Lora, LoraTargets};
 use frostline::model::weights::read_all;
-use frostline::session::command::{Command, Edit};
-use frostline::session::state::{Loadable, RunOutcome, RunView};
+use frostline::project::DataFile;
+use frostline::session::command::Command;
+use frostline::session::state::{Loadable, RunOutcome, RunView, Severity};
 use frostline::train::phases::{HeadSet, PhaseSpec};
 use frostline::train::plan::{Part, Until};
 use frostline::train::preset::Preset;
-use frostline::train::recipe::{OptimizerKind, Recipe, Sampling, TaskSettings, Weighting};
+use frostline::train::recipe::{OptimizerKind, Recipe, TaskSettings, Weighting};
 use frostline::train::watch::Watch;
 use tch::{Kind, Tensor};
 
@@ -104,28 +108,23 @@ fn adapters_train_beside_frozen_weights_and_are_merged_on_export() {
     assert!(off < 1e-6, "the merged weight is {off} off");
 }
 
+/// With missing labels, weights of classes, smoothing and dropout.
 #[test]
 fn gradients_of_small_batches_add_up_to_those_of_a_large_one() {
+    let settings = TaskSettings { balance_classes: true, label_smoothing: 0.1, ..TaskSettings::default() };
     let base = Recipe {
-        head_dropout: 0.0,
-        encoder_dropout: Some(0.0),
+        head_dropout: 0.1,
+        encoder_dropout: Some(0.1),
         optimizer: OptimizerKind::Sgd,
         lr_encoder: 0.05,
         lr_heads: 0.05,
         epochs: 1,
+        tasks: ["topic", "mood"].map(|task| (task.to_owned(), settings.clone())).into(),
         ..recipe(Preset::Full)
     };
     let mut weights = Vec::new();
     for (batch_size, accumulate) in [(21, 1), (7, 3)] {
         let mut place = place("bert", Recipe { batch_size, accumulate, ..base.clone() });
-        // Every row with both labels, so that a mean over small batches is the mean over all of them.
-        let data = place.dir.path().join("data.csv");
-        let text = std::fs::read_to_string(&data).expect("rows");
-        let text: String = text.lines().map(|line| line.replace(",,", ",") + "\n").collect();
-        let text = text.replace(",\n", ",plain\n");
-        std::fs::write(&data, text).expect("rows");
-        place.session.send(Command::Edit(Edit::SetFiles(vec![data])));
-        place.settle();
         let run = place.train();
         assert_eq!(run.outcome, Some(RunOutcome::Finished));
         weights.push((run.plan.steps_per_epoch, run.plan.train_rows, kept(&run)));
@@ -137,6 +136,72 @@ fn gradients_of_small_batches_add_up_to_those_of_a_large_one() {
         let off = (a - b).abs().max().double_value(&[]);
         assert!(off < 2e-6, "{name} is {off} off");
     }
+}
+
+/// Words tell the classes apart, of which one is common and one is rare: balancing them or smoothing labels must not hide
+/// what can be learnt, and doing both must not either.
+#[test]
+fn balanced_classes_and_smoothed_labels_learn_what_is_there_alone_and_together() {
+    let mut text = String::from("text,topic\n");
+    for row in 0..200 {
+        let (words, class) = match row {
+            0..180 => ("the train was cancelled", "common"),
+            180..199 => ("my account starts tomorrow", "seldom"),
+            _ => ("this recipe was wonderful", "rare"),
+        };
+        writeln!(text, "{words},{class}").expect("memory");
+    }
+    let learnt = |balance_classes, label_smoothing| {
+        let settings = TaskSettings { balance_classes, label_smoothing, ..TaskSettings::default() };
+        let recipe = Recipe {
+            epochs: 6,
+            lr_heads: 0.05,
+            tasks: [("topic".to_owned(), settings)].into(),
+            ..recipe(Preset::FreezeBackbone)
+        };
+        let mut place = place("bert", recipe);
+        let data = place.dir.path().join("data.csv");
+        std::fs::write(&data, &text).expect("rows");
+        let mut draft = place.session.state().project.clone();
+        draft.files = vec![DataFile::new(data)];
+        (draft.valid_fraction, draft.test_fraction) = (0.0, 0.0);
+        draft.save(&place.home()).expect("the project file");
+        place.session.send(Command::OpenProject(place.home()));
+        place.settle();
+        let run = place.train();
+        let figures = &report(&run).metrics[0];
+        assert_eq!((figures.0, figures.1[0].rows), (Split::Train, 200), "{:?}", place.errors());
+        figures.1[0].accuracy
+    };
+    for (balance, smoothing) in [(false, 0.0), (true, 0.0), (false, 0.2), (true, 0.2)] {
+        let accuracy = learnt(balance, smoothing);
+        assert!(accuracy > 0.98, "balanced: {balance}, smoothed: {smoothing}: {accuracy}");
+    }
+}
+
+#[test]
+fn weights_of_classes_are_capped_and_the_run_names_them() {
+    let settings = TaskSettings { balance_classes: true, ..TaskSettings::default() };
+    let recipe = Recipe {
+        epochs: 1,
+        tasks: [("topic".to_owned(), settings)].into(),
+        ..recipe(Preset::FreezeBackbone)
+    };
+    let mut place = place("bert", recipe);
+    let data = place.dir.path().join("data.csv");
+    let common = "the train was cancelled,common\n".repeat(450);
+    std::fs::write(&data, format!("text,topic\n{common}my account starts,rare\n")).expect("rows");
+    let mut draft = place.session.state().project.clone();
+    draft.files = vec![DataFile::new(data)];
+    (draft.valid_fraction, draft.test_fraction) = (0.0, 0.0);
+    draft.save(&place.home()).expect("the project file");
+    place.session.send(Command::OpenProject(place.home()));
+    place.settle();
+    place.train();
+    let warnings = place.session.state().notices.iter().filter(|notice| notice.severity == Severity::Warning);
+    let warnings: Vec<&str> = warnings.map(|notice| notice.text.as_str()).collect();
+    let wanted = "balancing the classes of task \"topic\": weights are capped at 100: \"rare\" (225.5)";
+    assert!(warnings.contains(&wanted), "{warnings:?}");
 }
 
 #[test]
@@ -226,7 +291,7 @@ fn a_loss_that_is_not_a_number_stops_the_run_and_names_what_is_left() {
 }
 
 #[test]
-fn settings_of_a_task_and_of_sampling_change_what_is_learnt() {
+fn settings_of_a_task_change_what_is_learnt() {
     let base = Recipe { epochs: 1, ..recipe(Preset::FreezeBackbone) };
     let learnt = |recipe: &Recipe| {
         let mut place = place("bert", recipe.clone());
@@ -241,7 +306,6 @@ fn settings_of_a_task_and_of_sampling_change_what_is_learnt() {
         topic(TaskSettings { weight: 0.5, ..TaskSettings::default() }),
         topic(TaskSettings { label_smoothing: 0.2, ..TaskSettings::default() }),
         topic(TaskSettings { hidden_units: Some(6), ..TaskSettings::default() }),
-        Recipe { sampling: Sampling::RoundRobin, batch_size: 12, ..base.clone() },
     ] {
         assert!(learnt(&recipe) != plain, "{recipe:?} made no difference");
     }

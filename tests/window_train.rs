@@ -35,7 +35,7 @@ fn saved(page: &mut TrainPage, button: &str) -> (String, String) {
 fn overfitting_is_told_in_words() {
     let page = page::<TrainView>(states::compared(), train_ui);
     sees(&page, "topic overfits since epoch 2");
-    sees(&page, "its loss rose from 0.600 to 0.900");
+    sees(&page, "its loss rose from 0.6000 to 0.9000");
     sees(&page, "The weights of epoch 2 are the ones that are kept.");
 }
 

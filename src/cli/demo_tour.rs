@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::args::TourArgs;
 use super::console::{count, say};
 use super::export::{export, export_lines};
-use super::figures::{epoch_line, matrix_lines};
+use super::figures::matrix_lines;
 use super::interrupt;
 use super::session::{Driver, require};
 use super::train::{self, News};
@@ -44,7 +44,7 @@ pub(super) fn run(args: &TourArgs) -> anyhow::Result<()> {
     let view = train::train(&mut driver, &dir, train::Asked::default(), &mut |news| match news {
         News::Started(view) => train::start_lines(view).iter().try_for_each(say),
         News::Steps(..) => Ok(()),
-        News::Epoch(plan, point) => say(epoch_line(plan, point)),
+        News::Epoch { line, .. } => say(line),
     })?;
     train::ended_well(&view)?;
 

@@ -14,6 +14,7 @@ use crate::explore::similarity::cosine_matrix;
 use crate::project::runs::RunFolder;
 use crate::project::settings::Settings;
 use crate::session::offline::Offline;
+use crate::train::report::UNTRAINED;
 
 /// What a run folder holds and no model folder does.
 const RUN_PLAN: &str = "run.toml";
@@ -54,6 +55,14 @@ fn base_of_run(dir: &Path) -> Option<PathBuf> {
     let name = dir.file_name()?.to_str()?;
     let run = RunFolder::open(dir.parent()?.parent()?, name).ok()?;
     Some(run.read_plan().ok()?.model_path)
+}
+
+/// Says which heads never trained: what they predict is random.
+fn tell_of_untrained(model: &Offline) {
+    let untrained = model.untrained();
+    if !untrained.is_empty() {
+        tell(&format!("warning: {UNTRAINED}, so random: the heads of {}", untrained.join(", ")));
+    }
 }
 
 /// Says how many texts were cut: what is behind the cut has no part in the result.
@@ -105,6 +114,7 @@ pub(super) fn predict(args: &PredictArgs) -> anyhow::Result<()> {
             args.model.display()
         );
     }
+    tell_of_untrained(&model);
     if second.is_none() && tasks.iter().any(|task| task.kind.takes_pairs()) {
         tell(
             "warning: the file has no column of second texts, so tasks on pairs say nothing: name one with --second",

@@ -19,6 +19,7 @@ use crate::data::task::TaskKind;
 use crate::model::heads::HeadSpec;
 use crate::project::{Project, file, runs};
 use crate::train::metrics::TaskMetrics;
+use crate::train::report::UNTRAINED;
 
 /// Every row is measured, so no rule splits anything.
 const NO_SPLIT: SplitRule = SplitRule { valid: 0.0, test: 0.0, seed: 0 };
@@ -73,20 +74,23 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<()> {
     encode::tell_of_cut(&model);
     let mut figures = measured.map_err(|reason| anyhow!(reason))?;
     figures.retain(|found| dataset.tasks.iter().any(|labels| labels.name == found.task));
-    tell_figures(args, &model_dir, &dataset, &figures)
+    tell_figures(args, &model_dir, &dataset, (&figures, model.untrained()))
 }
 
 fn tell_figures(
     args: &EvalArgs,
     model_dir: &Path,
     dataset: &Dataset,
-    figures: &[TaskMetrics],
+    (figures, untrained): (&[TaskMetrics], &[String]),
 ) -> anyhow::Result<()> {
     if args.json {
         for task in figures {
             let mut object = metrics_json(task);
             if let Some(fields) = object.as_object_mut() {
                 fields.insert("model".into(), json!(model_dir));
+                if untrained.contains(&task.task) {
+                    fields.insert(UNTRAINED.into(), json!(true));
+                }
             }
             say_json(&object)?;
         }
@@ -94,6 +98,9 @@ fn tell_figures(
     }
     say(format!("{} on {}", model_dir.display(), count(dataset.rows(), "row")))?;
     metrics_table(figures).iter().try_for_each(say)?;
+    if !untrained.is_empty() {
+        say(format!("{UNTRAINED}, with random weights: the heads of {}", untrained.join(", ")))?;
+    }
     for task in figures {
         say("")?;
         classes_table(task).iter().try_for_each(say)?;

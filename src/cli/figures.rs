@@ -4,21 +4,32 @@ use serde_json::{Value, json};
 
 use super::console::{count, table};
 use crate::data::task::TaskKind;
-use crate::train::metrics::{EpochPoint, Probe, Score, TaskMetrics, figure_key, keys, title};
+use crate::train::metrics::{
+    EpochPoint, Probe, Score, TaskMetrics, figure_key, format_figure, format_headline, keys, share, title,
+};
 use crate::train::plan::{PlannedTask, RunPlan};
+use crate::train::report::{RunReport, UNTRAINED};
+use crate::train::timeline::{last_epoch, phase_spans};
 
 /// `epoch 2/4  loss 0.8123  topic: train 0.912, valid 0.880  ...`; epoch 0 is the measurement before training.
-pub(super) fn epoch_line(plan: &RunPlan, point: &EpochPoint) -> String {
-    let epochs: u32 = plan.phases.iter().map(|phase| phase.epochs).sum();
+/// `epochs` are those of the run, at most.
+fn epoch_line(plan: &RunPlan, point: &EpochPoint, epochs: f64) -> String {
     let mut parts = vec![if point.epoch == 0 {
-        "before training".to_owned()
+        let fresh = (0..plan.tasks.len()).filter(|task| plan.head_starts_fresh(*task));
+        let fresh: Vec<&str> = fresh.filter_map(|task| Some(plan.tasks.get(task)?.name.as_str())).collect();
+        let with_heads = plan.tasks.iter().filter(|task| task.kind.has_head()).count();
+        match fresh.len() {
+            0 => "before training".to_owned(),
+            count if count == with_heads => format!("before training, heads {UNTRAINED}"),
+            _ => format!("before training, {UNTRAINED}: {}", fresh.join(", ")),
+        }
     } else {
-        format!("epoch {}/{epochs}  average loss {:.4}", point.epoch, point.loss)
+        format!("epoch {}/{epochs}  average loss {}", point.epoch, format_figure("loss", point.loss))
     }];
     for (index, task) in plan.tasks.iter().enumerate() {
         let figure = |name: &str, scores: &[Score]| {
             let score = scores.get(index).filter(|score| score.rows > 0)?;
-            Some(format!("{name} {:.3}", score.figure))
+            Some(format!("{name} {}", format_headline(task.kind, score.figure)))
         };
         let both = [figure("train", &point.train), figure("valid", &point.valid)];
         let both = both.into_iter().flatten().collect::<Vec<_>>().join(", ");
@@ -60,8 +71,29 @@ pub(super) fn epoch_json(tasks: &[PlannedTask], point: &EpochPoint) -> Value {
 }
 
 /// A figure's key as programs read it: `macro_f1`.
-fn json_key(key: &str) -> String {
+pub(super) fn json_key(key: &str) -> String {
     key.replace(['-', '@'], "_")
+}
+
+/// A line for every epoch of a run, each with the epochs that the run had at most as far as was known by then.
+pub(super) fn epoch_lines(plan: &RunPlan, epochs: &[EpochPoint]) -> Vec<String> {
+    let line = |(index, point): (usize, &EpochPoint)| {
+        let known = epochs.get(..=index).unwrap_or_default();
+        epoch_line(plan, point, last_epoch(&phase_spans(plan, known, &[], point.phase, false)))
+    };
+    epochs.iter().enumerate().map(line).collect()
+}
+
+/// The tables of a split of a run: what heads that never trained say stands apart, under that name.
+pub(super) fn run_tables(plan: &RunPlan, report: &RunReport, tasks: &[TaskMetrics]) -> Vec<String> {
+    let (untrained, trained): (Vec<TaskMetrics>, Vec<TaskMetrics>) =
+        tasks.iter().cloned().partition(|figures| report.is_untrained(plan, &figures.task));
+    let mut lines = metrics_table(&trained);
+    if !untrained.is_empty() {
+        lines.push(format!("heads that are {UNTRAINED}, with random weights:"));
+        lines.extend(metrics_table(&untrained));
+    }
+    lines
 }
 
 /// A row per task, in a table per kind.
@@ -75,14 +107,14 @@ pub(super) fn metrics_table(tasks: &[TaskMetrics]) -> Vec<String> {
         let header = ["task", "rows", "loss"].iter().chain(keys(kind)).map(|key| title(key).to_owned());
         let mut rows = vec![header.collect::<Vec<_>>()];
         for figures in of_kind {
-            let mut row =
-                vec![figures.task.clone(), figures.rows.to_string(), format!("{:.4}", figures.loss)];
-            let numbers = keys(kind).iter().filter_map(|key| figures.get(key));
-            row.extend(numbers.map(|number| format!("{number:.3}")));
+            let mut row = vec![figures.task.clone(), figures.rows.to_string()];
+            row.extend(figures.named().into_iter().map(|(key, value)| format_figure(key, value)));
             rows.push(row);
         }
         lines.extend(table(&rows));
     }
+    let unread = |figures: &TaskMetrics| Some(format!("{}: {}", figures.task, figures.unread_note()?));
+    lines.extend(tasks.iter().filter_map(unread));
     lines
 }
 
@@ -96,7 +128,7 @@ pub(super) fn classes_table(figures: &TaskMetrics) -> Vec<String> {
     let mut rows = vec![header.map(str::to_owned).to_vec()];
     for class in &figures.classes {
         let mut row = vec![format!("  {}", class.name)];
-        row.extend([class.precision, class.recall, class.f1].map(|number| format!("{number:.3}")));
+        row.extend([class.precision, class.recall, class.f1].map(share));
         row.push(class.support.to_string());
         rows.push(row);
     }
@@ -120,6 +152,11 @@ pub(super) fn metrics_json(figures: &TaskMetrics) -> Value {
         if figures.kind.has_classes() {
             fields.insert("classes".into(), json!(classes.collect::<Vec<_>>()));
         }
+        if let Some(spans) = figures.spans {
+            fields.insert("words".into(), json!(spans.words));
+            fields.insert("entities".into(), json!(spans.entities));
+            fields.insert("unread_words".into(), json!(spans.unread_words));
+        }
         if figures.kind == TaskKind::SingleLabel {
             fields.insert("confusion".into(), json!(figures.confusion));
         }
@@ -127,16 +164,37 @@ pub(super) fn metrics_json(figures: &TaskMetrics) -> Value {
     object
 }
 
+/// The same of a task of a run, which says where its head never trained.
+pub(super) fn run_json(plan: &RunPlan, report: &RunReport, figures: &TaskMetrics) -> Value {
+    let mut object = metrics_json(figures);
+    if let (true, Some(fields)) = (report.is_untrained(plan, &figures.task), object.as_object_mut()) {
+        fields.insert(UNTRAINED.to_owned(), json!(true));
+    }
+    object
+}
+
+/// A probe for programs.
+pub(super) fn probe_json(probe: &Probe) -> Value {
+    json!({
+        "task": probe.task,
+        "rows": probe.rows,
+        "nearest_centroid": probe.nearest_centroid,
+        "nearest_neighbours": probe.nearest_neighbours,
+        "k": probe.k,
+        "majority": probe.majority,
+    })
+}
+
 /// What the embeddings alone tell of a task.
 pub(super) fn probe_line(probe: &Probe) -> String {
     format!(
-        "{}: {} by nearest centroid {:.3}, by {} nearest neighbours {:.3}, always the commonest class {:.3}",
+        "{}: {} by nearest centroid {}, by {} nearest neighbours {}, always the commonest class {}",
         probe.task,
         count(probe.rows, "row"),
-        probe.nearest_centroid,
+        share(probe.nearest_centroid),
         probe.k,
-        probe.nearest_neighbours,
-        probe.majority
+        share(probe.nearest_neighbours),
+        share(probe.majority)
     )
 }
 

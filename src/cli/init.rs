@@ -14,6 +14,7 @@ use crate::data::mapping::Mapping;
 use crate::data::split::{SPLIT_SEED, SplitRule};
 use crate::data::table::Table;
 use crate::data::task::TaskKind;
+use crate::model::check::check;
 use crate::project::model_place::model_name;
 use crate::project::{DataFile, Project, demo, file};
 use crate::train::preset::Preset;
@@ -40,13 +41,16 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<()> {
     if let Some(preset) = Preset::from_key(&args.preset) {
         project.recipe.choose(preset);
     }
-    project.model = Some(model_dir(args)?);
-    let lines = guess_lines(&project, &mapping, &dataset, &split_note);
-    let notes = tables.iter().flat_map(|(table, _)| {
+    let model = model_dir(args)?;
+    // A folder that cannot be loaded would be found out when the run starts.
+    let notes = check(&model)?;
+    project.model = Some(model);
+    let mut lines = guess_lines(&project, &mapping, &dataset, &split_note);
+    lines.extend(tables.iter().flat_map(|(table, _)| {
         let name = table.facts.path.display();
         table.notes.iter().map(move |note| format!("  {name}: {note}"))
-    });
-    let lines: Vec<String> = lines.into_iter().chain(notes).collect();
+    }));
+    lines.extend(notes.iter().map(|note| format!("  note on the model: {note}")));
     let no_task = mapping.tasks.is_empty();
     project.mapping = Some(mapping);
     project.save(&dir)?;
@@ -72,9 +76,6 @@ fn model_dir(args: &InitArgs) -> anyhow::Result<PathBuf> {
         });
     };
     let dir = hub::folder_of(dir)?;
-    if !(dir.join("config.json").is_file() || dir.join("modules.json").is_file()) {
-        bail!("{} is no model folder: there is no config.json in it", dir.display());
-    }
     Ok(std::path::absolute(dir)?)
 }
 

@@ -7,12 +7,16 @@ use serde_json::{Value, json};
 
 use super::args::InspectArgs;
 use super::console::{count, say, say_json, table};
-use super::figures::{epoch_line, metrics_json, metrics_table};
+use super::figures::{epoch_lines, json_key, probe_json, probe_line, run_json, run_tables};
 use super::{hub, inspect_data, inspect_model};
 use crate::data::dataset::Split;
 use crate::project::model_place::model_name;
 use crate::project::runs::{self, RunFolder};
 use crate::project::{Project, file};
+use crate::train::metrics::{Headline, figure_key, format_headline};
+use crate::train::recipe::Recipe;
+use crate::train::report::{RunReport, START_KEPT};
+use crate::train::settings;
 
 /// What was found, for people and for programs.
 struct Found {
@@ -63,12 +67,24 @@ fn a_run(dir: &Path) -> anyhow::Result<Found> {
         format!("run {name}: {}, {outcome}", plan.recipe.preset.title()),
         format!("model {}, on {}, seed {}", model_name(&plan.model_path), plan.device, plan.recipe.seed),
     ];
-    lines.extend(history.epochs.iter().map(|point| epoch_line(&plan, point)));
+    let tasks: Vec<&str> = plan.tasks.iter().map(|task| task.name.as_str()).collect();
+    lines.extend(settings_lines(&plan.recipe, &tasks));
+    lines.extend(epoch_lines(&plan, &history.epochs));
+    let report = report.unwrap_or_default();
+    let probes: Vec<String> = report.probes.iter().map(|probe| format!("  {}", probe_line(probe))).collect();
+    if plan.epochs() == 0 && !probes.is_empty() {
+        lines.push("what the embeddings alone tell:".to_owned());
+        lines.extend(probes);
+    }
     let mut metrics = serde_json::Map::new();
-    for (split, tasks) in report.iter().flat_map(|report| &report.metrics) {
+    for (split, tasks) in &report.metrics {
         lines.push(format!("on the {} rows:", split.name()));
-        lines.extend(metrics_table(tasks));
-        metrics.insert(split.name().to_owned(), tasks.iter().map(metrics_json).collect::<Vec<_>>().into());
+        lines.extend(run_tables(&plan, &report, tasks));
+        let tasks = tasks.iter().map(|figures| run_json(&plan, &report, figures));
+        metrics.insert(split.name().to_owned(), tasks.collect::<Vec<_>>().into());
+    }
+    if report.keeps_the_start(&plan) {
+        lines.push(START_KEPT.to_owned());
     }
     let object = json!({
         "kind": "run",
@@ -79,10 +95,13 @@ fn a_run(dir: &Path) -> anyhow::Result<Found> {
         "device": plan.device,
         "seed": plan.recipe.seed,
         "outcome": outcome,
+        "settings": settings_json(&plan.recipe, &tasks),
         "tasks": plan.tasks.iter().map(|task| json!({"task": task.name, "classes": task.classes})).collect::<Vec<_>>(),
         "epochs": history.epochs.len().saturating_sub(1),
+        "kept_epoch": report.kept_epoch,
+        "probes": report.probes.iter().map(probe_json).collect::<Vec<_>>(),
         "metrics": metrics,
-        "seconds": report.map(|report| report.seconds),
+        "seconds": (report != RunReport::default()).then_some(report.seconds),
     });
     Ok(Found { lines, object })
 }
@@ -105,16 +124,18 @@ fn project(dir: &Path) -> anyhow::Result<Found> {
         project.recipe.preset.key(),
         count(project.recipe.epochs as usize, "epoch")
     ));
+    let tasks = tasks_of(&project);
+    lines.extend(settings_lines(&project.recipe, &tasks));
     lines.push(count(all.len(), "run"));
-    let accuracies = |run: &runs::RunListing| {
-        run.accuracy
-            .iter()
-            .map(|(task, accuracy)| format!("{task} {accuracy:.3}"))
-            .collect::<Vec<_>>()
-            .join(", ")
+    let figures = |run: &runs::RunListing| {
+        let text = |figure: &Headline| {
+            let value = format_headline(figure.kind, figure.value);
+            format!("{} {} {value}", figure.task, figure.kind.figure())
+        };
+        run.figures.iter().map(text).collect::<Vec<_>>().join(", ")
     };
     let rows: Vec<Vec<String>> =
-        all.iter().map(|run| vec![format!("  {}", run.name), run.outcome.clone(), accuracies(run)]).collect();
+        all.iter().map(|run| vec![format!("  {}", run.name), run.outcome.clone(), figures(run)]).collect();
     lines.extend(table(&rows));
 
     let files =
@@ -124,12 +145,15 @@ fn project(dir: &Path) -> anyhow::Result<Found> {
         json!({"text": mapping.text, "second_text": mapping.second, "split_column": mapping.split, "tasks": tasks.collect::<Vec<_>>()})
     });
     let run_objects = all.iter().map(|run| {
-        let accuracy = run.accuracy.iter().map(|(task, accuracy)| (task.clone(), json!(accuracy)));
+        let figures = run.figures.iter().map(|figure| {
+            let key = json_key(figure_key(figure.kind));
+            (figure.task.clone(), json!({key: figure.value}))
+        });
         json!({
             "name": run.name,
             "preset": run.preset,
             "outcome": run.outcome,
-            "accuracy": Value::Object(accuracy.collect()),
+            "figures": Value::Object(figures.collect()),
         })
     });
     let object = json!({
@@ -141,7 +165,33 @@ fn project(dir: &Path) -> anyhow::Result<Found> {
         "mapping": mapping,
         "preset": project.recipe.preset.key(),
         "epochs": project.recipe.epochs,
+        "settings": settings_json(&project.recipe, &tasks),
         "runs": run_objects.collect::<Vec<_>>(),
     });
     Ok(Found { lines, object })
+}
+
+/// Tasks of a project that its mapping or its settings name.
+fn tasks_of(project: &Project) -> Vec<&str> {
+    let mapped = project.mapping.iter().flat_map(|mapping| &mapping.tasks).map(|task| task.task.as_str());
+    let mut tasks: Vec<&str> = mapped.collect();
+    let set = project.recipe.tasks.keys().map(String::as_str);
+    tasks.extend(set.filter(|task| !project.mapping.iter().any(|m| m.tasks.iter().any(|t| t.task == *task))));
+    tasks
+}
+
+/// What was set otherwise than the preset does by itself, a line each.
+fn settings_lines(recipe: &Recipe, tasks: &[&str]) -> Vec<String> {
+    let set = settings::set_differently(recipe, tasks);
+    if set.is_empty() {
+        return vec!["settings: those of the preset".to_owned()];
+    }
+    let lines = set.into_iter().map(|shown| format!("  {} = {}", shown.key, shown.value));
+    std::iter::once("set differently from the preset:".to_owned()).chain(lines).collect()
+}
+
+/// Every setting with its value as text.
+fn settings_json(recipe: &Recipe, tasks: &[&str]) -> Value {
+    let all = settings::shown(recipe, tasks).into_iter();
+    Value::Object(all.map(|shown| (shown.key, Value::from(shown.value))).collect())
 }

@@ -98,7 +98,7 @@ fn label_lines(found: &Description) -> Vec<String> {
         let [train, valid, test] = card.rows;
         lines.push(format!(
             "rows: {train} for training, {valid} for validation, {test} for test. {}",
-            found.note
+            found.split_note
         ));
     }
     let left_out = found.card.iter().flat_map(|card| &card.sources).filter_map(|source| {
@@ -116,6 +116,7 @@ fn label_lines(found: &Description) -> Vec<String> {
             .map(|(column, counts)| task_line(column, counts, counts.all_labelled(card.rows)))
     });
     lines.extend(tasks);
+    lines.extend(found.notes.iter().cloned());
     let findings = found.object.get("findings").and_then(Value::as_array);
     lines.extend(findings.into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)));
     lines

@@ -132,6 +132,6 @@ pub(super) fn require<'a, T>(value: &'a Loadable<T>, absent: &str) -> anyhow::Re
     match value {
         Loadable::Ready(value) => Ok(value),
         Loadable::Failed(reason) => Err(anyhow!("{reason}")),
-        Loadable::Empty | Loadable::Loading => Err(anyhow!("{absent}")),
+        Loadable::Empty | Loadable::Loading | Loadable::Cancelled => Err(anyhow!("{absent}")),
     }
 }

@@ -9,15 +9,17 @@ use serde_json::{Value, json};
 
 use super::args::TrainArgs;
 use super::console::{count, say, say_json, tell};
-use super::figures::{epoch_json, epoch_line, metrics_json, metrics_table, probe_line};
+use super::figures::{epoch_json, epoch_lines, probe_json, probe_line, run_json, run_tables};
 use super::interrupt;
 use super::progress::Progress;
 use super::session::Driver;
 use crate::project::runs::{self, RunFolder};
 use crate::session::command::Command;
+use crate::session::parent::inherited_in_words;
 use crate::session::state::{RunOutcome, RunReport, RunView};
-use crate::train::metrics::EpochPoint;
-use crate::train::plan::RunPlan;
+use crate::train::metrics::{EpochPoint, TaskMetrics, format_headline};
+use crate::train::plan::{Phase, RunPlan, Until};
+use crate::train::report::START_KEPT;
 
 /// Between two objects on how many steps are done.
 const STEPS_EVERY: Duration = Duration::from_secs(1);
@@ -29,7 +31,14 @@ pub(super) enum News<'a> {
     /// Steps are done, and so long after the run began. Told every second or less often.
     Steps(&'a RunView, Duration),
     /// An epoch is done.
-    Epoch(&'a RunPlan, &'a EpochPoint),
+    Epoch {
+        /// The run.
+        view: &'a RunView,
+        /// Its figures.
+        point: &'a EpochPoint,
+        /// The same as a line.
+        line: &'a str,
+    },
 }
 
 pub(super) fn run(args: &TrainArgs) -> anyhow::Result<()> {
@@ -45,8 +54,8 @@ pub(super) fn run(args: &TrainArgs) -> anyhow::Result<()> {
         (News::Started(view), false) => start_lines(view).iter().try_for_each(say),
         (News::Steps(view, since_start), true) => say_json(&steps_json(view, since_start)),
         (News::Steps(..), false) => Ok(()), // the progress bar says it
-        (News::Epoch(plan, point), true) => say_json(&epoch_json(&plan.tasks, point)),
-        (News::Epoch(plan, point), false) => say(epoch_line(plan, point)),
+        (News::Epoch { view, point, .. }, true) => say_json(&epoch_json(&view.plan.tasks, point)),
+        (News::Epoch { line, .. }, false) => say(line),
     })?;
     if args.json {
         say_json(&end_json(&view))?;
@@ -104,8 +113,11 @@ pub(super) fn train(
                     none.insert(Progress::start("training", steps_of(&view.plan), "step"))
                 }
             };
-            for point in view.epochs.iter().skip(told) {
-                bar.around(|| tell_news(News::Epoch(&view.plan, point)))?;
+            if view.epochs.len() > told {
+                let lines = epoch_lines(&view.plan, &view.epochs);
+                for (point, line) in view.epochs.iter().zip(&lines).skip(told) {
+                    bar.around(|| tell_news(News::Epoch { view, point, line }))?;
+                }
             }
             told = view.epochs.len();
             let step = view.steps.last().map_or(0, |step| step.step);
@@ -191,6 +203,12 @@ fn newest_unfinished(project_dir: &Path) -> anyhow::Result<String> {
 pub(super) fn ended_well(view: &RunView) -> anyhow::Result<()> {
     match &view.outcome {
         Some(RunOutcome::Finished) => Ok(()),
+        Some(RunOutcome::Stopped { at_step }) if view.kept_epoch() == Some(0) && view.epochs.len() < 2 => {
+            bail!(
+                "the run was stopped at step {at_step}, before its first epoch ended: the starting weights are kept. Resume it \
+                 with --resume"
+            )
+        }
         Some(RunOutcome::Stopped { at_step }) => {
             bail!(
                 "the run was stopped at step {at_step}; what it had learnt is in {}. Go on with it by --resume",
@@ -226,9 +244,7 @@ pub(super) fn start_lines(view: &RunView) -> Vec<String> {
     let preset = plan.recipe.preset.title();
     let rows = count(plan.train_rows, "training row");
     let mut lines = vec![format!("run {}: {preset}, {rows}, on {}", plan.name, plan.device)];
-    lines.extend(
-        plan.parent.as_ref().map(|parent| format!("  starts from the kept weights of {}", parent.run)),
-    );
+    lines.extend(inherited_in_words(plan).map(|text| format!("  starts from {text}")));
     lines.extend(view.resumed_at.map(|step| format!("  goes on from the checkpoint of step {step}")));
     for (index, phase) in plan.phases.iter().enumerate() {
         let trains = plan.tensors.iter().filter(|tensor| phase.rate(tensor).is_some());
@@ -236,7 +252,7 @@ pub(super) fn start_lines(view: &RunView) -> Vec<String> {
             "  phase {}: {}, {}; {} of {} train",
             index + 1,
             phase.name,
-            count(phase.epochs as usize, "epoch"),
+            length(phase),
             trains.count(),
             count(plan.tensors.len(), "tensor"),
         ));
@@ -244,8 +260,25 @@ pub(super) fn start_lines(view: &RunView) -> Vec<String> {
     lines
 }
 
+/// How long a phase lasts: `4 epochs`, `60 steps`, `at most 9 epochs`.
+fn length(phase: &Phase) -> String {
+    let epochs = count(phase.epochs as usize, "epoch");
+    match phase.until {
+        Until::Epochs => epochs,
+        Until::Steps(steps) => format!("{} or {epochs}", count(steps, "step")),
+        Until::Plateau { patience } => {
+            format!("until {} without an improvement, at most {epochs}", count(patience as usize, "epoch"))
+        }
+    }
+}
+
 fn start_json(view: &RunView, found: &[String]) -> Value {
     let plan = &view.plan;
+    let inherited = plan.inherited();
+    let fresh = plan.parent.as_ref().map(|parent| {
+        let fresh = parent.fresh.iter().flatten();
+        fresh.map(|(task, reason)| (task.clone(), json!(reason))).collect::<serde_json::Map<_, _>>()
+    });
     let tasks = plan.tasks.iter().map(|task| {
         json!({
             "task": task.name,
@@ -260,6 +293,9 @@ fn start_json(view: &RunView, found: &[String]) -> Value {
         "run": plan.name,
         "dir": view.dir,
         "from": plan.parent.as_ref().map(|parent| &parent.run),
+        "tensors_loaded": inherited.map(|(loaded, _)| loaded),
+        "tensors_to_load": inherited.map(|(_, all)| all),
+        "fresh_heads": fresh,
         "resumed_at": view.resumed_at,
         "preset": plan.recipe.preset.key(),
         "device": plan.device,
@@ -283,35 +319,62 @@ fn steps_json(view: &RunView, since_start: Duration) -> Value {
 pub(super) fn end_lines(view: &RunView) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(report) = &view.report {
+        let probes = || {
+            let lines = report.probes.iter().map(|probe| format!("  {}", probe_line(probe)));
+            std::iter::once("what the embeddings alone tell:".to_owned()).chain(lines)
+        };
+        // Where nothing trained, this is the result, and figures of random heads are a footnote to it.
+        let probes_first = view.plan.epochs() == 0 && !report.probes.is_empty();
+        if probes_first {
+            lines.push(String::new());
+            lines.extend(probes());
+        }
         for (split, tasks) in &report.metrics {
             lines.push(String::new());
             lines.push(format!("on the {} rows:", split.name()));
-            lines.extend(metrics_table(tasks));
+            lines.extend(run_tables(&view.plan, report, tasks));
         }
         lines.push(String::new());
-        if !report.probes.is_empty() {
-            lines.push("what the embeddings alone tell:".to_owned());
-            lines.extend(report.probes.iter().map(|probe| format!("  {}", probe_line(probe))));
+        if !probes_first && !report.probes.is_empty() {
+            lines.extend(probes());
         }
         for drift in &report.drifts {
+            let head = if report.is_untrained(&view.plan, &drift.task) { "untrained head" } else { "head" };
+            let kind = view.plan.kind_of(&drift.task);
             lines.push(format!(
-                "the frozen head of {} went from {:.3} to {:.3} as the encoder below it moved",
-                drift.task, drift.before, drift.after
+                "the frozen {head} of {}: its validation {} went from {} to {} as the encoder below it moved",
+                drift.task,
+                kind.figure(),
+                format_headline(kind, drift.before),
+                format_headline(kind, drift.after)
             ));
         }
         if report.truncated_rows > 0 {
             let most = view.plan.recipe.max_length;
             lines.push(format!("{} cut at {most} tokens", count(report.truncated_rows, "row")));
         }
-        lines.push(proof(report));
+        lines.push(proof(&view.plan, report));
+        lines.extend(kept(view, report));
     }
     let outcome = view.outcome.as_ref().map_or_else(|| "cut off".to_owned(), ToString::to_string);
     lines.push(format!("{outcome}: {}", view.dir.display()));
     lines
 }
 
+/// Which weights are kept, where there was a choice.
+fn kept(view: &RunView, report: &RunReport) -> Option<String> {
+    if report.keeps_the_start(&view.plan) && view.epochs.len() > 1 {
+        return Some(START_KEPT.to_owned());
+    }
+    match report.kept_epoch? {
+        0 if view.plan.epochs() > 0 => Some("no epoch was done; the starting weights are kept".to_owned()),
+        0 => None,
+        epoch => Some(format!("the weights of epoch {epoch} are kept")),
+    }
+}
+
 /// Whether exactly what the plan meant to train has changed.
-fn proof(report: &RunReport) -> String {
+fn proof(plan: &RunPlan, report: &RunReport) -> String {
     let changed = report.changes.iter().filter(|change| change.changed).count();
     let strays: Vec<&str> = report
         .changes
@@ -320,7 +383,9 @@ fn proof(report: &RunReport) -> String {
         .map(|change| change.name.as_str())
         .collect();
     let all = count(report.changes.len(), "tensor");
-    if strays.is_empty() {
+    if report.keeps_the_start(plan) && changed == 0 {
+        format!("{changed} of {all} changed: the kept weights are those of the start")
+    } else if strays.is_empty() {
         format!("{changed} of {all} changed: exactly those that the plan trains")
     } else {
         format!("{changed} of {all} changed; not as the plan says: {}", strays.join(", "))
@@ -331,26 +396,24 @@ fn end_json(view: &RunView) -> Value {
     let outcome = view.outcome.as_ref().map(ToString::to_string);
     let mut object = json!({"event": "end", "run": view.plan.name, "dir": view.dir, "outcome": outcome});
     let (Some(report), Some(fields)) = (&view.report, object.as_object_mut()) else { return object };
+    let of_task = |figures: &TaskMetrics| run_json(&view.plan, report, figures);
     let metrics = report.metrics.iter().map(|(split, tasks)| {
-        (split.name().to_owned(), tasks.iter().map(metrics_json).collect::<Vec<_>>().into())
+        (split.name().to_owned(), tasks.iter().map(of_task).collect::<Vec<_>>().into())
     });
-    let probes = report.probes.iter().map(|probe| {
-        json!({
-            "task": probe.task,
-            "rows": probe.rows,
-            "nearest_centroid": probe.nearest_centroid,
-            "nearest_neighbours": probe.nearest_neighbours,
-            "k": probe.k,
-            "majority": probe.majority,
-        })
-    });
+    let probes = report.probes.iter().map(probe_json);
     let drifts = report
         .drifts
         .iter()
         .map(|drift| json!({"task": drift.task, "before": drift.before, "after": drift.after}));
     let changed = report.changes.iter().filter(|change| change.changed).map(|change| &change.name);
-    fields.insert("metrics".into(), Value::Object(metrics.collect()));
-    fields.insert("probes".into(), probes.collect::<Vec<_>>().into());
+    fields.insert("kept_epoch".into(), json!(report.kept_epoch));
+    // What the run is about stands first.
+    let probes: Value = probes.collect::<Vec<_>>().into();
+    let metrics = Value::Object(metrics.collect());
+    let results = [("metrics", metrics), ("probes", probes)];
+    let results =
+        if view.plan.epochs() == 0 { results.into_iter().rev().collect() } else { Vec::from(results) };
+    fields.extend(results.into_iter().map(|(key, value)| (key.to_owned(), value)));
     fields.insert("frozen_heads".into(), drifts.collect::<Vec<_>>().into());
     fields.insert("changed_tensors".into(), json!(changed.collect::<Vec<_>>()));
     fields.insert("truncated_rows".into(), json!(report.truncated_rows));

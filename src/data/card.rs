@@ -117,6 +117,7 @@ impl DataCard {
         findings.extend(duplicates(repeated));
         findings.extend(near_duplicates(dataset));
         findings.extend(odd_characters(dataset));
+        findings.extend(blanks_around(dataset));
         findings.sort_by_key(|finding| finding.weight == Weight::Note);
         let conflicting_texts = dataset.tasks.iter().map(|task| texts.conflicting(task).len()).collect();
         let sources = sources::by_source(dataset);
@@ -270,6 +271,12 @@ fn class_findings(
             Vec::new(),
         ));
     }
+    let is_labelled = Split::ALL.iter().any(|split| counts.labelled(*split, rows) > 0);
+    if is_labelled && rows[0] > 0 && counts.labelled(Split::Train, rows) == 0 {
+        let text =
+            format!("Task \"{name}\" has no label in the training rows: there is nothing to learn from.");
+        findings.push(warning(text, Vec::new()));
+    }
     for split in [Split::Valid, Split::Test] {
         if rows[split as usize] > 0 && counts.labelled(split, rows) == 0 {
             let text = format!(
@@ -418,6 +425,26 @@ fn odd_characters(dataset: &Dataset) -> Option<Finding> {
             counted(rows.len(), "text")
         );
         warning(text, rows).mended_by(Fix::StripControls)
+    })
+}
+
+/// Texts with blanks or line ends around them: some tokenisers drop these, others make tokens of them.
+fn blanks_around(dataset: &Dataset) -> Option<Finding> {
+    let rows: Vec<usize> = dataset
+        .texts
+        .numbered_segments()
+        .into_par_iter()
+        .flat_map_iter(|(first, segment)| segment.iter().zip(first..))
+        .filter(|(text, _)| text.is_some_and(|text| text.trim().len() < text.len()))
+        .map(|(_, row)| row)
+        .collect();
+    (!rows.is_empty()).then(|| {
+        let begin = if rows.len() == 1 { "begins or ends" } else { "begin or end" };
+        let text = format!(
+            "{} {begin} with white space, which some tokenizers read and others strip.",
+            counted(rows.len(), "text")
+        );
+        note(text, rows)
     })
 }
 

@@ -44,7 +44,7 @@ pub enum Labels {
     /// Token labels: a class for every word, words being what single spaces divide.
     Tags(Vec<Option<Vec<u32>>>),
     /// Ranking: whether the row's two texts belong together.
-    Pair(Vec<bool>),
+    Pair(Vec<Option<bool>>),
 }
 
 impl Default for Labels {
@@ -99,7 +99,7 @@ impl TaskLabels {
             Labels::Class(labels) => labels.get(row).is_some_and(Option::is_some),
             Labels::Classes(labels) | Labels::Tags(labels) => labels.get(row).is_some_and(Option::is_some),
             Labels::Number(labels) => labels.get(row).is_some_and(Option::is_some),
-            Labels::Pair(labels) => labels.get(row).copied().unwrap_or(false),
+            Labels::Pair(labels) => labels.get(row).is_some_and(Option::is_some),
         }
     }
 
@@ -142,7 +142,9 @@ impl TaskLabels {
             }),
             Labels::Tags(labels) => labels.get(row)?.as_ref().map(|tags| names(tags, " ")),
             Labels::Number(labels) => labels.get(row)?.as_ref().map(f32::to_string),
-            Labels::Pair(labels) => labels.get(row).filter(|pair| **pair).map(|_| "a pair".to_owned()),
+            Labels::Pair(labels) => {
+                labels.get(row)?.map(|pair| if pair { "a pair" } else { "no pair" }.to_owned())
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::assemble::assemble;
+use super::assemble::with_notes;
 use super::card::{DataCard, TaskCounts};
 use super::dataset::{Dataset, Labels, Split, TaskLabels};
 use super::error::DataError;
@@ -29,8 +29,10 @@ pub struct Description {
     pub mapping: Mapping,
     /// Counts and findings, where there is a data set.
     pub card: Option<DataCard>,
-    /// How rows came to their splits and what was left out.
-    pub note: String,
+    /// How rows came to their splits, in a sentence.
+    pub split_note: String,
+    /// How rows came to their labels and what was left out, in sentences.
+    pub notes: Vec<String>,
     /// All of it.
     pub object: Value,
 }
@@ -47,22 +49,29 @@ pub fn describe(tables: Vec<Table>, rule: Option<&SplitRule>) -> Description {
     drop(columns);
     let tables: Vec<(Table, Option<Split>)> = tables.into_iter().map(|table| (table, None)).collect();
     let all_in_one = SplitRule { valid: 0.0, test: 0.0, seed: 0 };
-    let assembled = assemble(&tables, Some(&mapping), rule.unwrap_or(&all_in_one));
+    let assembled = with_notes(&tables, Some(&mapping), rule.unwrap_or(&all_in_one));
     drop(tables);
-    let fields = object.as_object_mut();
     let name = |column: &str| if column.is_empty() { Value::Null } else { json!(column) };
     let mut more = Map::new();
     more.insert("text".into(), name(&mapping.text));
     more.insert("second_text".into(), json!(mapping.second));
     more.insert("split_column".into(), json!(mapping.split));
-    let (mut card, mut note) = (None, String::new());
+    let (mut card, mut notes, mut split_note) = (None, Vec::new(), String::new());
     // A file without a text is described as far as it goes.
     match assembled {
         Ok((dataset, _, said)) => {
+            // How rows came to their splits is nothing that the files say.
+            let mut said = said.into_iter();
+            split_note = said.next().unwrap_or_default();
+            notes = said.collect();
+            match object.get_mut("notes").and_then(Value::as_array_mut) {
+                Some(known) => known.extend(notes.iter().cloned().map(Value::from)),
+                None => drop(more.insert("notes".into(), json!(notes))),
+            }
             let found = if rule.is_some() { DataCard::of_splits(&dataset) } else { DataCard::of(&dataset) };
-            more.insert("split_note".into(), json!(said));
+            more.insert("split_note".into(), json!(split_note));
             more.extend(of_rows(&dataset, &mapping, &found, markers));
-            (card, note) = (Some(found), said);
+            card = Some(found);
         }
         Err(error) => {
             more.insert("usable_rows".into(), json!(0));
@@ -70,10 +79,10 @@ pub fn describe(tables: Vec<Table>, rule: Option<&SplitRule>) -> Description {
             more.insert("findings".into(), json!([error.to_string()]));
         }
     }
-    if let Some(fields) = fields {
+    if let Some(fields) = object.as_object_mut() {
         fields.extend(more);
     }
-    Description { mapping, card, note, object }
+    Description { mapping, card, split_note, notes, object }
 }
 
 /// Describes a file that could not be read at all.

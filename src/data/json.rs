@@ -103,7 +103,7 @@ fn bare(line: &[u8]) -> &[u8] {
 }
 
 fn records_of(body: &[u8], list: Elements, meter: &Meter) -> Result<Records, DataError> {
-    let Elements { spans: elements, note, splits } = list;
+    let Elements { spans: elements, note, splits, are_labels } = list;
     let bytes: usize = elements.iter().map(|(from, to)| to - from).sum();
     let per_part = elements.len() / (bytes / PART_BYTES + 1) + 1;
     let parts = elements
@@ -124,8 +124,9 @@ fn records_of(body: &[u8], list: Elements, meter: &Meter) -> Result<Records, Dat
     let mut split = StrColumn::default();
     parts.iter().flat_map(|part| &part.records).for_each(|at| split.push(of_split(*at)));
     let mut records = joined(body, Format::Json, b'\n', parts, note.into_iter().collect());
-    if !splits.is_empty() && records.columns.iter().all(|column| column.name != "split") {
-        records.columns.push(Column { name: "split".to_owned(), cells: split });
+    let name = if are_labels { "label" } else { "split" };
+    if !splits.is_empty() && records.columns.iter().all(|column| column.name != name) {
+        records.columns.push(Column { name: name.to_owned(), cells: split });
     }
     Ok(records)
 }

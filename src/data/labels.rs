@@ -3,7 +3,9 @@
 use super::classes::Classes;
 use super::dataset::{Labels, TaskLabels};
 use super::lists::items;
+use super::literal::nested;
 use super::mapping::TaskColumn;
+use super::named;
 use super::task::TaskKind;
 
 /// What stands between the classes of a cell that has several.
@@ -93,13 +95,16 @@ pub(super) fn task_labels(
         TaskKind::Ranking => {
             let mut pairs = Vec::with_capacity(cells.len());
             for (row, cell) in cells.iter().enumerate() {
-                let belong = match cell {
-                    Some(_) if column_is_second => true,
-                    Some(cell) => belongs(cell)
-                        .ok_or((row, format!("holds \"{cell}\", which is neither 1 nor 0, yes nor no")))?,
-                    None => false,
-                };
-                pairs.push(belong && rows.has_second(row));
+                let belong =
+                    match cell {
+                        Some(_) if column_is_second => Some(true),
+                        Some(cell) => Some(belongs(cell).ok_or((
+                            row,
+                            format!("holds \"{cell}\", which is neither 1 nor 0, yes nor no"),
+                        ))?),
+                        None => None,
+                    };
+                pairs.push(belong.filter(|_| rows.has_second(row)));
             }
             Labels::Pair(pairs)
         }
@@ -107,23 +112,44 @@ pub(super) fn task_labels(
     Ok(TaskLabels { name: task.task.clone(), kind: task.kind, classes: classes.sorted, labels })
 }
 
+/// What was found in columns of 0 and 1 that is neither.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Hidden {
+    /// Rows with a number below 0, which has no label then, and what stands there.
+    pub(super) rows: Vec<usize>,
+    pub(super) marker: String,
+    /// Rows in which some of the columns are blank and others are not.
+    pub(super) partly_blank: usize,
+}
+
 /// Labels of a multi-label task from a column of 0 and 1 for each class; a row is annotated where any column says
-/// something.
+/// something. A number below 0 says that nobody knows: a row that holds one has no label.
 ///
 /// # Errors
 /// The row of the first cell that is neither, and what is wrong with it.
 pub(super) fn indicated(
     task: &TaskColumn,
     columns: &[Vec<Option<&str>>],
-) -> Result<TaskLabels, (usize, String)> {
+) -> Result<(TaskLabels, Hidden), (usize, String)> {
     let mut order: Vec<(&str, &Vec<Option<&str>>)> =
         task.indicators.iter().map(String::as_str).zip(columns).collect();
     order.sort_unstable_by_key(|(name, _)| *name);
     let rows = columns.iter().map(Vec::len).max().unwrap_or(0);
     let mut labels: Vec<Option<Vec<u32>>> = vec![None; rows];
+    let (mut hidden, mut filled) = (Hidden::default(), vec![0_usize; rows]);
     for ((name, cells), class) in order.iter().zip(0..) {
         for (row, (cell, label)) in cells.iter().zip(&mut labels).enumerate() {
             let Some(cell) = cell else { continue };
+            if number(cell).is_some_and(|number| number < 0.0) {
+                hidden.rows.push(row);
+                if hidden.marker.is_empty() {
+                    (*cell).clone_into(&mut hidden.marker);
+                }
+                continue;
+            }
+            if let Some(filled) = filled.get_mut(row) {
+                *filled += 1;
+            }
             let holds = belongs(cell).ok_or_else(|| {
                 (
                     row,
@@ -138,8 +164,18 @@ pub(super) fn indicated(
             }
         }
     }
-    let classes = order.iter().map(|(name, _)| (*name).to_owned()).collect();
-    Ok(TaskLabels { name: task.task.clone(), kind: task.kind, classes, labels: Labels::Classes(labels) })
+    hidden.rows.sort_unstable();
+    hidden.rows.dedup();
+    for row in &hidden.rows {
+        if let (Some(label), Some(filled)) = (labels.get_mut(*row), filled.get_mut(*row)) {
+            *label = None;
+            *filled = 0;
+        }
+    }
+    hidden.partly_blank = filled.iter().filter(|filled| (1..columns.len()).contains(*filled)).count();
+    let classes = order.iter().map(|(name, _)| task.class_of(name).to_owned()).collect();
+    let labels = Labels::Classes(labels);
+    Ok((TaskLabels { name: task.task.clone(), kind: task.kind, classes, labels }, hidden))
 }
 
 /// A label cell without what is around the label and cannot be seen.
@@ -159,7 +195,16 @@ pub(super) fn bare(cell: &str) -> &str {
 
 /// The classes of a cell: a list, or names with bars between them.
 pub(super) fn several(cell: &str) -> Vec<String> {
-    let all = items(cell).unwrap_or_else(|| cell.split(BAR).map(str::to_owned).collect());
+    let all = match items(cell) {
+        // Lists of objects stand for the labels in them.
+        Some(all) if all.iter().any(|item| item.starts_with(['{', '['])) => {
+            nested(cell).and_then(|value| named::labels(&value)).unwrap_or(all)
+        }
+        Some(all) => all,
+        None => nested(cell)
+            .and_then(|value| named::labels(&value))
+            .unwrap_or_else(|| cell.split(BAR).map(str::to_owned).collect()),
+    };
     let trimmed = all.iter().map(|class| class.trim()).filter(|class| !class.is_empty());
     trimmed.map(str::to_owned).collect()
 }
@@ -188,9 +233,22 @@ pub(super) const fn is_invisible(c: char) -> bool {
 /// Whether a cell says that two texts belong together.
 fn belongs(cell: &str) -> Option<bool> {
     match cell.to_lowercase().as_str() {
-        "yes" | "true" | "y" | "t" => Some(true),
-        "no" | "false" | "n" | "f" => Some(false),
-        other => number(other).map(|number| number > 0.5),
+        "y" | "t" => Some(true),
+        "n" | "f" => Some(false),
+        other => is_yes_or_no(other).or_else(|| number(other).map(|number| number > 0.5)),
+    }
+}
+
+/// Words for 1 and 0.
+pub(super) fn is_yes_or_no(cell: &str) -> Option<bool> {
+    const LONGEST: usize = 5;
+    if cell.len() > LONGEST {
+        return None;
+    }
+    match cell.to_ascii_lowercase().as_str() {
+        "yes" | "true" => Some(true),
+        "no" | "false" => Some(false),
+        _ => None,
     }
 }
 
@@ -249,7 +307,7 @@ mod tests {
         let alike = read(TaskKind::Similarity, &["3", "4", "5"]).unwrap();
         assert_eq!(alike.labels, Labels::Number(vec![Some(3.0), None, Some(5.0)]), "one text is no pair");
         let pairs = read(TaskKind::Ranking, &["1", "1", "no", ""]).unwrap();
-        assert_eq!(pairs.labels, Labels::Pair(vec![true, false, false, false]));
+        assert_eq!(pairs.labels, Labels::Pair(vec![Some(true), None, Some(false), None]));
         let tags = read(TaskKind::TokenLabels, &["[\"O\", \"B-X\"]", "O O", ""]).unwrap();
         assert_eq!(tags.classes, ["B-X", "O"]);
         assert_eq!(tags.labels, Labels::Tags(vec![Some(vec![1, 0]), Some(vec![1, 1]), None]));
@@ -272,10 +330,14 @@ mod tests {
             ..TaskColumn::of_kind("toxic", TaskKind::MultiLabel)
         };
         let columns = [vec![Some("1"), Some("0"), None], vec![Some("1"), None, None]];
-        let labels = indicated(&task, &columns).unwrap();
+        let (labels, _) = indicated(&task, &columns).unwrap();
         assert_eq!(labels.classes, ["rude", "toxic"]);
         assert_eq!(labels.labels, Labels::Classes(vec![Some(vec![0, 1]), Some(vec![]), None]));
         assert_eq!(indicated(&task, &[vec![Some("2,5x")], vec![None]]).unwrap_err().0, 0);
+        let columns = [vec![Some("-1"), Some("1.0"), Some("True")], vec![Some("0"), None, Some("FALSE")]];
+        let (labels, hidden) = indicated(&task, &columns).unwrap();
+        assert_eq!(labels.labels, Labels::Classes(vec![None, Some(vec![1]), Some(vec![1])]));
+        assert_eq!(hidden, Hidden { rows: vec![0], marker: "-1".into(), partly_blank: 1 });
     }
 
     #[test]

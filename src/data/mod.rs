@@ -5,6 +5,7 @@
 //! [`dataset::Dataset`] that training reads, every row with its split; [`card::DataCard`] says what to look at
 //! before training. Plain Rust: it must never know a tensor or a window.
 
+mod align;
 pub mod assemble;
 pub mod card;
 pub mod changes;
@@ -18,6 +19,7 @@ mod delimited;
 pub mod describe;
 mod draw;
 pub mod error;
+mod fasttext;
 pub mod fix;
 pub mod folder;
 mod header;
@@ -30,10 +32,13 @@ mod labels;
 mod legacy;
 mod letters;
 mod lists;
+mod literal;
 pub mod mapping;
 mod meter;
+mod named;
 mod near;
 pub mod numbers;
+mod offsets;
 pub mod overrides;
 mod parquet;
 mod parquet_cells;
@@ -45,6 +50,7 @@ pub mod regular_file;
 mod said;
 mod same;
 mod scan;
+mod shapes;
 mod sniff;
 pub mod sources;
 pub mod spans;

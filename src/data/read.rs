@@ -11,6 +11,7 @@ use super::conll;
 use super::decode::{self, RawBytes, Text};
 use super::delimited;
 use super::error::DataError;
+use super::fasttext;
 use super::folder;
 use super::json;
 use super::meter::Meter;
@@ -18,6 +19,7 @@ pub use super::meter::Progress;
 use super::overrides::FormatName;
 pub use super::overrides::Overrides;
 use super::parquet;
+use super::shapes;
 use super::stamp::Stamp;
 use super::table::{Column, FileFacts, Format, RowProblem, Table};
 
@@ -77,6 +79,7 @@ fn table_of(
         rayon::join(|| Stamp::of(path, raw.bytes()), || records_of(path, &raw, &options.overrides, &meter));
     let (mut records, facts) = read?;
     meter.finish()?;
+    shapes::settle(&mut records.columns, &mut records.notes);
     records.columns.iter_mut().for_each(|column| column.cells.seal());
     let table = Table {
         facts: FileFacts {
@@ -138,6 +141,7 @@ fn records_of(
         FormatName::JsonLines => json::read(body, true, meter)?,
         FormatName::Json => json::read(body, false, meter)?,
         FormatName::Conll => conll::read(body, ending == "conllu", meter)?,
+        FormatName::FastText => fasttext::read(body, meter)?,
         FormatName::Delimited => delimited::read(path, &ending, body, overrides, meter)?,
     };
     // First, since all else was read by it.
@@ -203,6 +207,7 @@ fn format_of(ending: &str, body: &[u8]) -> FormatName {
         "jsonl" | "ndjson" | "jl" => FormatName::JsonLines,
         "json" => FormatName::Json,
         _ if conll::is_ending(ending) => FormatName::Conll,
+        _ if fasttext::looks_like(body) => FormatName::FastText,
         "csv" => FormatName::Delimited,
         _ if conll::looks_like(body) => FormatName::Conll,
         "tsv" | "tab" => FormatName::Delimited,

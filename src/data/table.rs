@@ -24,6 +24,8 @@ pub enum Format {
     Json,
     /// A word per line with its tags behind it; a row is a sentence, its cells are lists.
     Conll,
+    /// A text per line with labels that begin with `__label__`.
+    FastText,
     /// Apache Parquet.
     Parquet,
     /// A folder per label with a file per text in it.
@@ -39,6 +41,7 @@ impl Format {
             Self::JsonLines => "jsonl",
             Self::Json => "json",
             Self::Conll => "conll",
+            Self::FastText => "fasttext",
             Self::Parquet => "parquet",
             Self::Folder => "folder",
         }
@@ -55,6 +58,7 @@ impl Format {
             Self::JsonLines => "JSONL".to_owned(),
             Self::Json => "JSON".to_owned(),
             Self::Conll => "CoNLL".to_owned(),
+            Self::FastText => "fastText".to_owned(),
             Self::Parquet => "Parquet".to_owned(),
             Self::Folder => "a folder per label".to_owned(),
         }

@@ -6,12 +6,14 @@ use super::settings_text::settings_text;
 use super::usage;
 use crate::data::dataset::Split;
 use crate::data::numbers::thousands;
+use crate::data::task::TaskKind;
 use crate::model::dense::DenseSpec;
 use crate::model::summary::{Group, ModelSummary, Pooling};
-use crate::train::metrics::{Probe, TaskMetrics, keys, title};
-use crate::train::plan::{Phase, RunPlan, Thaw};
+use crate::train::metrics::{Probe, TaskMetrics, format_figure, format_headline, keys, share, title};
+use crate::train::plan::{Phase, PlannedTask, RunPlan, Thaw};
 use crate::train::preset::Preset;
-use crate::train::report::{RunOutcome, RunReport};
+use crate::train::report::{RunOutcome, RunReport, START_KEPT, UNTRAINED};
+use crate::train::settings::set_differently;
 
 /// What the card is written from.
 #[derive(Clone, Copy, Debug)]
@@ -88,19 +90,17 @@ fn introduction(inputs: &CardInputs<'_>) -> String {
         Some(name) => format!("[{0}](https://huggingface.co/{0})", line(name)),
         None => format!("`{}`", line(&model.name)),
     };
-    let heads = match plan.tasks.len() {
-        1 => "one classification head".to_owned(),
-        count => format!("{count} classification heads that share it"),
-    };
+    let heads = heads_in_words(&plan.tasks);
     let normalised = if model.normalize { ", scaled to length 1" } else { "" };
     format!(
-        "A sentence encoder, made from {base}, with {heads}. It maps a text of up to {length} tokens to {hidden} \
+        "A sentence encoder, made from {base}, {heads}. It maps a text of up to {length} tokens to {hidden} \
          numbers: {pooling}{normalised}.\n\n\
          | | |\n|---|---|\n\
          | Architecture | {kind}, {layers} layers, {parameters} parameters |\n\
          | Pretrained weights | SHA-256 `{sha256}` |\n\
          | Preset | {preset} |\n\
-         | Run | {outcome} |",
+         | Run | {outcome} |\n\
+         | Kept weights | {kept} |",
         length = plan.recipe.max_length.min(model.max_positions),
         hidden = model.embedding(),
         pooling = pooled_from(model),
@@ -110,7 +110,50 @@ fn introduction(inputs: &CardInputs<'_>) -> String {
         sha256 = line(&plan.model_sha256),
         preset = plan.recipe.preset.title(),
         outcome = cell(&inputs.outcome.to_string()),
+        kept = kept(inputs),
     )
+}
+
+/// Which of the weights that the run had are these.
+fn kept(inputs: &CardInputs<'_>) -> String {
+    let CardInputs { plan, report, .. } = inputs;
+    let from = plan.parent.as_ref().map_or_else(
+        || "the pretrained ones".to_owned(),
+        |parent| format!("those that run {} kept", cell(&parent.run)),
+    );
+    match report.kept_epoch {
+        _ if plan.epochs() == 0 => from,
+        Some(0) => format!("{START_KEPT}: {from}"),
+        Some(epoch) => format!("those after epoch {epoch}"),
+        None => "not recorded".to_owned(),
+    }
+}
+
+/// What the tasks added to the encoder, each by its kind.
+fn heads_in_words(tasks: &[PlannedTask]) -> String {
+    const KINDS: [(TaskKind, &str); 4] = [
+        (TaskKind::SingleLabel, "classification"),
+        (TaskKind::MultiLabel, "multi-label classification"),
+        (TaskKind::Score, "regression"),
+        (TaskKind::TokenLabels, "token classification"),
+    ];
+    let heads: Vec<String> = KINDS
+        .into_iter()
+        .filter_map(|(kind, what)| match tasks.iter().filter(|task| task.kind == kind).count() {
+            0 => None,
+            1 => Some(format!("one {what} head")),
+            count => Some(format!("{count} {what} heads")),
+        })
+        .collect();
+    let share =
+        if tasks.iter().filter(|task| task.kind.has_head()).count() > 1 { " that share it" } else { "" };
+    let on_pairs = tasks.iter().any(|task| task.kind.takes_pairs());
+    match (heads.split_last(), on_pairs) {
+        (None, _) => "trained on pairs of texts, without a head".to_owned(),
+        (Some((last, [])), false) => format!("with {last}{share}"),
+        (Some((last, others)), false) => format!("with {} and {last}{share}", others.join(", ")),
+        (Some(_), true) => format!("with {}{share}, and trained on pairs of texts", heads.join(", ")),
+    }
 }
 
 fn pooled_from(model: &ModelSummary) -> String {
@@ -135,18 +178,28 @@ fn data(inputs: &CardInputs<'_>) -> String {
     let mut lines = vec![
         format!("{train} rows to train on, {valid} to validate, {test} to test."),
         String::new(),
-        "| Task | Classes | Labelled, train | Labelled, valid |".into(),
-        "|---|--:|--:|--:|".into(),
+        "| Task | Kind | Classes | Labelled, train | Labelled, valid |".into(),
+        "|---|---|--:|--:|--:|".into(),
     ];
     lines.extend(inputs.plan.tasks.iter().map(|task| {
-        let counts = [task.classes.len(), task.labelled_train, task.labelled_valid];
-        let [classes, labelled_train, labelled_valid] = counts.map(|count| thousands(count as u64));
-        format!("| {} | {classes} | {labelled_train} | {labelled_valid} |", cell(&task.name))
+        let counts = [task.labelled_train, task.labelled_valid];
+        let [labelled_train, labelled_valid] = counts.map(|count| thousands(count as u64));
+        let classes =
+            if task.kind.has_classes() { thousands(task.classes.len() as u64) } else { "none".to_owned() };
+        let (name, kind) = (cell(&task.name), task.kind.key());
+        format!("| {name} | {kind} | {classes} | {labelled_train} | {labelled_valid} |")
     }));
     if inputs.report.truncated_rows > 0 {
         let (rows, length) = (thousands(inputs.report.truncated_rows as u64), inputs.plan.recipe.max_length);
         lines.push(String::new());
         lines.push(format!("Texts cut at {length} tokens: {rows}."));
+    }
+    for (split, tasks) in &inputs.report.metrics {
+        for task in tasks {
+            let Some(note) = task.unread_note() else { continue };
+            lines.push(String::new());
+            lines.push(format!("{}, {} rows: {note}", cell(&task.task), split.name()));
+        }
     }
     lines.join("\n")
 }
@@ -157,7 +210,14 @@ fn training(inputs: &CardInputs<'_>) -> String {
     if plan.recipe.preset == Preset::FreezeAll {
         parts.push("Nothing was trained: the encoder is the pretrained one, measured as it is.".to_owned());
     } else {
-        parts.push(settings_text(&plan.recipe));
+        parts.push(settings_text(plan));
+    }
+    let tasks: Vec<&str> = plan.tasks.iter().map(|task| task.name.as_str()).collect();
+    let set = set_differently(&plan.recipe, &tasks);
+    if !set.is_empty() {
+        let mut table = vec!["| Set differently from the preset | Value |".to_owned(), "|---|---|".into()];
+        table.extend(set.iter().map(|shown| format!("| {} | {} |", cell(&shown.key), cell(&shown.value))));
+        parts.push(table.join("\n"));
     }
     let mut table = vec![
         "| Phase | Epochs | Embeddings | Layers | Heads | Parameters that train |".to_owned(),
@@ -179,16 +239,14 @@ fn training(inputs: &CardInputs<'_>) -> String {
         parts.push(proof(inputs));
     }
     parts.extend(report.drifts.iter().map(|drift| {
-        let task = plan.tasks.iter().find(|task| task.name == drift.task);
-        let kind = task.map(|task| task.kind).unwrap_or_default();
-        let told = |figure: f64| if kind.figure_is_share() { format!("{:.1} %", figure * 100.0) } else { format!("{figure:.3}") };
+        let kind = plan.kind_of(&drift.task);
         format!(
             "The head of {} was frozen while the encoder below it moved: its validation {} was {} before, and is {} \
              after.",
             line(&drift.task),
             kind.figure(),
-            told(drift.before),
-            told(drift.after)
+            format_headline(kind, drift.before),
+            format_headline(kind, drift.after)
         )
     }));
     parts.join("\n\n")
@@ -201,7 +259,9 @@ fn proof(inputs: &CardInputs<'_>) -> String {
         changes.iter().filter(|change| change.changed == changed && change.planned == planned).count()
     };
     let (planned, unplanned, unmoved) = (count(true, true), count(true, false), count(false, true));
-    let verdict = if unplanned == 0 && unmoved == 0 {
+    let verdict = if unplanned == 0 && unmoved == 0 && inputs.report.keeps_the_start(inputs.plan) {
+        ": the kept weights are those of the start.".to_owned()
+    } else if unplanned == 0 && unmoved == 0 {
         ": exactly those that the plan meant to train.".to_owned()
     } else {
         format!(". Changed without being planned to: {unplanned}. Planned to change and the same: {unmoved}.")
@@ -233,15 +293,16 @@ fn layers(phase: &Phase) -> String {
 }
 
 fn heads(plan: &RunPlan, phase: &Phase) -> String {
-    let states: Vec<Thaw> = (0..plan.tasks.len()).map(|index| phase.thaw(Group::Head(index))).collect();
+    // Tasks on pairs have no head that could train.
+    let with_head = plan.tasks.iter().enumerate().filter(|(_, task)| task.kind.has_head());
+    let states: Vec<(&str, Thaw)> =
+        with_head.map(|(index, task)| (task.name.as_str(), phase.thaw(Group::Head(index)))).collect();
     match states.first() {
-        Some(first) if states.iter().all(|state| state == first) => thaw(*first),
+        None => "none".to_owned(),
+        Some((_, first)) if states.iter().all(|(_, state)| state == first) => thaw(*first),
         _ => {
-            let named = plan.tasks.iter().zip(&states);
-            named
-                .map(|(task, state)| format!("{}: {}", task.name, thaw(*state)))
-                .collect::<Vec<_>>()
-                .join(", ")
+            let named = states.iter().map(|(task, state)| format!("{task}: {}", thaw(*state)));
+            named.collect::<Vec<_>>().join(", ")
         }
     }
 }
@@ -251,21 +312,15 @@ fn figures(inputs: &CardInputs<'_>) -> String {
         inputs.report.metrics.iter().filter(|(_, tasks)| tasks.iter().any(|task| task.rows > 0)).collect();
     let mut parts = Vec::new();
     if !measured.is_empty() {
-        for kind in crate::data::task::TaskKind::ALL {
-            let rows: Vec<String> = measured
-                .iter()
-                .flat_map(|(split, tasks)| tasks.iter().map(|task| (*split, task)))
-                .filter(|(_, task)| task.rows > 0 && task.kind == kind)
-                .map(|(split, task)| figures_row(split, task))
-                .collect();
-            if rows.is_empty() {
-                continue;
-            }
-            let names = keys(kind).iter().map(|key| capital(title(key)));
-            let header = ["Split", "Task", "Rows", "Loss"].map(str::to_owned).into_iter().chain(names);
-            let header = format!("| {} |", header.collect::<Vec<_>>().join(" | "));
-            let ruler = format!("|---|---|{}", "--:|".repeat(keys(kind).len() + 2));
-            parts.push([vec![header, ruler], rows].concat().join("\n"));
+        let is_untrained = |task: &TaskMetrics| inputs.report.is_untrained(inputs.plan, &task.task);
+        parts.extend(tables(&measured, &|task| !is_untrained(task)));
+        let untrained = tables(&measured, &is_untrained);
+        if !untrained.is_empty() {
+            let text = format!(
+                "Heads that are {UNTRAINED}: their weights are random, and their figures those of guessing."
+            );
+            parts.push(text);
+            parts.extend(untrained);
         }
         parts.push(figures_note(inputs));
     }
@@ -276,7 +331,9 @@ fn figures(inputs: &CardInputs<'_>) -> String {
             "|---|--:|--:|--:|--:|".into(),
         ];
         table.extend(inputs.report.probes.iter().map(probe_row));
-        parts.push(table.join("\n"));
+        // Where nothing trained, this is the result.
+        let place = if inputs.plan.epochs() == 0 { 0 } else { parts.len() };
+        parts.insert(place, table.join("\n"));
     }
     if parts.is_empty() {
         parts.push("No labelled validation or test rows: nothing was measured.".into());
@@ -284,19 +341,51 @@ fn figures(inputs: &CardInputs<'_>) -> String {
     parts.join("\n\n")
 }
 
+/// A table per kind of those tasks that are asked for.
+fn tables(measured: &[&(Split, Vec<TaskMetrics>)], wanted: &dyn Fn(&TaskMetrics) -> bool) -> Vec<String> {
+    let of_kind = |kind: TaskKind| {
+        let tasks = measured.iter().flat_map(|(split, tasks)| tasks.iter().map(|task| (*split, task)));
+        let rows: Vec<String> = tasks
+            .filter(|(_, task)| task.rows > 0 && task.kind == kind && wanted(task))
+            .map(|(split, task)| figures_row(split, task))
+            .collect();
+        let names = keys(kind).iter().map(|key| capital(title(key)));
+        let header = ["Split", "Task", "Rows", "Loss"].map(str::to_owned).into_iter().chain(names);
+        let header = format!("| {} |", header.collect::<Vec<_>>().join(" | "));
+        let ruler = format!("|---|---|{}", "--:|".repeat(keys(kind).len() + 2));
+        (!rows.is_empty()).then(|| [vec![header, ruler], rows].concat().join("\n"))
+    };
+    TaskKind::ALL.into_iter().filter_map(of_kind).collect()
+}
+
+/// What figures mean that do not say it themselves.
+const GLOSSARY: [(&str, &str); 8] = [
+    ("macro-f1", "Macro F1 is the mean over the classes that occur"),
+    ("mcc", "MCC is Matthews' correlation coefficient"),
+    ("ece", "ECE is the expected calibration error in 15 bins"),
+    ("hamming-loss", "Hamming loss is the share of wrong decisions about single classes"),
+    ("spearman", "Spearman and Pearson are correlations of prediction and label"),
+    ("rmse", "MSE, MAE and RMSE are in the unit of the labels, MSE in its square"),
+    ("span-f1", "span figures count whole entities, as seqeval does"),
+    ("mrr", "MRR@10 is the mean of 1 / rank of the right partner among all second texts, 0 beyond the tenth"),
+];
+
 fn figures_note(inputs: &CardInputs<'_>) -> String {
-    let chosen = inputs.plan.recipe.preset != Preset::FreezeAll
+    let chosen = inputs.report.kept_epoch != Some(0)
+        && inputs.plan.epochs() > 0
         && inputs.plan.tasks.iter().any(|task| task.labelled_valid > 0);
     let weights =
         if chosen { "The weights are those of the best epoch on the validation rows. " } else { "" };
-    format!(
-        "{weights}Macro F1 is the mean over the classes that occur; MCC is Matthews' correlation coefficient; ECE \
-         is the expected calibration error in 15 bins."
-    )
+    let measured = inputs.report.metrics.iter().flat_map(|(_, tasks)| tasks).filter(|task| task.rows > 0);
+    let shown: Vec<&str> = measured.flat_map(|task| keys(task.kind)).copied().collect();
+    let words: Vec<&str> =
+        GLOSSARY.iter().filter(|(key, _)| shown.contains(key)).map(|(_, words)| *words).collect();
+    let words = words.join("; ");
+    if words.is_empty() { weights.trim_end().to_owned() } else { format!("{weights}{words}.") }
 }
 
 fn figures_row(split: Split, task: &TaskMetrics) -> String {
-    let numbers = task.named().into_iter().map(|(_, value)| format!("{value:.4}"));
+    let numbers = task.named().into_iter().map(|(key, value)| format_figure(key, value));
     let cells = [split.name().to_owned(), cell(&task.task), thousands(task.rows as u64)];
     format!("| {} |", cells.into_iter().chain(numbers).collect::<Vec<_>>().join(" | "))
 }
@@ -309,13 +398,13 @@ fn capital(name: &str) -> String {
 
 fn probe_row(probe: &Probe) -> String {
     format!(
-        "| {} | {} | {:.4} | {:.4} (k = {}) | {:.4} |",
+        "| {} | {} | {} | {} (k = {}) | {} |",
         cell(&probe.task),
         thousands(probe.rows as u64),
-        probe.nearest_centroid,
-        probe.nearest_neighbours,
+        share(probe.nearest_centroid),
+        share(probe.nearest_neighbours),
         probe.k,
-        probe.majority,
+        share(probe.majority),
     )
 }
 

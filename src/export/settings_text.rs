@@ -2,11 +2,13 @@
 
 use super::card::line;
 use crate::model::lora::Lora;
-use crate::train::plan::Part;
+use crate::train::plan::{Part, RunPlan};
 use crate::train::recipe::{Decay, OptimizerKind, Precision, Recipe, Sampling, TaskSettings, Weighting};
+use crate::train::settings::{Around, RECIPE};
 
-/// The recipe in sentences, for people who would repeat it by other means.
-pub(super) fn settings_text(recipe: &Recipe) -> String {
+/// The recipe of a run in sentences, for people who would repeat it by other means.
+pub(super) fn settings_text(plan: &RunPlan) -> String {
+    let recipe = &plan.recipe;
     let optimizer = match recipe.optimizer {
         OptimizerKind::Adam => "Adam",
         OptimizerKind::AdamW => "AdamW",
@@ -26,12 +28,19 @@ pub(super) fn settings_text(recipe: &Recipe) -> String {
         0 | 1 => String::new(),
         count => format!(", {count} of them to a step"),
     };
+    // Phases of the user's own have epochs of their own.
+    let epochs = match plan.epochs() {
+        1 => "1 epoch".to_owned(),
+        count => format!("{count} epochs"),
+    };
+    let weight_decay = match recipe.optimizer {
+        OptimizerKind::AdamW => format!(", weight decay {}", recipe.weight_decay),
+        OptimizerKind::Adam | OptimizerKind::Sgd => String::new(),
+    };
     let text = format!(
-        "{losses}; {optimizer}, batches of {batch}{steps}, {epochs} epochs, weight decay {weight_decay}; warm-up over {warmup} % of the steps, {decay}; {clipping}; dropout {head} \
+        "{losses}; {optimizer}, batches of {batch}{steps}, {epochs}{weight_decay}; warm-up over {warmup} % of the steps, {decay}; {clipping}; dropout {head} \
          before the heads, {encoder_dropout} in trained layers; frozen parts run without dropout. Seed {seed}.",
         batch = recipe.batch_size,
-        epochs = recipe.epochs,
-        weight_decay = recipe.weight_decay,
         warmup = (recipe.warmup * 1000.0).round() / 10.0,
         head = recipe.head_dropout,
         losses = losses(recipe),
@@ -61,6 +70,12 @@ fn losses(recipe: &Recipe) -> String {
     format!("Each task's loss averaged over its labelled rows, summed over the tasks {weighing}")
 }
 
+/// Whether a setting has an effect with the others as they are.
+fn is_in_force(key: &str, recipe: &Recipe) -> bool {
+    let setting = RECIPE.iter().find(|setting| setting.key == key);
+    setting.is_some_and(|setting| setting.idle_because(recipe, Around::default()).is_none())
+}
+
 /// What is not as it is by default.
 fn further(recipe: &Recipe) -> Vec<String> {
     let mut said = Vec::new();
@@ -72,7 +87,9 @@ fn further(recipe: &Recipe) -> Vec<String> {
             targets.key()
         ));
     }
+    // Phases of the user's own say it each for itself.
     match recipe.part {
+        _ if !recipe.phases.is_empty() => {}
         Part::Biases => said.push("Of the thawed layers, biases alone were trained (BitFit).".into()),
         Part::Norms => said.push("Of the thawed layers, LayerNorms alone were trained.".into()),
         Part::All | Part::Lora => {}
@@ -84,12 +101,12 @@ fn further(recipe: &Recipe) -> Vec<String> {
         }
         Sampling::RoundRobin => said.push("Batches were drawn from the files by turns.".into()),
     }
-    if recipe.precision == Precision::Bfloat16 {
+    if recipe.precision == Precision::Bfloat16 && is_in_force("precision", recipe) {
         said.push(
             "Trained layers multiplied bfloat16 numbers; weights, optimiser and losses were float32.".into(),
         );
     }
-    if recipe.half_cache {
+    if recipe.half_cache && is_in_force("half_cache", recipe) {
         said.push("Token states below the lowest thawed layer were kept as float16.".into());
     }
     if let Some(decay) = recipe.ema {

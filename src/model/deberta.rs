@@ -13,10 +13,10 @@ use super::conv::{Conv, ConvShape};
 use super::device::send;
 use super::encoder::{Blueprint, Encoder, Family, in_order};
 use super::error::ModelError;
-use super::layers::{Dropout, LayerNorm, Linear, dropout};
+use super::layers::{Dropout, LayerNorm, Linear, dropout, dropout_shared};
 use super::params::Params;
 use super::positions::{Absolute, Positions, Seen, corner, learned};
-use super::post_norm::{PostNormLayer, PostNormNames};
+use super::post_norm::{PostNormLayer, PostNormNames, hidden_dropout};
 use super::summary::{Group, TensorInfo};
 
 /// The registration.
@@ -38,6 +38,8 @@ const NAMES: PostNormNames = PostNormNames {
     up: "intermediate.dense",
     down: "output.dense",
     output_norm: "output.LayerNorm",
+    attention_dropout: hidden_dropout,
+    output_dropout: hidden_dropout,
 };
 
 /// Projections of distances, where they do not share those of content.
@@ -260,7 +262,7 @@ impl Encoder for Deberta {
         if let Some(projection) = &self.projection {
             states = states.f_linear(projection, None::<&Tensor>)?;
         }
-        dropout(self.norm.forward(&states)?, p.hidden)
+        dropout(self.norm.forward(&states)?, p.embeddings)
     }
 
     fn layers(
@@ -351,6 +353,8 @@ struct Distances {
 struct Met {
     /// The embeddings of the distances that are met, `[met, hidden]`.
     embeddings: Tensor,
+    /// Row of the first of them in the table.
+    first: i64,
     /// For every pair of places the row in `embeddings`, `[longest, longest]`.
     rows: Tensor,
 }
@@ -367,13 +371,13 @@ impl Distances {
             Some(norm) => norm.forward(&table)?,
             None => table,
         };
-        Ok(Met { embeddings, rows: send(rows.f_sub_scalar(first)?, self.table.device())? })
+        Ok(Met { embeddings, first, rows: send(rows.f_sub_scalar(first)?, self.table.device())? })
     }
 
     /// The distances as keys and queries of a layer.
     fn seen_by<'a>(&self, layer: &Layer, met: &'a Met, p: Dropout) -> Result<Disentangled<'a>, ModelError> {
         let shared = layer.inner.attention().queries_and_keys();
-        let embeddings = dropout(met.embeddings.shallow_clone(), p.hidden)?;
+        let embeddings = dropout_shared(met.embeddings.shallow_clone(), p.hidden, met.first)?;
         let project = |own: Option<&Linear>, shared: Option<&Linear>| -> Result<Option<Tensor>, ModelError> {
             let Some(linear) = own.or(shared) else { return Ok(None) };
             let embeddings = embeddings.f_to_kind(linear.weight().kind())?;

@@ -12,6 +12,7 @@ use super::origin;
 use super::stored::Stored;
 use super::summary::{Origin, Pooling};
 use crate::data::regular_file;
+use crate::text::tokenizer_class::disagreements;
 
 /// No JSON file of a model but the tokenizer's is anywhere near this.
 const LARGEST_JSON: u64 = 64 << 20;
@@ -48,6 +49,11 @@ impl Folder {
             return Err(ModelError::NotAFolder(path.to_owned()));
         }
         let modules = Modules::read(path)?;
+        if let Some(dir) =
+            [path, &modules.encoder].into_iter().find(|dir| dir.join("adapter_config.json").is_file())
+        {
+            return Err(ModelError::Adapter(dir.to_owned()));
+        }
         let config_path = modules.encoder.join("config.json");
         if !config_path.is_file() {
             return Err(ModelError::NoConfig(modules.encoder));
@@ -72,6 +78,7 @@ impl Folder {
         notes.extend(blueprint.notes.iter().cloned());
         let dense: Vec<DenseSpec> = modules.dense.iter().map(|module| module.spec).collect();
         notes.extend(dense::note(&dense));
+        notes.extend(disagreements(path));
         if let Some(name) = &default_prompt {
             notes.push(format!(
                 "The model's prompt \"{name}\" is put before every text when the folder is used as it is, by \

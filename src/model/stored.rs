@@ -146,6 +146,29 @@ impl Stored {
     /// # Errors
     /// Every tensor that is missing, twice there, or of another shape; values that are not finite.
     pub fn read(&self, prefix: &str, expected: &[TensorInfo], device: Device) -> Result<Loaded, ModelError> {
+        let (wanted, unexpected) = self.fitting(prefix, expected)?;
+        let mut params = Params::default();
+        for (info, place) in wanted {
+            let tensor = self.tensor(place, &info.name)?.f_to_device(device)?;
+            params.push(Param { name: info.name.clone(), group: info.group, tensor });
+        }
+        Ok(Loaded { params, unexpected })
+    }
+
+    /// Whether the tensors that a family expects are there; their values are not read.
+    ///
+    /// # Errors
+    /// Every tensor that is missing, twice there, or of another shape.
+    pub fn check(&self, prefix: &str, expected: &[TensorInfo]) -> Result<(), ModelError> {
+        self.fitting(prefix, expected).map(drop)
+    }
+
+    /// The place of every tensor that is expected, and the names of the others.
+    fn fitting<'a>(
+        &'a self,
+        prefix: &str,
+        expected: &'a [TensorInfo],
+    ) -> Result<(Vec<(&'a TensorInfo, &'a Place)>, Vec<String>), ModelError> {
         let mut found: HashMap<String, Vec<&Place>> = HashMap::new();
         for place in &self.places {
             found.entry(canonical_name(&place.name, prefix)).or_default().push(place);
@@ -172,15 +195,10 @@ impl Stored {
         if !problems.is_empty() {
             return Err(ModelError::Mismatch { path: self.path.clone(), problems });
         }
-        let mut params = Params::default();
-        for (info, place) in wanted {
-            let tensor = self.tensor(place, &info.name)?.f_to_device(device)?;
-            params.push(Param { name: info.name.clone(), group: info.group, tensor });
-        }
         let mut unexpected: Vec<String> =
             found.into_values().flatten().map(|place| place.name.clone()).collect();
         unexpected.sort();
-        Ok(Loaded { params, unexpected })
+        Ok((wanted, unexpected))
     }
 
     /// One tensor as float32 on the CPU.

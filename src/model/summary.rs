@@ -55,7 +55,7 @@ impl TensorInfo {
     /// Number of elements.
     #[must_use]
     pub fn elements(&self) -> u64 {
-        self.shape.iter().map(|d| (*d).max(0).unsigned_abs()).product()
+        self.shape.iter().map(|d| (*d).max(0).unsigned_abs()).fold(1, u64::saturating_mul)
     }
 
     /// What it does within its group.
@@ -89,6 +89,12 @@ impl TensorInfo {
             Self { name: format!("{linear}.{LORA_DOWN}"), shape: vec![rank, input], group },
             Self { name: format!("{linear}.{LORA_UP}"), shape: vec![out, rank], group },
         ]
+    }
+
+    /// Whether it is part of the model that a run leaves, rather than merged into it or forgotten with the run.
+    #[must_use]
+    pub fn outlives_a_run(&self) -> bool {
+        self.role() != Role::Adapter && !matches!(self.group, Group::LossWeight(_))
     }
 
     /// The learnt weight of a task's loss: a number.

@@ -6,21 +6,13 @@ use std::marker::PhantomData;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-use crate::model::lora::LoraTargets;
-use crate::train::plan::Part;
-use crate::train::preset::Preset;
-use crate::train::recipe::{Decay, OptimizerKind, Precision, Weighting};
-
-/// A choice with a word for each of its values.
-pub(super) trait Choice: Copy + 'static {
-    fn words() -> Vec<(Self, &'static str)>;
-}
+use crate::train::settings::Choice;
 
 /// A choice by its word.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Keyed<T>(pub(super) T);
 
-impl<T: Choice + PartialEq> Serialize for Keyed<T> {
+impl<T: Choice> Serialize for Keyed<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let word = T::words().into_iter().find(|(value, _)| *value == self.0).map_or("", |(_, word)| word);
         serializer.serialize_str(word)
@@ -48,47 +40,5 @@ impl<'de, T: Choice> Deserialize<'de> for Keyed<T> {
         }
 
         deserializer.deserialize_str(Word(PhantomData))
-    }
-}
-
-impl Choice for Preset {
-    fn words() -> Vec<(Self, &'static str)> {
-        Self::ALL.map(|preset| (preset, preset.key())).into()
-    }
-}
-
-impl Choice for OptimizerKind {
-    fn words() -> Vec<(Self, &'static str)> {
-        vec![(Self::Adam, "adam"), (Self::AdamW, "adamw"), (Self::Sgd, "sgd")]
-    }
-}
-
-impl Choice for Decay {
-    fn words() -> Vec<(Self, &'static str)> {
-        vec![(Self::Constant, "constant"), (Self::Linear, "linear"), (Self::Cosine, "cosine")]
-    }
-}
-
-impl Choice for Precision {
-    fn words() -> Vec<(Self, &'static str)> {
-        vec![(Self::Float32, "float32"), (Self::Bfloat16, "bfloat16")]
-    }
-}
-
-impl Choice for Weighting {
-    fn words() -> Vec<(Self, &'static str)> {
-        vec![(Self::Fixed, "fixed"), (Self::Uncertainty, "uncertainty")]
-    }
-}
-
-impl Choice for Part {
-    fn words() -> Vec<(Self, &'static str)> {
-        Self::ALL.map(|part| (part, part.key())).into()
-    }
-}
-
-impl Choice for LoraTargets {
-    fn words() -> Vec<(Self, &'static str)> {
-        Self::ALL.map(|targets| (targets, targets.key())).into()
     }
 }

@@ -34,6 +34,9 @@ struct PlanFile {
     /// The run that it goes on from.
     parent: Option<String>,
     parent_sha256: Option<String>,
+    /// Heads that are not taken from it: task and reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_fresh_heads: Option<Vec<(String, String)>>,
     train_rows: usize,
     steps_per_epoch: usize,
     /// What is put before every text, and what the model calls it.
@@ -112,6 +115,7 @@ pub(super) fn write(plan: &RunPlan, path: &Path, project_dir: &Path) -> Result<S
         model_sha256: plan.model_sha256.clone(),
         parent: plan.parent.as_ref().map(|parent| parent.run.clone()),
         parent_sha256: plan.parent.as_ref().map(|parent| parent.sha256.clone()),
+        parent_fresh_heads: plan.parent.as_ref().and_then(|parent| parent.fresh.clone()),
         train_rows: plan.train_rows,
         steps_per_epoch: plan.steps_per_epoch,
         prompt: plan.prompt.as_ref().map(|prompt| prompt.text.clone()),
@@ -178,7 +182,11 @@ pub(super) fn read(text: &str, path: &Path, project_dir: &Path) -> Result<RunPla
             labelled_valid: task.labelled_valid,
         })
     };
-    let parent = file.parent.map(|run| Parent { run, sha256: file.parent_sha256.unwrap_or_default() });
+    let parent = file.parent.map(|run| Parent {
+        run,
+        sha256: file.parent_sha256.unwrap_or_default(),
+        fresh: file.parent_fresh_heads,
+    });
     let prompt = file.prompt.map(|text| Prompt { name: file.prompt_name.unwrap_or_default(), text });
     Ok(RunPlan {
         prompt,

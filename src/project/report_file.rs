@@ -19,6 +19,11 @@ const VERSION: u32 = 2;
 #[derive(Debug, Deserialize, Serialize)]
 struct ReportFile {
     version: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept_epoch: Option<u32>,
+    /// Tasks whose heads never trained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    untrained: Option<Vec<String>>,
     #[serde(with = "json_float")]
     seconds: f64,
     truncated_rows: usize,
@@ -44,10 +49,10 @@ struct ChangeFile {
 /// Declares a mirror with the same fields as its live type, and both conversions. Floats may be NaN, which
 /// JSON cannot say; see [`json_float`].
 macro_rules! mirror {
-    ($file:ident of $live:ident { $($float:ident,)* ; $($field:ident: $type:ty,)* }) => {
+    ($file:ident of $live:ident { $($float:ident,)* ; $($(#[$attribute:meta])* $field:ident: $type:ty,)* }) => {
         #[derive(Clone, Debug, Deserialize, Serialize)]
         struct $file {
-            $($field: $type,)*
+            $($(#[$attribute])* $field: $type,)*
             $(#[serde(with = "json_float")] $float: f64,)*
         }
 
@@ -69,7 +74,7 @@ mirror!(ClassFile of ClassMetrics { precision, recall, f1, ; name: String, suppo
 mirror!(BinFile of CalibrationBin { confidence, accuracy, ; count: usize, });
 mirror!(SetsFile of SetFigures { micro_precision, micro_recall, micro_f1, samples_f1, hamming_loss, ; });
 mirror!(NumbersFile of NumberFigures { pearson, spearman, mae, rmse, ; });
-mirror!(SpansFile of SpanFigures { precision, recall, f1, ; words: usize, entities: usize, });
+mirror!(SpansFile of SpanFigures { precision, recall, f1, ; words: usize, entities: usize, #[serde(default)] unread_words: usize, });
 mirror!(RanksFile of RankFigures { mrr, accuracy_at_10, ; pool: usize, });
 mirror!(DriftFile of HeadDrift { before, after, ; task: String, });
 mirror!(ProbeFile of Probe { nearest_centroid, nearest_neighbours, majority, ; task: String, rows: usize, k: usize, });
@@ -164,6 +169,8 @@ pub(super) fn write(report: &RunReport, path: &Path) -> Result<String, ProjectEr
     };
     let file = ReportFile {
         version: VERSION,
+        kept_epoch: report.kept_epoch,
+        untrained: report.untrained.clone(),
         seconds: report.seconds,
         truncated_rows: report.truncated_rows,
         metrics: report
@@ -203,6 +210,8 @@ pub(super) fn read(text: &str, path: &Path) -> Result<RunReport, ProjectError> {
     };
     let metrics: Result<_, String> = file.metrics.into_iter().map(split).collect();
     Ok(RunReport {
+        kept_epoch: file.kept_epoch,
+        untrained: file.untrained,
         metrics: metrics.map_err(|reason| ProjectError::malformed(path, None, reason))?,
         probes: file.probes.into_iter().map(Into::into).collect(),
         changes: file

@@ -15,8 +15,8 @@ use super::error::ProjectError;
 use super::history::{self, HistoryWriter};
 use super::{plan_file, report_file};
 use crate::data::dataset::Split;
-use crate::train::metrics::{EpochPoint, StepPoint};
-use crate::train::plan::RunPlan;
+use crate::train::metrics::{EpochPoint, Headline, Score, StepPoint};
+use crate::train::plan::{PlannedTask, RunPlan};
 use crate::train::report::{RunOutcome, RunReport};
 
 const RUNS: &str = "runs";
@@ -34,8 +34,9 @@ pub struct RunListing {
     pub preset: String,
     /// `finished`, `stopped at step 12`, `failed: ...`, `unfinished`.
     pub outcome: String,
-    /// Validation accuracy per task of the kept weights.
-    pub accuracy: Vec<(String, f64)>,
+    /// Headline figure of the kept weights on the validation rows, per task; of a task whose head never trained there is
+    /// none.
+    pub figures: Vec<Headline>,
 }
 
 /// The folder of one run.
@@ -180,31 +181,42 @@ impl RunFolder {
         let plan = self.read_plan()?;
         let outcome = self.read_outcome()?.map_or_else(|| "unfinished".to_owned(), |o| o.to_string());
         let measured = self.read_report()?.and_then(|report| {
-            let (_, tasks) = report.metrics.into_iter().find(|(split, _)| *split == Split::Valid)?;
+            let (_, tasks) = report.metrics.iter().find(|(split, _)| *split == Split::Valid)?;
+            // What a head says that never trained is no result of the run.
+            let trained = tasks.iter().filter(|figures| !report.is_untrained(&plan, &figures.task)).cloned();
             Some(
-                tasks
-                    .into_iter()
-                    .map(|figures| {
-                        let figure = figures.figure();
-                        (figures.task, figure)
+                trained
+                    .filter(|figures| figures.rows > 0)
+                    .map(|figures| Headline {
+                        value: figures.figure(),
+                        kind: figures.kind,
+                        task: figures.task,
                     })
                     .collect(),
             )
         });
-        let accuracy = match measured {
-            Some(accuracy) => accuracy,
+        let figures = match measured {
+            Some(figures) => figures,
             None => self.best_so_far(&plan)?,
         };
         let preset = plan.recipe.preset.key().to_owned();
-        Ok(RunListing { name: self.name.clone(), preset, outcome, accuracy })
+        Ok(RunListing { name: self.name.clone(), preset, outcome, figures })
     }
 
-    /// Validation accuracies of the epoch whose weights were kept last, for a run without a report.
-    fn best_so_far(&self, plan: &RunPlan) -> Result<Vec<(String, f64)>, ProjectError> {
+    /// Validation figures of the epoch whose weights were kept last, for a run without a report.
+    fn best_so_far(&self, plan: &RunPlan) -> Result<Vec<Headline>, ProjectError> {
         let epochs = self.read()?.epochs;
         let Some(best) = epochs.iter().rev().find(|epoch| epoch.best) else { return Ok(Vec::new()) };
-        let scored = plan.tasks.iter().zip(&best.valid).filter(|(_, score)| score.rows > 0);
-        Ok(scored.map(|(task, score)| (task.name.clone(), score.figure)).collect())
+        let reached = if best.epoch == 0 { 0 } else { best.phase + 1 };
+        let scored = plan.tasks.iter().zip(&best.valid).enumerate();
+        let scored =
+            scored.filter(|(task, (_, score))| score.rows > 0 && !plan.head_is_untrained(*task, reached));
+        let headline = |(_, (task, score)): (usize, (&PlannedTask, &Score))| Headline {
+            task: task.name.clone(),
+            kind: task.kind,
+            value: score.figure,
+        };
+        Ok(scored.map(headline).collect())
     }
 }
 
@@ -226,7 +238,7 @@ pub fn list(project_dir: &Path) -> Result<Vec<RunListing>, ProjectError> {
             name: folder.name.clone(),
             preset: String::new(),
             outcome: format!("unreadable: {error}"),
-            accuracy: Vec::new(),
+            figures: Vec::new(),
         })
     };
     Ok(found.into_iter().map(listing).collect())

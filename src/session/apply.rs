@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::Session;
-use super::news::{Answer, News};
+use super::news::{Answer, News, NoAnswer};
 use super::state::{Loadable, RunOutcome, Severity};
+use crate::train::report::START_KEPT;
 
 impl Session {
     pub(super) fn apply(&mut self, news: News) {
@@ -70,10 +71,7 @@ impl Session {
                 }
             }
             News::RunEnded { outcome, report, can_resume } => self.end_run(outcome, report, can_resume),
-            News::RateSearch(answer) => {
-                state.rate_search = answer
-                    .map_or_else(Loadable::Failed, |found| found.map_or(Loadable::Empty, Loadable::Ready));
-            }
+            News::RateSearch(answer) => state.rate_search = loaded(answer),
             News::Lengths(answer) => state.lengths = loaded(answer),
             News::Evaluation(answer) => {
                 let shown = state.run.as_ref().map(|run| run.plan.name.as_str());
@@ -111,6 +109,7 @@ impl Session {
     ) {
         let Some(run) = &mut self.state.run else { return };
         let name = run.plan.name.clone();
+        let kept_start = report.as_ref().is_some_and(|report| report.keeps_the_start(&run.plan));
         run.note.clear();
         run.seconds_left = None;
         run.outcome = Some(outcome.clone());
@@ -118,6 +117,9 @@ impl Session {
         run.can_resume = can_resume;
         self.list_runs();
         match outcome {
+            RunOutcome::Finished if kept_start => {
+                self.notify(Severity::Warning, format!("Run {name} is finished: {START_KEPT}."));
+            }
             RunOutcome::Finished => self.notify(Severity::Success, format!("Run {name} is finished.")),
             RunOutcome::Stopped { at_step } => {
                 self.notify(Severity::Info, format!("Run {name} was stopped at step {at_step}."));
@@ -135,6 +137,7 @@ impl Session {
 fn loaded<T>(answer: Answer<T>) -> Loadable<Arc<T>> {
     match answer {
         Ok(value) => Loadable::Ready(value),
-        Err(reason) => Loadable::Failed(reason),
+        Err(NoAnswer::Cancelled) => Loadable::Cancelled,
+        Err(NoAnswer::Failed(reason)) => Loadable::Failed(reason),
     }
 }

@@ -43,16 +43,6 @@ pub enum Edit {
     Rename(String),
 }
 
-/// Which weights to use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Weights {
-    /// The pretrained model as it came.
-    Base,
-    /// The best checkpoint of the shown run.
-    #[default]
-    Tuned,
-}
-
 /// What is asked about models of the hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HubCommand {

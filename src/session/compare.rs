@@ -174,6 +174,7 @@ mod tests {
             said: vec![Said::Classes(Arc::new(said(rows)))],
             compared: Vec::new(),
             labels_changed: false,
+            untrained: Vec::new(),
         }
     }
 

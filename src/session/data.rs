@@ -43,7 +43,7 @@ impl Session {
             return;
         }
         self.data_generation += 1;
-        self.state.data = Loadable::Failed("Reading was cancelled.".into());
+        self.state.data = Loadable::Cancelled;
         let reading = self.worker.iter().flat_map(|worker| &worker.pending).filter(|job| job.reads);
         reading.for_each(|job| job.stop.store(true, Ordering::Relaxed));
         self.queue(Work::ForgetData);

@@ -12,6 +12,7 @@ mod hub;
 mod load;
 mod news;
 mod outbox;
+pub(crate) mod parent;
 mod rows;
 mod start;
 mod watch;
@@ -290,7 +291,11 @@ impl Session {
         let stop = Arc::new(AtomicBool::new(false));
         let loads = matches!(
             work,
-            Work::LoadData { .. } | Work::ChangeData { .. } | Work::LoadModel { .. } | Work::ShowRun { .. }
+            Work::LoadData { .. }
+                | Work::ChangeData { .. }
+                | Work::LoadModel { .. }
+                | Work::MeasureLengths { .. }
+                | Work::ShowRun { .. }
         );
         let reads = matches!(work, Work::LoadData { .. });
         let trains = matches!(work, Work::Train(_));

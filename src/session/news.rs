@@ -53,6 +53,23 @@ pub(super) enum Work {
     Export(PathBuf),
 }
 
+impl Work {
+    /// Whether it answers a question: one that is stopped before its turn is not begun.
+    pub(super) const fn is_query(&self) -> bool {
+        matches!(
+            self,
+            Self::FindRate(_)
+                | Self::Evaluate(_)
+                | Self::Similarity(_)
+                | Self::Map { .. }
+                | Self::Neighbours { .. }
+                | Self::Predict(_)
+                | Self::Tokenize { .. }
+                | Self::Export(_)
+        )
+    }
+}
+
 /// A piece of work and the switch that stops it.
 #[derive(Debug)]
 pub(super) struct Job {
@@ -67,8 +84,17 @@ pub(super) struct Pace {
     pub seconds_left: Option<f64>,
 }
 
+/// Why a request has no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum NoAnswer {
+    /// The user stopped it.
+    Cancelled,
+    /// What, where, what to do.
+    Failed(String),
+}
+
 /// What became of a request.
-pub(super) type Answer<T> = Result<Arc<T>, String>;
+pub(super) type Answer<T> = Result<Arc<T>, NoAnswer>;
 
 /// News for the session.
 #[derive(Debug)]
@@ -101,8 +127,7 @@ pub(super) enum News {
         report: Option<Arc<RunReport>>,
         can_resume: bool,
     },
-    /// `None` when it was stopped.
-    RateSearch(Result<Option<Arc<RateSearch>>, String>),
+    RateSearch(Answer<RateSearch>),
     Lengths(Answer<TokenLengths>),
     Evaluation(Answer<Evaluation>),
     Similarity(Answer<Similarity>),

@@ -32,6 +32,7 @@ pub struct Offline {
     tokenizer: Tokenizer,
     max_length: usize,
     truncated: usize,
+    untrained: Vec<String>,
 }
 
 impl Offline {
@@ -49,7 +50,7 @@ impl Offline {
             .map_err(|error| format!("{}: {error}", model_dir.display()))?;
         let max_length = model.summary.max_seq_length;
         let default = model.summary.origin.default_prompt.clone();
-        let mut offline = Self { model, tokenizer, max_length, truncated: 0 };
+        let mut offline = Self { model, tokenizer, max_length, truncated: 0, untrained: Vec::new() };
         // A model that leaves its prompt out of the pooling is opened without it: see `lacks_its_prompt`.
         if let Some(prompt) = default.filter(|_| !offline.lacks_its_prompt()) {
             offline.put_before(&prompt)?;
@@ -68,11 +69,19 @@ impl Offline {
         let (Some(project), Some(name)) = (project, name) else {
             return Err(format!("{} is not a run folder (PROJECT/runs/NAME)", run_dir.display()));
         };
-        let parts = open_run(project, &name, device)?.into_parts()?;
+        let run = open_run(project, &name, device)?;
+        let untrained = run.untrained();
+        let parts = run.into_parts()?;
         let (model, tokenizer, plan) = parts.ok_or_else(|| {
             format!("run {name} kept no weights: it ended before its first epoch did. Train again")
         })?;
-        Ok(Self { model, tokenizer, max_length: plan.recipe.max_length, truncated: 0 })
+        Ok(Self { model, tokenizer, max_length: plan.recipe.max_length, truncated: 0, untrained })
+    }
+
+    /// Tasks of a run whose heads never trained: what they predict is random.
+    #[must_use]
+    pub fn untrained(&self) -> &[String] {
+        &self.untrained
     }
 
     /// From now on puts a prompt before every text, instead of the folder's default or the run's own: one of the

@@ -1,22 +1,21 @@
 //! From the draft to a run: the preview of its plan, a place for its folder, and the start.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tch::Device;
 
 use super::Session;
 use super::news::Work;
+use super::parent::{inherited_in_words, parent_of};
 use super::state::{Loadable, Severity};
 use super::worker::{Begin, RunRequest};
 use crate::data::dataset::{Dataset, Labels, Split, TaskLabels};
 use crate::data::task::{Scale, TaskKind};
 use crate::model::device::multiplies_bfloat16;
-use crate::model::weights::file_sha256;
-use crate::project::runs::{self, RunFolder};
+use crate::project::runs;
 use crate::project::user_dirs::data_dir;
-use crate::train::checkpoint::best_path;
-use crate::train::plan::{Parent, Part, PlannedTask, RunPlan};
+use crate::train::plan::{Part, PlannedTask, RunPlan};
 use crate::train::preset::Preset;
 use crate::train::recipe::{Precision, Recipe};
 
@@ -110,9 +109,12 @@ impl Session {
         };
         match self.plan_of(&name, recipe) {
             Some(Ok(mut plan)) => {
-                match from.map(|run| parent(&dir, run)).transpose() {
+                match from.map(|run| parent_of(&plan, &dir, run)).transpose() {
                     Ok(parent) => plan.parent = parent,
                     Err(reason) => return self.notify(Severity::Error, reason),
+                }
+                if let Some(text) = inherited_in_words(&plan) {
+                    self.notify(Severity::Info, format!("Run {name} starts from {text}."));
                 }
                 self.queue_run(Begin::New(Box::new(plan)), dir);
             }
@@ -188,10 +190,12 @@ impl Session {
         match (&self.state.data, &self.state.model) {
             (Loadable::Failed(reason), _) => format!("There is no data to train on: {reason}"),
             (_, Loadable::Failed(reason)) => format!("There is no model to train: {reason}"),
-            (Loadable::Empty, _) => {
+            (Loadable::Empty | Loadable::Cancelled, _) => {
                 "There is no data to train on yet: open labelled files on the Data page.".into()
             }
-            (_, Loadable::Empty) => "There is no model yet: choose one on the Model page.".into(),
+            (_, Loadable::Empty | Loadable::Cancelled) => {
+                "There is no model yet: choose one on the Model page.".into()
+            }
             _ => "Data or model are still being loaded; try again in a moment.".into(),
         }
     }
@@ -203,17 +207,6 @@ fn heads_alone(recipe: &Recipe) -> Recipe {
     let mut recipe = Recipe { part: Part::All, ..recipe.clone() };
     recipe.choose(Preset::FreezeBackbone);
     recipe
-}
-
-/// A run as another one's beginning: its name and what its kept weights are.
-fn parent(project_dir: &Path, run: &str) -> Result<Parent, String> {
-    let folder = RunFolder::open(project_dir, run).map_err(|error| error.to_string())?;
-    let best = best_path(&folder.checkpoint_dir());
-    if !best.is_file() {
-        return Err(format!("Run {run} kept no weights: it ended before its first epoch did."));
-    }
-    let sha256 = file_sha256(&best).map_err(|error| error.to_string())?;
-    Ok(Parent { run: run.to_owned(), sha256 })
 }
 
 /// How a task's numbers are told to the model: a score as so many standard deviations from the mean of the training

@@ -18,6 +18,7 @@ use crate::project::Project;
 use crate::train::finder::RateCurve;
 use crate::train::metrics::{EpochPoint, Probe, StepPoint, TaskMetrics};
 use crate::train::plan::RunPlan;
+use crate::train::timeline::{PhaseSpan, phase_spans};
 
 pub use super::answer::Answer;
 pub use crate::project::runs::RunListing;
@@ -33,6 +34,8 @@ pub enum Loadable<T> {
     Loading,
     /// Here it is.
     Ready(T),
+    /// The user stopped it before it was there.
+    Cancelled,
     /// It could not be had: what, where, what to do.
     Failed(String),
 }
@@ -111,6 +114,8 @@ pub struct TokenLengths {
     pub lengths: Vec<u32>,
     /// Texts they are a sample of; equal to the number of lengths where all were counted.
     pub of: usize,
+    /// Whether some text was too long to be counted to its end, so that the largest lengths are lower bounds.
+    pub is_open: bool,
 }
 
 impl TokenLengths {
@@ -166,6 +171,21 @@ pub struct RunView {
 }
 
 impl RunView {
+    /// The epoch whose weights are kept so far, 0 for the start; `None` where no epoch was chosen by validation rows, and
+    /// nothing is recorded.
+    #[must_use]
+    pub fn kept_epoch(&self) -> Option<u32> {
+        let recorded = self.report.as_ref().and_then(|report| report.kept_epoch);
+        recorded.or_else(|| self.epochs.iter().rev().find(|epoch| epoch.best).map(|epoch| epoch.epoch))
+    }
+
+    /// Where its phases were, and will be, on the axis of its epochs.
+    #[must_use]
+    pub fn phase_spans(&self) -> Vec<PhaseSpan> {
+        let finished = self.outcome == Some(RunOutcome::Finished);
+        phase_spans(&self.plan, &self.epochs, &self.steps, self.phase, finished)
+    }
+
     /// A run that is about to begin.
     #[must_use]
     pub fn starting(plan: Arc<RunPlan>, dir: &std::path::Path) -> Self {
@@ -234,6 +254,8 @@ pub struct Evaluation {
     pub mistakes: Vec<Vec<Mistake>>,
     /// Probes of the embeddings on this split.
     pub probes: Vec<Probe>,
+    /// Tasks whose heads never trained.
+    pub untrained: Vec<String>,
     /// Per task the rows whose label the run contradicts with confidence, most suspicious first.
     pub suspects: Vec<Vec<ClassSaid>>,
     /// Per task what the run said, row by row.

@@ -18,6 +18,8 @@ pub struct Pending {
     pub(super) at: At,
     /// Of the gradients before clipping: a scalar.
     pub(super) norm: Tensor,
+    /// Whether anything was updated: not where no row is labelled for a task that trains.
+    pub(super) updated: bool,
     /// Of each of its batches.
     pub(super) losses: Vec<Losses>,
 }
@@ -91,6 +93,8 @@ fn values(steps: &[Pending]) -> Result<Vec<f64>, ModelError> {
 pub(super) struct Backlog {
     drive: Drive,
     steps: Vec<Pending>,
+    /// Per step, how many epochs are done after it: an epoch that a phase ends within is shorter than others.
+    epochs: Vec<f64>,
     /// So many are read together next time.
     together: usize,
     /// Since when it is not empty.
@@ -100,15 +104,16 @@ pub(super) struct Backlog {
 impl Backlog {
     /// Empty.
     pub(super) fn new(drive: Drive) -> Self {
-        Self { drive, steps: Vec::new(), together: 1, since: Instant::now() }
+        Self { drive, steps: Vec::new(), epochs: Vec::new(), together: 1, since: Instant::now() }
     }
 
-    /// Takes a step in.
-    pub(super) fn push(&mut self, step: Pending) {
+    /// Takes a step in, after which so many epochs are done.
+    pub(super) fn push(&mut self, step: Pending, epoch: f64) {
         if self.steps.is_empty() {
             self.since = Instant::now();
         }
         self.steps.push(step);
+        self.epochs.push(epoch);
     }
 
     /// Whether it is to be read now.
@@ -118,15 +123,15 @@ impl Backlog {
 
     /// Empties it: the points of the curve up to the first that is no number, which is then the error.
     pub(super) fn read(&mut self, plan: &RunPlan) -> (Vec<StepPoint>, Result<(), TrainError>) {
-        let steps = std::mem::take(&mut self.steps);
+        let (steps, epochs) = (std::mem::take(&mut self.steps), std::mem::take(&mut self.epochs));
         if steps.is_empty() {
             return (Vec::new(), Ok(()));
         }
         let mut points = Vec::with_capacity(steps.len());
         let read = values(&steps).map_err(TrainError::from).and_then(|values| {
             let mut values = values.into_iter();
-            for step in &steps {
-                points.push(step.point(plan, &mut values)?);
+            for (step, epoch) in steps.iter().zip(epochs) {
+                points.push(StepPoint { epoch, ..step.point(plan, &mut values)? });
             }
             Ok(())
         });

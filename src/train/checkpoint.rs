@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 use thiserror::Error;
 
+use super::average::AverageState;
 use super::loss::Sums;
 use super::metrics::Score;
 use super::place::{Best, Place};
@@ -55,6 +56,12 @@ pub enum CheckpointError {
          start a new run from its weights"
     )]
     OtherData,
+    /// The rows are the same, and the run drew them otherwise than its recipe says, as earlier versions did.
+    #[error(
+        "the run was started by an earlier version, which drew the rows of all files by size whatever `sampling` was. \
+         It cannot be resumed with its sampling: start a new run from its weights"
+    )]
+    OtherSampling,
     /// The tensors are not the model's.
     #[error("the checkpoint holds no tensor {tensor} of shape {shape:?}: it is of another model")]
     OtherModel {
@@ -85,6 +92,8 @@ pub struct Checkpoint {
     pub tensors: Vec<(String, Tensor)>,
     /// Steps that the optimiser did on each parameter.
     pub updates: BTreeMap<String, i32>,
+    /// How far the weights' average is; `None` without one, and in what earlier versions wrote.
+    pub average: Option<AverageState>,
 }
 
 /// The folder of a run's checkpoints, and how often one is due.
@@ -202,7 +211,9 @@ fn read_last(dir: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
         )));
     }
     let tensors = read_all(&path).map_err(|error| damaged(error.to_string()))?;
-    Ok(Some(Checkpoint { place: state.place.into(), rows: state.rows, tensors, updates: state.updates }))
+    let (place, rows, updates) = (state.place.into(), state.rows, state.updates);
+    let average = state.average.map(|file| AverageState { updates: file.updates, unused: file.unused });
+    Ok(Some(Checkpoint { place, rows, tensors, updates, average }))
 }
 
 /// The metadata: the mirror of [`Checkpoint`] without its tensors.
@@ -212,6 +223,14 @@ struct StateFile {
     rows: String,
     updates: BTreeMap<String, i32>,
     place: PlaceFile,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    average: Option<AverageFile>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct AverageFile {
+    updates: usize,
+    unused: f64,
 }
 
 impl StateFile {
@@ -221,6 +240,9 @@ impl StateFile {
             rows: checkpoint.rows.clone(),
             updates: checkpoint.updates.clone(),
             place: PlaceFile::from(&checkpoint.place),
+            average: checkpoint
+                .average
+                .map(|state| AverageFile { updates: state.updates, unused: state.unused }),
         }
     }
 }
@@ -246,10 +268,15 @@ struct PlaceFile {
     stall: StallFile,
 }
 
-/// Loss, figure, rows.
-type ScoreFile = (f64, f64, usize);
-/// Figure, negative loss.
-type QualityFile = (f64, f64);
+/// Loss, figure, rows. JSON has no word for what is not a finite number: `null` stands for it.
+type ScoreFile = (Option<f64>, Option<f64>, usize);
+/// Figure, negative loss, and where there are any the watched tasks that could not be measured.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+enum QualityFile {
+    Measured(Option<f64>, Option<f64>),
+    InPart(Option<f64>, Option<f64>, u32),
+}
 /// The best quality, and epochs since.
 type StallFile = (Option<QualityFile>, u32);
 
@@ -261,20 +288,36 @@ struct BestFile {
     valid: Vec<ScoreFile>,
 }
 
+fn number_out(number: f64) -> Option<f64> {
+    number.is_finite().then_some(number)
+}
+
+fn number_in(number: Option<f64>) -> f64 {
+    number.unwrap_or(f64::NAN)
+}
+
 fn score_out(score: &Score) -> ScoreFile {
-    (score.loss, score.figure, score.rows)
+    (number_out(score.loss), number_out(score.figure), score.rows)
 }
 
 fn score_in((loss, figure, rows): ScoreFile) -> Score {
-    Score { loss, figure, rows }
+    Score { loss: number_in(loss), figure: number_in(figure), rows }
 }
 
 fn quality_out(quality: Quality) -> QualityFile {
-    (quality.figure, quality.minus_loss)
+    let (figure, minus_loss) = (number_out(quality.figure), number_out(quality.minus_loss));
+    match quality.unmeasured {
+        0 => QualityFile::Measured(figure, minus_loss),
+        tasks => QualityFile::InPart(figure, minus_loss, tasks),
+    }
 }
 
-fn quality_in((figure, minus_loss): QualityFile) -> Quality {
-    Quality { figure, minus_loss }
+fn quality_in(file: QualityFile) -> Quality {
+    let (figure, minus_loss, unmeasured) = match file {
+        QualityFile::Measured(figure, minus_loss) => (figure, minus_loss, 0),
+        QualityFile::InPart(figure, minus_loss, tasks) => (figure, minus_loss, tasks),
+    };
+    Quality { unmeasured, figure: number_in(figure), minus_loss: number_in(minus_loss) }
 }
 
 fn stall_out(stall: Stall) -> StallFile {
@@ -344,5 +387,23 @@ impl From<PlaceFile> for Place {
             plateau: stall_in(file.plateau),
             stall: stall_in(file.stall),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Checkpoints of earlier versions do not count the steps of the weights' average.
+    #[test]
+    fn what_earlier_versions_wrote_is_read() {
+        let place = PlaceFile::from(&Place::start(1));
+        let average = Some(AverageFile { updates: 3, unused: 0.5 });
+        let file = StateFile { version: 1, rows: "ab".into(), updates: BTreeMap::new(), place, average };
+        let mut json = serde_json::to_value(&file).unwrap();
+        assert_eq!(json["average"]["updates"], 3);
+        json.as_object_mut().unwrap().remove("average");
+        let read: StateFile = serde_json::from_value(json).unwrap();
+        assert!(read.average.is_none() && read.rows == "ab");
     }
 }

@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use tch::Tensor;
 
-use super::average::Average;
+use super::average::{Average, AverageState};
 use super::checkpoint::{Checkpoint, CheckpointError, Store};
 use super::error::TrainError;
 use super::optim::{Optimizer, Pass};
 use super::place::Place;
 use super::plan::RunPlan;
+use super::recipe::Sampling;
 use super::rows::Rows;
 use crate::model::Model;
 use crate::model::params::Param;
@@ -46,23 +47,28 @@ impl Course {
             info.is_some_and(|info| plan.phases.iter().any(|phase| phase.rate(&info).is_some()))
         };
         let average = plan.recipe.ema.map(|decay| Average::new(&model.params, decay, trains)).transpose()?;
+        let [train, valid] = rows;
+        let fingerprint = |by_file| format!("{} {}", train.fingerprint(by_file), valid.fingerprint(false));
+        let by_file = plan.recipe.sampling != Sampling::Proportional;
         let mut course = Self {
             place: Place::start(plan.tasks.len()),
             optimizer: Optimizer::new(plan.recipe.optimizer, pass),
             average,
-            rows: rows.map(Rows::fingerprint).join(" "),
+            rows: fingerprint(by_file),
             since: Instant::now(),
         };
         if let Some(checkpoint) = from {
+            if checkpoint.rows != course.rows {
+                let by_size = by_file && checkpoint.rows == fingerprint(false);
+                let other = if by_size { CheckpointError::OtherSampling } else { CheckpointError::OtherData };
+                return Err(other.into());
+            }
             course.restore(checkpoint, model)?;
         }
         Ok(course)
     }
 
     fn restore(&mut self, checkpoint: Checkpoint, model: &Model) -> Result<(), TrainError> {
-        if checkpoint.rows != self.rows {
-            return Err(CheckpointError::OtherData.into());
-        }
         let _guard = tch::no_grad_guard();
         let mut saved: HashMap<String, Tensor> = checkpoint.tensors.into_iter().collect();
         for (index, param) in model.params.iter().enumerate() {
@@ -85,6 +91,11 @@ impl Course {
             }
         }
         self.place = checkpoint.place;
+        if let Some(average) = &mut self.average {
+            // Earlier versions wrote no count: they took every step in.
+            let as_before = AverageState { updates: self.place.step, unused: self.place.unused };
+            average.state = checkpoint.average.unwrap_or(as_before);
+        }
         Ok(())
     }
 
@@ -111,7 +122,8 @@ impl Course {
             tensors.push((format!("average/{}", name(index)), shadow.shallow_clone()));
         }
         let (place, rows) = (self.place.clone(), self.rows.clone());
-        Ok(store.write_last(&Checkpoint { place, rows, tensors, updates })?)
+        let average = self.average.as_ref().map(|average| average.state);
+        Ok(store.write_last(&Checkpoint { place, rows, tensors, updates, average })?)
     }
 
     /// Seconds of all processes that worked on the run.
@@ -127,7 +139,7 @@ impl Course {
     /// The average takes the weights of a step in.
     pub(super) fn follow(&mut self, model: &Model) -> Result<(), TrainError> {
         if let Some(average) = &mut self.average {
-            average.follow(&model.params)?;
+            average.follow(&model.params, self.place.unused)?;
         }
         Ok(())
     }
@@ -135,7 +147,7 @@ impl Course {
     /// Exchanges weights and their average, where there is one: what is measured and kept is the average.
     pub(super) fn exchange(&mut self, model: &Model) -> Result<(), TrainError> {
         if let Some(average) = &mut self.average {
-            average.exchange(&model.params)?;
+            average.exchange(&model.params, &mut self.place.unused)?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use tch::{Kind, Tensor};
 
 use super::cache::{self, Prefix};
 use super::loss::{RANKING_SCALE, cosine};
-use super::metrics::{Predictions, TaskMetrics, metrics_of};
+use super::metrics::{Predictions, TaskMetrics, metrics_with_unread};
 use super::rows::{NO_TAG, Rows, Targets};
 use crate::data::task::TaskKind;
 use crate::model::batch::TokenBatch;
@@ -119,8 +119,11 @@ pub fn from_pooled(model: &Model, rows: &Rows, pooled: &Tensor) -> Result<Vec<Pr
 /// All figures per task over the labelled rows.
 #[must_use]
 pub fn metrics(model: &Model, rows: &Rows, predictions: &[Predictions]) -> Vec<TaskMetrics> {
-    let heads = model.heads.iter().zip(&rows.targets).zip(predictions);
-    heads.map(|((head, targets), said)| metrics_of(&head.spec, targets, said)).collect()
+    let heads = model.heads.iter().zip(&rows.targets).zip(predictions).enumerate();
+    let figures = heads.map(|(task, ((head, targets), said))| {
+        metrics_with_unread(&head.spec, targets, said, rows.unread(task))
+    });
+    figures.collect()
 }
 
 /// Index of the largest value; the first of equals, 0 when empty.

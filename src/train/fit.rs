@@ -26,7 +26,6 @@ use super::recipe::OptimizerKind;
 use super::report::RunOutcome;
 use super::rows::Rows;
 use super::sampler;
-use super::schedule::{rate_factor, warmup_steps};
 use super::step::{At, Stepper};
 use super::watch::Quality;
 use crate::model::Model;
@@ -45,19 +44,24 @@ pub enum FitEvent {
     Phase(usize),
     /// What happens beside training.
     Note(String),
+    /// What the user should know of the run.
+    Warning(String),
     /// A step is done.
     Step(StepPoint),
     /// An epoch is done.
     Epoch(EpochPoint),
+    /// A checkpoint follows: a run that resumes from it reports no earlier step again, so what was reported so far
+    /// must be on disk first.
+    Saving,
 }
 
-/// How a fit ended. The model holds the kept weights: those of the best epoch on the validation rows, the last
-/// ones where there are none, those of the moment when it was stopped within the first epoch.
+/// How a fit ended. The model holds the kept weights: those of the best epoch on the validation rows, among which the
+/// start counts as epoch 0; the last ones where nothing could be measured.
 #[derive(Debug)]
 pub struct Fitted {
     /// Finished or stopped.
     pub outcome: RunOutcome,
-    /// Epoch whose weights are kept; `None` when it was stopped before the first ended.
+    /// Epoch whose weights are kept, 0 for the start; `None` for those of a moment within an epoch.
     pub kept_epoch: Option<u32>,
     /// Phases that had a part in the kept weights: a step of theirs moved something before these were kept.
     pub kept_phases: usize,
@@ -110,6 +114,8 @@ impl Fit<'_> {
             report(FitEvent::Resumed { at_step: course.place.step })?;
         }
         let stepper = Stepper::new(plan, model, train)?;
+        let mut warnings = stepper.warnings().into_iter().chain(cache::wrong_memory());
+        warnings.try_for_each(|warning| report(FitEvent::Warning(warning)))?;
         let (model_now, cut_now) = (&*model, cut.as_ref());
         let mut run = Run {
             plan,
@@ -160,8 +166,6 @@ impl Run<'_, '_> {
     /// The phases in order, from wherever the run stands.
     fn phases(&mut self, course: &mut Course) -> Result<RunOutcome, TrainError> {
         let plan = self.plan;
-        let total_steps = plan.total_steps();
-        let warmup = warmup_steps(&plan.recipe, total_steps);
         // What the first phase keeps serves the measurement of the untrained model too.
         let mut ready = None;
         if !course.place.measured {
@@ -173,7 +177,11 @@ impl Run<'_, '_> {
             let Some(valid) = self.measure(&prefixes.1)? else { return Ok(stopped(course)) };
             ready = Some(prefixes);
             course.place.measured = true;
-            self.tell_epoch(course, 0.0, Vec::new(), curve(&valid), Instant::now(), false)?;
+            // The start is epoch 0 of the choice, and what the first epoch has to improve on.
+            let quality = Quality::of_run(plan, &valid);
+            let better = self.keep_if_better(course, quality, &curve(&valid))?;
+            course.place.stall.best = better.then_some(quality);
+            self.tell_epoch(course, 0.0, Vec::new(), curve(&valid), Instant::now(), better)?;
         }
         while let Some(phase) = plan.phases.get(course.place.phase) {
             (self.report)(FitEvent::Phase(course.place.phase))?;
@@ -189,6 +197,7 @@ impl Run<'_, '_> {
             while !course.place.phase_is_full(phase) {
                 let started = Instant::now();
                 let steps = sampler::steps(self.train, &plan.recipe, course.place.epoch);
+                let (epoch, of_epoch) = (course.place.epoch, course.place.steps_of_epoch(phase, steps.len()));
                 for batches in steps.iter().skip(course.place.epoch_step) {
                     if course.place.steps_are_over(phase) {
                         break;
@@ -197,12 +206,16 @@ impl Run<'_, '_> {
                         self.save(course)?;
                         return Ok(stopped(course));
                     }
-                    let factor = rate_factor(course.place.position, total_steps, warmup, plan.recipe.decay);
+                    let factor = plan.rate_factor(course.place.position);
                     let at = At { step: course.place.step, factor };
                     let done = self.stepper.step(&mut course.optimizer, phase, train_prefix, batches, at)?;
-                    course.follow(self.model)?;
-                    course.place.stepped(factor, self.decay_of_unused(phase, factor));
-                    self.backlog.push(done);
+                    let kept = done.updated.then(|| self.decay_of_unused(phase, factor));
+                    course.place.stepped(factor, kept);
+                    if done.updated {
+                        course.follow(self.model)?;
+                    }
+                    let part = course.place.epoch_step as f64 / of_epoch.max(1) as f64;
+                    self.backlog.push(done, f64::from(epoch) + part);
                     if self.backlog.is_due() {
                         self.tell_steps(course)?;
                     }
@@ -241,6 +254,7 @@ impl Run<'_, '_> {
     /// ones, and the sums of an epoch are part of it.
     fn save(&mut self, course: &mut Course) -> Result<(), TrainError> {
         self.tell_steps(course)?;
+        (self.report)(FitEvent::Saving)?;
         course.save(self.model, self.store)
     }
 
@@ -295,17 +309,28 @@ impl Run<'_, '_> {
         let Some(valid) = self.measure(prefix)? else { return Ok(None) };
         let quality = Quality::of_run(self.plan, &valid);
         let valid = curve(&valid);
-        let better = !valid.is_empty() && quality.beats(course.place.best.as_ref().map(|best| best.quality));
         let sums = course.place.end_epoch();
+        let better = self.keep_if_better(course, quality, &valid)?;
+        Ok(Some(Measured { valid, quality, sums, better }))
+    }
+
+    /// Keeps the weights where they are the best so far. Where nothing was ever measured, nothing says which epoch is
+    /// best: the last one is kept.
+    fn keep_if_better(
+        &self,
+        course: &mut Course,
+        quality: Quality,
+        valid: &[Score],
+    ) -> Result<bool, TrainError> {
+        let better = !valid.is_empty() && quality.beats(course.place.best.as_ref().map(|best| best.quality));
         if better {
-            let (epoch, phases) = (course.place.epoch, course.place.moved);
-            course.place.best = Some(Best { quality, epoch, phases, valid: valid.clone() });
+            let Place { epoch, moved: phases, .. } = course.place;
+            course.place.best = Some(Best { quality, epoch, phases, valid: valid.to_vec() });
         }
-        // Without validation rows nothing says which epoch is best: the last one is kept.
-        if better || valid.is_empty() {
+        if better || (course.place.best.is_none() && course.place.epoch > 0) {
             self.store.write_best(&self.named(course.place.unused)?)?;
         }
-        Ok(Some(Measured { valid, quality, sums, better }))
+        Ok(better)
     }
 
     /// A run that broke off says which checkpoint is left of it.

@@ -2,11 +2,11 @@
 
 use tch::{Device, Kind, Reduction, Tensor};
 
+use super::class_weights::{ClassWeights, MOST};
 use super::metrics::{Score, StepPoint};
-use super::plan::RunPlan;
+use super::plan::{PlannedTask, RunPlan};
 use super::recipe::{TaskSettings, Weighting};
-use super::rows::{NO_LABEL, Rows, Targets};
-use crate::data::task::{Scale, TaskKind};
+use super::rows::{NO_LABEL, NO_TAG, Rows, Targets};
 use crate::model::params::Param;
 use crate::model::summary::TensorInfo;
 use crate::model::{Model, ModelError};
@@ -39,22 +39,39 @@ pub(super) struct LossRules {
 
 struct TaskRule {
     settings: TaskSettings,
-    /// `[classes]`, where classes are balanced.
-    class_weights: Option<Tensor>,
+    /// Where classes are balanced.
+    weights: Option<ClassWeights>,
 }
 
 impl LossRules {
     pub(super) fn new(plan: &RunPlan, rows: &Rows, device: Device) -> Result<Self, ModelError> {
-        let rule = |(index, task): (usize, &super::plan::PlannedTask)| {
+        let rule = |(index, task): (usize, &PlannedTask)| {
             let settings = plan.recipe.task(&task.name);
             let targets = rows.targets.get(index).filter(|_| settings.balance_classes);
-            let weights = targets.and_then(|targets| balanced(targets, task.classes.len()));
-            let class_weights =
-                weights.map(|weights| Tensor::f_from_slice(&weights)?.f_to_device(device)).transpose()?;
-            Ok::<_, ModelError>(TaskRule { settings, class_weights })
+            let weights = targets.map(|targets| ClassWeights::balanced(targets, task.classes.len(), device));
+            Ok::<_, ModelError>(TaskRule { settings, weights: weights.transpose()?.flatten() })
         };
         let tasks = plan.tasks.iter().enumerate().map(rule).collect::<Result<_, _>>()?;
         Ok(Self { weighting: plan.recipe.weighting, tasks })
+    }
+
+    /// What the user should know of the classes' weights: a sentence for every task with a class whose weight is capped.
+    pub(super) fn warnings(&self, plan: &RunPlan) -> Vec<String> {
+        let warning = |(task, rule): (&PlannedTask, &TaskRule)| {
+            let capped = &rule.weights.as_ref()?.capped;
+            let class = |(class, weight): &(usize, f64)| {
+                let name = task.classes.get(*class).map_or("?", String::as_str);
+                format!("\"{name}\" ({weight:.1})")
+            };
+            let classes = capped.iter().map(class).collect::<Vec<_>>().join(", ");
+            (!capped.is_empty()).then(|| {
+                format!(
+                    "balancing the classes of task \"{}\": weights are capped at {MOST}: {classes}",
+                    task.name
+                )
+            })
+        };
+        plan.tasks.iter().zip(&self.tasks).filter_map(warning).collect()
     }
 
     /// The sum that is minimised; `None` when no task has a label. Losses come with the part of their task's labels
@@ -85,15 +102,30 @@ impl LossRules {
         Ok(total)
     }
 
+    /// What the labels of a row weigh in the mean that is a task's loss: the sum of its labels' class weights, 1 for
+    /// each label where classes are not balanced.
+    pub(super) fn weight_of(&self, task: usize, targets: &Targets, row: usize) -> f64 {
+        let weights = self.tasks.get(task).and_then(|rule| rule.weights.as_ref());
+        match (weights, targets) {
+            (Some(weights), Targets::Class(_)) => targets.class(row).map_or(0.0, |class| weights.of(class)),
+            (Some(weights), Targets::Tags(labels)) => {
+                let tags = labels.get(row).and_then(Option::as_ref).into_iter().flatten();
+                tags.filter(|tag| **tag != NO_TAG).map(|tag| weights.of(*tag)).sum()
+            }
+            // The weights of a set are not divided by, as those of PyTorch's `pos_weight`.
+            _ => targets.labels(row) as f64,
+        }
+    }
+
     /// Weights of a task's classes, where they are balanced, and its label smoothing.
-    fn of_classes(&self, task: usize) -> (Option<&Tensor>, f64) {
+    fn of_classes(&self, task: usize) -> (Option<&ClassWeights>, f64) {
         let rule = self.tasks.get(task);
-        let weights = rule.and_then(|rule| rule.class_weights.as_ref());
+        let weights = rule.and_then(|rule| rule.weights.as_ref());
         (weights, rule.map_or(0.0, |rule| rule.settings.label_smoothing))
     }
 
-    /// Cross-entropy of logits `[n, classes]` against classes `[n]`, mean over those that are labelled; and the share
-    /// of them that is right.
+    /// Cross-entropy of logits `[n, classes]` against classes `[n]`, mean over those that are labelled, each weighed by
+    /// its class where classes are balanced; and the share of them that is right.
     pub(super) fn classes(
         &self,
         task: usize,
@@ -101,14 +133,24 @@ impl LossRules {
         targets: &Tensor,
     ) -> Result<(Tensor, Tensor), ModelError> {
         let (weights, smoothing) = self.of_classes(task);
-        let loss = logits.f_cross_entropy_loss(targets, weights, Reduction::Mean, NO_LABEL, smoothing)?;
+        let entropy =
+            |reduction| logits.f_cross_entropy_loss(targets, None::<&Tensor>, reduction, NO_LABEL, smoothing);
+        let loss = match weights {
+            None => entropy(Reduction::Mean)?,
+            // libtorch would weigh the smoothed part of every class too, so that a rare class drew all rows to itself.
+            Some(weights) => {
+                let weights = weights.of_labels(targets)?;
+                let sum = entropy(Reduction::None)?.f_mul(&weights)?.f_sum(Kind::Float)?;
+                sum.f_div(&weights.f_sum(Kind::Float)?)?
+            }
+        };
         let labelled = targets.f_ne(NO_LABEL)?.f_sum(Kind::Float)?;
         let right = logits.f_argmax(-1, false)?.f_eq_tensor(targets)?.f_sum(Kind::Float)?;
         Ok((loss, right.f_div(&labelled)?))
     }
 
-    /// Binary cross-entropy of logits `[n, classes]` against zeros and ones, mean over rows and classes; and the micro
-    /// F1 of the batch.
+    /// Binary cross-entropy of logits `[n, classes]` against zeros and ones, mean over rows and classes, weighed by the
+    /// class where it is 1 and classes are balanced; and the micro F1 of the batch.
     pub(super) fn sets(
         &self,
         task: usize,
@@ -117,8 +159,14 @@ impl LossRules {
     ) -> Result<(Tensor, Tensor), ModelError> {
         let (weights, smoothing) = self.of_classes(task);
         let smooth = targets.f_mul_scalar(1.0 - smoothing)?.f_add_scalar(smoothing / 2.0)?;
-        let loss =
-            logits.f_binary_cross_entropy_with_logits(&smooth, None::<&Tensor>, weights, Reduction::Mean)?;
+        // By the label itself: `pos_weight` would weigh the smoothed part of what is absent too.
+        let weights = weights.map(|weights| weights.of_sets(targets)).transpose()?;
+        let loss = logits.f_binary_cross_entropy_with_logits(
+            &smooth,
+            weights.as_ref(),
+            None::<&Tensor>,
+            Reduction::Mean,
+        )?;
         let said = logits.f_detach()?.f_gt(0.0)?.f_to_kind(Kind::Float)?;
         let both = said.f_mul(targets)?.f_sum(Kind::Float)?;
         let all = said.f_sum(Kind::Float)?.f_add(&targets.f_sum(Kind::Float)?)?;
@@ -159,72 +207,25 @@ pub(super) fn cosine(a: &Tensor, b: &Tensor) -> Result<Tensor, ModelError> {
     Ok(Tensor::f_cosine_similarity(a, b, 1, 1e-8)?)
 }
 
-/// Each text of `a` `[n, hidden]` must be nearest to its own partner in `b` among all of the batch: cross-entropy over
-/// scaled cosines (Henderson et al. 2017), and the share for which it is.
-pub(super) fn ranking(a: &Tensor, b: &Tensor) -> Result<(Tensor, Tensor), ModelError> {
+/// Each of the `queries` `[n, hidden]` must be nearest to its own among the `candidates` `[m, hidden]`, the one with the
+/// index `own`: cross-entropy over scaled cosines (Henderson et al. 2017), and the share for which it is. Where `repeats`
+/// `[n, m]` is true, a candidate is no wrong answer and left out.
+pub(super) fn ranking(
+    queries: &Tensor,
+    candidates: &Tensor,
+    own: &Tensor,
+    repeats: Option<&Tensor>,
+) -> Result<(Tensor, Tensor), ModelError> {
     let unit = |x: &Tensor| crate::model::pooling::normalize(x);
-    let scores = unit(a)?.f_matmul(&unit(b)?.f_transpose(0, 1)?)?.f_mul_scalar(RANKING_SCALE)?;
-    let n = a.size().first().copied().unwrap_or(0);
-    let own = Tensor::f_arange(n, (Kind::Int64, a.device()))?;
-    let loss = scores.f_cross_entropy_loss(&own, None::<&Tensor>, Reduction::Mean, NO_LABEL, 0.0)?;
-    let right = scores.f_argmax(-1, false)?.f_eq_tensor(&own)?.f_mean(Kind::Float)?;
+    let cosines = unit(queries)?.f_matmul(&unit(candidates)?.f_transpose(0, 1)?)?;
+    let scores = cosines.f_mul_scalar(RANKING_SCALE)?;
+    let scores = match repeats {
+        Some(repeats) => scores.f_masked_fill(repeats, f64::NEG_INFINITY)?,
+        None => scores,
+    };
+    let loss = scores.f_cross_entropy_loss(own, None::<&Tensor>, Reduction::Mean, NO_LABEL, 0.0)?;
+    let right = scores.f_argmax(-1, false)?.f_eq_tensor(own)?.f_mean(Kind::Float)?;
     Ok((loss, right))
-}
-
-/// Numbers of some rows as the model learns them, and where among `rows` they stand.
-pub(super) fn number_targets(
-    targets: &Targets,
-    rows: &[u32],
-    kind: TaskKind,
-    scale: Scale,
-) -> (Vec<i64>, Vec<f32>) {
-    let mut places = Vec::new();
-    let mut numbers = Vec::new();
-    for (place, row) in rows.iter().enumerate() {
-        let number = match targets {
-            Targets::Number(labels) => labels.get(*row as usize).copied().flatten(),
-            Targets::Pair(pairs) => pairs.get(*row as usize).copied().filter(|pair| *pair).map(|_| 1.0),
-            _ => None,
-        };
-        if let Some(number) = number {
-            places.push(place as i64);
-            numbers.push(if kind == TaskKind::Ranking { number } else { scale.to_model(number) });
-        }
-    }
-    (places, numbers)
-}
-
-/// `rows / (classes * rows of class)` for single labels; for sets, how much more often a class is absent than present.
-fn balanced(targets: &Targets, classes: usize) -> Option<Vec<f32>> {
-    let mut counts = vec![0usize; classes];
-    let mut rows = 0usize;
-    let mut add = |class: u32| {
-        if let Some(count) = counts.get_mut(class as usize) {
-            *count += 1;
-        }
-    };
-    match targets {
-        Targets::Class(labels) => labels.iter().flatten().for_each(|class| {
-            rows += 1;
-            add(*class);
-        }),
-        Targets::Classes(labels) => labels.iter().flatten().for_each(|set| {
-            rows += 1;
-            set.iter().copied().for_each(&mut add);
-        }),
-        Targets::Tags(labels) => labels.iter().flatten().flatten().for_each(|tag| {
-            rows += usize::from(*tag != super::rows::NO_TAG);
-            add(*tag);
-        }),
-        Targets::Number(_) | Targets::Pair(_) => return None,
-    }
-    let is_sets = matches!(targets, Targets::Classes(_));
-    let weight = |count: &usize| {
-        // A class without a training row has no part in the loss, whatever its weight.
-        let count = (*count).max(1) as f32;
-        if is_sets { (rows as f32 - count).max(1.0) / count } else { rows as f32 / (classes as f32 * count) }
-    };
-    Some(counts.iter().map(weight).collect())
 }
 
 /// Running sums over an epoch.
@@ -272,3 +273,6 @@ impl Sums {
         self.tasks.iter().map(mean).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

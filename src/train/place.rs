@@ -10,7 +10,7 @@ use super::watch::{Quality, Stall};
 pub struct Best {
     /// How good they are.
     pub quality: Quality,
-    /// The epoch, from 1.
+    /// The epoch, from 1; 0 for the weights before the first step.
     pub epoch: u32,
     /// Phases that had a part in them.
     pub phases: usize,
@@ -76,15 +76,16 @@ impl Place {
         }
     }
 
-    /// A step is done, at a rate of `factor` of its peak; `kept` is what weight decay leaves of unused embeddings.
-    pub fn stepped(&mut self, factor: f64, kept: f64) {
+    /// A step is done, at a rate of `factor` of its peak; `kept` is what weight decay leaves of unused embeddings, `None`
+    /// where the step updated nothing, because none of its rows is labelled.
+    pub fn stepped(&mut self, factor: f64, kept: Option<f64>) {
         self.step += 1;
         self.epoch_step += 1;
         self.phase_step += 1;
         self.position += 1;
-        self.unused *= kept;
+        self.unused *= kept.unwrap_or(1.0);
         // The first step of a warm-up has rate 0 and moves nothing.
-        if factor > 0.0 {
+        if factor > 0.0 && kept.is_some() {
             self.moved = self.phase + 1;
         }
     }
@@ -98,14 +99,22 @@ impl Place {
         std::mem::replace(&mut self.sums, fresh)
     }
 
+    /// Steps of the epoch that runs, of which the sampler has `all`: the phase may end within it.
+    #[must_use]
+    pub fn steps_of_epoch(&self, phase: &Phase, all: usize) -> usize {
+        match phase.until {
+            Until::Steps(steps) => all.min(self.epoch_step + steps.saturating_sub(self.phase_step)),
+            Until::Epochs | Until::Plateau { .. } => all,
+        }
+    }
+
     /// The next phase begins, at its own place in the schedule.
     pub fn next_phase(&mut self, plan: &RunPlan) {
         self.phase += 1;
         self.phase_epoch = 0;
         self.phase_step = 0;
         self.plateau = Stall::default();
-        self.position =
-            plan.phases.iter().take(self.phase).map(|phase| phase.steps(plan.steps_per_epoch)).sum();
+        self.position = plan.first_step(self.phase);
     }
 
     /// Whether the phase has had all its steps.

@@ -5,173 +5,15 @@
 
 use thiserror::Error;
 
+pub use super::phase::{Part, Phase, Thaw, Until};
+
 use super::recipe::{Recipe, Weighting};
+use super::room;
+use super::watch::check_judged;
 use crate::data::task::{Scale, TaskKind};
 use crate::model::heads::HeadSpec;
-use crate::model::summary::{Group, ModelSummary, Prompt, Role, TensorInfo};
-
-/// Which parameters of a group train.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Part {
-    /// Every one.
-    #[default]
-    All,
-    /// `LayerNorm`s only.
-    Norms,
-    /// Biases only, those of `LayerNorm`s too (`BitFit`, Ben Zaken et al. 2022).
-    Biases,
-    /// Low-rank adapters beside the linear layers, which stay as they are (`LoRA`, Hu et al. 2021).
-    Lora,
-}
-
-impl Part {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::All, Self::Norms, Self::Biases, Self::Lora];
-
-    /// The name in project files.
-    #[must_use]
-    pub const fn key(self) -> &'static str {
-        match self {
-            Self::All => "all",
-            Self::Norms => "norms",
-            Self::Biases => "biases",
-            Self::Lora => "lora",
-        }
-    }
-
-    /// Whether a tensor of a group that trains in this way does train.
-    #[must_use]
-    pub fn covers(self, tensor: &TensorInfo) -> bool {
-        match self {
-            Self::All => tensor.role() != Role::Adapter,
-            Self::Norms => tensor.role() == Role::Norm,
-            Self::Biases => tensor.is_bias(),
-            Self::Lora => tensor.role() == Role::Adapter,
-        }
-    }
-}
-
-/// What a group of parameters does during a phase.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Thaw {
-    /// Not updated, and run in eval mode.
-    Frozen,
-    /// Updated, with this peak learning rate.
-    Trains {
-        /// Peak learning rate; the schedule multiplies it by a factor of 0 to 1.
-        lr: f64,
-        /// Which of its parameters.
-        part: Part,
-    },
-}
-
-impl Thaw {
-    /// All parameters of the group, at this rate.
-    #[must_use]
-    pub const fn whole(lr: f64) -> Self {
-        Self::Trains { lr, part: Part::All }
-    }
-
-    /// The rate, when it trains.
-    #[must_use]
-    pub const fn lr(self) -> Option<f64> {
-        match self {
-            Self::Frozen => None,
-            Self::Trains { lr, .. } => Some(lr),
-        }
-    }
-}
-
-/// What ends a phase before its epochs are over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Until {
-    /// Nothing.
-    #[default]
-    Epochs,
-    /// So many optimiser steps.
-    Steps(usize),
-    /// No improvement of the watched figure.
-    Plateau {
-        /// For so many epochs.
-        patience: u32,
-    },
-}
-
-/// A stretch of training during which the same parameters are frozen.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Phase {
-    /// Shown to the user: `heads only`, `top 2 layers` ...
-    pub name: String,
-    /// Token, position and type embeddings with their `LayerNorm`.
-    pub embeddings: Thaw,
-    /// Each encoder layer, from the one next to the embeddings upward.
-    pub layers: Vec<Thaw>,
-    /// Each task's head, in task order.
-    pub heads: Vec<Thaw>,
-    /// Peak rate of the learnt weights of the losses, where there are any.
-    pub loss_weights: f64,
-    /// How long it lasts at most; 0 for a phase that trains nothing.
-    pub epochs: u32,
-    /// What ends it before that.
-    pub until: Until,
-}
-
-impl Phase {
-    /// What the phase does with a group of parameters.
-    #[must_use]
-    pub fn thaw(&self, group: Group) -> Thaw {
-        match group {
-            Group::Embeddings => self.embeddings,
-            Group::Layer(index) => self.layers.get(index).copied().unwrap_or(Thaw::Frozen),
-            // What turns the last layer's states into the embedding goes along with it.
-            Group::Dense => self.layers.last().copied().unwrap_or(Thaw::Frozen),
-            Group::Head(index) => self.heads.get(index).copied().unwrap_or(Thaw::Frozen),
-            Group::LossWeight(_) if self.trains() => Thaw::whole(self.loss_weights),
-            Group::LossWeight(_) | Group::Unused => Thaw::Frozen,
-        }
-    }
-
-    /// The peak rate of a tensor; `None` when it stays as it is.
-    #[must_use]
-    pub fn rate(&self, tensor: &TensorInfo) -> Option<f64> {
-        match self.thaw(tensor.group) {
-            Thaw::Trains { lr, part } if part.covers(tensor) => Some(lr),
-            _ => None,
-        }
-    }
-
-    /// True when a layer, the embeddings or a head trains.
-    fn trains(&self) -> bool {
-        let all = self.layers.iter().chain(&self.heads).chain([&self.embeddings]);
-        all.into_iter().any(|thaw| *thaw != Thaw::Frozen)
-    }
-
-    /// Optimiser steps at most, with so many to an epoch.
-    #[must_use]
-    pub fn steps(&self, steps_per_epoch: usize) -> usize {
-        let all = self.epochs as usize * steps_per_epoch;
-        match self.until {
-            Until::Steps(steps) => steps.min(all),
-            Until::Epochs | Until::Plateau { .. } => all,
-        }
-    }
-
-    /// The frost line: how many layers, counted from the embeddings, stay frozen below everything that trains.
-    /// `None` when the embeddings train, so that nothing is frozen below.
-    #[must_use]
-    pub fn frozen_prefix(&self) -> Option<usize> {
-        if self.embeddings != Thaw::Frozen {
-            return None;
-        }
-        Some(self.layers.iter().take_while(|layer| **layer == Thaw::Frozen).count())
-    }
-
-    /// True when only heads train, or nothing at all.
-    #[must_use]
-    pub fn encoder_is_frozen(&self) -> bool {
-        self.frozen_prefix() == Some(self.layers.len())
-    }
-}
+use crate::model::room::Shortage;
+use crate::model::summary::{Group, ModelSummary, Prompt, TensorInfo};
 
 /// A task as the plan fixes it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -197,6 +39,8 @@ pub struct Parent {
     pub run: String,
     /// SHA-256 of its kept weights, in hexadecimal.
     pub sha256: String,
+    /// Tasks whose heads start fresh all the same, and why; `None` in plans of releases that did not record it.
+    pub fresh: Option<Vec<(String, String)>>,
 }
 
 /// Everything a run will do, frozen when it starts.
@@ -273,6 +117,37 @@ pub enum PlanError {
         /// What is measured.
         keys: String,
     },
+    /// A setting that judges by validation rows, without any.
+    #[error(
+        "{setting} judges epochs on validation rows, and no validation row carries a label: add validation rows on the \
+         Data page, or take the setting back"
+    )]
+    NoValidation {
+        /// Which setting, with its value.
+        setting: String,
+    },
+    /// The task to watch is never measured.
+    #[error(
+        "the task to watch, \"{task}\", has no label among the validation rows, so no epoch could be chosen by it: label \
+         validation rows for it, or watch one that has labels: {others}"
+    )]
+    NoLabelToWatch {
+        /// The task.
+        task: String,
+        /// Tasks that are measured.
+        others: String,
+    },
+    /// No task that trains is ever measured.
+    #[error(
+        "no task that trains ({tasks}) has a label among the validation rows, so no epoch could be chosen by it: label \
+         validation rows for one of them, or set watch_task to a task that has labels: {others}"
+    )]
+    NoLearningTaskToWatch {
+        /// Tasks that train.
+        tasks: String,
+        /// Tasks that are measured.
+        others: String,
+    },
     /// A prompt that the model cannot be given.
     #[error("{0}")]
     NoPrompt(String),
@@ -288,6 +163,16 @@ pub enum PlanError {
         phase: usize,
         /// What is wrong with it.
         reason: String,
+    },
+    /// More memory than the machine has.
+    #[error("{setting} is {value}: {shortage}. Use less")]
+    NoRoom {
+        /// Which setting.
+        setting: String,
+        /// Its value.
+        value: String,
+        /// How much it asks for.
+        shortage: Shortage,
     },
     /// A number that makes no sense.
     #[error("{setting} is {value}: {wanted}")]
@@ -335,6 +220,15 @@ impl RunPlan {
                 });
             }
         }
+        if recipe.batch_size.saturating_mul(recipe.accumulate) < 2
+            && tasks.iter().any(|task| task.kind == TaskKind::Ranking)
+        {
+            return Err(PlanError::BadSetting {
+                setting: "the batch size".to_owned(),
+                value: "1".to_owned(),
+                wanted: "use at least 2 with a ranking task, which tells a pair from the other pairs of its batch",
+            });
+        }
         recipe.watch.check(&tasks)?;
         if train_rows == 0 {
             return Err(PlanError::NoRows);
@@ -343,6 +237,7 @@ impl RunPlan {
         let phases = recipe.phases_for(model.layers, &names)?;
         let prompt = model.prompt(recipe.prompt.as_deref()).map_err(PlanError::NoPrompt)?;
         let tensors = tensors(recipe, model, &tasks);
+        room::check(recipe, model, &tasks)?;
         let batches = train_rows.div_ceil(recipe.batch_size);
         let plan = Self {
             name: name.to_owned(),
@@ -362,6 +257,7 @@ impl RunPlan {
         if !trains && !recipe.trains_nothing() {
             return Err(PlanError::TrainsNothing);
         }
+        check_judged(&plan)?;
         Ok(plan)
     }
 
@@ -380,10 +276,10 @@ impl RunPlan {
         self.trainable(phase).map(|trainable| trainable.tensor.elements()).sum()
     }
 
-    /// Epochs of all phases.
+    /// Epochs of all phases, at most.
     #[must_use]
     pub fn epochs(&self) -> u32 {
-        self.phases.iter().map(|phase| phase.epochs).sum()
+        self.phases.iter().map(|phase| phase.planned_epochs(self.steps_per_epoch)).sum()
     }
 
     /// The tasks as their heads know them.
@@ -393,10 +289,47 @@ impl RunPlan {
         self.tasks.iter().map(spec).collect()
     }
 
+    /// The kind of a task by its name; single-label where it is none of the plan's.
+    #[must_use]
+    pub fn kind_of(&self, task: &str) -> TaskKind {
+        self.tasks.iter().find(|planned| planned.name == task).map(|planned| planned.kind).unwrap_or_default()
+    }
+
     /// The text that is put before every text; empty for none.
     #[must_use]
     pub fn prompt_text(&self) -> &str {
         self.prompt.as_ref().map_or("", |prompt| &prompt.text)
+    }
+
+    /// Tensors that the run takes from its parent, and tensors that it could take; `None` where it has no parent, or one
+    /// of which that was not recorded.
+    #[must_use]
+    pub fn inherited(&self) -> Option<(usize, usize)> {
+        let fresh = self.parent.as_ref()?.fresh.as_ref()?;
+        let is_fresh = |tensor: &TensorInfo| match tensor.group {
+            Group::Head(task) => {
+                self.tasks.get(task).is_some_and(|task| fresh.iter().any(|(name, _)| *name == task.name))
+            }
+            _ => false,
+        };
+        let all: Vec<&TensorInfo> = self.tensors.iter().filter(|tensor| tensor.outlives_a_run()).collect();
+        Some((all.iter().filter(|tensor| !is_fresh(tensor)).count(), all.len()))
+    }
+
+    /// Whether the head of a task starts at random: it has one, and no parent to take it from.
+    #[must_use]
+    pub fn head_starts_fresh(&self, task: usize) -> bool {
+        let Some(task) = self.tasks.get(task).filter(|task| task.kind.has_head()) else { return false };
+        let Some(parent) = &self.parent else { return true };
+        parent.fresh.iter().flatten().any(|(name, _)| *name == task.name)
+    }
+
+    /// Whether the head of a task is still as random as it started after the first phases, so many of them.
+    #[must_use]
+    pub fn head_is_untrained(&self, task: usize, phases: usize) -> bool {
+        let mut reached = self.phases.iter().take(phases);
+        let trains = reached.any(|phase| phase.epochs > 0 && phase.thaw(Group::Head(task)) != Thaw::Frozen);
+        self.head_starts_fresh(task) && !trains
     }
 
     /// Optimiser steps of all phases, at most.
@@ -432,7 +365,8 @@ impl PlannedTask {
             kind: self.kind,
             classes: self.classes.clone(),
             scale: self.scale,
-            hidden_units,
+            // A kind without a head has no layer in it either.
+            hidden_units: hidden_units.filter(|_| self.kind.has_head()),
         }
     }
 }

@@ -69,8 +69,8 @@ pub enum Sampling {
 pub struct TaskSettings {
     /// What its loss is multiplied by.
     pub weight: f64,
-    /// Weighs classes against how often they occur among the training rows: `rows / (classes * rows of class)`,
-    /// as scikit-learn's `class_weight="balanced"`.
+    /// Weighs classes against how often they occur among the training rows: `rows / (classes * rows of class)`, as
+    /// scikit-learn's `class_weight="balanced"`, and at most 100.
     pub balance_classes: bool,
     /// Part of the target that is spread over all classes (Szegedy et al. 2016).
     pub label_smoothing: f64,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::metrics::{Probe, TaskMetrics};
+use super::plan::RunPlan;
 use crate::data::dataset::Split;
 
 /// How a run ended.
@@ -54,9 +55,21 @@ pub struct HeadDrift {
     pub after: f64,
 }
 
+/// What is said of a head that is as random as it started.
+pub const UNTRAINED: &str = "untrained";
+
+/// What is said of a run of which no epoch was better than its start.
+pub const START_KEPT: &str = "no epoch was better than the start; the starting weights are kept";
+
 /// The proof and the figures of a run that ended.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunReport {
+    /// Epoch whose weights are kept, 0 for the start; `None` for those of a moment within an epoch, and in reports of
+    /// releases that did not record it.
+    pub kept_epoch: Option<u32>,
+    /// Tasks whose heads are as random in the kept weights as they started; `None` in reports of releases that did not
+    /// record it.
+    pub untrained: Option<Vec<String>>,
     /// Figures of the kept weights, per split, per task.
     pub metrics: Vec<(Split, Vec<TaskMetrics>)>,
     /// Probes of the embeddings, on validation rows (test rows without any).
@@ -69,6 +82,26 @@ pub struct RunReport {
     pub truncated_rows: usize,
     /// Wall-clock seconds of the run.
     pub seconds: f64,
+}
+
+impl RunReport {
+    /// Whether the figures of a task are those of a head that is as random as it started.
+    #[must_use]
+    pub fn is_untrained(&self, plan: &RunPlan, task: &str) -> bool {
+        match &self.untrained {
+            Some(tasks) => tasks.iter().any(|name| name == task),
+            None => {
+                let index = plan.tasks.iter().position(|known| known.name == task);
+                index.is_some_and(|index| plan.head_is_untrained(index, plan.phases.len()))
+            }
+        }
+    }
+
+    /// Whether a run that was to train kept the weights that it started with.
+    #[must_use]
+    pub fn keeps_the_start(&self, plan: &RunPlan) -> bool {
+        self.kept_epoch == Some(0) && plan.epochs() > 0
+    }
 }
 
 impl fmt::Display for RunOutcome {

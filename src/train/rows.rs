@@ -23,8 +23,8 @@ pub enum Targets {
     Number(Vec<Option<f32>>),
     /// Token labels: a class, or [`NO_TAG`], for every token of the row as cut.
     Tags(Vec<Option<Vec<u32>>>),
-    /// Ranking: whether the row's two texts belong together.
-    Pair(Vec<bool>),
+    /// Ranking: whether the row's two texts belong together. The second text of two that do not is a hard negative.
+    Pair(Vec<Option<bool>>),
 }
 
 impl Default for Targets {
@@ -34,14 +34,15 @@ impl Default for Targets {
 }
 
 impl Targets {
-    /// True where a row is annotated.
+    /// True where a row is annotated: is learnt from and measured. Two texts that do not belong together are not asked
+    /// for each other.
     #[must_use]
     pub fn is_labelled(&self, row: usize) -> bool {
         match self {
             Self::Class(labels) => labels.get(row).is_some_and(Option::is_some),
             Self::Classes(labels) | Self::Tags(labels) => labels.get(row).is_some_and(Option::is_some),
             Self::Number(labels) => labels.get(row).is_some_and(Option::is_some),
-            Self::Pair(labels) => labels.get(row).copied().unwrap_or(false),
+            Self::Pair(labels) => labels.get(row).copied().flatten().unwrap_or(false),
         }
     }
 
@@ -87,12 +88,54 @@ pub struct Rows {
     pub targets: Vec<Targets>,
     /// Per row the file it came from, for sampling over files; empty when all are of one.
     pub sources: Vec<u32>,
+    /// Per task of token labels and per row the labelled words that have no token. Nothing is trained on them, so they
+    /// are no part of the fingerprint.
+    pub unread: Vec<Vec<Vec<UnreadWord>>>,
+}
+
+/// A labelled word that has no token in its row: it lies beyond the maximum length, or the tokenizer leaves nothing of
+/// it. A model cannot find it, so it counts as missed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnreadWord {
+    /// Index of the word in the text.
+    pub word: u32,
+    /// Its class.
+    pub tag: u32,
+    /// Labelled words with a token that stand before it.
+    pub before: u32,
+}
+
+/// Where a labelled word is found in its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LabelledWord {
+    /// It begins at this token.
+    Token(usize),
+    /// It has no token; this is its index in the text.
+    Unread(usize),
+}
+
+/// The labelled words of a row with their classes, in the order of the text: `tags` are of its tokens.
+#[must_use]
+pub fn labelled_words(tags: &[u32], unread: &[UnreadWord]) -> Vec<(LabelledWord, u32)> {
+    let mut unread = unread.iter().peekable();
+    let mut words = Vec::new();
+    let mut read = 0;
+    for (token, tag) in tags.iter().enumerate().filter(|(_, tag)| **tag != NO_TAG) {
+        while let Some(word) = unread.next_if(|word| word.before <= read) {
+            words.push((LabelledWord::Unread(word.word as usize), word.tag));
+        }
+        words.push((LabelledWord::Token(token), *tag));
+        read += 1;
+    }
+    words.extend(unread.map(|word| (LabelledWord::Unread(word.word as usize), word.tag)));
+    words
 }
 
 impl Rows {
-    /// Tells whether two runs have the same rows: SHA-256 over ids, files and targets, in hexadecimal.
+    /// Tells whether two runs have the same rows: SHA-256 over ids and targets, in hexadecimal, and over files where
+    /// what is drawn depends on them.
     #[must_use]
-    pub fn fingerprint(&self) -> String {
+    pub fn fingerprint(&self, with_sources: bool) -> String {
         use sha2::{Digest as _, Sha256};
         let mut digest = Sha256::new();
         for tokens in [&self.tokens, &self.second] {
@@ -102,9 +145,17 @@ impl Rows {
                 tokens.ids(row).iter().for_each(|id| digest.update(id.to_le_bytes()));
             }
         }
-        self.sources.iter().for_each(|source| digest.update(source.to_le_bytes()));
+        let sources = self.sources.iter().filter(|_| with_sources);
+        sources.for_each(|source| digest.update(source.to_le_bytes()));
         for targets in &self.targets {
-            digest.update(format!("{targets:?}"));
+            match targets {
+                // As it was written before there were hard negatives: runs without any can be resumed.
+                Targets::Pair(labels) if !labels.contains(&Some(false)) => {
+                    let pairs: Vec<bool> = labels.iter().map(Option::is_some).collect();
+                    digest.update(format!("Pair({pairs:?})"));
+                }
+                _ => digest.update(format!("{targets:?}")),
+            }
         }
         format!("{:x}", digest.finalize())
     }
@@ -119,6 +170,12 @@ impl Rows {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The labelled words of a task that have no token, per row; nothing where there are none.
+    #[must_use]
+    pub fn unread(&self, task: usize) -> &[Vec<UnreadWord>] {
+        self.unread.get(task).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Rows of which a text was cut at the maximum length.
@@ -183,5 +240,39 @@ impl Rows {
         let targets: Vec<i64> = rows.iter().map(label).collect();
         let labelled = targets.iter().filter(|target| **target != NO_LABEL).count();
         Ok((upload(&targets, device)?, labelled))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Checkpoints hold it: what earlier versions computed must stay what it was.
+    #[test]
+    fn the_fingerprint_is_the_one_it_always_was() {
+        let mut tokens = TokenSet::default();
+        tokens.push(&[2, 7, 3], 3);
+        tokens.push(&[2, 9, 8, 3], 6);
+        let targets = vec![
+            Targets::Class(vec![Some(1), None]),
+            Targets::Pair(vec![Some(true), None]),
+            Targets::Tags(vec![Some(vec![NO_TAG, 0, NO_TAG]), None]),
+        ];
+        let rows = Rows { tokens, targets, ..Rows::default() };
+        assert_eq!(
+            rows.fingerprint(true),
+            "152e699611fed65720e1ffaa9a8db7b0b9901991aa6aa47cd154201dfe605a2d"
+        );
+        let of_files = Rows { sources: vec![0, 1], ..rows.clone() };
+        assert_eq!(
+            of_files.fingerprint(false),
+            rows.fingerprint(true),
+            "files say nothing where none is drawn from"
+        );
+        assert_ne!(of_files.fingerprint(true), rows.fingerprint(true));
+        let negatives = Targets::Pair(vec![Some(true), Some(false)]);
+        let negatives = Rows { targets: vec![negatives], ..rows.clone() };
+        let pairs = Rows { targets: vec![Targets::Pair(vec![Some(true), None])], ..rows };
+        assert_ne!(negatives.fingerprint(true), pairs.fingerprint(true));
     }
 }

@@ -29,16 +29,18 @@ fn batches(rows: &Rows, recipe: &Recipe, size: usize, epoch: u64) -> Vec<Vec<u32
     if recipe.sampling == Sampling::Proportional || sources.len() < 2 {
         return epoch_batches(&lengths, size, recipe.seed, epoch);
     }
-    let wanted = match recipe.sampling {
+    let wanted = |epoch| match recipe.sampling {
         Sampling::RoundRobin => turns(rows.len().div_ceil(size), sources.len(), epoch, size),
         Sampling::Temperature(temperature) => shares(&sources, rows.len(), temperature),
         Sampling::Proportional => Vec::new(),
     };
+    let mut drawn = vec![0; sources.len()];
+    for epoch in 0..epoch {
+        drawn.iter_mut().zip(wanted(epoch)).for_each(|(drawn, count)| *drawn += count);
+    }
     let mut chosen: Vec<Vec<u32>> = Vec::with_capacity(sources.len());
-    for (source, (members, count)) in sources.iter().zip(&wanted).enumerate() {
-        // As many rows as in every epoch before this one have gone already.
-        let start = epoch as usize * count;
-        chosen.push(draw(members, start, *count, recipe.seed, source as u64));
+    for (source, ((members, count), drawn)) in sources.iter().zip(wanted(epoch)).zip(drawn).enumerate() {
+        chosen.push(draw(members, drawn, count, recipe.seed, source as u64));
     }
     let in_batches = |chosen: &[u32], salt: u64| -> Vec<Vec<u32>> {
         let lengths: Vec<u32> =
@@ -173,6 +175,25 @@ mod tests {
         assert_eq!(files, [1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0]);
         for (batch, file) in all.iter().zip(files) {
             assert!(batch.len() == 10 && batch.iter().all(|row| rows.sources[*row as usize] == file));
+        }
+    }
+
+    /// Turns change from epoch to epoch, and with them how many rows of a file an epoch has.
+    #[test]
+    fn no_row_of_a_file_comes_twice_before_all_came_whatever_the_epoch() {
+        let rows = rows(&[100, 40, 10]);
+        for sampling in [Sampling::RoundRobin, Sampling::Temperature(3.0)] {
+            let mut counts = vec![0_usize; 150];
+            for epoch in 0..7 {
+                let all = batches(&rows, &recipe(sampling), 20, epoch).concat();
+                for row in all {
+                    counts[row as usize] += 1;
+                }
+            }
+            for file in [&counts[..100], &counts[100..140], &counts[140..]] {
+                let (least, most) = (file.iter().min().unwrap(), file.iter().max().unwrap());
+                assert!(most - least <= 1, "{sampling:?}: {least} to {most} times");
+            }
         }
     }
 

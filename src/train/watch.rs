@@ -1,7 +1,7 @@
 //! The figure that a run is judged by: which weights are kept, when it has stopped getting better.
 
 use super::metrics::{TaskMetrics, keys, larger_is_better};
-use super::plan::{Phase, PlanError, PlannedTask, RunPlan, Thaw};
+use super::plan::{PlanError, PlannedTask, RunPlan, Thaw, Until};
 use crate::model::summary::Group;
 
 /// What is looked at after each epoch.
@@ -49,23 +49,86 @@ impl Watch {
     }
 }
 
-/// How good weights are: the watched figure, then the smaller mean loss. Compares like a number.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+/// Refuses a plan that asks for a judgement that no validation row could give.
+///
+/// # Errors
+/// Names the setting and what it lacks.
+pub fn check_judged(plan: &RunPlan) -> Result<(), PlanError> {
+    let (recipe, tasks) = (&plan.recipe, &plan.tasks);
+    if recipe.trains_nothing() {
+        return Ok(()); // There is nothing to choose from.
+    }
+    let labelled: Vec<&str> =
+        tasks.iter().filter(|task| task.labelled_valid > 0).map(|task| task.name.as_str()).collect();
+    if labelled.is_empty() {
+        return needs_validation(plan).map_or(Ok(()), |setting| Err(PlanError::NoValidation { setting }));
+    }
+    let others = labelled.join(", ");
+    if let Some(task) = recipe.watch.task.as_ref().filter(|task| !labelled.contains(&task.as_str())) {
+        return Err(PlanError::NoLabelToWatch { task: task.clone(), others });
+    }
+    let learning = || tasks.iter().enumerate().filter(|(task, _)| learns(plan, *task)).map(|(_, task)| task);
+    if recipe.watch.task.is_none() && learning().all(|task| task.labelled_valid == 0) {
+        let tasks = learning().map(|task| task.name.as_str()).collect::<Vec<_>>().join(", ");
+        return Err(PlanError::NoLearningTaskToWatch { tasks, others });
+    }
+    Ok(())
+}
+
+/// The first setting that means nothing without validation rows.
+fn needs_validation(plan: &RunPlan) -> Option<String> {
+    let Watch { task, figure } = &plan.recipe.watch;
+    let early = plan.recipe.patience.map(|epochs| format!("early stopping (patience = {epochs})"));
+    let plateau = plan.phases.iter().zip(1..).find_map(|(phase, number)| match phase.until {
+        Until::Plateau { patience } => {
+            Some(format!("the end of phase {number} at a plateau (patience = {patience})"))
+        }
+        Until::Epochs | Until::Steps(_) => None,
+    });
+    let task = || task.as_ref().map(|task| format!("the task to watch (watch_task = \"{task}\")"));
+    let figure = || figure.as_ref().map(|figure| format!("the figure to watch (watch = \"{figure}\")"));
+    early.or(plateau).or_else(task).or_else(figure)
+}
+
+/// Whether a task's head trains in some phase; of a task without a head, whether the encoder does.
+fn learns(plan: &RunPlan, task: usize) -> bool {
+    let has_head = plan.tasks.get(task).is_none_or(|task| task.kind.has_head());
+    plan.phases.iter().any(|phase| {
+        if has_head { phase.thaw(Group::Head(task)) != Thaw::Frozen } else { !phase.encoder_is_frozen() }
+    })
+}
+
+/// How good weights are: how many of the watched tasks could be measured at all, then the watched figure, then the
+/// smaller mean loss.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quality {
-    /// The watched figure, turned so that larger is better.
+    /// Watched tasks with labels whose figure is not a finite number, or says nothing.
+    pub unmeasured: u32,
+    /// The watched figure, turned so that larger is better: the mean over the tasks that could be measured, NaN where
+    /// none could.
     pub figure: f64,
-    /// Mean loss of the tasks, negative.
+    /// Mean loss of the same tasks, negative.
     pub minus_loss: f64,
 }
 
 impl Quality {
-    /// The mean over the tasks that count.
+    /// The mean over the tasks that count. A task that cannot be measured has no part in the mean, and weights with
+    /// fewer such tasks are better whatever their figures: a task that broke down is never a gain.
     #[must_use]
     pub fn of(watch: &Watch, tasks: &[&TaskMetrics]) -> Self {
+        // The only text of a pool comes first whatever the encoder does.
+        let says_something =
+            |task: &TaskMetrics| task.ranking.as_ref().is_none_or(|ranking| ranking.pool > 1);
+        let is_measured = |task: &&&TaskMetrics| watch.of(task).is_finite() && says_something(task);
+        let measured: Vec<&TaskMetrics> = tasks.iter().filter(is_measured).copied().collect();
         let mean = |value: &dyn Fn(&TaskMetrics) -> f64| {
-            tasks.iter().map(|task| value(task)).sum::<f64>() / tasks.len().max(1) as f64
+            measured.iter().map(|task| value(task)).sum::<f64>() / measured.len() as f64
         };
-        Self { figure: mean(&|task| watch.of(task)), minus_loss: -mean(&|task| task.loss) }
+        Self {
+            unmeasured: (tasks.len() - measured.len()) as u32,
+            figure: mean(&|task| watch.of(task)),
+            minus_loss: -mean(&|task| task.loss),
+        }
     }
 
     /// Of a run's figures on the validation rows: the mean over the tasks whose heads ever train (over all, when none
@@ -73,32 +136,39 @@ impl Quality {
     #[must_use]
     pub fn of_run(plan: &RunPlan, valid: &[TaskMetrics]) -> Self {
         let watch = &plan.recipe.watch;
-        let trains = |task: usize| {
-            let has_head = plan.tasks.get(task).is_none_or(|task| task.kind.has_head());
-            let learns = |phase: &Phase| {
-                if has_head {
-                    phase.thaw(Group::Head(task)) != Thaw::Frozen
-                } else {
-                    !phase.encoder_is_frozen()
-                }
-            };
-            plan.phases.iter().any(learns)
-        };
         let named = |task: usize| {
             watch.task.as_ref().is_none_or(|name| plan.tasks.get(task).is_some_and(|task| task.name == *name))
         };
         let labelled = || valid.iter().enumerate().filter(|(task, found)| found.rows > 0 && named(*task));
         let learning: Vec<&TaskMetrics> =
-            labelled().filter(|(task, _)| trains(*task)).map(|(_, found)| found).collect();
+            labelled().filter(|(task, _)| learns(plan, *task)).map(|(_, found)| found).collect();
         let of = if learning.is_empty() { labelled().map(|(_, found)| found).collect() } else { learning };
         Self::of(watch, &of)
     }
 
-    /// True when it is better than `other`; anything is better than nothing, and nothing that is no number is
-    /// better than anything.
+    /// Whether there is a figure to judge by.
+    #[must_use]
+    pub const fn is_measured(self) -> bool {
+        self.figure.is_finite()
+    }
+
+    /// True when it is better than `other`: what was measured is better than nothing and than what could not be
+    /// measured, which itself is better than nothing at all.
     #[must_use]
     pub fn beats(self, other: Option<Self>) -> bool {
-        other.is_none_or(|other| self > other)
+        // A figure of equals may come with a loss that overflowed.
+        let loss = |quality: Self| {
+            if quality.minus_loss.is_nan() { f64::NEG_INFINITY } else { quality.minus_loss }
+        };
+        let order = |other: Self| {
+            other
+                .unmeasured
+                .cmp(&self.unmeasured)
+                .then(self.figure.total_cmp(&other.figure))
+                .then(loss(self).total_cmp(&loss(other)))
+        };
+        self.is_measured()
+            && other.filter(|other| other.is_measured()).is_none_or(|other| order(other).is_gt())
     }
 }
 
@@ -112,11 +182,12 @@ pub struct Stall {
 }
 
 impl Stall {
-    /// Takes an epoch's quality; true once there was no improvement for `patience` epochs.
+    /// Takes an epoch's quality; true once there was no improvement for `patience` epochs. Where no epoch could be
+    /// measured yet, there is nothing to improve on, and none counts.
     pub fn take(&mut self, quality: Quality, patience: u32) -> bool {
         if quality.beats(self.best) {
             *self = Self { best: Some(quality), epochs: 0 };
-        } else {
+        } else if self.best.is_some() {
             self.epochs += 1;
         }
         self.epochs >= patience
@@ -130,7 +201,7 @@ mod tests {
 
     #[test]
     fn patience_counts_epochs_without_improvement() {
-        let quality = |figure| Quality { figure, minus_loss: 0.0 };
+        let quality = |figure| Quality { unmeasured: 0, figure, minus_loss: 0.0 };
         let mut stall = Stall::default();
         let ended: Vec<bool> =
             [0.5, 0.6, 0.6, 0.55, 0.7].iter().map(|figure| stall.take(quality(*figure), 2)).collect();
@@ -139,8 +210,42 @@ mod tests {
 
     #[test]
     fn equal_figures_are_told_apart_by_the_loss() {
-        let (a, b) = (Quality { figure: 0.9, minus_loss: -0.3 }, Quality { figure: 0.9, minus_loss: -0.2 });
+        let of = |minus_loss| Quality { unmeasured: 0, figure: 0.9, minus_loss };
+        let (a, b) = (of(-0.3), of(-0.2));
         assert!(b.beats(Some(a)) && !a.beats(Some(b)) && !a.beats(Some(a)) && a.beats(None));
+        assert!(a.beats(Some(of(f64::NAN))) && !of(f64::NAN).beats(Some(a)));
+    }
+
+    #[test]
+    fn what_cannot_be_measured_never_chooses() {
+        let of = |figure| Quality { unmeasured: 0, figure, minus_loss: -1.0 };
+        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert!(of(-1.0).beats(Some(of(bad))) && !of(bad).beats(Some(of(-1.0))) && !of(bad).beats(None));
+        }
+        let mut stall = Stall::default();
+        let mut take = |figure| stall.take(of(figure), 2);
+        let figures = [f64::NAN, f64::NAN, f64::NAN, 0.5, f64::NAN, 0.6, f64::NAN, f64::NAN];
+        let ended = figures.map(&mut take);
+        assert_eq!(ended, [false, false, false, false, false, false, false, true]);
+    }
+
+    #[test]
+    fn a_task_that_broke_down_is_no_gain_for_the_mean() {
+        let score =
+            |predicted: [f32; 3]| TaskMetrics::of_numbers("a", TaskKind::Score, &predicted, &[1.0, 2.0, 3.0]);
+        let (good, poor, broken) =
+            (score([1.0, 2.0, 3.0]), score([1.0, 3.0, 2.0]), score([f32::NAN, 2.0, 3.0]));
+        let of = |tasks: &[&TaskMetrics]| Quality::of(&Watch::default(), tasks);
+        let (both, one) = (of(&[&good, &poor]), of(&[&good, &broken]));
+        assert_eq!((both.unmeasured, both.figure), (0, 0.75));
+        assert_eq!((one.unmeasured, one.figure), (1, 1.0), "the mean of what could be measured");
+        assert!(both.beats(Some(one)) && !one.beats(Some(both)));
+        assert!(!of(&[&broken]).is_measured());
+        let pairs = |pool| TaskMetrics::of_ranking("pairs", &[1], pool, 0.0);
+        assert!(
+            !of(&[&pairs(1)]).is_measured() && of(&[&pairs(2)]).is_measured(),
+            "the only text comes first"
+        );
     }
 
     fn tasks() -> Vec<PlannedTask> {
@@ -177,6 +282,7 @@ mod tests {
         assert_eq!(watch("mae").of(&found), -1.0);
         assert_eq!(watch("loss").of(&found), -found.loss);
         assert_eq!(watch("spearman").of(&found), 1.0);
-        assert_eq!(Quality::of(&Watch::default(), &[&found]), Quality { figure: 1.0, minus_loss: -2.0 });
+        let quality = Quality { unmeasured: 0, figure: 1.0, minus_loss: -2.0 };
+        assert_eq!(Quality::of(&Watch::default(), &[&found]), quality);
     }
 }

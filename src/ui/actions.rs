@@ -312,8 +312,12 @@ impl Action {
                     (None, _, Loadable::Failed(_)) => {
                         Err("The model could not be loaded: see the Model page")
                     }
-                    (None, Loadable::Empty, _) => Err("Open data first, on the Data page"),
-                    (None, _, Loadable::Empty) => Err("Choose a model first, on the Model page"),
+                    (None, Loadable::Empty | Loadable::Cancelled, _) => {
+                        Err("Open data first, on the Data page")
+                    }
+                    (None, _, Loadable::Empty | Loadable::Cancelled) => {
+                        Err("Choose a model first, on the Model page")
+                    }
                     (None, ..) => Err("The plan is being made"),
                 }
             }

@@ -37,7 +37,7 @@ pub fn text(state: &State, environment: &Environment) -> String {
             ),
         ),
         Loadable::Failed(error) => line("Model", &format!("failed: {error}")),
-        Loadable::Empty | Loadable::Loading => line("Model", "none"),
+        Loadable::Empty | Loadable::Cancelled | Loadable::Loading => line("Model", "none"),
     }
     text
 }

@@ -55,7 +55,7 @@ impl Mark {
 
 fn mark_of<T>(loadable: &Loadable<T>, empty: Mark) -> Mark {
     match loadable {
-        Loadable::Empty => empty,
+        Loadable::Empty | Loadable::Cancelled => empty,
         Loadable::Loading => Mark::Running,
         Loadable::Ready(_) => Mark::Done,
         Loadable::Failed(_) => Mark::Attention,

@@ -15,7 +15,7 @@ use frostline::session::state::{
     RunListing, RunOutcome, RunReport, RunView, Similarity, State, TensorChange,
 };
 use frostline::train::metrics::{
-    CalibrationBin, ClassMetrics, EpochPoint, Probe, Score, StepPoint, TaskMetrics,
+    CalibrationBin, ClassMetrics, EpochPoint, Headline, Probe, Score, StepPoint, TaskMetrics,
 };
 use frostline::train::plan::{PlannedTask, RunPlan};
 use frostline::train::preset::{Preset, Recipe};
@@ -290,12 +290,18 @@ fn run_view(preset: Preset, done: f64, outcome: Option<RunOutcome>) -> RunView {
 }
 
 fn listings() -> Vec<RunListing> {
-    let accuracy = |topic, sentiment| vec![("topic".to_owned(), topic), ("sentiment".to_owned(), sentiment)];
-    let listing = |name: &str, preset: &str, outcome: &str, accuracy| RunListing {
+    let accuracy = |topic, sentiment| {
+        [("topic", topic), ("sentiment", sentiment)].map(|(task, value)| Headline {
+            task: task.to_owned(),
+            kind: TaskKind::SingleLabel,
+            value,
+        })
+    };
+    let listing = |name: &str, preset: &str, outcome: &str, figures: [Headline; 2]| RunListing {
         name: name.into(),
         preset: preset.into(),
         outcome: outcome.into(),
-        accuracy,
+        figures: figures.into(),
     };
     vec![
         listing("probe", "freeze-all", "finished", accuracy(0.82, 0.61)),
@@ -398,6 +404,8 @@ fn report(plan: &RunPlan) -> RunReport {
         drifts: Vec::new(),
         truncated_rows: 0,
         seconds: 74.0,
+        kept_epoch: None,
+        untrained: None,
     }
 }
 
@@ -485,6 +493,7 @@ fn evaluation(tasks: Vec<TaskMetrics>) -> Loadable<Arc<Evaluation>> {
     Loadable::Ready(Arc::new(Evaluation {
         run: "run-1".into(),
         split: Split::Test,
+        untrained: Vec::new(),
         suspects: vec![Vec::new(); tasks.len()],
         said: vec![Said::Nothing; tasks.len()],
         compared: Vec::new(),
@@ -566,6 +575,7 @@ pub(crate) fn every_kind() -> State {
     let measured = Evaluation {
         run,
         split: Split::Test,
+        untrained: Vec::new(),
         suspects: vec![Vec::new(); figures.len()],
         said: vec![Said::Nothing; figures.len()],
         compared: Vec::new(),

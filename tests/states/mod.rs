@@ -13,6 +13,7 @@ use frostline::data::dataset::{Dataset, Split, TaskLabels};
 use frostline::data::fix::Fix;
 use frostline::data::mapping::{Mapping, TaskColumn};
 use frostline::data::table::{FileFacts, Format, Quoting, RowProblem, Stamp};
+use frostline::data::task::TaskKind;
 use frostline::export::ExportReport;
 use frostline::model::summary::{Group, ModelSummary, Origin, Pooling, TensorInfo};
 use frostline::project::{DataFile, Project};
@@ -20,7 +21,7 @@ use frostline::session::state::{
     Busy, ComparedRun, DataView, DeviceInfo, FilePreview, Loadable, Notice, RunListing, RunOutcome,
     RunReport, RunView, Severity, State, Tokenized,
 };
-use frostline::train::metrics::{EpochPoint, Score, StepPoint};
+use frostline::train::metrics::{EpochPoint, Headline, Score, StepPoint};
 use frostline::train::plan::{PlannedTask, RunPlan};
 use frostline::train::preset::Recipe;
 
@@ -362,7 +363,9 @@ pub(crate) fn compared() -> State {
         name: name.into(),
         preset: "full".into(),
         outcome: "finished".into(),
-        accuracy: vec![("topic".into(), 0.91), ("sentiment".into(), 0.87)],
+        figures: [("topic", 0.91), ("sentiment", 0.87)]
+            .map(|(task, value)| Headline { task: task.into(), kind: TaskKind::SingleLabel, value })
+            .into(),
     };
     let runs = vec![listing("run-1"), listing("run-2")];
     State { run: Some(shown), compared: vec![earlier], runs, ..loaded() }

@@ -7,13 +7,14 @@ use rand::seq::SliceRandom;
 use tch::Tensor;
 
 use super::super::answer::Answer;
-use super::super::command::Weights;
 use super::super::measured::{Said, suspects};
 use super::super::state::{DataMap, Evaluation, Neighbours, Prediction, Similarity, Tokenized};
 use super::measure::{classes_said, mistakes, said_of, spans_said};
 use super::texts::rows_of;
-use super::{Failure, Mapped, Tuned, Worker};
+use super::{Base, Failure, Mapped, STOPPED, Tuned, Worker, stopped};
+use crate::data::assemble::in_words;
 use crate::data::dataset::Split;
+use crate::data::task::TaskKind;
 use crate::explore::Embeddings;
 use crate::explore::neighbours::{Labelled, nearest_to, probe};
 use crate::explore::projection::{movers, pca, procrustes};
@@ -47,7 +48,7 @@ impl Worker {
         let dataset = self.dataset()?;
         let plan = self.tuned()?.plan.clone();
         let (tasks, heads) = (&plan.tasks, plan.head_specs());
-        let tokens = self.tokens(Weights::Tuned, plan.prompt_text(), plan.recipe.max_length, stop)?;
+        let tokens = self.tokens(&plan.model_path, plan.prompt_text(), plan.recipe.max_length, stop)?;
         self.busy(&format!("measuring on the {} rows", split.name()), None);
         let tuned = self.tuned()?;
         let which = dataset.rows_of(split);
@@ -56,14 +57,14 @@ impl Worker {
         }
         let rows = rows_of(&dataset, &tokens, &which, &heads);
         let said = answers(&tuned.model, &rows, stop, &mut |_| {}).map_err(|error| error.to_string())?;
-        let said = said.ok_or("stopped")?;
+        let said = said.ok_or(STOPPED)?;
         let of_task = |task| classes_said(&which, &rows, task, said.predictions.get(task));
         let classes: Vec<_> = (0..tasks.len()).map(of_task).collect();
         let mistaken = classes.iter().map(|said| mistakes(said)).collect();
         let suspected = classes.iter().map(|said| suspects(said)).collect();
         let kept = classes.into_iter().zip(tasks).enumerate().map(|(task, (classes, planned))| {
             let (targets, said) = (rows.targets.get(task), said.predictions.get(task));
-            spans_said(&which, &tokens, &planned.classes, targets, said)
+            spans_said(&which, &tokens, &planned.classes, targets, rows.unread(task), said)
                 .map_or_else(|| said_of(classes, targets, said), Said::Spans)
         });
         let kept = kept.collect();
@@ -91,29 +92,31 @@ impl Worker {
             compared: Vec::new(),
             labels_changed: false,
             probes,
+            untrained: tuned.untrained(),
         })
     }
 
-    pub(super) fn similarity(&mut self, texts: Vec<String>) -> Result<Similarity, Failure> {
+    pub(super) fn similarity(
+        &mut self,
+        texts: Vec<String>,
+        stop: &AtomicBool,
+    ) -> Result<Similarity, Failure> {
         if texts.len() < 2 {
             return Err("type at least two sentences, one per line".into());
         }
-        let base = self.base()?;
-        let length = base.model.summary.max_seq_length;
-        let before = cosine_matrix(&embed_texts(&base.model, &self.base_tokenizer()?, &texts, length)?);
-        let after = match &self.tuned {
-            Some(tuned) => {
-                let length = tuned.plan.recipe.max_length;
-                Some(cosine_matrix(&embed_texts(&tuned.model, &tuned.tokenizer, &texts, length)?))
-            }
-            None => None,
+        self.load_start()?;
+        let reading = self.reading()?;
+        let cosines = |model: &Model| -> Result<_, Failure> {
+            Ok(cosine_matrix(&embed_texts(model, &reading, &texts, stop)?))
         };
+        let before = cosines(&self.before()?.model)?;
+        let after = self.tuned.as_ref().map(|tuned| cosines(&tuned.model)).transpose()?;
         Ok(Similarity { texts, before, after })
     }
 
     pub(super) fn map(&mut self, limit: usize, stop: &AtomicBool) -> Result<DataMap, Failure> {
         self.embed_sample(limit, stop)?;
-        let mapped = self.map.as_ref().ok_or("stopped")?;
+        let mapped = self.map.as_ref().ok_or(STOPPED)?;
         let first = pca(&mapped.before);
         let mut map = DataMap {
             rows: mapped.rows.clone(),
@@ -140,7 +143,7 @@ impl Worker {
         let rows = self.tuned_rows(which, stop)?;
         let tuned = self.tuned()?;
         let said = answers(&tuned.model, &rows, stop, &mut |_| {}).map_err(|error| error.to_string())?;
-        let Some(said) = said else { return Err("stopped".into()) };
+        let Some(said) = said else { return Err(STOPPED.into()) };
         // A point has one colour: tasks that do not say one class of a row have none.
         let of = |said: &Predictions| match said {
             Predictions::Probabilities { classes, values } => {
@@ -154,43 +157,75 @@ impl Worker {
     /// Rows as the shown run's own tokeniser cuts them.
     fn tuned_rows(&mut self, which: &[usize], stop: &AtomicBool) -> Result<Rows, Failure> {
         let plan = self.tuned()?.plan.clone();
-        let tokens = self.tokens(Weights::Tuned, plan.prompt_text(), plan.recipe.max_length, stop)?;
+        let tokens = self.tokens(&plan.model_path, plan.prompt_text(), plan.recipe.max_length, stop)?;
         Ok(rows_of(self.dataset()?.as_ref(), &tokens, which, &plan.head_specs()))
     }
 
-    /// What the shown run puts before every text: the pretrained model gets it too, so that the two are compared on the
-    /// same texts.
-    fn shown_prompt(&self) -> String {
-        self.tuned.as_ref().map_or_else(String::new, |tuned| tuned.plan.prompt_text().to_owned())
+    /// Loads the pretrained model that the shown run started from, where the Model page has another one.
+    fn load_start(&mut self) -> Result<(), Failure> {
+        let Some(plan) = self.tuned.as_ref().map(|tuned| tuned.plan.clone()) else { return Ok(()) };
+        if self.before().is_ok() {
+            return Ok(());
+        }
+        self.start = None;
+        self.busy("loading the model that the run started from", None);
+        let path = plan.model_path.clone();
+        let (model, tokenizer) = self.open_model(&path)?;
+        if model.summary.sha256 != plan.model_sha256 {
+            return Err(format!(
+                "the weights in {} are no longer those that run {} started from, so there is nothing to compare it \
+                 with: put them back, or train again",
+                path.display(),
+                plan.name
+            ));
+        }
+        self.start = Some(Base { path, model, tokenizer });
+        Ok(())
     }
 
-    fn base_tokenizer(&self) -> Result<Tokenizer, Failure> {
-        Ok(self.base()?.tokenizer.with_prompt(&self.shown_prompt()))
+    /// The model before fine-tuning: the one that the shown run started from, or the Model page's without a run.
+    fn before(&self) -> Result<&Base, Failure> {
+        let Some(tuned) = &self.tuned else { return self.base() };
+        let is_its = |base: &&Base| {
+            base.path == tuned.plan.model_path && base.model.summary.sha256 == tuned.plan.model_sha256
+        };
+        let mut known = self.base.iter().chain(&self.start);
+        known.find(is_its).ok_or_else(|| "the model that the run started from is not loaded".to_owned())
     }
 
-    /// Embeds a seeded sample of the rows with both weights, each with its own tokeniser, and keeps them for
-    /// neighbours.
+    /// How texts are read, before and after alike: as the shown run reads them, or as the pretrained model does by
+    /// itself without a run.
+    fn reading(&self) -> Result<Reading<'_>, Failure> {
+        Ok(match &self.tuned {
+            Some(tuned) => Reading { tokenizer: &tuned.tokenizer, max_length: tuned.plan.recipe.max_length },
+            None => {
+                let base = self.base()?;
+                Reading { tokenizer: &base.tokenizer, max_length: base.model.summary.max_seq_length }
+            }
+        })
+    }
+
+    /// Embeds a seeded sample of the rows with both weights, on the same tokens, and keeps them for neighbours.
     fn embed_sample(&mut self, limit: usize, stop: &AtomicBool) -> Result<(), Failure> {
+        self.load_start()?;
         let dataset = self.dataset()?;
-        let base_length = self.base()?.model.summary.max_seq_length;
-        let length = self.tuned.as_ref().map_or(base_length, |tuned| tuned.plan.recipe.max_length);
-        let length = length.min(self.base()?.model.summary.max_positions);
-        let tokens = self.tokens(Weights::Base, &self.shown_prompt(), length, stop)?;
         let which = sample((0..dataset.rows()).collect(), limit.max(3));
-        let base_rows = rows_of(&dataset, &tokens, &which, &[]);
-        let tuned_rows = if self.tuned.is_some() { Some(self.tuned_rows(&which, stop)?) } else { None };
+        let rows = if self.tuned.is_some() {
+            self.tuned_rows(&which, stop)?
+        } else {
+            let (path, summary) = (self.base()?.path.clone(), &self.base()?.model.summary);
+            let length = summary.max_seq_length.min(summary.max_positions);
+            rows_of(&dataset, &*self.tokens(&path, "", length, stop)?, &which, &[])
+        };
         self.busy("encoding rows for the map", None);
-        let embed = |model: &Model, rows: &Rows| -> Result<Embeddings, Failure> {
-            let rows = Rows { tokens: rows.tokens.clone(), ..Rows::default() };
+        let rows = Rows { tokens: rows.tokens, ..Rows::default() };
+        let embed = |model: &Model| -> Result<Embeddings, Failure> {
             let pooled =
                 crate::train::cache::pooled(model, &rows, stop, &mut |_| {}).map_err(|e| e.to_string())?;
-            to_embeddings(model, &pooled.ok_or("stopped")?)
+            to_embeddings(model, &pooled.ok_or(STOPPED)?)
         };
-        let before = embed(&self.base()?.model, &base_rows)?;
-        let after = match (&self.tuned, &tuned_rows) {
-            (Some(tuned), Some(rows)) => Some(embed(&tuned.model, rows)?),
-            _ => None,
-        };
+        let before = embed(&self.before()?.model)?;
+        let after = self.tuned.as_ref().map(|tuned| embed(&tuned.model)).transpose()?;
         self.map = Some(Mapped { rows: which, before, after });
         Ok(())
     }
@@ -204,44 +239,40 @@ impl Worker {
         if self.map.is_none() {
             self.embed_sample(SILENT_MAP, stop)?;
         }
+        self.load_start()?;
         let dataset = self.dataset()?;
         let text = [dataset.text(row).to_owned()];
-        let mapped = self.map.as_ref().ok_or("stopped")?;
-        let near =
-            |model: &Model, tokenizer: &Tokenizer, length, embeddings: &Embeddings| -> Result<_, Failure> {
-                let query = embed_texts(model, tokenizer, &text, length)?;
-                let found = nearest_to(embeddings, query.row(0), k + 1);
-                let named =
-                    found.into_iter().filter_map(|(at, cosine)| Some((*mapped.rows.get(at)?, cosine)));
-                Ok(named.filter(|(other, _)| *other != row).take(k).collect::<Vec<_>>())
-            };
-        let base = self.base()?;
-        let before =
-            near(&base.model, &self.base_tokenizer()?, base.model.summary.max_seq_length, &mapped.before)?;
+        let (reading, mapped) = (self.reading()?, self.map.as_ref().ok_or(STOPPED)?);
+        let near = |model: &Model, embeddings: &Embeddings| -> Result<_, Failure> {
+            let query = embed_texts(model, &reading, &text, stop)?;
+            let found = nearest_to(embeddings, query.row(0), k + 1);
+            let named = found.into_iter().filter_map(|(at, cosine)| Some((*mapped.rows.get(at)?, cosine)));
+            Ok(named.filter(|(other, _)| *other != row).take(k).collect::<Vec<_>>())
+        };
+        let before = near(&self.before()?.model, &mapped.before)?;
         let after = match (&self.tuned, &mapped.after) {
-            (Some(tuned), Some(after)) => {
-                Some(near(&tuned.model, &tuned.tokenizer, tuned.plan.recipe.max_length, after)?)
-            }
+            (Some(tuned), Some(after)) => Some(near(&tuned.model, after)?),
             _ => None,
         };
         Ok(Neighbours { row, before, after })
     }
 
-    pub(super) fn predict(&mut self, text: String) -> Result<Prediction, Failure> {
+    pub(super) fn predict(&mut self, text: String, stop: &AtomicBool) -> Result<Prediction, Failure> {
         let tuned = self.tuned()?;
-        let tokens = tuned
-            .tokenizer
-            .encode(std::slice::from_ref(&text), tuned.plan.recipe.max_length, &|_, _| true)
-            .map_err(|error| error.to_string())?;
+        // As the rows of a data set with tagged words, and as `frostline predict`.
+        let has_words = tuned.plan.tasks.iter().any(|task| task.kind == TaskKind::TokenLabels);
+        let read = if has_words { in_words(&text).into_owned() } else { text.clone() };
+        let texts = std::slice::from_ref(&read);
         let length = tuned.plan.recipe.max_length;
-        let starts = tuned.tokenizer.word_starts(std::slice::from_ref(&text), length, &|_, _| true);
+        let go_on = |_, _| !stopped(stop);
+        let tokens = tuned.tokenizer.encode(texts, length, &go_on).map_err(|error| error.to_string())?;
+        let starts = tuned.tokenizer.word_starts(texts, length, &go_on);
         let starts = starts.map_err(|error| error.to_string())?.pop().unwrap_or_default();
         let rows = Rows { tokens, ..Rows::default() };
-        let never = AtomicBool::new(false);
-        let said = answers(&tuned.model, &rows, &never, &mut |_| {}).map_err(|error| error.to_string())?;
-        let said = said.ok_or("stopped")?;
+        let said = answers(&tuned.model, &rows, stop, &mut |_| {}).map_err(|error| error.to_string())?;
+        let said = said.ok_or(STOPPED)?;
         let of = |(head, said): (&Head, &Predictions)| {
-            let mut answer = Answer::of_row(&head.spec, said, 0, (&text, &starts));
+            let mut answer = Answer::of_row(&head.spec, said, 0, (&read, &starts));
             if let Answer::OneOf(classes) | Answer::AnyOf(classes) = &mut answer {
                 classes.sort_by(|a, b| b.1.total_cmp(&a.1));
             }
@@ -257,32 +288,39 @@ impl Worker {
         text: String,
         prompt: Option<&str>,
         max_length: usize,
+        stop: &AtomicBool,
     ) -> Result<Tokenized, Failure> {
         let base = self.base()?;
         let length = max_length.min(base.model.summary.max_positions);
         let prompt = base.model.summary.prompt(prompt)?.map_or_else(String::new, |prompt| prompt.text);
         let tokenizer = base.tokenizer.with_prompt(&prompt);
         let tokens = tokenizer.tokens(&text).map_err(|error| error.to_string())?;
-        let embeddings = embed_texts(&base.model, &tokenizer, std::slice::from_ref(&text), length)?;
         let truncated = tokens.len() > length;
+        let reading = Reading { tokenizer: &tokenizer, max_length: length };
+        let embeddings = embed_texts(&base.model, &reading, std::slice::from_ref(&text), stop)?;
         Ok(Tokenized { text, tokens, truncated, embedding: embeddings.row(0).to_vec() })
     }
 }
 
-/// Sentence embeddings of texts, as they are exported.
-pub(in crate::session) fn embed_texts(
-    model: &Model,
-    tokenizer: &Tokenizer,
-    texts: &[String],
+/// How texts become tokens: which tokeniser, its prompt included, and how many tokens at most.
+struct Reading<'a> {
+    tokenizer: &'a Tokenizer,
     max_length: usize,
+}
+
+/// Sentence embeddings of texts, as they are exported.
+fn embed_texts(
+    model: &Model,
+    reading: &Reading<'_>,
+    texts: &[String],
+    stop: &AtomicBool,
 ) -> Result<Embeddings, Failure> {
-    let length = max_length.min(model.summary.max_positions);
-    let tokens = tokenizer.encode(texts, length, &|_, _| true).map_err(|error| error.to_string())?;
-    let rows = Rows { tokens, ..Rows::default() };
-    let never = AtomicBool::new(false);
+    let length = reading.max_length.min(model.summary.max_positions);
+    let tokens = reading.tokenizer.encode(texts, length, &|_, _| !stopped(stop));
+    let rows = Rows { tokens: tokens.map_err(|error| error.to_string())?, ..Rows::default() };
     let pooled =
-        crate::train::cache::pooled(model, &rows, &never, &mut |_| {}).map_err(|error| error.to_string())?;
-    to_embeddings(model, &pooled.ok_or("stopped")?)
+        crate::train::cache::pooled(model, &rows, stop, &mut |_| {}).map_err(|error| error.to_string())?;
+    to_embeddings(model, &pooled.ok_or(STOPPED)?)
 }
 
 /// Pooled vectors `[rows, embedding]` to the embeddings that are exported.

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::super::command::Weights;
 use super::super::news::{DataRequest, News};
 use super::super::state::{Busy, DataView, FilePreview, TokenLengths};
 use super::texts::Texts;
@@ -26,6 +25,8 @@ const HEAD: usize = 100;
 const MOST_COUNTED: usize = 20_000;
 /// Tokens that every tokeniser can cut a text to.
 const SHORTEST: usize = 16;
+/// Tokens of a very long text that are counted at most.
+const MOST_COUNTED_TOKENS: usize = 1 << 16;
 
 impl Worker {
     pub(super) fn load_data(
@@ -86,12 +87,12 @@ impl Worker {
         let rows = dataset.rows();
         let every = rows.div_ceil(MOST_COUNTED).max(1);
         let texts: Vec<&str> = (0..rows).step_by(every).map(|row| dataset.text(row)).collect();
-        // How long a text would be is told even where few of its tokens are kept.
-        let tokens =
-            tokenizer.encode(&texts, SHORTEST, &|_, _| !stopped(stop)).map_err(|error| error.to_string())?;
-        let mut lengths = tokens.full_lengths().to_vec();
+        // Any maximum length that can be chosen is up to the positions, so it is known which texts exceed it.
+        let most = model.summary.max_positions.clamp(SHORTEST, MOST_COUNTED_TOKENS);
+        let counted = tokenizer.lengths(&texts, most, &|_, _| !stopped(stop));
+        let (mut lengths, is_exact) = counted.map_err(|error| error.to_string())?;
         lengths.sort_unstable();
-        Ok(TokenLengths { lengths, of: rows })
+        Ok(TokenLengths { lengths, of: rows, is_open: !is_exact })
     }
 
     /// Reads one table, and says how far it is.
@@ -110,7 +111,7 @@ impl Worker {
     }
 
     pub(super) fn load_model(&mut self, path: PathBuf) -> Result<ModelSummary, Failure> {
-        (self.base, self.map) = (None, None);
+        (self.base, self.start, self.map) = (None, None, None);
         self.tokens.clear();
         self.busy("loading the model", None);
         let (model, tokenizer) = self.open_model(&path)?;
@@ -138,31 +139,29 @@ impl Worker {
         self.base.as_ref().ok_or_else(|| "there is no model yet: choose one on the Model page".to_owned())
     }
 
-    /// Ids of all rows of the data as a model's own tokeniser cuts them behind a prompt, at most `max_length`: made
-    /// once.
+    /// Ids of all rows of the data as the tokeniser of a model's folder cuts them behind a prompt, at most
+    /// `max_length`: made once.
     pub(super) fn tokens(
         &mut self,
-        weights: Weights,
+        path: &Path,
         prompt: &str,
         max_length: usize,
         stop: &AtomicBool,
     ) -> Result<Arc<Texts>, Failure> {
-        let path = match weights {
-            Weights::Base => self.base()?.path.clone(),
-            Weights::Tuned => self.tuned()?.plan.model_path.clone(),
-        };
-        let cut = Cut { path, prompt: prompt.to_owned(), max_length };
+        let cut = Cut { path: path.to_owned(), prompt: prompt.to_owned(), max_length };
         if let Some((_, tokens)) = self.tokens.iter().find(|(known, _)| *known == cut) {
             return Ok(tokens.clone());
         }
         let dataset = self.dataset()?;
         self.busy("cutting texts into tokens", None);
-        let tokenizer = match weights {
-            Weights::Base => &self.base()?.tokenizer,
-            Weights::Tuned => &self.tuned()?.tokenizer,
+        let known = self.base.iter().chain(&self.start).find(|base| base.path == path);
+        let tokenizer = match known {
+            Some(base) => base.tokenizer.with_prompt(prompt),
+            // A run may read texts with another model's tokeniser than that of the Model page.
+            None => Tokenizer::load(path).map_err(|error| error.to_string())?.with_prompt(prompt),
         };
-        let tokens = Arc::new(Texts::of(&tokenizer.with_prompt(prompt), &dataset, max_length, stop)?);
-        // Two are enough: the pretrained model's and the shown run's.
+        let tokens = Arc::new(Texts::of(&tokenizer, &dataset, max_length, stop)?);
+        // Two are enough: the draft's and the shown run's.
         self.tokens.truncate(1);
         self.tokens.insert(0, (cut, tokens.clone()));
         Ok(tokens)

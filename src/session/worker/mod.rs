@@ -27,7 +27,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use tch::Device;
 
-use super::news::{Job, News, Work};
+use super::news::{Answer, Job, News, NoAnswer, Work};
 use super::outbox::{Outbox, Wake};
 use super::state::{Busy, DataView, DeviceInfo, RunOutcome, Severity};
 use crate::explore::Embeddings;
@@ -95,6 +95,8 @@ struct Worker {
     device: Device,
     data: Option<Arc<DataView>>,
     base: Option<Base>,
+    /// The pretrained model that the shown run started from, where it was needed and `base` is another.
+    start: Option<Base>,
     /// Ids of all rows of `data`, by how they were cut.
     tokens: Vec<(Cut, Arc<Texts>)>,
     tuned: Option<Tuned>,
@@ -103,6 +105,9 @@ struct Worker {
 
 /// Why a job gave no answer: a sentence.
 type Failure = String;
+
+/// Why one that was stopped gave none. It is not shown: see [`answer_of`].
+const STOPPED: &str = "it was stopped";
 
 impl Worker {
     fn new(outbox: Outbox, steps_every: Duration) -> Self {
@@ -113,6 +118,7 @@ impl Worker {
             device: Device::Cpu,
             data: None,
             base: None,
+            start: None,
             tokens: Vec::new(),
             tuned: None,
             map: None,
@@ -138,12 +144,17 @@ impl Worker {
     }
 
     fn carry_out(&mut self, job: Job) {
-        let failed = failure_of(&job.work);
+        let without_answer = without_answer(&job.work);
+        if job.work.is_query() && stopped(&job.stop) {
+            self.outbox.post(without_answer(NoAnswer::Cancelled));
+            self.outbox.post(News::Done);
+            return;
+        }
         let done = catch_unwind(AssertUnwindSafe(|| self.work(job.work, &job.stop)));
         if let Err(panic) = done {
             let reason = format!("an unexpected fault in the program: {}", words(panic.as_ref()));
             tracing::error!("a job panicked: {reason}");
-            self.outbox.post(failed(reason));
+            self.outbox.post(without_answer(NoAnswer::Failed(reason)));
         }
         self.outbox.post(News::Busy(None));
         self.outbox.post(News::Done);
@@ -155,19 +166,19 @@ impl Worker {
             Work::NameCuda(folder) => self.name_cuda(folder),
             Work::SelectDevice(key) => self.select_device(&key),
             Work::LoadData { generation, request } => {
-                let answer = self.load_data(&request, stop);
+                let answer = answer_of(self.load_data(&request, stop), stop);
                 self.outbox.post(News::Data { generation, answer });
             }
             Work::ChangeData { generation, changes } => {
-                let answer = self.change_data(&changes);
+                let answer = answer_of(self.change_data(&changes), stop);
                 self.outbox.post(News::Data { generation, answer });
             }
             Work::MeasureLengths { prompt } => {
-                let answer = self.measure_lengths(prompt.as_deref(), stop).map(Arc::new);
+                let answer = answer_of(self.measure_lengths(prompt.as_deref(), stop).map(Arc::new), stop);
                 self.outbox.post(News::Lengths(answer));
             }
             Work::LoadModel { generation, path } => {
-                let answer = self.load_model(path).map(Arc::new);
+                let answer = answer_of(self.load_model(path).map(Arc::new), stop);
                 self.outbox.post(News::Model { generation, answer });
             }
             Work::Train(request) => self.train(*request, stop),
@@ -176,41 +187,47 @@ impl Worker {
                     self.outbox.post(News::Notice(Severity::Error, reason));
                 }
             }
-            Work::ForgetRun => (self.tuned, self.map) = (None, None),
+            Work::ForgetRun => self.forget_run(),
             Work::ForgetData => self.forget_data(),
             Work::FindRate(plan) => {
-                let answer = self.find_rate(&plan, stop).map(|found| found.map(Arc::new));
+                let answer = answer_of(self.find_rate(&plan, stop).map(Arc::new), stop);
                 self.outbox.post(News::RateSearch(answer));
             }
             Work::Evaluate(split) => {
-                let answer = self.evaluate(split, stop).map(Arc::new);
+                let answer = answer_of(self.evaluate(split, stop).map(Arc::new), stop);
                 self.outbox.post(News::Evaluation(answer));
             }
             Work::Similarity(texts) => {
-                let answer = self.similarity(texts).map(Arc::new);
+                let answer = answer_of(self.similarity(texts, stop).map(Arc::new), stop);
                 self.outbox.post(News::Similarity(answer));
             }
             Work::Map { limit } => {
-                let answer = self.map(limit, stop).map(Arc::new);
+                let answer = answer_of(self.map(limit, stop).map(Arc::new), stop);
                 self.outbox.post(News::Map(answer));
             }
             Work::Neighbours { row, k } => {
-                let answer = self.neighbours(row, k, stop).map(Arc::new);
+                let answer = answer_of(self.neighbours(row, k, stop).map(Arc::new), stop);
                 self.outbox.post(News::Neighbours(answer));
             }
             Work::Predict(text) => {
-                let answer = self.predict(text).map(Arc::new);
+                let answer = answer_of(self.predict(text, stop).map(Arc::new), stop);
                 self.outbox.post(News::Prediction(answer));
             }
             Work::Tokenize { text, prompt, max_length } => {
-                let answer = self.tokenize(text, prompt.as_deref(), max_length).map(Arc::new);
+                let tokenized = self.tokenize(text, prompt.as_deref(), max_length, stop);
+                let answer = answer_of(tokenized.map(Arc::new), stop);
                 self.outbox.post(News::Tokenized(answer));
             }
             Work::Export(to) => {
-                let answer = self.export(&to).map(Arc::new);
+                let answer = answer_of(self.export(&to).map(Arc::new), stop);
                 self.outbox.post(News::Export(answer));
             }
         }
+    }
+
+    /// The shown run's model, and what was made with it.
+    fn forget_run(&mut self) {
+        (self.tuned, self.start, self.map) = (None, None, None);
     }
 
     fn busy(&mut self, what: &str, fraction: Option<f32>) {
@@ -255,7 +272,7 @@ impl Worker {
         match device::parse(key, &self.devices) {
             Ok(device) => {
                 self.device = device;
-                (self.tuned, self.map) = (None, None);
+                self.forget_run();
                 if let Some(path) = self.base.take().map(|base| base.path)
                     && let Err(reason) = self.load_model(path)
                 {
@@ -268,32 +285,45 @@ impl Worker {
     }
 }
 
-/// The news that a job failed, so that nobody waits for its answer for ever.
-fn failure_of(work: &Work) -> Box<dyn Fn(String) -> News> {
+/// What a job gave. One that was stopped and has nothing to show was cancelled, whoever noticed it first.
+fn answer_of<T>(given: Result<Arc<T>, Failure>, stop: &AtomicBool) -> Answer<T> {
+    given.map_err(|reason| if stopped(stop) { NoAnswer::Cancelled } else { NoAnswer::Failed(reason) })
+}
+
+/// The news that a job has no answer, so that nobody waits for one for ever.
+fn without_answer(work: &Work) -> Box<dyn Fn(NoAnswer) -> News> {
     match work {
         Work::LoadData { generation, .. } | Work::ChangeData { generation, .. } => {
             let generation = *generation;
-            Box::new(move |reason| News::Data { generation, answer: Err(reason) })
+            Box::new(move |why| News::Data { generation, answer: Err(why) })
         }
         Work::LoadModel { generation, .. } => {
             let generation = *generation;
-            Box::new(move |reason| News::Model { generation, answer: Err(reason) })
+            Box::new(move |why| News::Model { generation, answer: Err(why) })
         }
-        Work::Train(_) => Box::new(|reason| News::RunEnded {
-            outcome: RunOutcome::Failed(reason),
+        Work::Train(_) => Box::new(|why| News::RunEnded {
+            outcome: match why {
+                NoAnswer::Cancelled => RunOutcome::Stopped { at_step: 0 },
+                NoAnswer::Failed(reason) => RunOutcome::Failed(reason),
+            },
             report: None,
             can_resume: false,
         }),
-        Work::MeasureLengths { .. } => Box::new(|reason| News::Lengths(Err(reason))),
-        Work::FindRate(_) => Box::new(|reason| News::RateSearch(Err(reason))),
-        Work::Evaluate(_) => Box::new(|reason| News::Evaluation(Err(reason))),
-        Work::Similarity(_) => Box::new(|reason| News::Similarity(Err(reason))),
-        Work::Map { .. } => Box::new(|reason| News::Map(Err(reason))),
-        Work::Neighbours { .. } => Box::new(|reason| News::Neighbours(Err(reason))),
-        Work::Predict(_) => Box::new(|reason| News::Prediction(Err(reason))),
-        Work::Tokenize { .. } => Box::new(|reason| News::Tokenized(Err(reason))),
-        Work::Export(_) => Box::new(|reason| News::Export(Err(reason))),
-        _ => Box::new(|reason| News::Notice(Severity::Error, format!("That did not work: {reason}."))),
+        Work::MeasureLengths { .. } => Box::new(|why| News::Lengths(Err(why))),
+        Work::FindRate(_) => Box::new(|why| News::RateSearch(Err(why))),
+        Work::Evaluate(_) => Box::new(|why| News::Evaluation(Err(why))),
+        Work::Similarity(_) => Box::new(|why| News::Similarity(Err(why))),
+        Work::Map { .. } => Box::new(|why| News::Map(Err(why))),
+        Work::Neighbours { .. } => Box::new(|why| News::Neighbours(Err(why))),
+        Work::Predict(_) => Box::new(|why| News::Prediction(Err(why))),
+        Work::Tokenize { .. } => Box::new(|why| News::Tokenized(Err(why))),
+        Work::Export(_) => Box::new(|why| News::Export(Err(why))),
+        _ => Box::new(|why| match why {
+            NoAnswer::Cancelled => News::Notice(Severity::Info, "Cancelled.".to_owned()),
+            NoAnswer::Failed(reason) => {
+                News::Notice(Severity::Error, format!("That did not work: {reason}."))
+            }
+        }),
     }
 }
 

@@ -3,18 +3,14 @@
 use std::sync::atomic::AtomicBool;
 
 use super::super::state::RateSearch;
-use super::{Failure, Worker};
+use super::{Failure, STOPPED, Worker};
 use crate::data::dataset::Split;
 use crate::train::finder::find;
 use crate::train::plan::RunPlan;
 
 impl Worker {
-    /// What the loss does as the plan's rates rise; `None` when it was stopped.
-    pub(super) fn find_rate(
-        &mut self,
-        plan: &RunPlan,
-        stop: &AtomicBool,
-    ) -> Result<Option<RateSearch>, Failure> {
+    /// What the loss does as the plan's rates rise.
+    pub(super) fn find_rate(&mut self, plan: &RunPlan, stop: &AtomicBool) -> Result<RateSearch, Failure> {
         let splits = self.splits(plan, stop)?;
         let train = splits.iter().find(|(split, _)| *split == Split::Train).map(|(_, rows)| rows);
         let train = train.ok_or("the data has no training rows")?;
@@ -23,8 +19,8 @@ impl Worker {
         let found = find(plan, &model, train, stop, &mut |done| {
             self.busy("looking for a learning rate", Some(done));
         });
-        let found = found.map_err(|error| error.to_string())?;
+        let curve = found.map_err(|error| error.to_string())?.ok_or(STOPPED)?;
         let (lr_encoder, lr_heads) = (plan.recipe.lr_encoder, plan.recipe.lr_heads);
-        Ok(found.map(|curve| RateSearch { lr_encoder, lr_heads, curve }))
+        Ok(RateSearch { lr_encoder, lr_heads, curve })
     }
 }

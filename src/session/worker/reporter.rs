@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::super::news::{News, Pace};
 use super::super::outbox::Outbox;
+use super::super::state::Severity;
+use crate::project::error::ProjectError;
 use crate::project::runs::{HistoryLine, RunEvent, RunFolder};
 use crate::train::TrainError;
 use crate::train::fit::FitEvent;
@@ -27,20 +29,25 @@ pub(super) struct Reporter<'a> {
     marks: [(Instant, usize); 2],
     pace: Pace,
     step: usize,
+    /// Steps that phases left undone as they ended before their time.
+    skipped: usize,
+    /// The phase that runs.
+    phase: Option<usize>,
 }
 
 impl<'a> Reporter<'a> {
-    /// `step` is where the run begins or goes on.
+    /// `step` is where the run begins or resumes, `position` the place in its schedule.
     pub(super) fn new(
         outbox: &'a mut Outbox,
         every: Duration,
         folder: &'a mut RunFolder,
         plan: &'a RunPlan,
-        step: usize,
+        (step, position): (usize, usize),
     ) -> Self {
         let now = Instant::now();
         let (steps, pace) = (Vec::new(), Pace::default());
-        Self { outbox, every, folder, plan, steps, sent: now, marks: [(now, step); 2], pace, step }
+        let (marks, skipped) = ([(now, step); 2], position.saturating_sub(step));
+        Self { outbox, every, folder, plan, steps, sent: now, marks, pace, step, skipped, phase: None }
     }
 
     /// Says what happens beside training.
@@ -49,9 +56,15 @@ impl<'a> Reporter<'a> {
     }
 
     pub(super) fn take(&mut self, event: FitEvent) -> Result<(), TrainError> {
+        let unfit = |error: ProjectError| TrainError::Unfit(error.to_string());
         let line = match event {
+            FitEvent::Saving => return self.folder.flush().map_err(unfit),
             FitEvent::Note(note) => {
                 self.outbox.post(News::Note(note));
+                return Ok(());
+            }
+            FitEvent::Warning(text) => {
+                self.outbox.post(News::Notice(Severity::Warning, text));
                 return Ok(());
             }
             FitEvent::Resumed { at_step } => HistoryLine::Event(RunEvent::Resumed { at_step }),
@@ -59,6 +72,12 @@ impl<'a> Reporter<'a> {
                 self.send_steps();
                 self.outbox.post(News::Phase(phase));
                 self.marks = [(Instant::now(), self.step); 2];
+                // The first one may be resumed within; those after it begin at their own place in the schedule.
+                if self.phase.replace(phase).is_some() {
+                    let before = self.plan.phases.iter().take(phase);
+                    let planned: usize = before.map(|phase| phase.steps(self.plan.steps_per_epoch)).sum();
+                    self.skipped = planned.saturating_sub(self.step);
+                }
                 let name = self.plan.phases.get(phase).map(|phase| phase.name.clone()).unwrap_or_default();
                 HistoryLine::Event(RunEvent::PhaseStarted { phase, name, step: self.step })
             }
@@ -73,7 +92,7 @@ impl<'a> Reporter<'a> {
             }
             FitEvent::Epoch(point) => self.epoch(point),
         };
-        self.folder.append(&line).map_err(|error| TrainError::Unfit(error.to_string()))
+        self.folder.append(&line).map_err(unfit)
     }
 
     fn epoch(&mut self, point: EpochPoint) -> HistoryLine {
@@ -91,7 +110,7 @@ impl<'a> Reporter<'a> {
         }
         let per_second = steps as f64 / seconds;
         let rows = self.plan.train_rows as f64 / self.plan.steps_per_epoch.max(1) as f64;
-        let left = self.plan.total_steps().saturating_sub(self.step);
+        let left = self.plan.total_steps().saturating_sub(self.step + self.skipped);
         self.pace = Pace { rows_per_second: per_second * rows, seconds_left: Some(left as f64 / per_second) };
         if newer.elapsed() > PACE_WINDOW {
             self.marks = [self.marks[1], (Instant::now(), self.step)];

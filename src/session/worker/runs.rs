@@ -17,13 +17,14 @@ use crate::text::tokenizer::Tokenizer;
 use crate::train::checkpoint::best_path;
 use crate::train::plan::RunPlan;
 use crate::train::report::RunReport;
+use crate::train::timeline::place_steps;
 
 impl Worker {
     /// Reads a run back from its folder and shows it.
     pub(super) fn show_run(&mut self, project_dir: &Path, name: &str) -> Result<(), Failure> {
         self.busy("opening the run", None);
         let run = open_run(project_dir, name, self.device)?;
-        self.map = None;
+        self.forget_run();
         self.outbox.post(News::Run(Box::new(run.view)));
         // The curves and the report are worth showing without the weights too.
         self.tuned = run.tuned.unwrap_or_else(|reason| {
@@ -72,9 +73,24 @@ pub(in crate::session) struct OpenRun {
 }
 
 impl OpenRun {
+    /// Tasks whose heads never trained.
+    pub(in crate::session) fn untrained(&self) -> Vec<String> {
+        let tuned = self.tuned.as_ref().ok().and_then(Option::as_ref);
+        tuned.map(Tuned::untrained).unwrap_or_default()
+    }
+
     /// The model, its tokeniser and its plan.
     pub(in crate::session) fn into_parts(self) -> Result<Option<(Model, Tokenizer, Arc<RunPlan>)>, Failure> {
         Ok(self.tuned?.map(|tuned| (tuned.model, tuned.tokenizer, tuned.plan)))
+    }
+}
+
+impl Tuned {
+    /// Tasks whose heads never trained.
+    pub(super) fn untrained(&self) -> Vec<String> {
+        let Self { plan, report, .. } = self;
+        let tasks = plan.tasks.iter().filter(|task| report.is_untrained(plan, &task.name));
+        tasks.map(|task| task.name.clone()).collect()
     }
 }
 
@@ -86,7 +102,8 @@ pub(in crate::session) fn open_run(
 ) -> Result<OpenRun, Failure> {
     let folder = RunFolder::open(project_dir, name).map_err(|error| error.to_string())?;
     let plan = Arc::new(folder.read_plan().map_err(|error| error.to_string())?);
-    let history = folder.read().map_err(|error| error.to_string())?;
+    let mut history = folder.read().map_err(|error| error.to_string())?;
+    place_steps(&mut history.steps, &history.epochs);
     let report = folder.read_report().map_err(|error| error.to_string())?.map(Arc::new);
     let outcome = history.outcome.unwrap_or_else(|| {
         RunOutcome::Failed("it was interrupted: the program ended before the run did".into())
@@ -127,6 +144,13 @@ fn open_tuned(
         ));
     }
     let mut model = Model::load(&plan.model_path, device).map_err(text)?;
+    // The run's weights over another vocabulary or architecture would mean nothing.
+    if model.summary.sha256 != plan.model_sha256 {
+        return Err(format!(
+            "the weights in {} are not those that it was trained from any more. Put its pretrained model back",
+            plan.model_path.display()
+        ));
+    }
     let tokenizer = Tokenizer::load(&plan.model_path).map_err(|error| error.to_string())?;
     let tokenizer = tokenizer.with_prompt(plan.prompt_text());
     model.start_heads(&plan.head_specs(), plan.recipe.seed).map_err(text)?;

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tch::Tensor;
 
-use super::super::command::Weights;
 use super::super::news::News;
 use super::super::state::{RunOutcome, RunView, Severity};
 use super::explore::{PROBE_ROWS, probes, sample, to_embeddings};
@@ -29,6 +28,7 @@ use crate::train::fit::{Fit, Fitted};
 use crate::train::plan::{Parent, RunPlan, Thaw};
 use crate::train::report::{HeadDrift, RunReport, TensorChange};
 use crate::train::rows::{Rows, Targets};
+use crate::train::timeline::place_steps;
 
 /// How a run begins.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Worker {
             Ok(opened) => opened,
             Err(reason) => return self.outbox.post(News::Notice(Severity::Error, reason)),
         };
-        (self.tuned, self.map) = (None, None);
+        self.forget_run();
         self.outbox.post(News::Run(Box::new(view)));
         let ended = self.train_in(&mut running, &project_dir);
         let (mut outcome, report) = match ended {
@@ -123,7 +123,11 @@ impl Worker {
         drop(kept);
         // Made again rather than kept through the run: it is needed once, and would be a copy of everything.
         let (start, _) = self.start_model(&plan, project_dir)?;
+        let untrained =
+            (0..plan.tasks.len()).filter(|task| plan.head_is_untrained(*task, fitted.kept_phases));
         let mut report = RunReport {
+            kept_epoch: fitted.kept_epoch,
+            untrained: Some(untrained.filter_map(|task| Some(plan.tasks.get(task)?.name.clone())).collect()),
             changes: changes(&plan, &model, &start, fitted.kept_phases)?,
             drifts: drifts(&plan, &start, &fitted, valid, stop)?,
             truncated_rows: train.truncated_rows() + valid.truncated_rows(),
@@ -132,11 +136,11 @@ impl Worker {
         drop(start);
         model.merge_lora().map_err(|error| error.to_string())?;
         // A stopped run is measured too, but the user is not kept waiting for the training rows; a second Stop
-        // ends the measuring. One without a whole epoch has nothing worth measuring.
+        // ends the measuring. One that kept no epoch of its own has nothing worth measuring.
         let measured = match (&fitted.outcome, fitted.kept_epoch) {
             (RunOutcome::Finished, _) => &[Split::Valid, Split::Test, Split::Train][..],
-            (_, Some(_)) => &[Split::Valid, Split::Test][..],
-            (_, None) => &[],
+            (_, Some(1..)) => &[Split::Valid, Split::Test][..],
+            (_, None | Some(0)) => &[],
         };
         stop.store(false, Ordering::Relaxed);
         let mut embedded = Vec::new();
@@ -169,7 +173,7 @@ impl Worker {
         stop: &AtomicBool,
     ) -> Result<Vec<(Split, Rows)>, Failure> {
         let dataset = self.dataset()?;
-        let tokens = self.tokens(Weights::Base, plan.prompt_text(), plan.recipe.max_length, stop)?;
+        let tokens = self.tokens(&plan.model_path, plan.prompt_text(), plan.recipe.max_length, stop)?;
         let split_rows = |split: Split| {
             let labelled = |row: &usize| dataset.is_labelled(*row);
             let which: Vec<usize> = dataset.rows_of(split).into_iter().filter(labelled).collect();
@@ -210,7 +214,7 @@ impl Worker {
         Ok((model, tokenizer))
     }
 
-    /// Copies the kept weights of another run: the encoder's, and those of every head that has the same classes.
+    /// Copies the kept weights of another run: the encoder's, and those of every head that the plan takes from it.
     fn take_over(
         &self,
         model: &Model,
@@ -230,18 +234,26 @@ impl Worker {
         let (other, _, other_plan) = open_run(project_dir, &parent.run, self.device)?
             .into_parts()?
             .ok_or_else(|| format!("run {} kept no weights", parent.run))?;
-        let heads = fit_heads(plan, &other_plan);
+        // Plans of earlier releases do not say which heads they take.
+        let fitting = parent.fresh.is_none().then(|| fit_heads(plan, &other_plan));
+        let is_taken = |group: Group| match (group, &fitting) {
+            (Group::Head(task), Some(heads)) => heads.contains(&task),
+            (Group::Head(task), None) => !plan.head_starts_fresh(task),
+            _ => true,
+        };
         let _guard = tch::no_grad_guard();
-        for param in &model.params {
-            let wanted = match param.group {
-                Group::Head(task) => heads.contains(&task),
-                _ => true,
+        for param in model.params.iter().filter(|param| is_taken(param.group)) {
+            let value = other.params.find(&param.name);
+            let Some(value) = value.filter(|value| value.size() == param.tensor.size()) else {
+                return Err(format!(
+                    "the weights of run {} do not fit the model: they hold no tensor {} of shape {:?}",
+                    parent.run,
+                    param.name,
+                    param.tensor.size()
+                ));
             };
-            let Some(value) = other.params.find(&param.name).filter(|_| wanted) else { continue };
-            if value.size() == param.tensor.size() {
-                let copied = param.tensor.f_detach().and_then(|mut tensor| tensor.f_copy_(&value));
-                copied.map_err(|error| text(error.into()))?;
-            }
+            let copied = param.tensor.f_detach().and_then(|mut tensor| tensor.f_copy_(&value));
+            copied.map_err(|error| text(error.into()))?;
         }
         Ok(())
     }
@@ -256,7 +268,8 @@ impl Worker {
     ) -> Result<Fitted, Failure> {
         let Running { plan, folder, store, from, stop, .. } = running;
         let from = from.take();
-        let at = from.as_ref().map_or(0, |checkpoint| checkpoint.place.step);
+        let at =
+            from.as_ref().map_or((0, 0), |checkpoint| (checkpoint.place.step, checkpoint.place.position));
         let mut reporter = Reporter::new(&mut self.outbox, self.steps_every, folder, plan, at);
         reporter.note("measuring before the first step");
         let fitted = Fit {
@@ -321,6 +334,7 @@ fn resume_run<'a>(
         // Cut off before its first checkpoint: it begins again.
         history = crate::project::runs::History::default();
     }
+    place_steps(&mut history.steps, &history.epochs);
     let mut view = RunView::starting(plan.clone(), folder.dir());
     (view.steps, view.epochs) = (history.steps, history.epochs);
     view.resumed_at = from.as_ref().map(|checkpoint| checkpoint.place.step);

@@ -3,11 +3,12 @@
 //! A file per way of counting: [`classes`] for one class per row, [`sets`] for several (and [`thresholds`] for what
 //! other thresholds would make of them), [`values`] for numbers,
 //! [`spans`] for tags of words (and [`span_errors`] for what became of each entity), [`ranks`] for pairs. [`answers`] says what a model may say and leads it to the
-//! right one; [`points`] holds what the curves are drawn from. The definitions are those of scikit-learn, scipy
+//! right one; [`points`] holds what the curves are drawn from, and [`figures`] writes any figure for people. The definitions are those of scikit-learn, scipy
 //! and seqeval, on whose recorded figures `tests/metrics.rs` checks them.
 
 mod answers;
 mod classes;
+mod figures;
 mod points;
 mod ranks;
 mod sets;
@@ -16,8 +17,9 @@ mod spans;
 mod thresholds;
 mod values;
 
-pub use answers::{Predictions, metrics_of, score_of};
-pub use points::{EpochPoint, Probe, Score, StepPoint};
+pub use answers::{Predictions, metrics_of, metrics_with_unread, score_of};
+pub use figures::{Unit, format_figure, format_headline, share, unit};
+pub use points::{EpochPoint, Headline, Probe, Score, StepPoint};
 pub use ranks::{RankFigures, rank_in_pool};
 pub use sets::{SetFigures, THRESHOLD};
 pub use span_errors::{JudgedSpan, SpanVerdict, judge_spans};

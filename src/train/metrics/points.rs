@@ -1,14 +1,27 @@
 //! What a run is told by while it goes: a point per step and per epoch, and probes of embeddings.
 
+use crate::data::task::TaskKind;
+
 /// Loss and headline figure of one task over some rows, as the training curve shows them.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Score {
     /// Mean loss over the labelled rows.
     pub loss: f64,
-    /// What [`TaskKind::figure`](crate::data::task::TaskKind::figure) names: accuracy, micro F1, Spearman ...
+    /// What [`TaskKind::figure`] names: accuracy, micro F1, Spearman ...
     pub figure: f64,
     /// Labelled rows; 0 when there was none, and the other two mean nothing.
     pub rows: usize,
+}
+
+/// The headline figure of a task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Headline {
+    /// The task.
+    pub task: String,
+    /// What it predicts, which says what the figure is.
+    pub kind: TaskKind,
+    /// The figure.
+    pub value: f64,
 }
 
 /// One optimiser step.

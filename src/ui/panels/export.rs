@@ -43,15 +43,16 @@ fn empty_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
 
 fn ready_ui(ui: &mut Ui, state: &State, run: &RunView, actions: &mut Actions) {
     widgets::card(ui, &format!("Export {}", run.plan.name), |ui| {
-        let tasks: Vec<&str> = run.plan.tasks.iter().map(|task| task.name.as_str()).collect();
-        widgets::paragraph(
-            ui,
-            format!(
-                "Writes the best weights of this run: the encoder, and the heads of {}. Choose an empty folder; in \
-                 any other one, a new folder is made.",
-                tasks.join(", ")
-            ),
+        // Tasks on pairs have no head.
+        let with_head = run.plan.tasks.iter().filter(|task| task.kind.has_head());
+        let heads: Vec<&str> = with_head.map(|task| task.name.as_str()).collect();
+        let heads =
+            if heads.is_empty() { String::new() } else { format!(", and the heads of {}", heads.join(", ")) };
+        let text = format!(
+            "Writes the best weights of this run: the encoder{heads}. Choose an empty folder; in any other one, a new \
+             folder is made."
         );
+        widgets::paragraph(ui, text);
         ui.horizontal(|ui| {
             widgets::primary_button(ui, state, actions, Action::Export);
             if let Err(reason) = Action::Export.enabled(state) {
@@ -63,6 +64,7 @@ fn ready_ui(ui: &mut Ui, state: &State, run: &RunView, actions: &mut Actions) {
             Loadable::Failed(reason) => {
                 widgets::message(ui, Severity::Error, reason);
             }
+            Loadable::Cancelled => widgets::cancelled(ui),
             Loadable::Empty | Loadable::Ready(_) => {}
         }
     });
@@ -187,10 +189,9 @@ fn snippet_ui(ui: &mut Ui, dir: &Path, run: &RunView) {
         let heads = dir.join("heads");
         if let Some(task) = first {
             ui.add_space(theme::GAP);
-            ui.label(
-                RichText::new(format!("Predictions of {task} and the other tasks, without Python:"))
-                    .color(palette.muted),
-            );
+            let others = if run.plan.tasks.len() > 1 { " and the other tasks" } else { "" };
+            let text = format!("Predictions of {task}{others}, without Python:");
+            ui.label(RichText::new(text).color(palette.muted));
             let command = format!("frostline predict \"{}\" texts.csv -o predictions.csv", dir.display());
             widgets::code_block(ui, &command);
             if ui.button("Copy command").on_hover_text("Copies the command line for predictions").clicked() {

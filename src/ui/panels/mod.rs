@@ -9,7 +9,6 @@ pub mod model;
 mod neighbours;
 mod parts;
 mod probes;
-mod rate;
 pub mod schedule;
 pub mod settings;
 pub mod train;

@@ -42,7 +42,7 @@ pub fn model_ui(ui: &mut Ui, state: &State, page: &mut ModelView, actions: &mut 
     ScrollArea::vertical().id_salt("model page").auto_shrink(false).show(ui, |ui| {
         widgets::page_header(ui, Page::Model.title(), Page::Model.purpose());
         match &state.model {
-            Loadable::Empty => empty_ui(ui, state, actions),
+            Loadable::Empty | Loadable::Cancelled => empty_ui(ui, state, actions),
             Loadable::Loading => {
                 widgets::card(ui, "", |ui| widgets::loading(ui, "Loading the model"));
             }
@@ -280,6 +280,7 @@ fn try_ui(ui: &mut Ui, state: &State, text: &mut String, actions: &mut Actions) 
         });
         match &state.tokenized {
             Loadable::Empty => {}
+            Loadable::Cancelled => widgets::cancelled(ui),
             Loadable::Loading => widgets::loading(ui, "Encoding"),
             Loadable::Failed(reason) => {
                 widgets::message(ui, Severity::Error, reason);

@@ -40,6 +40,7 @@ fn lists_ui(ui: &mut Ui, state: &State, row: usize, task: usize) -> Option<usize
             }),
             None => clicked = list_ui(ui, dataset, "With the pretrained encoder", &near.before, (row, task)),
         },
+        Loadable::Cancelled => widgets::cancelled(ui),
         Loadable::Ready(_) | Loadable::Empty => {}
     }
     clicked

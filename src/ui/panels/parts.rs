@@ -111,8 +111,8 @@ pub(crate) fn share(part: f64) -> String {
 /// What a page without a run offers: to start one, or the page on which something is missing for that.
 pub(super) fn train_first_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
     let next = match (&state.data, &state.model) {
-        (Loadable::Empty | Loadable::Failed(_), _) => Action::GoTo(Page::Data),
-        (_, Loadable::Empty | Loadable::Failed(_)) => Action::GoTo(Page::Model),
+        (Loadable::Empty | Loadable::Cancelled | Loadable::Failed(_), _) => Action::GoTo(Page::Data),
+        (_, Loadable::Empty | Loadable::Cancelled | Loadable::Failed(_)) => Action::GoTo(Page::Model),
         _ if matches!(state.plan, Some(Err(_))) => Action::GoTo(Page::Schedule),
         _ => Action::Train,
     };

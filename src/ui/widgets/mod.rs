@@ -185,6 +185,11 @@ pub fn loading(ui: &mut Ui, what: &str) {
     });
 }
 
+/// Says that the user stopped what would stand here.
+pub fn cancelled(ui: &mut Ui) {
+    caption(ui, "Cancelled.");
+}
+
 /// The button of an action; where it is not possible, it is grey and its tooltip says why.
 pub fn action_button(ui: &mut Ui, state: &State, actions: &mut Actions, action: Action) -> Response {
     let button = Button::new(action.label());

@@ -1,6 +1,7 @@
 //! Numbers as people read them: thousands, bytes, durations, shares.
 
 pub use crate::data::numbers::thousands;
+pub use crate::train::metrics::share as percent;
 
 /// `22.7 M`, `384`, `11.9 k`: for parameters.
 #[must_use]
@@ -35,12 +36,6 @@ pub fn duration(seconds: f64) -> String {
         60..3_600 => format!("{} min {:02} s", whole / 60, whole % 60),
         _ => format!("{} h {:02} min", whole / 3_600, whole % 3_600 / 60),
     }
-}
-
-/// A share as `87.5 %`.
-#[must_use]
-pub fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
 }
 
 /// `1 row`, `12 rows`, with thousands.

@@ -128,20 +128,27 @@ pub(super) fn counts_ui(ui: &mut Ui, data: &DataView, by_count: &mut bool) {
             ui.columns(pair.len(), |columns| {
                 for (offset, (ui, task)) in columns.iter_mut().zip(pair).enumerate() {
                     ui.spacing_mut().item_spacing.x = theme::GAP;
-                    ui.push_id(&task.task, |ui| task_ui(ui, in_line * line + offset, task, *by_count));
+                    let rows = data.card.rows.iter().sum();
+                    ui.push_id(&task.task, |ui| {
+                        task_ui(ui, in_line * line + offset, (task, rows), *by_count)
+                    });
                 }
             });
         }
     });
 }
 
-fn task_ui(ui: &mut Ui, index: usize, task: &TaskCounts, by_count: bool) {
+fn task_ui(ui: &mut Ui, index: usize, (task, rows): (&TaskCounts, usize), by_count: bool) {
     let palette = Palette::of(ui);
     let missing: usize = task.missing.iter().sum();
     ui.horizontal(|ui| {
         icon::icon(ui, Icon::Dot, palette.task(index), 14.0);
         ui.label(RichText::new(&task.task).strong());
-        let classes = numbers::counted(task.classes.len(), "class", "classes");
+        // A score or a pair has a label and no class.
+        let classes = match task.classes.len() {
+            0 => numbers::counted(rows.saturating_sub(missing), "labelled row", "labelled rows"),
+            classes => numbers::counted(classes, "class", "classes"),
+        };
         let text = match missing {
             0 => classes,
             _ => format!("{classes}, {} without a label", numbers::counted(missing, "row", "rows")),

@@ -46,6 +46,7 @@ pub fn data_ui(ui: &mut Ui, state: &State, page: &mut DataPageView, actions: &mu
         widgets::page_header(ui, Page::Data.title(), Page::Data.purpose());
         match &state.data {
             Loadable::Empty => empty_ui(ui, state, actions),
+            Loadable::Cancelled => cancelled_ui(ui, state, actions),
             Loadable::Loading => {
                 widgets::card(ui, "", |ui| loading_ui(ui, state, actions));
             }
@@ -107,6 +108,21 @@ fn loading_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
 fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// The user stopped the reading: nothing went wrong, and nothing is there.
+fn cancelled_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
+    widgets::card(ui, "Reading was cancelled", |ui| {
+        for file in &state.project.files {
+            widgets::caption(ui, &file.path.display().to_string());
+        }
+        ui.horizontal(|ui| {
+            widgets::primary_button(ui, state, actions, Action::OpenData);
+            if ui.button("Read them again").clicked() {
+                actions.send(Command::ReloadData);
+            }
+        });
+    });
 }
 
 fn failed_ui(ui: &mut Ui, state: &State, reason: &str, actions: &mut Actions) {

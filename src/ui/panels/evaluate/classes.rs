@@ -3,6 +3,7 @@
 use eframe::egui::{self, Align, Button, Label, Layout, RichText, Ui};
 use egui_extras::{Column, TableBuilder};
 
+use crate::data::task::TaskKind;
 use crate::train::metrics::{ClassMetrics, TaskMetrics};
 use crate::ui::explain;
 use crate::ui::theme::{self, Palette};
@@ -24,23 +25,34 @@ enum Key {
 impl Key {
     const ALL: [Self; 5] = [Self::Class, Self::Precision, Self::Recall, Self::F1, Self::Rows];
 
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Class => "class",
-            Self::Precision => "precision",
-            Self::Recall => "recall",
-            Self::F1 => "F1",
-            Self::Rows => "rows",
+    /// The head of the column: of words, entities are counted, by their types.
+    const fn name(self, kind: TaskKind) -> &'static str {
+        match (self, kind) {
+            (Self::Class, TaskKind::TokenLabels) => "type",
+            (Self::Class, _) => "class",
+            (Self::Precision, _) => "precision",
+            (Self::Recall, _) => "recall",
+            (Self::F1, _) => "F1",
+            (Self::Rows, TaskKind::TokenLabels) => "entities",
+            (Self::Rows, _) => "rows",
         }
     }
 
-    const fn tooltip(self) -> &'static str {
-        match self {
-            Self::Class => "Name of the class",
-            Self::Precision => "Right among the rows that were predicted as this class",
-            Self::Recall => "Found among the rows that are labelled as this class",
-            Self::F1 => "Harmonic mean of precision and recall",
-            Self::Rows => "Rows labelled as this class",
+    const fn tooltip(self, kind: TaskKind) -> &'static str {
+        match (self, kind) {
+            (Self::Class, TaskKind::TokenLabels) => "Type of the entities",
+            (Self::Class, _) => "Name of the class",
+            (Self::Precision, TaskKind::TokenLabels) => {
+                "Right among the entities that were predicted with this type"
+            }
+            (Self::Precision, _) => "Right among the rows that were predicted as this class",
+            (Self::Recall, TaskKind::TokenLabels) => {
+                "Found among the entities that are labelled with this type"
+            }
+            (Self::Recall, _) => "Found among the rows that are labelled as this class",
+            (Self::F1, _) => "Harmonic mean of precision and recall",
+            (Self::Rows, TaskKind::TokenLabels) => "Entities labelled with this type",
+            (Self::Rows, _) => "Rows labelled as this class",
         }
     }
 
@@ -92,7 +104,8 @@ pub(super) fn classes_ui(ui: &mut Ui, metrics: &TaskMetrics, sort: &mut Sort) {
         explain::explain_ui(ui, &explain::MACRO_F1);
         widgets::copy_table_button(ui, "the figures of each class", || as_cells(metrics, &order));
     };
-    widgets::card_with(ui, "Class by class", help, |ui| {
+    let title = if metrics.kind == TaskKind::TokenLabels { "Type by type" } else { "Class by class" };
+    widgets::card_with(ui, title, help, |ui| {
         ui.spacing_mut().item_spacing = egui::vec2(theme::GRID, 2.0);
         TableBuilder::new(ui)
             .id_salt("classes")
@@ -105,7 +118,7 @@ pub(super) fn classes_ui(ui: &mut Ui, metrics: &TaskMetrics, sort: &mut Sort) {
             .column(Column::exact(62.0))
             .header(26.0, |mut row| {
                 for key in Key::ALL {
-                    row.col(|ui| head_ui(ui, key, sort));
+                    row.col(|ui| head_ui(ui, key, metrics.kind, sort));
                 }
             })
             .body(|body| {
@@ -131,7 +144,7 @@ pub(super) fn classes_ui(ui: &mut Ui, metrics: &TaskMetrics, sort: &mut Sort) {
 
 /// The table in the order that it is shown in.
 fn as_cells(metrics: &TaskMetrics, order: &[usize]) -> Vec<Vec<String>> {
-    let mut rows = vec![Key::ALL.map(|key| key.name().to_owned()).to_vec()];
+    let mut rows = vec![Key::ALL.map(|key| key.name(metrics.kind).to_owned()).to_vec()];
     for class in order.iter().filter_map(|index| metrics.classes.get(*index)) {
         let shares = [class.precision, class.recall, class.f1].map(|value| format!("{value:.4}"));
         rows.push([vec![class.name.clone()], shares.to_vec(), vec![class.support.to_string()]].concat());
@@ -139,11 +152,11 @@ fn as_cells(metrics: &TaskMetrics, order: &[usize]) -> Vec<Vec<String>> {
     rows
 }
 
-fn head_ui(ui: &mut Ui, key: Key, sort: &mut Sort) {
+fn head_ui(ui: &mut Ui, key: Key, kind: TaskKind, sort: &mut Sort) {
     let palette = Palette::of(ui);
     let active = sort.key == key;
     let colour = if active { palette.text } else { palette.muted };
-    let text = RichText::new(key.name()).small().color(colour);
+    let text = RichText::new(key.name(kind)).small().color(colour);
     let layout = match key {
         Key::Class => Layout::left_to_right(Align::Center),
         _ => Layout::right_to_left(Align::Center),
@@ -152,12 +165,17 @@ fn head_ui(ui: &mut Ui, key: Key, sort: &mut Sort) {
         ui.spacing_mut().button_padding.x = theme::GRID;
         let button = ui.add(Button::new(text).frame_when_inactive(false));
         button.widget_info(|| {
-            egui::WidgetInfo::selected(egui::Role::Button, true, active, format!("sort by {}", key.name()))
+            egui::WidgetInfo::selected(
+                egui::Role::Button,
+                true,
+                active,
+                format!("sort by {}", key.name(kind)),
+            )
         });
         if active {
             arrow_ui(ui, sort.descending);
         }
-        if button.on_hover_text(key.tooltip()).clicked() {
+        if button.on_hover_text(key.tooltip(kind)).clicked() {
             sort.clicked(key);
         }
     });

@@ -17,7 +17,8 @@ use crate::data::dataset::{Dataset, Split};
 use crate::data::task::TaskKind;
 use crate::session::measured::Said;
 use crate::session::state::{Evaluation, Loadable, RunView, Severity, State};
-use crate::train::metrics::{TaskMetrics, title};
+use crate::train::metrics::{TaskMetrics, format_figure, title};
+use crate::train::report::UNTRAINED;
 use crate::ui::actions::{Action, Actions, Page};
 use crate::ui::explain::{self, Explanation};
 use crate::ui::panels::parts::{columns, figure, train_first_ui};
@@ -76,7 +77,10 @@ fn run_ui(ui: &mut Ui, state: &State, run: &RunView, view: &mut EvaluateView, ac
         Loadable::Failed(reason) => {
             widgets::card(ui, "", |ui| widgets::message(ui, Severity::Error, reason));
         }
-        Loadable::Empty => {
+        Loadable::Empty | Loadable::Cancelled => {
+            if state.evaluation == Loadable::Cancelled {
+                widgets::cancelled(ui);
+            }
             let text = "Choose the rows to measure on. Test rows took part in no decision, so their figures say what \
                         to expect on new texts.";
             widgets::empty_state(ui, Icon::Matrix, "Not measured yet", text, |ui| {
@@ -145,8 +149,16 @@ fn evaluation_ui(
         widgets::card(ui, "", |ui| widgets::message(ui, Severity::Info, &text));
         return;
     }
+    let untrained = evaluation.untrained.contains(&metrics.task);
+    if untrained {
+        untrained_ui(ui, evaluation, metrics);
+    }
     headline_ui(ui, metrics);
     ui.add_space(theme::GAP);
+    if let Some(text) = metrics.unread_note() {
+        widgets::message(ui, Severity::Warning, &text);
+        ui.add_space(theme::GAP);
+    }
     if metrics.kind != TaskKind::SingleLabel {
         // One class is not taken for another where a row has several, or none.
         if !metrics.classes.is_empty() {
@@ -184,13 +196,32 @@ fn evaluation_ui(
     if narrow {
         reliability::reliability_ui(ui, metrics, colour);
         ui.add_space(theme::GAP);
-        without_head_ui(ui, evaluation);
+        if !untrained {
+            without_head_ui(ui, evaluation);
+        }
+    } else if untrained {
+        reliability::reliability_ui(ui, metrics, colour);
     } else {
         columns(ui, theme::SECTION_GAP, |[left, right]| {
             reliability::reliability_ui(left, metrics, colour);
             without_head_ui(right, evaluation);
         });
     }
+}
+
+/// Of a head that never trained: what the embeddings hold comes first, and what the head says under its name.
+fn untrained_ui(ui: &mut Ui, evaluation: &Evaluation, metrics: &TaskMetrics) {
+    if metrics.kind == TaskKind::SingleLabel {
+        without_head_ui(ui, evaluation);
+        ui.add_space(theme::GAP);
+    }
+    let text = format!(
+        "The head of {} is {UNTRAINED}: its weights are random, and the figures below are those of guessing. What the \
+         embeddings hold is told by the probes.",
+        metrics.task
+    );
+    widgets::card(ui, "", |ui| widgets::message(ui, Severity::Warning, &text));
+    ui.add_space(theme::GAP);
 }
 
 fn without_head_ui(ui: &mut Ui, evaluation: &Evaluation) {
@@ -223,20 +254,21 @@ fn headline_ui(ui: &mut Ui, metrics: &TaskMetrics) {
     if metrics.kind != TaskKind::SingleLabel {
         return other_headline_ui(ui, metrics);
     }
-    let values: [(String, &str, &Explanation); 6] = [
-        (percent(metrics.accuracy), "accuracy", &explain::ACCURACY),
-        (percent(metrics.macro_f1), "macro-F1", &explain::MACRO_F1),
-        (percent(metrics.weighted_f1), "weighted F1", &explain::WEIGHTED_F1),
-        (format!("{:.3}", metrics.mcc), "MCC", &explain::MCC),
-        (format!("{:.3}", metrics.ece), "ECE", &explain::ECE),
-        (format!("{:.3}", metrics.loss), "loss", &explain::LOSS),
+    let values: [(&str, &Explanation); 6] = [
+        ("accuracy", &explain::ACCURACY),
+        ("macro-f1", &explain::MACRO_F1),
+        ("weighted-f1", &explain::WEIGHTED_F1),
+        ("mcc", &explain::MCC),
+        ("ece", &explain::ECE),
+        ("loss", &explain::LOSS),
     ];
     widgets::card(ui, "", |ui| {
         let layout = egui::Layout::left_to_right(egui::Align::TOP).with_main_wrap(true);
         ui.with_layout(layout, |ui| {
-            for (value, caption, explanation) in values {
+            for (key, explanation) in values {
+                let Some(value) = metrics.get(key) else { continue };
                 ui.spacing_mut().item_spacing.x = 0.0;
-                figure(ui, &value, caption).on_hover_text(explanation.answer);
+                figure(ui, &format_figure(key, value), title(key)).on_hover_text(explanation.answer);
                 ui.spacing_mut().item_spacing.x = theme::SECTION_GAP;
                 explain::explain_ui(ui, explanation);
             }
@@ -262,7 +294,7 @@ fn other_headline_ui(ui: &mut Ui, metrics: &TaskMetrics) {
         ui.with_layout(layout, |ui| {
             ui.spacing_mut().item_spacing.x = theme::SECTION_GAP;
             for (key, value) in metrics.named() {
-                figure(ui, &format!("{value:.3}"), title(key));
+                figure(ui, &format_figure(key, value), title(key));
             }
             figure(ui, &thousands(metrics.rows as u64), "labelled rows");
         });

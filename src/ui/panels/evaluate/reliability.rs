@@ -4,7 +4,7 @@ use eframe::egui::{
     Align2, Color32, CornerRadius, FontId, Rect, Role, Sense, Shape, Stroke, Ui, WidgetInfo, pos2, vec2,
 };
 
-use crate::train::metrics::{CalibrationBin, TaskMetrics};
+use crate::train::metrics::{CalibrationBin, TaskMetrics, format_figure};
 use crate::ui::explain;
 use crate::ui::theme::Palette;
 use crate::ui::widgets;
@@ -20,7 +20,8 @@ pub(super) fn reliability_ui(ui: &mut Ui, metrics: &TaskMetrics, colour: Color32
     widgets::card_with(ui, "Is it as sure as it should be?", help, |ui| {
         let size = vec2(ui.available_width().min(480.0), HEIGHT + COUNTS + 26.0);
         let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
-        let name = format!("reliability diagram, expected calibration error {:.3}", metrics.ece);
+        let name =
+            format!("reliability diagram, expected calibration error {}", format_figure("ece", metrics.ece));
         response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &name));
         let area =
             Rect::from_min_max(rect.min + vec2(46.0, 6.0), pos2(rect.right() - 8.0, rect.top() + HEIGHT));

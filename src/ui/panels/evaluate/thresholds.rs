@@ -7,7 +7,7 @@ use eframe::egui::{
 
 use crate::data::dataset::Split;
 use crate::session::state::Evaluation;
-use crate::train::metrics::{THRESHOLD, ThresholdFigures, best_threshold};
+use crate::train::metrics::{THRESHOLD, ThresholdFigures, best_threshold, share};
 use crate::ui::panels::parts::{columns, digits, grid_number, head};
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;
@@ -105,7 +105,7 @@ fn figures_ui(ui: &mut Ui, [chosen, own, best]: [&ThresholdFigures; 3]) {
         for (name, of) in ROWS {
             ui.label(name);
             for at in [chosen, own, best] {
-                grid_number(ui, COLUMN, digits(format!("{:.3}", of(at))));
+                grid_number(ui, COLUMN, digits(share(of(at))));
             }
             ui.end_row();
         }
@@ -123,8 +123,11 @@ fn curve_ui(
     let size = vec2(ui.available_width().min(480.0), HEIGHT + 24.0);
     let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
     let name = format!(
-        "micro F1 over thresholds: {:.3} at the chosen {:.2}, at best {:.3} at {:.2}",
-        chosen.micro_f1, chosen.threshold, best.micro_f1, best.threshold
+        "micro F1 over thresholds: {} at the chosen {:.2}, at best {} at {:.2}",
+        share(chosen.micro_f1),
+        chosen.threshold,
+        share(best.micro_f1),
+        best.threshold
     );
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &name));
     let area = Rect::from_min_max(rect.min + vec2(46.0, 6.0), pos2(rect.right() - 8.0, rect.top() + HEIGHT));
@@ -139,7 +142,7 @@ fn curve_ui(
         let part = f64::from(step) / 4.0;
         let y = place(0.05, part).y;
         painter.hline(area.x_range(), y, Stroke::new(1.0, palette.line));
-        let text = format!("{part:.2}");
+        let text = format!("{:.0} %", part * 100.0);
         painter.text(pos2(area.left() - 6.0, y), Align2::RIGHT_CENTER, text, font.clone(), palette.muted);
     }
     for threshold in [0.05, 0.25, THRESHOLD, 0.75, 0.95] {
@@ -166,7 +169,7 @@ fn curve_ui(
         (false, false) => Align2::LEFT_TOP,
     };
     let away = vec2(0.0, if low { -8.0 } else { 8.0 });
-    painter.text(top + away, align, format!("best {:.3}", best.micro_f1), font, palette.ok);
+    painter.text(top + away, align, format!("best {}", share(best.micro_f1)), font, palette.ok);
     let at = place(chosen.threshold, chosen.micro_f1);
     painter.circle_filled(at, 4.0, palette.accent);
     let hovered = response.hover_pos().and_then(|at| {
@@ -174,7 +177,8 @@ fn curve_ui(
         nearest(curve, threshold)
     });
     if let Some(at) = hovered {
-        response.on_hover_text_at_pointer(format!("above {:.2}: micro F1 {:.3}", at.threshold, at.micro_f1));
+        let text = format!("above {:.2}: micro F1 {}", at.threshold, share(at.micro_f1));
+        response.on_hover_text_at_pointer(text);
     }
 }
 

@@ -7,6 +7,7 @@ use eframe::egui::{Color32, ComboBox, Id, RichText, TextEdit, Ui};
 use super::map_lists::{legend_ui, lists_ui};
 use super::{ask_button, blocked};
 use crate::data::dataset::Dataset;
+use crate::data::task::TaskKind;
 use crate::session::command::Command;
 use crate::session::state::{DataMap, Loadable, Severity, State};
 use crate::ui::actions::Actions;
@@ -55,6 +56,7 @@ pub(super) fn map_ui(ui: &mut Ui, state: &State, view: &mut MapView, actions: &m
                      and after fine-tuning are drawn side by side.",
                 );
             }
+            Loadable::Cancelled => widgets::cancelled(ui),
             Loadable::Loading => widgets::loading(ui, "Encoding the rows and projecting them to the plane"),
             Loadable::Failed(reason) => {
                 widgets::message(ui, Severity::Error, reason);
@@ -102,8 +104,11 @@ fn drawn_ui(
     view: &mut MapView,
     actions: &mut Actions,
 ) {
-    view.task = view.task.min(dataset.tasks.len().saturating_sub(1));
-    choices_ui(ui, map, dataset, view);
+    let coloured = coloured(dataset);
+    if !coloured.contains(&view.task) {
+        view.task = coloured.first().copied().unwrap_or(0);
+    }
+    choices_ui(ui, map, dataset, &coloured, view);
     let query = view.search.trim().to_lowercase();
     let matches: Vec<bool> = if query.is_empty() {
         Vec::new()
@@ -142,34 +147,47 @@ fn drawn_ui(
     lists_ui(ui, state, map, dataset, view, actions);
 }
 
-fn choices_ui(ui: &mut Ui, map: &DataMap, dataset: &Dataset, view: &mut MapView) {
+/// Tasks that give a point a colour: those with one class for a row.
+fn coloured(dataset: &Dataset) -> Vec<usize> {
+    let tasks = dataset.tasks.iter().enumerate();
+    tasks.filter(|(_, task)| task.kind == TaskKind::SingleLabel).map(|(index, _)| index).collect()
+}
+
+fn choices_ui(ui: &mut Ui, map: &DataMap, dataset: &Dataset, coloured: &[usize], view: &mut MapView) {
     ui.horizontal_wrapped(|ui| {
-        let label = ui.label("Colour by");
-        let name = |task: usize, predicted: bool| {
-            let task = dataset.tasks.get(task).map_or("", |task| task.name.as_str());
-            if predicted { format!("{task}, as predicted") } else { format!("{task}, as labelled") }
-        };
-        view.predicted &= map.predicted.get(view.task).is_some_and(|classes| !classes.is_empty());
-        let combo =
-            ComboBox::from_id_salt("colour by").width(200.0).selected_text(name(view.task, view.predicted));
-        let combo = combo.show_ui(ui, |ui| {
-            for task in 0..dataset.tasks.len() {
-                for predicted in [false, true] {
-                    let known = map.predicted.get(task).is_some_and(|classes| !classes.is_empty());
-                    let selected = (view.task, view.predicted) == (task, predicted);
-                    if (!predicted || known) && ui.selectable_label(selected, name(task, predicted)).clicked()
-                    {
-                        (view.task, view.predicted) = (task, predicted);
-                    }
-                }
-            }
-        });
-        combo.response.labelled_by(label.id);
+        if coloured.is_empty() {
+            widgets::caption(ui, "Points have one colour: no task has one class for a row.");
+        } else {
+            colour_ui(ui, map, dataset, coloured, view);
+        }
         let label = ui.label("Find");
         let edit =
             TextEdit::singleline(&mut view.search).desired_width(200.0).hint_text("a word in the texts");
         ui.add(edit).labelled_by(label.id);
     });
+}
+
+fn colour_ui(ui: &mut Ui, map: &DataMap, dataset: &Dataset, coloured: &[usize], view: &mut MapView) {
+    let label = ui.label("Colour by");
+    let name = |task: usize, predicted: bool| {
+        let task = dataset.tasks.get(task).map_or("", |task| task.name.as_str());
+        if predicted { format!("{task}, as predicted") } else { format!("{task}, as labelled") }
+    };
+    view.predicted &= map.predicted.get(view.task).is_some_and(|classes| !classes.is_empty());
+    let combo =
+        ComboBox::from_id_salt("colour by").width(200.0).selected_text(name(view.task, view.predicted));
+    let combo = combo.show_ui(ui, |ui| {
+        for task in coloured.iter().copied() {
+            for predicted in [false, true] {
+                let known = map.predicted.get(task).is_some_and(|classes| !classes.is_empty());
+                let selected = (view.task, view.predicted) == (task, predicted);
+                if (!predicted || known) && ui.selectable_label(selected, name(task, predicted)).clicked() {
+                    (view.task, view.predicted) = (task, predicted);
+                }
+            }
+        }
+    });
+    combo.response.labelled_by(label.id);
 }
 
 #[derive(Default)]

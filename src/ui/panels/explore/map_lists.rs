@@ -4,6 +4,7 @@ use eframe::egui::{Button, RichText, ScrollArea, Ui};
 
 use super::map::MapView;
 use crate::data::dataset::Dataset;
+use crate::data::task::TaskKind;
 use crate::session::command::Command;
 use crate::session::state::{DataMap, State};
 use crate::ui::actions::Actions;
@@ -20,7 +21,8 @@ const NAMED: usize = 30;
 
 /// Colours and names of a task's classes.
 pub(super) fn legend_ui(ui: &mut Ui, dataset: &Dataset, task: usize) {
-    let Some(labels) = dataset.tasks.get(task) else { return };
+    let labels = dataset.tasks.get(task).filter(|labels| labels.kind == TaskKind::SingleLabel);
+    let Some(labels) = labels else { return };
     let palette = Palette::of(ui);
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing.x = 3.0 * theme::GRID;

@@ -38,7 +38,7 @@ pub fn explore_ui(ui: &mut Ui, state: &State, view: &mut ExploreView, actions: &
 /// Why nothing can be encoded now.
 fn blocked(state: &State) -> Option<&'static str> {
     match &state.model {
-        Loadable::Empty => Some("Choose a model first, on the Model page"),
+        Loadable::Empty | Loadable::Cancelled => Some("Choose a model first, on the Model page"),
         Loadable::Loading => Some("The model is being loaded"),
         Loadable::Failed(_) => Some("The model could not be loaded: see the Model page"),
         Loadable::Ready(_) if state.is_training() => {

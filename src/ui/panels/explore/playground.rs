@@ -56,8 +56,9 @@ pub(super) fn playground_ui(ui: &mut Ui, state: &State, view: &mut PlaygroundVie
                 widgets::caption(ui, reason);
             }
             (Loadable::Empty, None) => {
-                widgets::caption(ui, "Every task's most probable classes will be shown here.");
+                widgets::caption(ui, "What every task says of the text will be shown here.");
             }
+            (Loadable::Cancelled, _) => widgets::cancelled(ui),
             (Loadable::Loading, _) => widgets::loading(ui, "Classifying"),
             (Loadable::Failed(reason), _) => {
                 widgets::message(ui, Severity::Error, reason);

@@ -84,6 +84,7 @@ fn result_ui(ui: &mut Ui, state: &State) {
                  there is a run, as the tuned one does.",
             );
         }
+        Loadable::Cancelled => widgets::cancelled(ui),
         Loadable::Loading => widgets::loading(ui, "Encoding the sentences"),
         Loadable::Failed(reason) => {
             widgets::message(ui, Severity::Error, reason);

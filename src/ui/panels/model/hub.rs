@@ -36,7 +36,7 @@ pub(super) fn hub_ui(ui: &mut Ui, state: &State, card: &mut HubCard, actions: &m
         );
         name_ui(ui, state, card, actions);
         match &state.hub.offer {
-            Loadable::Empty => {}
+            Loadable::Empty | Loadable::Cancelled => {}
             Loadable::Loading => widgets::loading(ui, "Asking the hub"),
             Loadable::Failed(reason) => {
                 widgets::message(ui, Severity::Error, reason);
@@ -172,7 +172,7 @@ fn going_on_ui(ui: &mut Ui, download: &Download, name: &str, actions: &mut Actio
 
 fn cached_ui(ui: &mut Ui, state: &State, card: &mut HubCard, actions: &mut Actions) {
     let models = match &state.hub.models {
-        Loadable::Empty | Loadable::Loading => return,
+        Loadable::Empty | Loadable::Cancelled | Loadable::Loading => return,
         Loadable::Failed(reason) => {
             widgets::message(ui, Severity::Warning, reason);
             return;

@@ -75,7 +75,7 @@ impl<'a> Facts<'a> {
             let rows_of_step = recipe.batch_size.max(1) * recipe.accumulate.max(1);
             let steps_per_epoch = self.train_rows.div_ceil(rows_of_step);
             let epochs: u32 = phases.iter().map(|phase| phase.epochs).sum();
-            let steps = steps_per_epoch * epochs as usize;
+            let steps: usize = phases.iter().map(|phase| phase.steps(steps_per_epoch)).sum();
             let per_row = trained as f64 / self.train_rows.max(1) as f64;
             figures.push((short_count(per_row.round() as u64), "trained parameters per row"));
             figures.push((format!("{} x {}", epochs, thousands(steps_per_epoch as u64)), "epochs x steps"));

@@ -17,7 +17,6 @@ use std::sync::Arc;
 use eframe::egui::{self, ScrollArea, Ui};
 
 use super::parts::{columns, figures};
-use super::rate::rate_factor;
 use crate::data::task::TaskKind;
 use crate::session::command::Edit;
 use crate::session::state::{Loadable, Severity, State};
@@ -189,9 +188,7 @@ fn picture_ui(ui: &mut Ui, plan: &RunPlan, view: &mut StackView) -> Option<Stack
             "Drag the frost line and the ends of phases; click cells. Keys: arrows, + and -.",
         );
     });
-    let (recipe, total) = (&plan.recipe, plan.total_steps().max(1));
-    let factor = |part: f64| rate_factor(part * total as f64, total, recipe.warmup, recipe.decay);
-    stack_ui(ui, plan, &factor, view)
+    stack_ui(ui, plan, view)
 }
 
 fn missing_ui(ui: &mut Ui, state: &State) {

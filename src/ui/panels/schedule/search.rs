@@ -21,7 +21,10 @@ pub(super) fn search_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
     };
     let mut use_rates = None;
     widgets::card_with(ui, "Learning rates", title, |ui| match &state.rate_search {
-        Loadable::Empty => {
+        Loadable::Empty | Loadable::Cancelled => {
+            if state.rate_search == Loadable::Cancelled {
+                widgets::cancelled(ui);
+            }
             widgets::caption(
                 ui,
                 "Trains some steps with rates that rise from far too low to far too high, and shows where the loss \

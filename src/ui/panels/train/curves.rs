@@ -13,8 +13,10 @@ use egui_plot::{GridMark, Line, LineStyle, Plot, PlotTransform, PlotUi, Points};
 
 use super::marks::marks_ui;
 use super::overlay::overlay;
+use crate::data::task::TaskKind;
 use crate::session::state::{ComparedRun, RunView};
-use crate::train::metrics::{EpochPoint, Score};
+use crate::train::metrics::{EpochPoint, Score, format_figure, format_headline};
+use crate::train::timeline::last_epoch;
 use crate::ui::panels::parts::columns;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets::curves::{Point, Smoother, decimate, nice_step};
@@ -265,7 +267,7 @@ fn plot_ui(
     measure: Measure,
 ) -> (Response, PlotTransform) {
     let palette = Palette::of(ui);
-    let last = f64::from(run.plan.epochs());
+    let last = last_epoch(&run.phase_spans());
     let mut plot = Plot::new(("curves", measure.title()))
         .height(250.0)
         .include_x(0.0)
@@ -381,10 +383,11 @@ fn values_ui(ui: &mut Ui, run: &RunView, view: &CurvesView, measure: Measure, ep
     if epoch.epoch > 0 {
         ui.label(RichText::new(phase).small().color(palette.muted));
     }
-    let number = |score: Option<&Score>| match (score.filter(|score| score.rows > 0), measure) {
+    let number = |kind: TaskKind, score: Option<&Score>| match (score.filter(|score| score.rows > 0), measure)
+    {
         (None, _) => "-".to_owned(),
-        (Some(score), Measure::Loss) => format!("{:.4}", score.loss),
-        (Some(score), Measure::Accuracy) => format!("{:.1} %", 100.0 * score.figure),
+        (Some(score), Measure::Loss) => format_figure("loss", score.loss),
+        (Some(score), Measure::Accuracy) => format_headline(kind, score.figure),
     };
     ui.spacing_mut().interact_size.y = 16.0;
     egui::Grid::new("values of the epoch").num_columns(3).spacing([16.0, 2.0]).show(ui, |ui| {
@@ -397,8 +400,8 @@ fn values_ui(ui: &mut Ui, run: &RunView, view: &CurvesView, measure: Measure, ep
                 continue;
             }
             crate::ui::widgets::swatch_label(ui, palette.task(index), &task.name);
-            ui.monospace(number(epoch.train.get(index)));
-            ui.monospace(number(epoch.valid.get(index)));
+            ui.monospace(number(task.kind, epoch.train.get(index)));
+            ui.monospace(number(task.kind, epoch.valid.get(index)));
             ui.end_row();
         }
     });

@@ -7,6 +7,7 @@ use eframe::egui::{Color32, Ui};
 use super::curves::Measure;
 use crate::session::state::RunView;
 use crate::train::metrics::{EpochPoint, Score};
+use crate::train::timeline::last_epoch;
 use crate::ui::actions::{Action, Actions};
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets::curves::{Point, nice_step};
@@ -60,8 +61,11 @@ fn csv(run: &RunView) -> String {
         row("epoch", epoch.epoch.to_string(), epoch.step, phase, "train", &epoch.train);
         row("epoch", epoch.epoch.to_string(), epoch.step, phase, "valid", &epoch.valid);
     }
+    let mut ends = run.epochs.iter().filter(|epoch| epoch.epoch > 0).peekable();
     for step in &run.steps {
-        row("step", step.epoch.to_string(), step.step, "", "train", &step.tasks);
+        while ends.next_if(|epoch| epoch.step < step.step).is_some() {}
+        let phase = phase_name(ends.peek().map_or(run.phase, |epoch| epoch.phase));
+        row("step", step.epoch.to_string(), step.step, phase, "train", &step.tasks);
     }
     writer.into_inner().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
 }
@@ -98,7 +102,7 @@ fn panel(svg: &mut String, run: &RunView, measure: Measure, (left, top): (f64, f
         .collect();
     let values = curves.iter().flat_map(|(.., points)| points.iter().map(|[_, y]| *y));
     let most = values.fold(if measure == Measure::Accuracy { 1.0 } else { 0.0 }, f64::max).max(1e-9);
-    let last = f64::from(run.plan.epochs().max(1));
+    let last = last_epoch(&run.phase_spans()).max(1.0);
     let at = |[x, y]: Point| (left + x / last * PANEL.0, top + PANEL.1 * (1.0 - y / most));
     _ = writeln!(
         svg,

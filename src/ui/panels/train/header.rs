@@ -3,6 +3,8 @@
 use eframe::egui::{Align, Layout, ProgressBar, RichText, Ui};
 
 use crate::session::state::{RunOutcome, RunView, Severity, State};
+use crate::train::report::START_KEPT;
+use crate::train::timeline::last_epoch;
 use crate::ui::actions::{Action, Actions, Page};
 use crate::ui::panels::parts::figures;
 use crate::ui::theme::Palette;
@@ -74,7 +76,7 @@ fn live_ui(ui: &mut Ui, state: &State, run: &RunView) {
     let of_phases = format!("phase {} of {}", run.phase + 1, run.plan.phases.len());
     let mut values = vec![
         (phase.to_owned(), of_phases.as_str()),
-        (format!("{epoch:.1} of {}", run.plan.epochs()), "epochs"),
+        (format!("{epoch:.1} of {}", last_epoch(&run.phase_spans())), "epochs"),
         (format!("{} of {}", thousands(done as u64), thousands(total as u64)), "steps"),
     ];
     if run.rows_per_second > 0.0 {
@@ -107,7 +109,8 @@ fn outcome_ui(ui: &mut Ui, run: &RunView, outcome: &RunOutcome) {
         }
         RunOutcome::Finished => {
             let text = format!("Finished{took}. {}", kept(run));
-            widgets::message(ui, Severity::Success, &text);
+            let kept_start = run.kept_epoch() == Some(0);
+            widgets::message(ui, if kept_start { Severity::Warning } else { Severity::Success }, &text);
         }
         RunOutcome::Stopped { at_step } => {
             let total = thousands(run.plan.total_steps() as u64);
@@ -130,11 +133,17 @@ fn outcome_ui(ui: &mut Ui, run: &RunView, outcome: &RunOutcome) {
 
 /// Which weights the run left behind.
 fn kept(run: &RunView) -> String {
-    match run.epochs.iter().rev().find(|epoch| epoch.best) {
-        Some(best) if best.epoch == 0 => {
-            "No epoch did better than the start, whose weights are kept.".to_owned()
-        }
-        Some(best) => format!("The weights of epoch {} are kept.", best.epoch),
-        None => "It ended before the first measurement.".to_owned(),
+    match run.kept_epoch() {
+        Some(0) if run.epochs.len() > 1 => format!("{}.", sentence(START_KEPT)),
+        Some(0) => "It ended before its first epoch did: the starting weights are kept.".to_owned(),
+        Some(epoch) => format!("The weights of epoch {epoch} are kept."),
+        None if run.steps.is_empty() => "It ended before its first step.".to_owned(),
+        None => "The weights of its last step are kept.".to_owned(),
     }
+}
+
+/// With a capital letter first.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

@@ -2,8 +2,10 @@
 
 use eframe::egui::{self, RichText, Ui};
 
+use crate::session::parent::inherited_in_words;
 use crate::session::state::{RunOutcome, RunView};
-use crate::train::metrics::EpochPoint;
+use crate::train::metrics::{EpochPoint, format_figure, format_headline};
+use crate::train::report::START_KEPT;
 use crate::ui::theme::Palette;
 use crate::ui::widgets;
 use crate::ui::widgets::numbers::{counted, duration, thousands};
@@ -41,9 +43,7 @@ fn lines(run: &RunView) -> Vec<String> {
         thousands(plan.total_steps() as u64),
         plan.recipe.seed
     )];
-    if let Some(parent) = &plan.parent {
-        lines.push(format!("starts from the kept weights of {}", parent.run));
-    }
+    lines.extend(inherited_in_words(plan).map(|text| format!("starts from {text}")));
     if let Some(step) = run.resumed_at {
         lines.push(format!("gone on with from step {}", thousands(step as u64)));
     }
@@ -60,6 +60,9 @@ fn lines(run: &RunView) -> Vec<String> {
     }
     match &run.outcome {
         None => {}
+        Some(RunOutcome::Finished) if run.kept_epoch() == Some(0) && run.epochs.len() > 1 => {
+            lines.push(format!("finished: {START_KEPT}"));
+        }
         Some(RunOutcome::Finished) => lines.push("finished".to_owned()),
         Some(RunOutcome::Stopped { at_step }) => {
             lines.push(format!("stopped at step {}", thousands(*at_step as u64)));
@@ -75,7 +78,11 @@ fn lines(run: &RunView) -> Vec<String> {
 fn of_epoch(run: &RunView, epoch: &EpochPoint) -> String {
     let scores = run.plan.tasks.iter().zip(&epoch.valid).filter(|(_, score)| score.rows > 0);
     let scores: Vec<String> = scores
-        .map(|(task, score)| format!("{} loss {:.4}, figure {:.4}", task.name, score.loss, score.figure))
+        .map(|(task, score)| {
+            let (loss, figure) =
+                (format_figure("loss", score.loss), format_headline(task.kind, score.figure));
+            format!("{} loss {loss}, {} {figure}", task.name, task.kind.figure())
+        })
         .collect();
     let valid = if scores.is_empty() { "no validation rows".to_owned() } else { scores.join("; ") };
     let best = if epoch.best { ", kept" } else { "" };
@@ -85,8 +92,8 @@ fn of_epoch(run: &RunView, epoch: &EpochPoint) -> String {
         number => {
             let took = duration(epoch.seconds);
             format!(
-                "epoch {number}, step {step}, {took}: training loss {:.4}; validation: {valid}{best}",
-                epoch.loss
+                "epoch {number}, step {step}, {took}: training loss {}; validation: {valid}{best}",
+                format_figure("loss", epoch.loss)
             )
         }
     }

@@ -20,10 +20,10 @@ pub(super) fn marks_ui(
     let painter = ui.painter().with_clip_rect(frame.intersect(ui.clip_rect()));
     let x_of = |epoch: f64| transform.position_from_point_x(epoch);
     let font = FontId::proportional(11.5);
-    let mut start = 0;
-    for (index, phase) in run.plan.phases.iter().enumerate() {
-        let (left, right) = (x_of(f64::from(start)), x_of(f64::from(start + phase.epochs)));
-        if index > 0 {
+    for span in run.phase_spans() {
+        let Some(phase) = run.plan.phases.get(span.phase) else { continue };
+        let (left, right) = (x_of(span.start), x_of(span.end));
+        if span.phase > 0 {
             painter.vline(left, frame.y_range(), Stroke::new(1.0, palette.muted.gamma_multiply(0.6)));
         }
         let galley = painter.layout_no_wrap(phase.name.clone(), font.clone(), palette.muted);
@@ -31,7 +31,6 @@ pub(super) fn marks_ui(
         if run.plan.phases.len() > 1 && at.x + galley.size().x < right.min(frame.right()) {
             painter.galley(at, galley, palette.muted);
         }
-        start += phase.epochs;
     }
     if let Some(best) = run.epochs.iter().rev().find(|epoch| epoch.best) {
         let x = x_of(f64::from(best.epoch));

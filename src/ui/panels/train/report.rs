@@ -5,12 +5,14 @@ use eframe::egui::{self, RichText, Ui};
 use crate::data::dataset::Split;
 use crate::data::task::TaskKind;
 use crate::session::state::{RunReport, RunView, Severity, TensorChange};
+use crate::train::metrics::{figure_key, format_figure, format_headline, title};
+use crate::train::report::UNTRAINED;
 use crate::ui::explain;
 use crate::ui::panels::parts::{columns, digits, grid_number, head};
 use crate::ui::panels::probes::probes_ui;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;
-use crate::ui::widgets::numbers::{counted, percent, thousands};
+use crate::ui::widgets::numbers::{counted, thousands};
 use crate::ui::widgets::swatch_label;
 
 /// The report in two columns: figures left, proof right.
@@ -23,7 +25,16 @@ pub(super) fn report_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
 
 fn figures_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
     let help = |ui: &mut Ui| explain::explain_ui(ui, &explain::MACRO_F1);
-    widgets::card_with(ui, "Figures of the kept weights", help, |ui| {
+    // Where nothing trained, the probes are the result.
+    if run.plan.epochs() == 0 && !report.probes.is_empty() {
+        let help = |ui: &mut Ui| explain::explain_ui(ui, &explain::PROBES);
+        widgets::card_with(ui, "What the embeddings alone tell", help, |ui| probes_ui(ui, &report.probes));
+        ui.add_space(theme::GAP);
+    }
+    let all_untrained = run.plan.tasks.iter().all(|task| report.is_untrained(&run.plan, &task.name));
+    let name =
+        if all_untrained { "Heads, untrained: figures of guessing" } else { "Figures of the kept weights" };
+    widgets::card_with(ui, name, help, |ui| {
         let palette = Palette::of(ui);
         let across = egui::ScrollArea::horizontal().id_salt("figures across");
         let grid = egui::Grid::new("figures").num_columns(5).striped(true).spacing([20.0, 4.0]);
@@ -33,7 +44,7 @@ fn figures_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
                 ui.label(head(ui, "split"));
                 let all_single = run.plan.tasks.iter().all(|task| task.kind == TaskKind::SingleLabel);
                 let heads = if all_single {
-                    ["accuracy", "macro-F1", "rows"]
+                    ["accuracy", "macro F1", "rows"]
                 } else {
                     ["figure", "beside it", "rows"]
                 };
@@ -47,32 +58,30 @@ fn figures_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
                         let metrics =
                             of_split.and_then(|(_, tasks)| tasks.iter().find(|m| m.task == task.name));
                         let Some(metrics) = metrics.filter(|metrics| metrics.rows > 0) else { continue };
-                        swatch_label(ui, palette.task(index), &task.name);
-                        ui.label(split.name());
-                        let shown = |key: &str| {
-                            let value = metrics.get(key)?;
-                            let is_share = metrics.kind.figure_is_share();
-                            Some(if is_share { percent(value) } else { format!("{value:.3}") })
+                        let untrained = report.is_untrained(&run.plan, &task.name);
+                        let name = if untrained && !all_untrained {
+                            format!("{}, {UNTRAINED}", task.name)
+                        } else {
+                            task.name.clone()
                         };
-                        let headline = shown("figure").unwrap_or_default();
-                        // What stands beside the headline, where the kind has it.
-                        let second =
-                            ["macro-f1", "pearson", "mrr"].into_iter().find_map(shown).unwrap_or_default();
-                        grid_number(ui, 72.0, digits(headline)).on_hover_text(metrics.kind.figure());
-                        grid_number(ui, 72.0, digits(second)).on_hover_text(match metrics.kind {
-                            TaskKind::Score | TaskKind::Similarity => "Pearson",
-                            TaskKind::Ranking => "MRR@10",
-                            _ => "macro F1",
-                        });
+                        swatch_label(ui, palette.task(index), &name);
+                        ui.label(split.name());
+                        for key in [figure_key(metrics.kind), beside(metrics.kind)] {
+                            let value = metrics.get(key).map(|value| format_figure(key, value));
+                            // Under a head that speaks for all kinds each figure needs its own name.
+                            let text = match value {
+                                Some(value) if all_single => value,
+                                Some(value) => format!("{} {value}", title(key)),
+                                None => String::new(),
+                            };
+                            grid_number(ui, 72.0, digits(text)).on_hover_text(title(key));
+                        }
                         grid_number(ui, 72.0, digits(thousands(metrics.rows as u64)));
                         ui.end_row();
                     }
                 }
             })
         });
-        if run.plan.epochs() == 0 && !report.probes.is_empty() {
-            probes_ui(ui, &report.probes);
-        }
     });
 }
 
@@ -82,22 +91,24 @@ fn proof_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
         let proof = Proof::of(&report.changes);
         let severity = if proof.surprises.is_empty() { Severity::Success } else { Severity::Warning };
         widgets::message(ui, severity, &proof.sentence());
+        if report.keeps_the_start(&run.plan) {
+            let text = "The kept weights are those of the start, which no step is part of.";
+            widgets::message(ui, Severity::Info, text);
+        }
         for (name, what) in &proof.surprises {
             ui.label(RichText::new(format!("{name}: {what}")).monospace().small());
         }
         for drift in &report.drifts {
-            let task = run.plan.tasks.iter().find(|task| task.name == drift.task);
-            let kind = task.map(|task| task.kind).unwrap_or_default();
-            let told =
-                |figure: f64| if kind.figure_is_share() { percent(figure) } else { format!("{figure:.3}") };
+            let kind = run.plan.kind_of(&drift.task);
             let direction = if drift.after < drift.before { "fell" } else { "rose" };
+            let head = if report.is_untrained(&run.plan, &drift.task) { "untrained head" } else { "head" };
             let text = format!(
-                "The frozen head of {} drifted: its weights are the same, but the encoder below it moved, and its \
+                "The frozen {head} of {} drifted: its weights are the same, but the encoder below it moved, and its \
                  validation {} {direction} from {} to {}.",
                 drift.task,
                 kind.figure(),
-                told(drift.before),
-                told(drift.after)
+                format_headline(kind, drift.before),
+                format_headline(kind, drift.after)
             );
             let severity = if drift.after < drift.before { Severity::Warning } else { Severity::Info };
             widgets::message(ui, severity, &text);
@@ -109,10 +120,26 @@ fn proof_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
             );
             widgets::message(ui, Severity::Info, &text);
         }
+        for (split, tasks) in &report.metrics {
+            for task in tasks {
+                let Some(note) = task.unread_note() else { continue };
+                let text = format!("{}, {} rows: {note}", task.task, split.name());
+                widgets::message(ui, Severity::Info, &text);
+            }
+        }
         if !report.changes.is_empty() {
             tensors_ui(ui, &report.changes);
         }
     });
+}
+
+/// The figure that stands beside the headline.
+const fn beside(kind: TaskKind) -> &'static str {
+    match kind {
+        TaskKind::SingleLabel | TaskKind::MultiLabel | TaskKind::TokenLabels => "macro-f1",
+        TaskKind::Score | TaskKind::Similarity => "pearson",
+        TaskKind::Ranking => "mrr",
+    }
 }
 
 /// What the comparison of all tensors before and after the run says.

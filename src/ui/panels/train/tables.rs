@@ -6,7 +6,7 @@ use egui_extras::{Column, TableBuilder, TableRow};
 use crate::data::task::TaskKind;
 use crate::session::command::Command;
 use crate::session::state::{RunView, State};
-use crate::train::metrics::{EpochPoint, Score};
+use crate::train::metrics::{EpochPoint, Score, format_figure, format_headline};
 use crate::train::preset::Preset;
 use crate::ui::actions::Actions;
 use crate::ui::panels::parts::{digits, grid_number, head};
@@ -14,7 +14,6 @@ use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;
 use crate::ui::widgets::icon::{Icon, icon};
 use crate::ui::widgets::matrix::shorten;
-use crate::ui::widgets::numbers::percent;
 
 /// One row per epoch.
 pub(super) fn epochs_ui(ui: &mut Ui, run: &RunView) {
@@ -109,20 +108,18 @@ fn epoch_row(row: &mut TableRow<'_, '_>, run: &RunView, epoch: &EpochPoint, kept
         ui.add_space(theme::GRID);
         ui.add(egui::Label::new(phase).truncate());
     });
-    let value = |score: Option<&Score>, show: fn(&Score) -> String| {
+    let value = |score: Option<&Score>, show: &dyn Fn(&Score) -> String| {
         score.filter(|score| score.rows > 0).map_or_else(|| "-".to_owned(), show)
     };
-    let loss = |score: &Score| format!("{:.4}", score.loss);
-    let accuracy = |score: &Score| percent(score.figure);
-    let plain = |score: &Score| format!("{:.3}", score.figure);
+    let loss = |score: &Score| format_figure("loss", score.loss);
     // Nothing was trained on before the first step.
-    number(row, if epoch.epoch == 0 { "-".to_owned() } else { format!("{:.4}", epoch.loss) });
+    number(row, if epoch.epoch == 0 { "-".to_owned() } else { format_figure("loss", epoch.loss) });
     for (task, planned) in run.plan.tasks.iter().enumerate() {
-        let figure = if planned.kind.figure_is_share() { accuracy } else { plain };
-        number(row, value(epoch.train.get(task), loss));
-        number(row, value(epoch.valid.get(task), loss));
-        number(row, value(epoch.train.get(task), figure));
-        number(row, value(epoch.valid.get(task), figure));
+        let figure = |score: &Score| format_headline(planned.kind, score.figure);
+        number(row, value(epoch.train.get(task), &loss));
+        number(row, value(epoch.valid.get(task), &loss));
+        number(row, value(epoch.train.get(task), &figure));
+        number(row, value(epoch.valid.get(task), &figure));
     }
     number(row, format!("{:.1}", epoch.seconds));
     row.col(|ui| {
@@ -143,10 +140,10 @@ pub(super) fn runs_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
             "A click shows a run again, with its curves and figures; a tick lays its curves over those of the shown one. \
              Figures are on validation rows.",
         );
-        let mut tasks: Vec<&str> = Vec::new();
-        for (task, _) in state.runs.iter().flat_map(|run| &run.accuracy) {
-            if !tasks.contains(&task.as_str()) {
-                tasks.push(task);
+        let mut tasks: Vec<(&str, TaskKind)> = Vec::new();
+        for figure in state.runs.iter().flat_map(|run| &run.figures) {
+            if !tasks.contains(&(&figure.task, figure.kind)) {
+                tasks.push((&figure.task, figure.kind));
             }
         }
         let shown = state.run.as_ref().map(|run| run.plan.name.as_str());
@@ -157,8 +154,10 @@ pub(super) fn runs_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
                     for text in ["compare", "run", "preset", "outcome"] {
                         ui.label(head(ui, text));
                     }
-                    for task in &tasks {
-                        grid_number(ui, 80.0, head(ui, shorten(task, 12))).on_hover_text(*task);
+                    for (task, kind) in &tasks {
+                        let name = format!("{} {}", shorten(task, 12), kind.figure());
+                        let hint = format!("{} of {task} on validation rows", kind.figure());
+                        grid_number(ui, 80.0, head(ui, name)).on_hover_text(hint);
                     }
                     ui.end_row();
                     for run in state.runs.iter().rev() {
@@ -171,9 +170,14 @@ pub(super) fn runs_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
                             .map_or(run.preset.as_str(), |preset| preset.title());
                         ui.label(preset);
                         ui.add(egui::Label::new(shorten(&run.outcome, 48))).on_hover_text(&run.outcome);
-                        for task in &tasks {
-                            let accuracy = run.accuracy.iter().find(|(name, _)| name == task);
-                            let text = accuracy.map_or_else(|| "-".into(), |(_, value)| percent(*value));
+                        for (task, kind) in &tasks {
+                            let mut figures = run.figures.iter();
+                            let figure =
+                                figures.find(|figure| (figure.task.as_str(), figure.kind) == (*task, *kind));
+                            let text = figure.map_or_else(
+                                || "-".into(),
+                                |figure| format_headline(figure.kind, figure.value),
+                            );
                             grid_number(ui, 80.0, digits(text));
                         }
                         ui.end_row();

@@ -4,6 +4,7 @@ use eframe::egui::Ui;
 
 use crate::session::state::{RunOutcome, RunView, Severity};
 use crate::train::diagnosis::{Diagnosis, diagnose};
+use crate::train::metrics::format_figure;
 use crate::ui::widgets;
 use crate::ui::widgets::numbers::percent;
 
@@ -21,14 +22,21 @@ fn sentence(run: &RunView, diagnosis: &Diagnosis) -> (Severity, String) {
         Diagnosis::Overfitting { task, since, valid, train } => {
             let name = run.plan.tasks.get(*task).map_or("", |task| task.name.as_str());
             let kept = match run.epochs.iter().rev().find(|epoch| epoch.best) {
+                Some(best) if best.epoch == 0 => {
+                    "The starting weights are the ones that are kept.".to_owned()
+                }
                 Some(best) => format!("The weights of epoch {} are the ones that are kept.", best.epoch),
                 None => String::new(),
             };
+            let loss = |value: f64| format_figure("loss", value);
             let text = format!(
-                "{name} overfits since epoch {since}: on validation rows its loss rose from {:.3} to {:.3}, while on \
-                 training rows it fell from {:.3} to {:.3}. {kept} Fewer epochs, more dropout or a higher frost line \
+                "{name} overfits since epoch {since}: on validation rows its loss rose from {} to {}, while on \
+                 training rows it fell from {} to {}. {kept} Fewer epochs, more dropout or a higher frost line \
                  would help; more rows would help most.",
-                valid.0, valid.1, train.0, train.1
+                loss(valid.0),
+                loss(valid.1),
+                loss(train.0),
+                loss(train.1)
             );
             (Severity::Warning, text)
         }
@@ -42,7 +50,7 @@ fn sentence(run: &RunView, diagnosis: &Diagnosis) -> (Severity, String) {
         }
         Diagnosis::StillLearning { by } => {
             let text = format!(
-                "The last epoch was still {} better than any before: more epochs are worth a try.",
+                "The validation losses of the last epoch were still {} lower than any before: more epochs are worth a try.",
                 percent(*by)
             );
             (Severity::Info, text)

@@ -16,14 +16,9 @@ use crate::ui::widgets::matrix::shorten;
 /// Height of the rate's curve beneath the stack.
 const CURVE: f32 = 56.0;
 
-/// Draws the stack of a plan over the available width; `factor` gives the schedule's factor at a part of the run.
-/// Says what was asked for by pointer or keys.
-pub fn stack_ui(
-    ui: &mut Ui,
-    plan: &RunPlan,
-    factor: &dyn Fn(f64) -> f64,
-    view: &mut StackView,
-) -> Option<StackEdit> {
+/// Draws the stack of a plan over the available width, with the rates of its steps below. Says what was asked for by
+/// pointer or keys.
+pub fn stack_ui(ui: &mut Ui, plan: &RunPlan, view: &mut StackView) -> Option<StackEdit> {
     let trains = plan.epochs() > 0;
     let height = desired_height(plan) + if trains { CURVE + 8.0 } else { 0.0 };
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
@@ -46,7 +41,7 @@ pub fn stack_ui(
         paint_epochs(ui, &placed, palette);
         let top = stack_rect.bottom() + 4.0;
         let curve = Rect::from_min_max(pos2(placed.area.left(), top), pos2(placed.area.right(), top + CURVE));
-        paint_curve(ui, curve, rect.left(), palette, factor);
+        paint_curve(ui, curve, rect.left(), palette, plan);
     }
     if !view.is_dragging() {
         hover_ui(ui, &placed, plan, response);
@@ -163,30 +158,34 @@ fn paint_epochs(ui: &Ui, placed: &Layout, palette: &Palette) {
     ui.painter().text(at, Align2::RIGHT_TOP, "epoch", font, palette.muted);
 }
 
-fn paint_curve(ui: &Ui, rect: Rect, left: f32, palette: &Palette, factor: &dyn Fn(f64) -> f64) {
+fn paint_curve(ui: &Ui, rect: Rect, left: f32, palette: &Palette, plan: &RunPlan) {
     let painter = ui.painter();
     painter.rect_filled(rect, CornerRadius::same(3), palette.sunken);
     let columns = rect.width().max(2.0) as usize;
     let inner = rect.shrink2(vec2(0.0, 3.0));
     let at = |column: usize| {
         let part = column as f64 / columns as f64;
-        let height = factor(part).clamp(0.0, 1.0) as f32;
-        pos2(inner.left() + part as f32 * inner.width(), inner.bottom() - height * inner.height())
+        let height = plan.rate_factor_at(part * f64::from(plan.epochs()))?.clamp(0.0, 1.0) as f32;
+        Some(pos2(inner.left() + part as f32 * inner.width(), inner.bottom() - height * inner.height()))
     };
-    let points: Vec<Pos2> = (0..=columns).map(at).collect();
-    let mut area = eframe::egui::epaint::Mesh::default();
-    let fill = palette.warm.gamma_multiply(0.18);
-    for point in &points {
-        let index = area.vertices.len() as u32;
-        area.colored_vertex(*point, fill);
-        area.colored_vertex(pos2(point.x, inner.bottom()), fill);
-        if index > 0 {
-            area.add_triangle(index - 2, index - 1, index);
-            area.add_triangle(index - 1, index, index + 1);
+    let columns: Vec<Option<Pos2>> = (0..=columns).map(at).collect();
+    // Between the last step of a phase and the end of its epochs there is no rate.
+    for points in columns.split(Option::is_none) {
+        let points: Vec<Pos2> = points.iter().copied().flatten().collect();
+        let mut area = eframe::egui::epaint::Mesh::default();
+        let fill = palette.warm.gamma_multiply(0.18);
+        for point in &points {
+            let index = area.vertices.len() as u32;
+            area.colored_vertex(*point, fill);
+            area.colored_vertex(pos2(point.x, inner.bottom()), fill);
+            if index > 0 {
+                area.add_triangle(index - 2, index - 1, index);
+                area.add_triangle(index - 1, index, index + 1);
+            }
         }
+        painter.add(area);
+        painter.add(Shape::line(points, Stroke::new(2.0, palette.warm)));
     }
-    painter.add(area);
-    painter.add(Shape::line(points, Stroke::new(2.0, palette.warm)));
     painter.rect_stroke(rect, CornerRadius::same(3), Stroke::new(1.0, palette.line), StrokeKind::Outside);
 
     let font = FontId::proportional(12.0);

@@ -1,0 +1,247 @@
+//! The loss of each kind of task on a batch: which of its rows are labelled, what the head predicts for them, and what
+//! that costs.
+
+use std::collections::HashMap;
+
+use tch::{Device, Tensor};
+
+use super::loss::{LossRules, TaskLoss, cosine, numbers, ranking};
+use super::rows::{NO_LABEL, NO_TAG, Rows, Targets};
+use super::step::mix;
+use crate::data::task::TaskKind;
+use crate::model::ModelError;
+use crate::model::batch::TokenBatch;
+use crate::model::device::upload;
+use crate::model::heads::Head;
+use crate::model::mask::with_masks;
+
+/// The texts of some rows as the heads read them.
+pub(super) struct Encoded {
+    /// Sentence embeddings, `[texts, embedding]`.
+    pub(super) pooled: Tensor,
+    /// Per row the index of its first text among them.
+    pub(super) first: Vec<i64>,
+    /// Per row the index of its second text, where it has one.
+    pub(super) second: Vec<Option<i64>>,
+    /// Token states, first texts first; `None` where only sentence embeddings are read.
+    pub(super) states: Option<(Tensor, TokenBatch)>,
+}
+
+impl Encoded {
+    /// The sentence embeddings of several batches together, without the graphs that led to them.
+    pub(super) fn joined(batches: &[Self]) -> Result<Self, ModelError> {
+        let (mut first, mut second, mut texts) = (Vec::new(), Vec::new(), 0);
+        for batch in batches {
+            first.extend(batch.first.iter().map(|text| text + texts));
+            second.extend(batch.second.iter().map(|text| text.map(|text| text + texts)));
+            texts += batch.texts();
+        }
+        let pooled: Vec<&Tensor> = batches.iter().map(|batch| &batch.pooled).collect();
+        Ok(Self { pooled: Tensor::f_cat(&pooled, 0)?.f_detach()?, first, second, states: None })
+    }
+
+    /// Number of texts.
+    pub(super) fn texts(&self) -> i64 {
+        self.pooled.size().first().copied().unwrap_or(0)
+    }
+}
+
+/// A task and the batch that its loss is computed on.
+pub(super) struct TaskBatch<'a> {
+    pub(super) task: usize,
+    pub(super) head: &'a Head,
+    /// Dropout before the head.
+    pub(super) dropout: f64,
+    pub(super) rules: &'a LossRules,
+    pub(super) targets: &'a Targets,
+    pub(super) train: &'a Rows,
+    /// Rows of the batch, among those of `train`.
+    pub(super) rows: &'a [u32],
+    /// Rows of the step before them, and its seed.
+    pub(super) start: usize,
+    pub(super) seed: u64,
+    pub(super) encoded: &'a Encoded,
+}
+
+impl TaskBatch<'_> {
+    /// The task's mean loss over the labels of the batch, the figure of its curve, and the number of labels; `None`
+    /// without any.
+    pub(super) fn loss(&self) -> Result<Option<TaskLoss>, ModelError> {
+        let found = match self.head.spec.kind {
+            TaskKind::SingleLabel => self.single_label()?,
+            TaskKind::MultiLabel => self.multi_label()?,
+            TaskKind::TokenLabels => self.token_labels()?,
+            TaskKind::Score => self.score()?,
+            TaskKind::Similarity => self.similarity()?,
+            TaskKind::Ranking => self.ranking()?,
+        };
+        let Some(((loss, figure), labelled)) = found else { return Ok(None) };
+        Ok(Some(TaskLoss { loss, figure: figure.f_detach()?, labelled }))
+    }
+
+    fn single_label(&self) -> Result<Option<Found>, ModelError> {
+        let (targets, labelled) = self.train.class_targets(self.task, self.rows, self.device())?;
+        if labelled == 0 {
+            return Ok(None);
+        }
+        let all: Vec<usize> = (0..self.rows.len()).collect();
+        Ok(Some((self.rules.classes(self.task, &self.predict(&all)?, &targets)?, labelled)))
+    }
+
+    fn multi_label(&self) -> Result<Option<Found>, ModelError> {
+        let Targets::Classes(labels) = self.targets else { return Ok(None) };
+        let classes = self.head.spec.outputs();
+        let (places, sets) = self.labelled(|row| labels.get(row)?.as_ref());
+        if places.is_empty() {
+            return Ok(None);
+        }
+        let is_in = |set: &&Vec<u32>, class: u32| f32::from(u8::from(set.contains(&class)));
+        let ones: Vec<f32> =
+            sets.iter().flat_map(|set| (0..classes as u32).map(move |class| is_in(set, class))).collect();
+        let targets = upload(&ones, self.device())?.f_view([places.len() as i64, classes as i64])?;
+        Ok(Some((self.rules.sets(self.task, &self.predict(&places)?, &targets)?, places.len())))
+    }
+
+    fn token_labels(&self) -> Result<Option<Found>, ModelError> {
+        let Some((states, batch)) = &self.encoded.states else {
+            return Err(ModelError::Unfit("a head on tokens without token states".into()));
+        };
+        let Some((tags, labelled)) = tag_targets(self.targets, self.rows, batch.longest) else {
+            return Ok(None);
+        };
+        let first = states.f_narrow(0, 0, self.rows.len() as i64)?;
+        let logits = self.with_masks(0..self.rows.len(), || self.head.forward(&first, self.dropout))?;
+        let logits = logits.f_reshape([-1, self.head.spec.outputs() as i64])?;
+        Ok(Some((self.rules.classes(self.task, &logits, &upload(&tags, self.device())?)?, labelled)))
+    }
+
+    fn score(&self) -> Result<Option<Found>, ModelError> {
+        let Targets::Number(labels) = self.targets else { return Ok(None) };
+        let (places, wanted) = self.labelled(|row| labels.get(row).copied().flatten());
+        if places.is_empty() {
+            return Ok(None);
+        }
+        let predicted = self.predict(&places)?.f_squeeze_dim(1)?;
+        Ok(Some((numbers(&predicted, &self.scaled(&wanted)?)?, places.len())))
+    }
+
+    fn similarity(&self) -> Result<Option<Found>, ModelError> {
+        let Targets::Number(labels) = self.targets else { return Ok(None) };
+        let (first, second, wanted) = self.pairs(|row| labels.get(row).copied().flatten());
+        if first.is_empty() {
+            return Ok(None);
+        }
+        let pooled = &self.encoded.pooled;
+        let cosines = cosine(&select(pooled, &first)?, &select(pooled, &second)?)?;
+        Ok(Some((numbers(&cosines, &self.scaled(&wanted)?)?, first.len())))
+    }
+
+    /// The first text of every pair that belongs together asks for its second one, among the second texts of all pairs of
+    /// the batch: those that are labelled 0 are hard negatives, and ask nothing.
+    fn ranking(&self) -> Result<Option<Found>, ModelError> {
+        let Targets::Pair(labels) = self.targets else { return Ok(None) };
+        let (first, second, pairs) = self.pairs(|row| Some((row, labels.get(row).copied().flatten()?)));
+        let mut known: HashMap<&[u32], usize> = HashMap::new();
+        let texts: Vec<usize> = pairs
+            .iter()
+            .map(|(row, _)| {
+                let next = known.len();
+                *known.entry(self.train.second.ids(*row)).or_insert(next)
+            })
+            .collect();
+        let asking: Vec<usize> = (0..pairs.len()).filter(|at| pairs[*at].1).collect();
+        // One text has nothing to be told from.
+        if asking.is_empty() || known.len() < 2 {
+            return Ok(None);
+        }
+        let queries: Vec<i64> = asking.iter().map(|at| first[*at]).collect();
+        let own: Vec<i64> = asking.iter().map(|at| *at as i64).collect();
+        // A text that is there again is no wrong answer, as in the pool of an evaluation, which has each text once.
+        let repeats = |own: &usize| {
+            let (own, texts) = (*own, &texts);
+            (0..texts.len()).map(move |other| other != own && texts[other] == texts[own])
+        };
+        let repeats: Vec<bool> = asking.iter().flat_map(repeats).collect();
+        let repeats = if repeats.contains(&true) {
+            let shape = [asking.len() as i64, texts.len() as i64];
+            Some(upload(&repeats, self.device())?.f_view(shape)?)
+        } else {
+            None
+        };
+        let pooled = &self.encoded.pooled;
+        let (queries, candidates) = (select(pooled, &queries)?, select(pooled, &second)?);
+        let own = upload(&own, self.device())?;
+        Ok(Some((ranking(&queries, &candidates, &own, repeats.as_ref())?, asking.len())))
+    }
+
+    fn device(&self) -> Device {
+        self.encoded.pooled.device()
+    }
+
+    /// What the head predicts for the first texts of the rows at some places of the batch.
+    fn predict(&self, places: &[usize]) -> Result<Tensor, ModelError> {
+        let texts: Vec<i64> =
+            places.iter().filter_map(|place| self.encoded.first.get(*place).copied()).collect();
+        let pooled = select(&self.encoded.pooled, &texts)?;
+        self.with_masks(places.iter().copied(), || self.head.forward(&pooled, self.dropout))
+    }
+
+    /// Does the head's work on the rows at some places. Its masks have a seed of their own, as a task may have no part in
+    /// a batch.
+    fn with_masks<T>(&self, places: impl Iterator<Item = usize>, work: impl FnOnce() -> T) -> T {
+        let rows = places.map(|place| (self.start + place) as u64).collect();
+        with_masks(mix(self.seed, self.task as u64 + 1), rows, work)
+    }
+
+    /// Numbers as the model learns them.
+    fn scaled(&self, numbers: &[f32]) -> Result<Tensor, ModelError> {
+        let scaled: Vec<f32> = numbers.iter().map(|number| self.head.spec.scale.to_model(*number)).collect();
+        Ok(upload(&scaled, self.device())?)
+    }
+
+    /// Places of the rows that have a label, with it.
+    fn labelled<T>(&self, label: impl Fn(usize) -> Option<T>) -> (Vec<usize>, Vec<T>) {
+        let rows = self.rows.iter().enumerate();
+        rows.filter_map(|(place, row)| Some((place, label(*row as usize)?))).unzip()
+    }
+
+    /// Both texts of the rows that have a label and a second text, with the label.
+    fn pairs<T>(&self, label: impl Fn(usize) -> Option<T>) -> (Vec<i64>, Vec<i64>, Vec<T>) {
+        let (mut first, mut second, mut labels) = (Vec::new(), Vec::new(), Vec::new());
+        for ((row, a), b) in self.rows.iter().zip(&self.encoded.first).zip(&self.encoded.second) {
+            let (Some(b), Some(label)) = (b, label(*row as usize)) else { continue };
+            first.push(*a);
+            second.push(*b);
+            labels.push(label);
+        }
+        (first, second, labels)
+    }
+}
+
+/// A loss, a figure and the number of labels.
+type Found = ((Tensor, Tensor), usize);
+
+/// Rows of a matrix; a view where they are its first ones in order.
+fn select(pooled: &Tensor, texts: &[i64]) -> Result<Tensor, ModelError> {
+    if texts.iter().zip(0..).all(|(text, place)| *text == place) {
+        return Ok(pooled.f_narrow(0, 0, texts.len() as i64)?);
+    }
+    Ok(pooled.f_index_select(0, &upload(texts, pooled.device())?)?)
+}
+
+/// Classes of all tokens `[rows * longest]`, `NO_LABEL` where there is none, and how many there are.
+fn tag_targets(targets: &Targets, rows: &[u32], longest: usize) -> Option<(Vec<i64>, usize)> {
+    let Targets::Tags(labels) = targets else { return None };
+    let mut all = vec![NO_LABEL; rows.len() * longest];
+    let mut labelled = 0;
+    for (row, all) in rows.iter().zip(all.chunks_mut(longest.max(1))) {
+        let tags = labels.get(*row as usize).and_then(Option::as_ref);
+        for (slot, tag) in all.iter_mut().zip(tags.into_iter().flatten()) {
+            if *tag != NO_TAG {
+                *slot = i64::from(*tag);
+                labelled += 1;
+            }
+        }
+    }
+    (labelled > 0).then_some((all, labelled))
+}
