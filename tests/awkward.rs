@@ -18,7 +18,7 @@ fn inspected(path: &Path) -> Value {
     let tables = expand(path).and_then(|files| {
         files.iter().map(|file| read_table(file, &options, &|_, _| true)).collect::<Result<Vec<_>, _>>()
     });
-    tables.map_or_else(|error| refused(path, &error), |tables| describe(tables).object)
+    tables.map_or_else(|error| refused(path, &error), |tables| describe(tables, None).object)
 }
 
 /// The numbers of the lines with problems.

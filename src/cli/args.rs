@@ -46,6 +46,21 @@ pub(super) enum Command {
     Tour(TourArgs),
 }
 
+impl Command {
+    /// Whether the result is asked for as JSON.
+    pub(super) const fn is_json(&self) -> bool {
+        match self {
+            Self::Train(args) => args.json,
+            Self::FindRate(args) => args.json,
+            Self::Eval(args) => args.json,
+            Self::Similar(args) => args.json,
+            Self::Inspect(args) => args.json,
+            Self::Download(args) => args.json,
+            Self::Embed(_) | Self::Predict(_) | Self::Export(_) | Self::Init(_) | Self::Tour(_) => false,
+        }
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub(super) struct FindRateArgs {
     /// Project folder (with frostline.toml).

@@ -23,6 +23,11 @@ pub(super) fn say_json(object: &Value) -> io::Result<()> {
     say(object.to_string())
 }
 
+/// An error whose JSON object is printed already.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct ToldAsJson(pub(super) String);
+
 /// A line beside the result. Where stderr cannot be written either, nobody is there to be told.
 pub(super) fn tell(line: &str) {
     drop(writeln!(io::stderr().lock(), "{line}"));

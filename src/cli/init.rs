@@ -50,6 +50,10 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<()> {
     let notes = check(&model)?;
     project.model = Some(model);
     let mut lines = guess_lines(&project, &mapping, &dataset, &split_note);
+    lines.extend(tables.iter().flat_map(|(table, _)| {
+        let name = table.facts.path.display();
+        table.notes.iter().map(move |note| format!("  {name}: {note}"))
+    }));
     lines.extend(notes.iter().map(|note| format!("  note on the model: {note}")));
     let no_task = mapping.tasks.is_empty();
     project.mapping = Some(mapping);
@@ -80,7 +84,7 @@ fn model_dir(args: &InitArgs) -> anyhow::Result<PathBuf> {
 }
 
 fn guess_lines(project: &Project, mapping: &Mapping, dataset: &Dataset, split_note: &str) -> Vec<String> {
-    let card = DataCard::of(dataset);
+    let card = DataCard::of_splits(dataset);
     let mut lines = vec![format!("  text: column \"{}\"", mapping.text)];
     lines.extend(mapping.second.iter().map(|second| format!("  second text: column \"{second}\"")));
     for (task, counts) in mapping.tasks.iter().zip(&card.tasks) {

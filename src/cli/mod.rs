@@ -62,6 +62,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             | Command::Download(_),
         ) => interrupt::end_at_once(),
     }
+    let as_json = args.command.as_ref().is_some_and(Command::is_json);
     let done = match args.command {
         None => open_window(args.project),
         Some(Command::Train(args)) => train::run(&args),
@@ -79,6 +80,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     match done {
         // The reader of our output has seen enough: `frostline inspect ... | head`.
         Err(error) if console::is_closed_pipe(&error) => Ok(()),
+        // Whoever reads objects learns from an object what went wrong; people read it on stderr as ever.
+        Err(error) if as_json && !error.is::<console::ToldAsJson>() => {
+            drop(console::say_json(&serde_json::json!({"error": format!("{error:#}")})));
+            Err(error)
+        }
         done => done,
     }
 }

@@ -43,10 +43,13 @@ pub(super) enum News<'a> {
 
 pub(super) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let mut driver = Driver::open(&args.project, args.device.device.as_deref())?;
+    let found: Vec<String> =
+        driver.state().data.ready().map(|data| data.card.reading.clone()).unwrap_or_default();
+    found.iter().for_each(|text| tell(&format!("warning: {text}")));
     driver.checkpoint_every(Duration::from_secs(args.checkpoint_every));
     let asked = Asked { name: args.run.clone(), resume: args.resume, from: args.from.clone() };
     let view = train(&mut driver, &args.project, asked, &mut |news| match (news, args.json) {
-        (News::Started(view), true) => say_json(&start_json(view)),
+        (News::Started(view), true) => say_json(&start_json(view, &found)),
         (News::Started(view), false) => start_lines(view).iter().try_for_each(say),
         (News::Steps(view, since_start), true) => say_json(&steps_json(view, since_start)),
         (News::Steps(..), false) => Ok(()), // the progress bar says it
@@ -283,7 +286,7 @@ fn length(phase: &Phase) -> String {
     }
 }
 
-fn start_json(view: &RunView) -> Value {
+fn start_json(view: &RunView, found: &[String]) -> Value {
     let plan = &view.plan;
     let inherited = plan.inherited();
     let fresh = plan.parent.as_ref().map(|parent| {
@@ -300,6 +303,7 @@ fn start_json(view: &RunView) -> Value {
     });
     json!({
         "event": "start",
+        "findings": found,
         "run": plan.name,
         "dir": view.dir,
         "from": plan.parent.as_ref().map(|parent| &parent.run),

@@ -11,6 +11,7 @@ use self::places::are_places;
 use super::align;
 use super::classes::{Markers, Piece, says_nothing, single_labels};
 use super::column::StrColumn;
+use super::coverage::{self, LeftOut};
 use super::dataset::{Dataset, Split, TaskLabels};
 use super::error::DataError;
 use super::labels::{self, Hidden, bare, indicated, is_missing, number, task_labels};
@@ -18,7 +19,7 @@ use super::lists::items;
 use super::mapping::{self, Mapping, TaskColumn, guess_of};
 use super::said::{Said, decide_splits};
 use super::split::{SplitRule, split_of_name, split_of_word};
-use super::table::Table;
+use super::table::{ByName, Table};
 use super::task::TaskKind;
 
 mod notes;
@@ -60,7 +61,8 @@ pub(super) fn with_notes(
     });
     check(&mapping, tables)?;
 
-    let by_places: Vec<bool> = mapping.tasks.iter().map(|task| holds_places(task, tables)).collect();
+    let columns: Vec<ByName> = tables.iter().map(|(table, _)| table.by_name()).collect();
+    let by_places: Vec<bool> = mapping.tasks.iter().map(|task| holds_places(task, &columns)).collect();
     let mut gathered = Gathered { has_places: by_places.contains(&true), ..Gathered::default() };
     for (file, (table, chosen)) in tables.iter().enumerate() {
         gathered.take(table, file as u32, *chosen, &mapping)?;
@@ -70,8 +72,10 @@ pub(super) fn with_notes(
         let rows = tables.iter().map(|(table, _)| table.rows()).sum();
         return Err(DataError::NoText { column: mapping.text, rows });
     }
+    coverage::refuse_empty(&dataset, tables, &mapping)?;
+    let sources = Sources { tables, columns: &columns, kept: &kept };
     let tasks = mapping.tasks.par_iter().zip(by_places);
-    let labels = tasks.map(|(task, by_places)| labels_of(task, by_places, tables, &kept, &dataset, &mapping));
+    let labels = tasks.map(|(task, by_places)| labels_of(task, by_places, &sources, &dataset, &mapping));
     let labels = labels.collect::<Result<Vec<_>, _>>()?;
     let mut markers: BTreeMap<String, usize> = BTreeMap::new();
     let mut told = Vec::new();
@@ -99,9 +103,9 @@ pub(super) fn with_notes(
 }
 
 /// Whether the cells of a task hold the places of entities in the text.
-fn holds_places(task: &TaskColumn, tables: &[(Table, Option<Split>)]) -> bool {
-    let columns = || tables.iter().filter_map(|(table, _)| table.column(&task.column));
-    task.kind == TaskKind::TokenLabels && columns().any(|column| are_places(column.cells.iter()))
+fn holds_places(task: &TaskColumn, columns: &[ByName]) -> bool {
+    let mut found = columns.iter().filter_map(|columns| columns.column(&task.column));
+    task.kind == TaskKind::TokenLabels && found.any(|column| are_places(column.cells.iter()))
 }
 
 /// The labels of one task, the markers that were met, and what to tell of them.
@@ -113,24 +117,31 @@ struct TaskFound<'a> {
     unconfirmed: Option<String>,
 }
 
+/// The tables with their columns by name, and per table and row whether it has a text.
+struct Sources<'a> {
+    tables: &'a [(Table, Option<Split>)],
+    columns: &'a [ByName<'a>],
+    kept: &'a [Vec<bool>],
+}
+
 fn labels_of<'a>(
     task: &TaskColumn,
     by_places: bool,
-    tables: &'a [(Table, Option<Split>)],
-    kept: &'a [Vec<bool>],
+    sources: &Sources<'a>,
     dataset: &Dataset,
     mapping: &Mapping,
 ) -> Result<TaskFound<'a>, DataError> {
     let mut markers = Markers::new();
     let (mut told, mut unconfirmed) = (Vec::new(), None);
     let rows = dataset.origins.len();
+    let Sources { tables, columns, kept } = *sources;
     let place = |row: usize| {
         let (file, line) = dataset.origins.get(row).copied().unwrap_or_default();
         let path = dataset.files.get(file as usize).map_or_else(String::new, |p| p.display().to_string());
         format!("line {line} of {path}")
     };
     let labels = if by_places {
-        let cells = cells_of(&task.column, task, tables, kept, rows, &mut markers);
+        let cells = cells_of(&task.column, task, columns, kept, rows, &mut markers);
         let texts = texts_of(tables, kept, mapping);
         places::tags(&task.task, &texts, &cells, &place).and_then(|(tags, notes)| {
             told = notes;
@@ -138,20 +149,21 @@ fn labels_of<'a>(
             task_labels(task, &cells, dataset, false)
         })
     } else if task.indicators.is_empty() && task.kind == TaskKind::SingleLabel {
-        single_labels(task, &pieces_of(&task.column, tables, kept)).map(|(labels, met)| {
+        single_labels(task, &pieces_of(&task.column, columns, kept)).map(|(labels, met)| {
             markers = met;
             labels
         })
     } else if task.indicators.is_empty() {
         let is_second = mapping.second.as_ref() == Some(&task.column);
-        task_labels(task, &cells_of(&task.column, task, tables, kept, rows, &mut markers), dataset, is_second)
+        let cells = cells_of(&task.column, task, columns, kept, rows, &mut markers);
+        task_labels(task, &cells, dataset, is_second)
     } else {
         // A number below 0 hides the whole row, which is found out from the columns together.
         let is_hiding = |marker: &String| number(marker).is_some_and(|number| number < 0.0);
         let missing = task.missing.iter().filter(|marker| !is_hiding(marker)).cloned().collect();
         let plain = TaskColumn { missing, ..task.clone() };
         let cells =
-            task.indicators.iter().map(|column| cells_of(column, &plain, tables, kept, rows, &mut markers));
+            task.indicators.iter().map(|column| cells_of(column, &plain, columns, kept, rows, &mut markers));
         indicated(task, &cells.collect::<Vec<_>>()).map(|(labels, hidden): (TaskLabels, Hidden)| {
             told.extend(notes::hidden_rows_note(task, &hidden, dataset));
             told.extend(notes::partly_blank_note(task, &hidden));
@@ -185,14 +197,10 @@ fn texts_of<'a>(tables: &'a [(Table, Option<Split>)], kept: &[Vec<bool>], mappin
 }
 
 /// The label cells of a column, table by table and segment by segment.
-fn pieces_of<'a>(
-    column: &str,
-    tables: &'a [(Table, Option<Split>)],
-    kept: &'a [Vec<bool>],
-) -> Vec<Piece<'a>> {
+fn pieces_of<'a>(column: &str, columns: &[ByName<'a>], kept: &'a [Vec<bool>]) -> Vec<Piece<'a>> {
     let mut pieces = Vec::new();
-    for ((table, _), kept) in tables.iter().zip(kept) {
-        let Some(column) = table.column(column) else {
+    for (columns, kept) in columns.iter().zip(kept) {
+        let Some(column) = columns.column(column) else {
             pieces.push(Piece { segment: None, kept });
             continue;
         };
@@ -208,14 +216,14 @@ fn pieces_of<'a>(
 fn cells_of<'a>(
     column: &str,
     task: &TaskColumn,
-    tables: &'a [(Table, Option<Split>)],
+    columns: &[ByName<'a>],
     kept: &[Vec<bool>],
     rows: usize,
     markers: &mut Markers<'a>,
 ) -> Vec<Option<&'a str>> {
     let mut cells = Vec::with_capacity(rows);
-    for ((table, _), kept) in tables.iter().zip(kept) {
-        let Some(column) = table.column(column) else {
+    for (columns, kept) in columns.iter().zip(kept) {
+        let Some(column) = columns.column(column) else {
             cells.extend(kept.iter().filter(|kept| **kept).map(|_| None));
             continue;
         };
@@ -252,8 +260,9 @@ fn check(mapping: &Mapping, tables: &[(Table, Option<Split>)]) -> Result<(), Dat
     let needed = needed.chain(mapping.second.iter().map(|column| ("second text".to_owned(), column)));
     let needed = needed.chain(mapping.split.iter().map(|column| ("split".to_owned(), column)));
     let needed = needed.chain(mapping.group.iter().map(|column| ("group".to_owned(), column)));
+    let by_name: Vec<ByName> = tables.iter().map(|(table, _)| table.by_name()).collect();
     for (part, column) in needed {
-        let nowhere = tables.iter().all(|(table, _)| table.column(column).is_none());
+        let nowhere = by_name.iter().all(|columns| columns.column(column).is_none());
         if let (true, Some((table, _))) = (nowhere, tables.first()) {
             return Err(absent(table, part, column));
         }
@@ -311,10 +320,12 @@ impl Gathered {
         let empty = StrColumn::default();
         let column = mapping::text_in(table, mapping, true);
         let texts = column.map_or(&empty, |column| &column.cells);
-        if let Some(column) = column.filter(|column| column.name != mapping.text) {
+        let mut left_out = LeftOut::of(table, mapping);
+        let is_unmatched = left_out.unmatched > 0;
+        if let Some(column) = column.filter(|column| column.name != mapping.text && !is_unmatched) {
             self.other_texts.entry(column.name.clone()).or_default().push(path.clone());
         }
-        let kept = has_text(texts);
+        let kept = if is_unmatched { vec![false; table.rows()] } else { has_text(texts) };
         let has_words = mapping.tasks.iter().any(|task| task.kind == TaskKind::TokenLabels);
         if has_words {
             let kept_texts = texts.iter().zip(&kept).filter(|(_, kept)| **kept);
@@ -347,7 +358,11 @@ impl Gathered {
         self.dataset.origins.reserve(table.rows());
         self.said.reserve(table.rows());
         for (row, (line, kept)) in table.lines.iter().zip(&kept).enumerate() {
+            if is_unmatched {
+                continue;
+            }
             if !kept {
+                left_out.blank += 1;
                 self.blank += 1;
                 self.first_blank.get_or_insert_with(|| format!("line {line} of {}", path.display()));
                 continue;
@@ -370,6 +385,7 @@ impl Gathered {
             });
         }
         self.kept.push(kept);
+        self.dataset.left_out.push(left_out);
         Ok(())
     }
 }

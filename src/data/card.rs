@@ -10,7 +10,7 @@ use super::numbers::thousands;
 use super::same::SameTexts;
 use super::sources::{self, SourceCounts};
 use super::task::TaskKind;
-use super::{near, same};
+use super::{coverage, near, same};
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,8 @@ pub struct DataCard {
     pub unlabelled_train: usize,
     /// Training rows that say what an earlier one says, text and labels.
     pub repeated_rows: usize,
+    /// Of the findings those on files that give nothing and on splits that are empty: they are told before a run, too.
+    pub reading: Vec<String>,
     /// Per task the texts that carry different labels in different rows.
     pub conflicting_texts: Vec<usize>,
 }
@@ -75,6 +77,17 @@ impl DataCard {
     #[must_use]
     pub const fn rows_of(&self, split: Split) -> usize {
         self.rows[split as usize]
+    }
+
+    /// The same for rows that are divided into splits for training: empty ones are found, too.
+    #[must_use]
+    pub fn of_splits(dataset: &Dataset) -> Self {
+        let mut card = Self::of(dataset);
+        let empty = coverage::of_splits(card.rows);
+        card.reading.extend(empty.iter().map(|finding| finding.text.clone()));
+        card.findings.extend(empty);
+        card.findings.sort_by_key(|finding| finding.weight == Weight::Note);
+        card
     }
 
     /// Reads the card off a data set; warnings come first among the findings.
@@ -88,7 +101,8 @@ impl DataCard {
             || dataset.tasks.par_iter().map(|task| TaskCounts::of(dataset, task)).collect::<Vec<_>>(),
             || SameTexts::of(dataset),
         );
-        let mut findings = Vec::new();
+        let mut findings = coverage::of_files(dataset);
+        let reading = findings.iter().map(|finding| finding.text.clone()).collect();
         let unlabelled = rows_where(dataset, |row, split| split == Split::Train && !dataset.is_labelled(row));
         let unlabelled_train = unlabelled.len();
         findings.extend(unlabelled_finding(dataset, unlabelled));
@@ -107,7 +121,7 @@ impl DataCard {
         findings.sort_by_key(|finding| finding.weight == Weight::Note);
         let conflicting_texts = dataset.tasks.iter().map(|task| texts.conflicting(task).len()).collect();
         let sources = sources::by_source(dataset);
-        Self { rows, tasks, sources, findings, unlabelled_train, repeated_rows, conflicting_texts }
+        Self { rows, tasks, sources, findings, unlabelled_train, repeated_rows, reading, conflicting_texts }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::column::StrColumn;
+use super::coverage::LeftOut;
 use super::task::TaskKind;
 
 /// The part a row plays.
@@ -162,6 +163,8 @@ pub struct Dataset {
     pub splits: Vec<Split>,
     /// The files the rows came from.
     pub files: Vec<PathBuf>,
+    /// Per file what of it was left out when it was read.
+    pub left_out: Vec<LeftOut>,
     /// Per row: index into `files`, and the line there.
     pub origins: Vec<(u32, u64)>,
     /// By task the cell that hides labels, such as `-1`, where nobody has confirmed yet that it does.

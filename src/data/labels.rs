@@ -19,6 +19,9 @@ const BAR: char = '|';
 const MISSING: [&str; 13] =
     ["?", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "NULL", "null", "None", "-NaN"];
 
+/// The largest number of a score: its square is still a 32-bit number.
+const LARGEST_NUMBER: f64 = 1.8e19;
+
 /// Bytes of the longest of them.
 const MISSING_BYTES: usize = 4;
 
@@ -84,8 +87,11 @@ pub(super) fn task_labels(
             let mut numbers = Vec::with_capacity(cells.len());
             for (row, cell) in cells.iter().enumerate() {
                 let number = cell.map(|cell| {
-                    let number = number(cell).map(|number| number as f32);
-                    number.ok_or((row, format!("holds \"{cell}\", which is no number")))
+                    let number =
+                        number(cell).ok_or((row, format!("holds \"{cell}\", which is no number")))?;
+                    let is_computable = number.abs() <= LARGEST_NUMBER;
+                    let reason = || (row, format!("holds \"{cell}\", which is too large to compute with"));
+                    is_computable.then_some(number as f32).ok_or_else(reason)
                 });
                 let counts = task.kind == TaskKind::Score || rows.has_second(row);
                 numbers.push(number.transpose()?.filter(|_| counts));
@@ -356,5 +362,17 @@ mod tests {
         let (row, reason) = read(TaskKind::TokenLabels, &["O O", "O"]).unwrap_err();
         assert_eq!((row, reason.as_str()), (1, "has 1 tags for 2 words"));
         assert!(read(TaskKind::Ranking, &["perhaps"]).is_err());
+        for kind in [TaskKind::Score, TaskKind::Similarity] {
+            for large in ["1e308", "-1e39", "1e20"] {
+                let (row, reason) = read(kind, &["1", "1", large]).unwrap_err();
+                assert_eq!(
+                    (row, reason),
+                    (2, format!("holds \"{large}\", which is too large to compute with"))
+                );
+            }
+            let (row, reason) = read(kind, &["1", "1", "inf"]).unwrap_err();
+            assert_eq!((row, reason.as_str()), (2, "holds \"inf\", which is no number"));
+            assert!(read(kind, &["1", "1", "1e19"]).is_ok());
+        }
     }
 }

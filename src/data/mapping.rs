@@ -1,5 +1,7 @@
 //! Which column is the text, which are tasks: guessed from the usual names, edited by the user.
 
+use std::collections::{HashMap, HashSet};
+
 use super::profile::Profile;
 use super::split::split_of_word;
 use super::table::{Column, Table};
@@ -270,12 +272,15 @@ fn guess_alike(tables: &[&Table]) -> Mapping {
         };
     }
     let indicator_tasks = kinds::indicators(&others);
-    let indicators: Vec<&String> = indicator_tasks.iter().flat_map(|task| &task.indicators).collect();
+    let of_set: HashSet<&str> =
+        indicator_tasks.iter().flat_map(|task| &task.indicators).map(String::as_str).collect();
     let candidates: Vec<&Profile> = others
         .iter()
         .copied()
-        .filter(|column| is_task(column, rows) && !indicators.contains(&&column.name))
+        .filter(|column| is_task(column, rows) && !of_set.contains(column.name.as_str()))
         .collect();
+    let classes: HashSet<&str> = candidates.iter().map(|column| column.name.as_str()).collect();
+    let spelt: HashSet<String> = candidates.iter().map(|column| normal(&column.name)).collect();
     let mut tasks: Vec<TaskColumn> = others
         .iter()
         .filter_map(|column| {
@@ -285,8 +290,8 @@ fn guess_alike(tables: &[&Table]) -> Mapping {
             if says_label(column) && !says_fact(column) && kinds::holds_sets(column) {
                 return Some(TaskColumn::of_kind(&column.name, TaskKind::MultiLabel));
             }
-            let is_class = candidates.iter().any(|candidate| candidate.name == column.name);
-            let is_spelt_out = is_spelt_out_elsewhere(column, &candidates);
+            let is_class = classes.contains(column.name.as_str());
+            let is_spelt_out = is_spelt_out_elsewhere(column, &spelt);
             (is_class && !is_spelt_out).then(|| single_label(column))
         })
         .collect();
@@ -312,20 +317,34 @@ pub(super) fn pair_names(table: &Table) -> Option<(String, String)> {
 /// By name, else by a word in the name, else the column with the longest prose, else the first one.
 fn text_column<'a>(columns: &[&'a Profile]) -> Option<&'a Profile> {
     let prose: Vec<&Profile> = columns.iter().copied().filter(|column| column.may_be_prose()).collect();
-    let named = TEXT_NAMES.iter().find_map(|name| prose.iter().find(|column| normal(&column.name) == *name));
+    let normals = first_by_name(&prose);
+    let named = TEXT_NAMES.iter().find_map(|name| normals.get(*name));
     let partly_named = || {
-        TEXT_NAMES.iter().find_map(|name| {
-            prose.iter().find(|column| {
-                let name_words = words(&column.name);
-                name_words.iter().any(|word| word == name)
-                    && !name_words
-                        .iter()
-                        .any(|word| is_one_of(word, &LABEL_WORDS) || is_one_of(word, &FACT_WORDS))
-            })
-        })
+        let rank = |column: &&&Profile| {
+            let name_words = words(&column.name);
+            let is_other =
+                name_words.iter().any(|word| is_one_of(word, &LABEL_WORDS) || is_one_of(word, &FACT_WORDS));
+            let rank = TEXT_NAMES.iter().position(|name| name_words.iter().any(|word| word == name));
+            rank.filter(|_| !is_other).unwrap_or(TEXT_NAMES.len())
+        };
+        prose
+            .iter()
+            .map(|column| (rank(&column), column))
+            .filter(|(rank, _)| *rank < TEXT_NAMES.len())
+            .min_by_key(|(rank, _)| *rank)
+            .map(|(_, column)| column)
     };
     let longest = || prose.iter().max_by(|a, b| a.mean_length().total_cmp(&b.mean_length()));
     named.or_else(partly_named).or_else(longest).or_else(|| columns.first()).copied()
+}
+
+/// The first column of each name in its normal form.
+fn first_by_name<'a>(columns: &[&'a Profile]) -> HashMap<String, &'a Profile> {
+    let mut found = HashMap::new();
+    for column in columns {
+        found.entry(normal(&column.name)).or_insert(*column);
+    }
+    found
 }
 
 /// A task of one class per text; a lone dash among names of classes is where nobody agreed.
@@ -389,9 +408,9 @@ pub(super) fn names_labels(name: &str) -> bool {
 }
 
 /// True for the numbers in `label` when `label_text` or `label_name` spells the same classes out.
-fn is_spelt_out_elsewhere(column: &Profile, candidates: &[&Profile]) -> bool {
-    let spelt = [format!("{}_text", normal(&column.name)), format!("{}_name", normal(&column.name))];
-    column.is_numeric() && candidates.iter().any(|other| spelt.contains(&normal(&other.name)))
+fn is_spelt_out_elsewhere(column: &Profile, candidates: &HashSet<String>) -> bool {
+    let is_there = |ending: &str| candidates.contains(&format!("{}_{ending}", normal(&column.name)));
+    column.is_numeric() && (is_there("text") || is_there("name"))
 }
 
 /// Every value says train, valid or test in one of the usual ways.
@@ -418,6 +437,7 @@ fn normal(name: &str) -> String {
 
 /// `topicLabel`, `topic-label` and `Topic label` are two words.
 fn words(name: &str) -> Vec<String> {
+    super::work::add(1);
     let mut words: Vec<String> = Vec::new();
     let (mut word, mut was_small) = (String::new(), false);
     for character in name.chars() {

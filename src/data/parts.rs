@@ -268,7 +268,7 @@ struct Sink {
 impl Sink {
     fn new(width: usize, bytes: usize) -> Self {
         // The first column mostly is the text. What is too much is given back at the end.
-        let room = |index: usize| if index == 0 { bytes } else { bytes / 16 };
+        let room = |index: usize| if index == 0 { bytes } else { bytes / width.max(16) };
         Self {
             columns: (0..width).map(|index| Vec::with_capacity(room(index))).collect(),
             ends: vec![Vec::new(); width],

@@ -11,7 +11,7 @@ use super::lists::items;
 use super::literal::{may_be_nested, nested};
 use super::offsets::{self, Kind};
 use super::spans::is_tag;
-use super::table::Table;
+use super::table::{ByName, Table};
 
 /// Counts over the cells of one column, in all tables that have it.
 #[derive(Clone, Debug, Default)]
@@ -80,19 +80,21 @@ impl Profile {
     pub(super) fn all(tables: &[&Table]) -> (Vec<Self>, usize) {
         let names = names(tables);
         let rows = tables.iter().map(|table| table.rows().div_ceil(step(table))).sum();
-        (names.into_par_iter().map(|name| Self::of(tables, name, MOST_ROWS)).collect(), rows)
+        let tables = by_name(tables);
+        (names.into_par_iter().map(|name| Self::of(&tables, name, MOST_ROWS)).collect(), rows)
     }
 
     /// The same from a few rows of every table only.
     pub(super) fn of_sample(tables: &[&Table], rows: usize) -> Vec<Self> {
-        names(tables).into_iter().map(|name| Self::of(tables, name, rows)).collect()
+        let columns = by_name(tables);
+        names(tables).into_iter().map(|name| Self::of(&columns, name, rows)).collect()
     }
 
-    fn of(tables: &[&Table], name: &str, most: usize) -> Self {
+    fn of(tables: &[(&Table, ByName)], name: &str, most: usize) -> Self {
         let mut profile = Self { name: name.to_owned(), ..Self::default() };
         let mut seen: HashSet<&str, FixedState> = HashSet::default();
-        for table in tables {
-            let Some(column) = table.column(name) else { continue };
+        for (table, columns) in tables {
+            let Some(column) = columns.column(name) else { continue };
             for row in (0..table.rows()).step_by(table.rows().div_ceil(most).max(1)) {
                 profile.take(column.cells.get(row).unwrap_or_default().trim(), &mut seen);
             }
@@ -308,13 +310,13 @@ fn are_spelt_twice(cells: &HashSet<&str, FixedState>) -> bool {
 
 /// The names of all columns of all tables, in order of first sight.
 fn names<'a>(tables: &[&'a Table]) -> Vec<&'a str> {
-    let mut names: Vec<&str> = Vec::new();
-    for name in tables.iter().flat_map(|table| &table.columns).map(|column| column.name.as_str()) {
-        if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-            names.push(name);
-        }
-    }
-    names
+    let mut known: HashSet<String> = HashSet::new();
+    let names = tables.iter().flat_map(|table| &table.columns).map(|column| column.name.as_str());
+    names.filter(|name| known.insert(name.to_ascii_lowercase())).collect()
+}
+
+fn by_name<'a>(tables: &[&'a Table]) -> Vec<(&'a Table, ByName<'a>)> {
+    tables.iter().map(|table| (*table, table.by_name())).collect()
 }
 
 /// How many rows of a table are passed over for each that is looked at, plus one.

@@ -1,5 +1,6 @@
 //! A file as it was read: named columns of strings, how it was understood, and what was wrong in it.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::column::StrColumn;
@@ -127,13 +128,41 @@ impl Table {
     /// The column of that name: exact first, then without regard to case.
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&Column> {
+        super::work::add(self.columns.len());
         let exact = self.columns.iter().find(|column| column.name == name);
         exact.or_else(|| self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name)))
+    }
+
+    /// The columns by their names, to find many of them: [`Table::column`] looks through all for each.
+    #[must_use]
+    pub fn by_name(&self) -> ByName<'_> {
+        let mut found = ByName { exact: HashMap::new(), folded: HashMap::new() };
+        for column in &self.columns {
+            found.exact.entry(&column.name).or_insert(column);
+            found.folded.entry(column.name.to_ascii_lowercase()).or_insert(column);
+        }
+        found
     }
 
     /// The columns' names in order.
     #[must_use]
     pub fn column_names(&self) -> Vec<String> {
         self.columns.iter().map(|column| column.name.clone()).collect()
+    }
+}
+
+/// The columns of a table by their names.
+pub struct ByName<'a> {
+    exact: HashMap<&'a str, &'a Column>,
+    folded: HashMap<String, &'a Column>,
+}
+
+impl<'a> ByName<'a> {
+    /// The column of that name, as [`Table::column`] finds it.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&'a Column> {
+        super::work::add(1);
+        let exact = self.exact.get(name).copied();
+        exact.or_else(|| self.folded.get(&name.to_ascii_lowercase()).copied())
     }
 }

@@ -89,7 +89,7 @@ fn card(bytes: &[u8]) {
     let (bytes, last) = split(bytes);
     let name = choice(last, &["a.csv", "a.jsonl", "a.json", "a.conll"]);
     if let Ok(table) = read(name, bytes, Overrides::default()) {
-        drop(describe(vec![table]));
+        drop(describe(vec![table], None));
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a user should know of how rows came to their labels, in sentences.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 
 use super::super::dataset::{Dataset, Labels, Split, TaskLabels};
@@ -132,13 +132,10 @@ pub(super) fn unread_notes(mapping: &Mapping, tables: &[(Table, Option<Split>)])
         return Vec::new();
     }
     let tables: Vec<&Table> = tables.iter().map(|(table, _)| table).collect();
-    let is_read = |name: &str| {
-        let others = [&mapping.second, &mapping.split, &mapping.group];
-        let has = |column: &String| column.eq_ignore_ascii_case(name);
-        has(&mapping.text)
-            || others.into_iter().flatten().any(has)
-            || mapping.tasks.iter().any(|task| task.columns().iter().any(has))
-    };
+    let others = [&mapping.second, &mapping.split, &mapping.group].into_iter().flatten();
+    let read = mapping.tasks.iter().flat_map(|task| task.columns()).chain(others).chain([&mapping.text]);
+    let read: HashSet<String> = read.map(|name| name.to_ascii_lowercase()).collect();
+    let is_read = |name: &str| read.contains(&name.to_ascii_lowercase());
     let pair = tables.iter().find_map(|table| mapping::pair_names(table));
     let is_paired = |name: &str| pair.as_ref().is_some_and(|(_, second)| second == name);
     let (mut texts, mut places, mut nested) = (Vec::new(), Vec::new(), Vec::new());

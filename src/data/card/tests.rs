@@ -93,6 +93,7 @@ fn labelled(kind: TaskKind, texts: &[&str], second: &[&str], labels: Labels) -> 
         splits: vec![Split::Train; texts.len()],
         files: vec!["a.csv".into()],
         origins: (0..texts.len() as u64).map(|row| (0, row + 2)).collect(),
+        ..Dataset::default()
     }
 }
 

@@ -1,6 +1,10 @@
 //! Which kind of task a column is for, where it is not one class per text.
 
-use super::{FACT_WORDS, TEXT_NAMES, TaskColumn, is_one_of, names_labels, normal, says_label, words};
+use std::collections::HashMap;
+
+use super::{
+    FACT_WORDS, TEXT_NAMES, TaskColumn, first_by_name, is_one_of, names_labels, normal, says_label, words,
+};
 use crate::data::profile::Profile;
 use crate::data::task::TaskKind;
 
@@ -42,9 +46,13 @@ const TAGS: [&str; 10] =
 /// The columns of words and of their tags, where both are lists, or the tags are names of tags with blanks between.
 /// Further lists of tags of entities are tasks as well.
 pub(super) fn words_and_tags<'a>(columns: &[&'a Profile]) -> Option<(&'a str, Vec<&'a str>)> {
+    // Few columns have such a name, and what they hold is looked at then.
+    let is_known = |name: &str| [&WORDS[..], &TAGS, &TEXT_NAMES].iter().any(|names| names.contains(&name));
+    let normals = columns.iter().map(|column| (normal(&column.name), *column));
+    let known: Vec<(String, &Profile)> = normals.filter(|(name, _)| is_known(name)).collect();
     let named = |names: &[&str], fits: &dyn Fn(&Profile) -> bool| {
         names.iter().find_map(|name| {
-            let found = columns.iter().find(|column| fits(column) && normal(&column.name) == *name)?;
+            let (_, found) = known.iter().find(|(normal, column)| fits(column) && normal == name)?;
             Some(found.name.as_str())
         })
     };
@@ -67,15 +75,19 @@ pub(super) fn words_and_tags<'a>(columns: &[&'a Profile]) -> Option<(&'a str, Ve
 
 /// The columns of the first and the second text.
 pub(super) fn second_text<'a>(columns: &[&'a Profile]) -> Option<(&'a Profile, &'a Profile)> {
-    let named = |name: &str| {
-        columns.iter().copied().find(|column| column.may_be_prose() && normal(&column.name) == name)
-    };
+    let prose: Vec<&Profile> = columns.iter().copied().filter(|column| column.may_be_prose()).collect();
+    let normals = first_by_name(&prose);
+    let named = |name: &str| normals.get(name).copied();
     PAIRS.iter().find_map(|(first, second, _)| Some((named(first)?, named(second)?)))
 }
 
 /// The same by names alone.
 pub(super) fn pair_names(columns: &[String]) -> Option<(String, String)> {
-    let named = |name: &str| columns.iter().find(|column| normal(column) == name).cloned();
+    let mut normals: HashMap<String, &String> = HashMap::new();
+    for column in columns {
+        normals.entry(normal(column)).or_insert(column);
+    }
+    let named = |name: &str| normals.get(name).map(|column| (*column).clone());
     PAIRS.iter().find_map(|(first, second, _)| Some((named(first)?, named(second)?)))
 }
 
@@ -102,10 +114,12 @@ pub(super) fn of_pairs(second: &Profile, nothing_else: bool) -> Option<TaskColum
 /// (`cats.a`, `label_a`), and of the others three or more, none with a name for labels.
 pub(super) fn indicators(columns: &[&Profile]) -> Vec<TaskColumn> {
     let mut of_stems: Vec<(&str, Vec<String>)> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
     let mut others = Vec::new();
     for column in columns.iter().filter(|column| column.is_indicator()) {
         if let Some(stem) = label_stem(&column.name) {
-            match of_stems.iter_mut().find(|(known, _)| *known == stem) {
+            let place = *places.entry(stem).or_insert(of_stems.len());
+            match of_stems.get_mut(place) {
                 Some((_, names)) => names.push(column.name.clone()),
                 None => of_stems.push((stem, vec![column.name.clone()])),
             }

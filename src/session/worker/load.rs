@@ -50,7 +50,7 @@ impl Worker {
         drop(tables);
         let read = Arc::new(dataset);
         let (dataset, outcome) = changed(&read, &request.changes);
-        let card = DataCard::of(&dataset);
+        let card = DataCard::of_splits(&dataset);
         let view = Arc::new(DataView { files, mapping, dataset, card, split_note, read, outcome });
         self.data = Some(view.clone());
         Ok(view)
@@ -62,7 +62,7 @@ impl Worker {
         self.forget_data();
         self.busy("changing rows", None);
         let (dataset, outcome) = changed(&view.read, changes);
-        let card = DataCard::of(&dataset);
+        let card = DataCard::of_splits(&dataset);
         let view = Arc::new(DataView { dataset, card, outcome, ..DataView::clone(&view) });
         self.data = Some(view.clone());
         Ok(view)
