@@ -164,7 +164,6 @@ fn state(figures: &TaskMetrics) -> State {
         untrained: Vec::new(),
         run: "full-01".into(),
         split: Split::Valid,
-        untrained: Vec::new(),
         tasks: vec![figures.clone()],
         mistakes: vec![Vec::new()],
         probes: Vec::new(),

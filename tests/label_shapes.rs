@@ -29,7 +29,7 @@ fn tables(path: &Path) -> Vec<Table> {
 /// What `inspect --json` says of a file or a folder; and a project that is made of its guess, saved and loaded, gives
 /// the same rows as the guess did.
 fn inspected(path: &Path) -> Value {
-    let found = describe(tables(path));
+    let found = describe(tables(path), None);
     let all: Vec<(Table, Option<Split>)> =
         tables(path).into_iter().map(|table| (table, Some(Split::Train))).collect();
     let dir = tempfile::tempdir().unwrap();
@@ -555,7 +555,7 @@ proptest! {
         let options = ReadOptions { on_problem: OnProblem::Skip, ..ReadOptions::default() };
         match read_table(&path, &options, &|_, _| true) {
             Ok(table) => {
-                let object = describe(vec![table]).object;
+                let object = describe(vec![table], None).object;
                 let classes = object["tasks"].as_array().into_iter().flatten().filter_map(|task| task["classes"].as_object());
                 for class in classes.flat_map(|classes| classes.keys()) {
                     prop_assert!(!class.contains("{\"") && !class.contains("[["), "{class}: {object:#}");

@@ -406,8 +406,6 @@ fn report(plan: &RunPlan) -> RunReport {
         drifts: Vec::new(),
         truncated_rows: 0,
         seconds: 74.0,
-        kept_epoch: None,
-        untrained: None,
     }
 }
 
@@ -503,7 +501,6 @@ fn evaluation(tasks: Vec<TaskMetrics>) -> Loadable<Arc<Evaluation>> {
         tasks,
         mistakes,
         probes: probes(),
-        untrained: Vec::new(),
     }))
 }
 
@@ -586,7 +583,6 @@ pub(crate) fn every_kind() -> State {
         tasks: figures,
         mistakes,
         probes: probes(),
-        untrained: Vec::new(),
     };
     state.evaluation = Loadable::Ready(Arc::new(measured));
     state
