@@ -1,8 +1,7 @@
 //! Real and awkward files, from the disk to the data set.
 //!
 //! The pack of awkward files lies beside the repository, not in it; where it is absent the tests that read it
-//! say so. The traps themselves are tested in small beside the readers.
-#![expect(clippy::print_stderr, reason = "a measured speed is reported where it is read")]
+//! are skipped. The traps themselves are tested in small beside the readers.
 
 #[path = "common/skip.rs"]
 mod skip;

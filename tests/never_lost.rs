@@ -49,9 +49,8 @@ fn project_with(plan: &str) -> Place {
         let (lines, phases) = plan.split_once("\n\n").unwrap_or((plan, ""));
         let key = |line: &str| line.split(" = ").next().unwrap_or_default().to_owned();
         let set: Vec<String> = lines.lines().map(key).collect();
-        let kept = after.lines().filter(|line| !set.contains(&key(line)));
-        let after: String = kept.map(|line| format!("{line}\n")).collect();
-        format!("{before}{lines}\n{after}\n{phases}")
+        let kept: Vec<&str> = after.lines().filter(|line| !set.contains(&key(line))).collect();
+        format!("{before}{lines}\n{}\n\n{phases}", kept.join("\n"))
     });
     place
 }
