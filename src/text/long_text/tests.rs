@@ -40,6 +40,20 @@ fn add(json: &mut Value, content: &str, lstrip: bool, single_word: bool, normali
                        "rstrip": false, "normalized": normalized, "special": !normalized}));
 }
 
+/// A Unigram of few pieces without normalizer and pre-tokenizer, and added tokens. Of a run of `a` with an odd number of
+/// letters the first token is `a`, and with an even one `aa`: its tokens depend on its end, wherever that is.
+fn parity(added: &[&str]) -> Tokenizer {
+    changed("tests/fixtures/models/xlm_roberta/tokenizer.json", |json| {
+        json["normalizer"] = Value::Null;
+        json["pre_tokenizer"] = Value::Null;
+        json["post_processor"] = Value::Null;
+        json["added_tokens"] = json!([]);
+        json["model"] = json!({"type": "Unigram", "unk_id": 0, "byte_fallback": false, "vocab": [
+            ["<unk>", 0.0], ["a", -10.0], ["aa", -1.0], ["az", -1.0], ["z", -3.0], ["b", -3.0], [" ", -3.0]]});
+        added.iter().for_each(|content| add(json, content, false, false, true));
+    })
+}
+
 /// Every tokenizer of the fixtures, the default model's, those made of sentencepiece models, and some with traits that
 /// published ones have.
 fn all() -> Vec<(String, Tokenizer)> {
@@ -88,6 +102,7 @@ fn all() -> Vec<(String, Tokenizer)> {
             json["pre_tokenizer"] = Value::Null;
         }),
     ));
+    all.push(("parity".into(), parity(&[])));
     let bert = format!("{models}/bert/tokenizer.json");
     all.push((
         "added words".into(),
@@ -254,6 +269,30 @@ fn beginnings_have_the_tokens_of_the_whole_text() {
         .expect("the same tokens");
     for ((name, ..), parts) in all.iter().zip(parts.into_inner()) {
         assert!(parts >= 4, "{name}: only {parts} texts were not read to their end");
+    }
+}
+
+/// Tokens that depend on the end of a piece are certain only once the end is read.
+#[test]
+fn tokens_that_depend_on_what_follows_are_not_certain() {
+    let tokenizer = parity(&[]);
+    let beginnings = Beginnings { limits: TINY, ..Beginnings::of(&tokenizer) };
+    for letters in 200..210 {
+        let run = "a".repeat(letters);
+        assert!(!check("parity", &tokenizer, &beginnings, "", &run, 3), "{letters}");
+        assert!(check("parity", &tokenizer, &beginnings, "", &"ab".repeat(letters), 3), "{letters}");
+    }
+}
+
+/// A beginning never ends in an added token: what stands before it is another piece than it seems.
+#[test]
+fn added_tokens_are_not_cut() {
+    let tokenizer = parity(&["zzzzzzzzzzzz"]);
+    let beginnings = Beginnings { limits: TINY, ..Beginnings::of(&tokenizer) };
+    // The first beginning has 48 bytes, and so ends in the run of z at some of these lengths.
+    for letters in 30..60 {
+        let text = format!("{}a{}{}", "b".repeat(letters), "z".repeat(12), "b".repeat(200));
+        assert!(check("added", &tokenizer, &beginnings, "", &text, 3), "{letters}");
     }
 }
 
