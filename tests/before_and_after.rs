@@ -36,7 +36,8 @@ fn frozen(change: impl FnOnce(&mut Recipe)) -> Place {
 }
 
 fn ready<T: Clone + std::fmt::Debug>(loadable: &Loadable<std::sync::Arc<T>>) -> T {
-    loadable.ready().map(|value| T::clone(value)).unwrap_or_else(|| panic!("{loadable:?}"))
+    let Loadable::Ready(value) = loadable else { panic!("{loadable:?}") };
+    T::clone(value)
 }
 
 /// Asks for everything that is shown before and after; each must be the same twice.
@@ -133,13 +134,11 @@ fn the_window_and_the_command_line_read_texts_alike() {
 fn the_playground_divides_words_as_predict_does() {
     let mut place = place("bert", Recipe { epochs: 1, ..recipe(Preset::FreezeBackbone) });
     let path = place.dir.path().join("words.jsonl");
-    let rows: String = (0..60)
-        .map(|row| {
-            let (who, where_to) = (["card", "bank", "flight"][row % 3], ["hotel", "cafe"][row % 2]);
-            format!("{{\"text\": [\"the\", \"{who}\", \"{where_to}\"], \"ner\": \"O B-WHO B-AT\"}}\n")
-        })
-        .collect();
-    std::fs::write(&path, rows).expect("rows");
+    let row = |row: usize| {
+        let (who, where_to) = (["card", "bank", "flight"][row % 3], ["hotel", "cafe"][row % 2]);
+        format!("{{\"text\": [\"the\", \"{who}\", \"{where_to}\"], \"ner\": \"O B-WHO B-AT\"}}")
+    };
+    std::fs::write(&path, (0..60).map(row).collect::<Vec<_>>().join("\n")).expect("rows");
     let mut draft = place.session.state().project.clone();
     draft.files = vec![DataFile::new(path)];
     let tasks = vec![TaskColumn::of_kind("ner", TaskKind::TokenLabels)];

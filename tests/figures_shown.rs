@@ -147,7 +147,7 @@ fn epochs(tasks: &[&TaskMetrics]) -> Vec<EpochPoint> {
 }
 
 fn report(tasks: &[&TaskMetrics]) -> RunReport {
-    let metrics = vec![(Split::Valid, tasks.iter().map(|task| TaskMetrics::clone(task)).collect())];
+    let metrics = vec![(Split::Valid, tasks.iter().copied().cloned().collect())];
     RunReport { metrics, ..RunReport::default() }
 }
 

@@ -79,7 +79,7 @@ fn train(bench: &Bench) -> Result<Ran, String> {
         std::fs::write(&path, text).expect("rows");
         draft.files.push(DataFile::new(path));
     }
-    draft.mapping = bench.mapping.clone();
+    draft.mapping.clone_from(&bench.mapping);
     draft.save(&place.home()).expect("the project file");
     place.session.send(Command::OpenProject(place.home()));
     place.settle();

@@ -1,6 +1,5 @@
 //! What was stopped is shown as cancelled, and as no error; and what a page shows of tasks fits their kinds.
 #![cfg(feature = "window")]
-#![expect(clippy::expect_used, reason = "a broken fixture should stop the test")]
 
 #[path = "common/page.rs"]
 mod page;
