@@ -50,7 +50,9 @@ fn parity(added: &[&str]) -> Tokenizer {
         json["added_tokens"] = json!([]);
         json["model"] = json!({"type": "Unigram", "unk_id": 0, "byte_fallback": false, "vocab": [
             ["<unk>", 0.0], ["a", -10.0], ["aa", -1.0], ["az", -1.0], ["z", -3.0], ["b", -3.0], [" ", -3.0]]});
-        added.iter().for_each(|content| add(json, content, false, false, true));
+        for content in added {
+            add(json, content, false, false, true);
+        }
     })
 }
 
