@@ -15,7 +15,7 @@ use frostline::data::dataset::Split;
 use frostline::data::task::TaskKind;
 use frostline::export::card::{CardInputs, model_card};
 use frostline::model::summary::{Group, ModelSummary, Origin, Pooling, TensorInfo};
-use frostline::project::runs::{HistoryLine, RunFolder, RunListing};
+use frostline::project::runs::{HistoryLine, RunEvent, RunFolder, RunListing};
 use frostline::session::state::{Evaluation, Loadable, RunOutcome, RunReport, RunView, State};
 use frostline::train::metrics::{EpochPoint, Headline, TaskMetrics};
 use frostline::train::plan::{PlannedTask, RunPlan};
@@ -267,6 +267,7 @@ fn in_the_terminal_and_as_json() {
     std::fs::create_dir(place.path("p")).unwrap();
     let mut run = RunFolder::create(&place.path("p"), "full-01").unwrap();
     run.write_plan(&plan(&all)).unwrap();
+    run.append(&HistoryLine::Event(RunEvent::FiguresByDefinition)).unwrap();
     for point in epochs(&all) {
         run.append(&HistoryLine::Epoch(point)).unwrap();
     }
@@ -275,7 +276,14 @@ fn in_the_terminal_and_as_json() {
     let text = place.ok(&["inspect", "p/runs/full-01"]);
     for Case { figures, headline, other, .. } in &cases {
         let (name, value) = headline;
-        let of_epoch = format!("{} {name}: train {value}, valid {value}", figures.task);
+        let task = &figures.task;
+        let of_epoch = match figures.kind {
+            // Within a batch it is another figure.
+            TaskKind::Ranking => {
+                format!("{task} in-batch {name}: train {value}  {task} {name}: valid {value}")
+            }
+            _ => format!("{task} {name}: train {value}, valid {value}"),
+        };
         assert!(text.contains(&of_epoch), "no \"{of_epoch}\" in {text}");
         let row = text.lines().find(|line| line.trim_start().starts_with(&format!("{} ", figures.task)));
         let row = row.unwrap_or_else(|| panic!("no row of {} in {text}", figures.task));

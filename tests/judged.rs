@@ -250,7 +250,7 @@ fn what_a_frozen_run_tells_is_its_probes_and_its_heads_are_called_untrained() {
     assert!(events.iter().all(|task| task["untrained"] == true), "{events:?}");
     assert!(place.ok(&["inspect", "p/runs/frozen"]).contains("untrained"));
     let project = place.json(&["inspect", "p", "--json"]);
-    assert_eq!(project[0]["runs"][0]["accuracy"], json!({}), "guessing is no result");
+    assert_eq!(project[0]["runs"][0]["figures"], json!({}), "guessing is no result");
     place.ok(&["export", "p/runs/frozen", "--to", "model"]);
     let card = fs::read_to_string(place.path("model/README.md")).unwrap();
     let at = |words: &str| card.find(words).unwrap_or_else(|| panic!("{words} is not in {card}"));

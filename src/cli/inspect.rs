@@ -61,7 +61,8 @@ fn a_run(dir: &Path) -> anyhow::Result<Found> {
         return Err(anyhow!("{} is not the folder of a run: name PROJECT/runs/NAME", dir.display()));
     };
     let folder = RunFolder::open(project_dir, name)?;
-    let (plan, history, report) = (folder.read_plan()?, folder.read()?, folder.read_report()?);
+    let (plan, mut history, report) = (folder.read_plan()?, folder.read()?, folder.read_report()?);
+    history.drop_stand_ins(&plan);
     let outcome = match (&history.outcome, folder.holder()) {
         (Some(outcome), _) => outcome.to_string(),
         (None, Some(_)) => runs::RUNNING.to_owned(),

@@ -101,8 +101,7 @@ fn introduction(inputs: &CardInputs<'_>) -> String {
          | Architecture | {kind}, {layers} layers, {parameters} parameters |\n\
          | Pretrained weights | SHA-256 `{sha256}` |\n\
          | Preset | {preset} |\n\
-         | Run | {outcome} |\n\
-         | Kept weights | {kept} |",
+         | Run | {outcome} |{kept}",
         length = plan.recipe.max_length.min(model.max_positions),
         hidden = model.embedding(),
         pooling = pooled_from(model),
@@ -112,23 +111,22 @@ fn introduction(inputs: &CardInputs<'_>) -> String {
         sha256 = line(&plan.model_sha256),
         preset = plan.recipe.preset.title(),
         outcome = cell(&inputs.outcome.to_string()),
-        kept = kept(inputs),
+        kept = kept(inputs).map_or_else(String::new, |kept| format!("\n| Kept weights | {kept} |")),
     )
 }
 
-/// Which of the weights that the run had are these.
-fn kept(inputs: &CardInputs<'_>) -> String {
+/// Which of the weights that the run had are these, where that is recorded.
+fn kept(inputs: &CardInputs<'_>) -> Option<String> {
     let CardInputs { plan, report, .. } = inputs;
     let from = plan.parent.as_ref().map_or_else(
         || "the pretrained ones".to_owned(),
         |parent| format!("those that run {} kept", cell(&parent.run)),
     );
-    match report.kept_epoch {
+    Some(match report.kept_epoch {
         _ if plan.epochs() == 0 => from,
         Some(0) => format!("{START_KEPT}: {from}"),
-        Some(epoch) => format!("those after epoch {epoch}"),
-        None => "not recorded".to_owned(),
-    }
+        epoch => format!("those after epoch {}", epoch?),
+    })
 }
 
 /// What the tasks added to the encoder, each by its kind.
@@ -242,8 +240,9 @@ fn training(inputs: &CardInputs<'_>) -> String {
     }
     parts.extend(report.drifts.iter().map(|drift| {
         let kind = plan.kind_of(&drift.task);
+        let head = if report.is_untrained(plan, &drift.task) { "untrained head" } else { "head" };
         format!(
-            "The head of {} was frozen while the encoder below it moved: its validation {} was {} before, and is {} \
+            "The {head} of {} was frozen while the encoder below it moved: its validation {} was {} before, and is {} \
              after.",
             line(&drift.task),
             kind.figure(),

@@ -238,8 +238,8 @@ explanations! {
          epochs, a lower rate or more rows help.";
     /// Train page.
     BEST_EPOCH: "Which weights are kept?" =>
-        "Those of the epoch that did best on the validation rows, not the last ones. The mark in the plots shows \
-         which epoch it was. Evaluation, maps and export all use these weights.";
+        "Those of the epoch that did best on the validation rows, not the last ones. The weights before the first step \
+         count as epoch 0, and are kept where no epoch beats them. The mark in the plots shows which epoch it was. Evaluation, maps and export all use these weights.";
     /// Train page.
     PROOF: "What does the proof of freezing show?" =>
         "After the run the bytes of every tensor are compared with those before it. A tensor that was to train and \
