@@ -144,6 +144,34 @@ fn every_skipped_test_is_counted() {
     assert!(wrong.is_empty(), "tests are skipped by `skip` of tests/common/skip.rs:\n{wrong}");
 }
 
+/// A pipe blocks whoever opens it and a device has no end, so files are opened for reading in one place, which refuses
+/// both.
+#[test]
+fn files_are_opened_for_reading_in_one_place() {
+    // Opens a folder, to have a new name in it written to the disk.
+    const FOLDERS: (&str, &str) = ("src/model/weights.rs", "File::open(dir)?.sync_all()");
+    let mut wrong = String::new();
+    for file in sources("src") {
+        let code = file.text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        if file.name == "src/data/regular_file.rs" || file.name.ends_with("tests.rs") {
+            continue;
+        }
+        for (index, line) in code.lines().enumerate() {
+            let opens = ["fs::read(", "fs::read_to_string(", "File::open("].iter().any(|call| {
+                line.match_indices(call).any(|(at, _)| {
+                    let before = line.get(..at).unwrap_or_default();
+                    !before.ends_with("regular_")
+                        && !before.ends_with(|c: char| c.is_alphanumeric() || c == '_')
+                })
+            });
+            if opens && !(file.name == FOLDERS.0 && line.contains(FOLDERS.1)) {
+                writeln!(wrong, "  {}:{}: {}", file.name, index + 1, line.trim()).unwrap();
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "data::regular_file opens files:\n{wrong}");
+}
+
 #[test]
 fn paths_are_found_in_code_and_only_there() {
     let text = r##"

@@ -45,7 +45,9 @@ pub(super) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let mut driver = Driver::open(&args.project, args.device.device.as_deref())?;
     let found: Vec<String> =
         driver.state().data.ready().map(|data| data.card.reading.clone()).unwrap_or_default();
-    found.iter().for_each(|text| tell(&format!("warning: {text}")));
+    for text in &found {
+        tell(&format!("warning: {text}"));
+    }
     driver.checkpoint_every(Duration::from_secs(args.checkpoint_every));
     let asked = Asked { name: args.run.clone(), resume: args.resume, from: args.from.clone() };
     let view = train(&mut driver, &args.project, asked, &mut |news| match (news, args.json) {

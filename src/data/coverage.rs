@@ -5,7 +5,7 @@ use std::path::Path;
 use super::card::{Finding, Weight};
 use super::dataset::{Dataset, Split};
 use super::error::DataError;
-use super::mapping::Mapping;
+use super::mapping::{Mapping, TaskColumn};
 use super::numbers::thousands;
 use super::split::split_of_name;
 use super::table::Table;
@@ -26,7 +26,7 @@ pub struct LeftOut {
 impl LeftOut {
     /// What is left out of a table that is read by a mapping, blank rows aside.
     pub(super) fn of(table: &Table, mapping: &Mapping) -> Self {
-        let mut needed = mapping.tasks.iter().flat_map(|task| task.columns()).chain([&mapping.text]);
+        let mut needed = mapping.tasks.iter().flat_map(TaskColumn::columns).chain([&mapping.text]);
         let columns = table.by_name();
         let is_matched = needed.any(|name| columns.column(name).is_some());
         Self {

@@ -222,6 +222,8 @@ enum Place {
     OddCapital,
     /// A sign with letters on both sides.
     InWord,
+    /// Before or behind a digit: usual for a sign (`£5`, `20°`), odd for a letter.
+    AtNumber,
 }
 
 /// The characters above ASCII with their places, and how often each occurs.
@@ -234,7 +236,9 @@ fn signs(text: &str) -> Signs {
     while let Some(c) = rest.next() {
         let next = rest.peek().copied().unwrap_or(' ');
         if !c.is_ascii() {
+            let at_number = before.is_ascii_digit() || next.is_ascii_digit();
             let place = match c.is_alphabetic() {
+                _ if at_number => Place::AtNumber,
                 true if c.is_uppercase() && before.is_lowercase() => Place::OddCapital,
                 true if c.is_lowercase() && next.is_ascii_uppercase() => Place::OddCapital,
                 false if before.is_alphabetic() && next.is_alphabetic() && !joins_words(c) => Place::InWord,
@@ -277,7 +281,12 @@ impl Language {
 
     fn sign(&self, c: char, place: Place) -> f64 {
         if !c.is_alphabetic() || matches!(c, 'ª' | 'º' | 'µ') {
-            return sign_score(c) - if place == Place::InWord { 6.0 } else { 0.0 };
+            return sign_score(c)
+                + match place {
+                    Place::InWord => -6.0,
+                    Place::AtNumber => 3.0,
+                    Place::Usual | Place::OddCapital => 0.0,
+                };
         }
         // A capital dotted I is two characters in small letters; it is as frequent as its partner.
         let small = if c == 'İ' { 'ı' } else { c.to_lowercase().next().unwrap_or(c) };
@@ -289,7 +298,12 @@ impl Language {
             None => ALIEN.ln(),
         };
         let capital = if small == c { 0.0 } else { 1.0 };
-        score - capital - if place == Place::OddCapital { 3.0 } else { 0.0 }
+        let odd = match place {
+            Place::OddCapital => 3.0,
+            Place::AtNumber => 5.0,
+            Place::Usual | Place::InWord => 0.0,
+        };
+        score - capital - odd
     }
 }
 

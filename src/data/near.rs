@@ -225,7 +225,7 @@ mod tests {
         "OK",
     ];
 
-    fn found(order: &[usize], splits: &[Split; 8]) -> Vec<u8> {
+    fn found(order: &[usize], splits: [Split; 8]) -> Vec<u8> {
         let dataset = Dataset {
             texts: order.iter().map(|row| TEXTS[*row]).collect(),
             splits: order.iter().map(|row| splits[*row]).collect(),
@@ -238,11 +238,11 @@ mod tests {
 
     #[test]
     fn texts_that_differ_in_signs_or_a_word_are_found_and_equal_ones_are_not() {
-        assert_eq!(found(&[0, 1, 2, 3, 4, 5, 6, 7], &[Split::Train; 8]), [1, 1, 1, 0, 1, 1, 0, 0]);
+        assert_eq!(found(&[0, 1, 2, 3, 4, 5, 6, 7], [Split::Train; 8]), [1, 1, 1, 0, 1, 1, 0, 0]);
         // In another split the same text, capitals aside, is a leak and no near duplicate.
         let (train, test) = (Split::Train, Split::Test);
         let splits = [train, train, train, train, test, test, train, train];
-        assert_eq!(found(&[0, 1, 2, 3, 4, 5, 6, 7], &splits), [1, 5, 5, 0, 5, 5, 0, 0]);
+        assert_eq!(found(&[0, 1, 2, 3, 4, 5, 6, 7], splits), [1, 5, 5, 0, 5, 5, 0, 0]);
         let alone = Dataset {
             texts: TEXTS[..1].iter().chain(&TEXTS[4..6]).collect(),
             splits: vec![train, test, test],
@@ -255,9 +255,9 @@ mod tests {
     fn what_is_near_does_not_depend_on_the_order() {
         let (train, valid, test) = (Split::Train, Split::Valid, Split::Test);
         let splits = [train, valid, train, test, test, train, valid, train];
-        let expected = found(&[0, 1, 2, 3, 4, 5, 6, 7], &splits);
+        let expected = found(&[0, 1, 2, 3, 4, 5, 6, 7], splits);
         for order in [[7, 6, 5, 4, 3, 2, 1, 0], [4, 2, 0, 6, 1, 3, 5, 7], [2, 5, 7, 1, 0, 4, 6, 3]] {
-            assert_eq!(found(&order, &splits), expected, "{order:?}");
+            assert_eq!(found(&order, splits), expected, "{order:?}");
         }
         // More texts than are all compared with each other.
         let texts: Vec<String> = (0..300)

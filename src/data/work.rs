@@ -21,6 +21,9 @@ mod tests {
     use super::super::read::table_in_memory;
     use super::*;
 
+    /// Names and cells of a table by row and column.
+    type Case = (fn(usize) -> String, fn(usize, usize) -> String);
+
     /// Steps of a job, on a thread of its own so that no other test adds to them.
     fn steps_of(job: impl FnOnce() + Send) -> usize {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
@@ -49,8 +52,7 @@ mod tests {
     #[test]
     fn the_work_for_a_table_grows_with_its_columns_and_no_faster() {
         let named = |column: usize| format!("c{column}");
-        // Facts, classes of 0 and 1, tasks of their own, and one name for all.
-        type Case = (fn(usize) -> String, fn(usize, usize) -> String);
+        // Measures, classes of 0 and 1, tasks of their own, and one name for all.
         let cases: [Case; 4] = [
             (named, |row, column| format!("{}.5", row * column)),
             (named, |row, column| (row * column % 2).to_string()),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::data::regular_file;
 use crate::model::heads::HeadSpec;
 use crate::model::summary::Group;
 use crate::model::weights::file_sha256;
@@ -76,7 +77,7 @@ fn tokenizers_differ(a: &Path, b: &Path) -> bool {
     ];
     // One is enough: where there is a tokenizer.json, nothing else is read.
     let both = files.iter().find_map(|file| {
-        let read = |dir: &Path| std::fs::read(dir.join(file)).ok();
+        let read = |dir: &Path| regular_file::read(&dir.join(file)).ok();
         Some((read(&a)?, read(&b)?))
     });
     both.is_some_and(|(a, b)| a != b)

@@ -133,7 +133,7 @@ pub(super) fn unread_notes(mapping: &Mapping, tables: &[(Table, Option<Split>)])
     }
     let tables: Vec<&Table> = tables.iter().map(|(table, _)| table).collect();
     let others = [&mapping.second, &mapping.split, &mapping.group].into_iter().flatten();
-    let read = mapping.tasks.iter().flat_map(|task| task.columns()).chain(others).chain([&mapping.text]);
+    let read = mapping.tasks.iter().flat_map(TaskColumn::columns).chain(others).chain([&mapping.text]);
     let read: HashSet<String> = read.map(|name| name.to_ascii_lowercase()).collect();
     let is_read = |name: &str| read.contains(&name.to_ascii_lowercase());
     let pair = tables.iter().find_map(|table| mapping::pair_names(table));

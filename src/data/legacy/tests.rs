@@ -103,6 +103,11 @@ const SAMPLES: &[(&[&str], &[&Encoding])] = &[
     (&["وصل الطرد متأخرا", "أين فاتورتي؟", "شكرا، تم حل كل شيء بسرعة"], &[encoding_rs::WINDOWS_1256]),
 ];
 
+fn guess_of(bytes: &[u8]) -> (String, bool) {
+    let guess = guess(bytes);
+    (guess.name, guess.doubt.is_some())
+}
+
 fn table(sentences: &[&str]) -> String {
     let rows: Vec<String> = sentences.iter().map(|text| format!("\"{text}\";x\r\n")).collect();
     format!("text;label\r\n{}", rows.concat())
@@ -145,6 +150,12 @@ fn a_letter_here_and_there_is_not_another_script() {
     let (bytes, _, _) = WINDOWS_1252.encode(&text);
     let guess = guess(&bytes);
     assert_eq!((guess.name.as_str(), guess.doubt.is_some()), ("iso-8859-1", false));
+    // Signs at numbers, in messages of few letters.
+    let signs = guess_of(
+        b"label,text\nspam,\"WIN \xa3500 now!! Text WIN to 00000\"\nspam,\"Claim \xa3100, call now\"\n",
+    );
+    assert_eq!(signs, ("iso-8859-1".to_owned(), false));
+    assert_eq!(guess_of(b"it is 20\xb0 here and 5\xb5m thick, \xa75\n").0, "iso-8859-1");
     // Quotes of a word processor and nothing else.
     assert_eq!(super::guess(b"he said \x93yes\x94 and left\n").name, "cp1252");
     // One long line whose first foreign letter comes late.
