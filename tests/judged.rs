@@ -102,6 +102,48 @@ fn a_run_that_keeps_its_start_resumes_to_the_same_bytes() {
     assert!(kept(&place, "cut") == kept(&place, "whole"));
 }
 
+/// Numbers that are ranked at an epoch's end survive the program within the epoch.
+#[test]
+fn a_run_resumed_within_an_epoch_has_the_figures_of_the_whole_epoch() {
+    let place = Place::new();
+    let words = ["poor", "fair", "good", "great", "superb"];
+    let rows = (0..80)
+        .map(|row| format!("the stay number {row} was {},{}\n", words[row % 5], row % 5 * 2 + row % 3));
+    place.write("train.csv", &format!("text,stars\n{}", rows.collect::<String>()));
+    place.ok(&["init", "p", "--data", "train.csv", "--model", &tiny_model()]);
+    place.edit_project(|text| {
+        let text = text.replace("epochs = 4", "epochs = 3").replace("batch_size = 16", "batch_size = 2");
+        let text =
+            text.replace("batch_size = 32", "batch_size = 2").replace("max_length = 128", "max_length = 32");
+        if text.contains("kind =") {
+            text
+        } else {
+            text.replace("column = \"stars\"", "column = \"stars\"\nkind = \"score\"")
+        }
+    });
+    place.ok(&["train", "p", "--run", "whole"]);
+    let args = ["train", "p", "--run", "cut", "--checkpoint-every", "0"];
+    let mut child = place.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while !place.path("p/runs/cut/checkpoints/last.safetensors").is_file() {
+        assert!(child.try_wait().unwrap().is_none(), "the run ended without a checkpoint");
+        sleep(Duration::from_millis(1));
+    }
+    sleep(Duration::from_millis(50));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let events = place.json(&["train", "p", "--resume", "--run", "cut", "--json"]);
+    let resumed_at = events[0]["resumed_at"].as_u64().unwrap();
+    let epochs = |run: &str| {
+        let text = fs::read_to_string(place.path("p/runs").join(run).join("history.jsonl")).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let epochs = lines.filter_map(|line| line.get("epoch").cloned());
+        epochs.map(|epoch| (epoch["epoch"].clone(), epoch["train"].clone())).collect::<Vec<_>>()
+    };
+    let whole = epochs("whole");
+    assert!(whole.iter().skip(1).all(|(_, train)| train[0]["figure"].is_number()), "{whole:?}");
+    assert_eq!(epochs("cut"), whole, "resumed at step {resumed_at}");
+}
+
 #[test]
 fn training_beats_an_untrained_start() {
     let place = Place::new().with_project();

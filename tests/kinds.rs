@@ -90,7 +90,7 @@ fn check_entities(spans: &SpansSaid, figures: &TaskMetrics) {
 #[test]
 fn figures_of_training_rows_are_what_they_are_called() {
     let learning =
-        Recipe { epochs: 3, lr_encoder: 1e-3, lr_heads: 1e-2, batch_size: 8, ..recipe(Preset::Full) };
+        Recipe { epochs: 6, lr_encoder: 1e-3, lr_heads: 3e-2, batch_size: 8, ..recipe(Preset::Full) };
     let mut place = project(&TASKS, learning.clone());
     let first = place.train();
     let still = Recipe {
