@@ -6,17 +6,22 @@
 
 use std::fmt;
 use std::fs::{self, File, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::regular_file;
+
 /// How long a held lock is tried again: a look at whether it is held takes it for an instant.
 const TRY_FOR: Duration = Duration::from_millis(300);
 /// Between two tries.
 const TRY_EVERY: Duration = Duration::from_millis(10);
+
+/// No process describes itself at greater length.
+const LARGEST_HOLDER: u64 = 1 << 16;
 
 /// What this process is called in its locks; see [`call_this_process`].
 static THIS_PROCESS: OnceLock<String> = OnceLock::new();
@@ -47,7 +52,7 @@ impl Holder {
     }
 
     fn read(path: &Path) -> Option<Self> {
-        serde_json::from_slice(&fs::read(path).ok()?).ok()
+        serde_json::from_slice(&regular_file::read_at_most(path, LARGEST_HOLDER).ok()?).ok()
     }
 }
 
@@ -119,8 +124,14 @@ impl Lock {
 
     /// Writes down who holds the lock; for the messages of others, so a failure costs no more than a name.
     fn sign(&self) {
-        let signed = serde_json::to_vec(&Holder::this_process()).map_err(io::Error::other);
-        if let Err(error) = signed.and_then(|text| fs::write(holder_of(&self.path), text)) {
+        let path = holder_of(&self.path);
+        let write = || -> io::Result<()> {
+            let text = serde_json::to_vec(&Holder::this_process())?;
+            // Whatever is there is left over, or a link that would lead the write elsewhere.
+            drop(fs::remove_file(&path));
+            File::create_new(&path)?.write_all(&text)
+        };
+        if let Err(error) = write() {
             tracing::debug!("the holder of {} could not be written: {error}", self.path.display());
         }
     }
@@ -138,7 +149,7 @@ impl Drop for Lock {
 
 /// Whether the lock of that path is held, and by whom. It changes nothing and waits for nobody.
 pub(super) fn holder(path: &Path) -> Option<Holder> {
-    let file = File::open(path).ok()?;
+    let file = regular_file::open(path).ok()?;
     match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => Some(Holder::read(&holder_of(path)).unwrap_or_default()),
         _ => None,
