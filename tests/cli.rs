@@ -452,3 +452,13 @@ fn inspect_lists_what_was_set_and_names_figures() {
     let object = &place.json(&["inspect", "p", "--json"])[0];
     assert!(object["runs"][0]["figures"]["topic"]["accuracy"].is_number(), "{object}");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_name_that_is_no_unicode_is_answered_and_no_panic() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = Place::new();
+    let name = std::ffi::OsStr::from_bytes(b"\xff.csv");
+    let output = place.command(&["inspect"]).arg(name).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+}

@@ -39,7 +39,9 @@ use crate::project::lock;
 /// # Errors
 /// When it cannot be done: a sentence on what, where, and what to do.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let words: Vec<String> = std::env::args().skip(1).collect();
+    // A name that is no Unicode is no reason to fail: this is only what others are told.
+    let words: Vec<String> =
+        std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     let process = format!("frostline {}", words.join(" "));
     lock::call_this_process(if args.command.is_some() { process } else { "the window".to_owned() });
     match &args.command {
@@ -52,7 +54,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             | Command::Predict(_)
             | Command::Export(_),
         ) => interrupt::listen(),
-        // What is written here is whole, or, of a download, gone on with by the next.
+        // What is written here is whole, or, for a download, resumed by the next.
         Some(
             Command::Eval(_)
             | Command::Similar(_)

@@ -282,6 +282,12 @@ impl RunPlan {
         self.phases.iter().map(|phase| phase.planned_epochs(self.steps_per_epoch)).sum()
     }
 
+    /// Epochs of all phases as they are drawn: a phase that ends after some steps is as wide as its epochs allow.
+    #[must_use]
+    pub fn drawn_epochs(&self) -> u32 {
+        self.phases.iter().map(|phase| phase.epochs).sum()
+    }
+
     /// The tasks as their heads know them.
     #[must_use]
     pub fn head_specs(&self) -> Vec<HeadSpec> {

@@ -66,6 +66,18 @@ fn cells_cover_every_group_and_phase_within_the_rectangle() {
 }
 
 #[test]
+fn phases_that_end_by_steps_stay_within_the_rectangle() {
+    let mut plan = plan(Preset::Gradual, 6);
+    plan.phases[0].epochs = 9;
+    plan.phases[0].until = crate::train::plan::Until::Steps(2);
+    let layout = layout(&plan, Rect::from_min_size(pos2(10.0, 20.0), vec2(600.0, 280.0)));
+    let last = layout.bands.last().unwrap().x.1;
+    assert!((last - layout.area.right()).abs() < 0.01, "{last} {:?}", layout.area);
+    assert!((layout.epochs.last().unwrap().1 - layout.area.right()).abs() < 0.01);
+    assert!(plan.rate_factor_at(f64::from(plan.drawn_epochs())).is_some());
+}
+
+#[test]
 fn the_frost_line_lies_between_what_is_frozen_and_what_trains() {
     for preset in [Preset::FreezeBackbone, Preset::Gradual, Preset::Full] {
         let (_, layout) = placed(preset);
