@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{anyhow, bail};
 use serde_json::json;
 
 use super::args::{DeviceArg, EmbedArgs, InputArgs, Precision, PredictArgs, SimilarArgs};
@@ -13,6 +13,7 @@ use super::tables::Texts;
 use super::writers::{EmbeddingWriter, PredictionWriter};
 use super::{hub, interrupt, tables};
 use crate::explore::similarity::cosine_matrix;
+use crate::project::output_file::in_words;
 use crate::project::runs::RunFolder;
 use crate::project::settings::Settings;
 use crate::session::offline::{CHUNK, Offline};
@@ -90,23 +91,31 @@ pub(super) fn embed(args: &EmbedArgs) -> anyhow::Result<()> {
         model.put_before(prompt).map_err(|reason| anyhow!(reason))?;
     }
     let (name, dim, wanted) = (output.name(), model.dim(), rows.len());
-    let cannot = || format!("cannot write {name}");
-    let mut writer = EmbeddingWriter::begin(output.create()?, format, wanted, dim).with_context(cannot)?;
+    let cannot = |error| cannot_write(&name, error);
+    let mut writer = EmbeddingWriter::begin(output.create()?, format, wanted, dim).map_err(cannot)?;
     let mut progress = tables::row_progress("embedding", wanted);
     let mut done = 0;
     let embedded = texts.each(rows, CHUNK, &mut |texts, _| {
         let embeddings = model.embed(texts, &mut |rows| progress.advance(done + rows));
         let embeddings = embeddings.map_err(|reason| interrupt::or_interrupted(anyhow!(reason)))?;
         done += texts.len();
-        writer.block(texts, &embeddings).with_context(cannot)
+        writer.block(texts, &embeddings).map_err(cannot)
     });
     progress.finish();
     embedded?;
     same_rows(&args.input, wanted, done)?;
-    writer.finish().with_context(cannot)?.finish()?;
+    writer.finish().map_err(cannot)?.finish()?;
     tell_of_cut(&model);
     tell(&format!("{} of {dim} dimensions written to {name}", count(done, "embedding")));
     Ok(())
+}
+
+/// An output that cannot be written: of what the system reports, a user gets to read what to do.
+fn cannot_write(name: &str, error: anyhow::Error) -> anyhow::Error {
+    match error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>()) {
+        Some(reason) => anyhow!("cannot write {name}: {}", in_words(reason)),
+        None => error.context(format!("cannot write {name}")),
+    }
 }
 
 /// What a command reads: its output must not replace any of it.
@@ -141,20 +150,20 @@ pub(super) fn predict(args: &PredictArgs) -> anyhow::Result<()> {
         );
     }
     let name = output.name();
-    let cannot = || format!("cannot write {name}");
-    let mut writer = PredictionWriter::begin(output.create()?, format, &tasks).with_context(cannot)?;
+    let cannot = |error| cannot_write(&name, error);
+    let mut writer = PredictionWriter::begin(output.create()?, format, &tasks).map_err(cannot)?;
     let mut progress = tables::row_progress("predicting", texts.rows());
     let mut done = 0;
     let predicted = texts.each(0..texts.rows(), CHUNK, &mut |texts, second| {
         let answers = model.predict(texts, second, &mut |rows| progress.advance(done + rows));
         let answers = answers.map_err(|reason| interrupt::or_interrupted(anyhow!(reason)))?;
         done += texts.len();
-        writer.block(texts, &answers).with_context(cannot)
+        writer.block(texts, &answers).map_err(cannot)
     });
     progress.finish();
     predicted?;
     same_rows(&args.input, texts.rows(), done)?;
-    writer.finish().with_context(cannot)?.finish()?;
+    writer.finish().map_err(cannot)?.finish()?;
     tell_of_cut(&model);
     tell(&format!("{} written to {name}", count(done, "row")));
     Ok(())

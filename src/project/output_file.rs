@@ -54,7 +54,9 @@ pub enum OutputError {
     },
 }
 
-fn in_words(reason: &io::Error) -> String {
+/// A failed write as its user reads it, with what to do where that is known.
+#[must_use]
+pub fn in_words(reason: &io::Error) -> String {
     match reason.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "the disk is full. Free some space, or name a file on another disk".to_owned()
