@@ -46,9 +46,10 @@ fn figures_of_epoch(tasks: &[PlannedTask], point: &EpochPoint) -> Vec<String> {
         let (key, training) = (figure_key(task.kind), training_key(task.kind));
         let (train, valid) = (figure("train", training, &point.train), figure("valid", key, &point.valid));
         // What is measured in another way has a name of its own.
-        let named = match training_is_comparable(task.kind) {
-            true => vec![(key, [train, valid].into_iter().flatten().collect::<Vec<_>>())],
-            false => vec![(training, train.into_iter().collect()), (key, valid.into_iter().collect())],
+        let named: Vec<(&str, Vec<String>)> = if training_is_comparable(task.kind) {
+            vec![(key, [train, valid].into_iter().flatten().collect())]
+        } else {
+            vec![(training, train.into_iter().collect()), (key, valid.into_iter().collect())]
         };
         for (key, figures) in named.into_iter().filter(|(_, figures)| !figures.is_empty()) {
             parts.push(format!("{} {}: {}", task.name, title(key), figures.join(", ")));

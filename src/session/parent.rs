@@ -131,7 +131,9 @@ fn difference(ours: &HeadSpec, theirs: &HeadSpec) -> Option<String> {
     if ours.classes != theirs.classes {
         // A row of the head is a class by its place: in another place it would be another class.
         let mut sorted = [ours.classes.clone(), theirs.classes.clone()];
-        sorted.iter_mut().for_each(|classes| classes.sort());
+        for classes in &mut sorted {
+            classes.sort();
+        }
         let [a, b] = &sorted;
         let reason = if a == b { "its classes are in another order" } else { "its classes are others" };
         return Some(reason.to_owned());
@@ -145,16 +147,15 @@ fn difference(ours: &HeadSpec, theirs: &HeadSpec) -> Option<String> {
 /// `the kept weights of first: 107 of 109 tensors loaded; fresh heads: mood (a new task)`.
 pub(crate) fn inherited_in_words(plan: &RunPlan) -> Option<String> {
     let parent = plan.parent.as_ref()?;
-    let mut text = format!("the kept weights of {}", parent.run);
-    if let Some((loaded, all)) = plan.inherited() {
-        text.push_str(&format!(": {loaded} of {all} tensors loaded"));
-    }
+    let loaded = plan.inherited().map(|(loaded, all)| format!(": {loaded} of {all} tensors loaded"));
     let fresh: Vec<String> =
         parent.fresh.iter().flatten().map(|(task, reason)| format!("{task} ({reason})")).collect();
-    if !fresh.is_empty() {
-        text.push_str(&format!("; heads that start fresh: {}", fresh.join(", ")));
-    }
-    Some(text)
+    let fresh = if fresh.is_empty() {
+        String::new()
+    } else {
+        format!("; heads that start fresh: {}", fresh.join(", "))
+    };
+    Some(format!("the kept weights of {}{}{fresh}", parent.run, loaded.unwrap_or_default()))
 }
 
 #[cfg(test)]

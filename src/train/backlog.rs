@@ -96,6 +96,9 @@ fn values(steps: &[Pending]) -> Result<Vec<f64>, ModelError> {
     Ok(Vec::try_from(&Tensor::f_cat(&flat, 0)?.f_to_device(Device::Cpu)?)?)
 }
 
+/// The point of a step, and per task what its figure comes from.
+type ReadStep = (StepPoint, Vec<Tally>);
+
 /// Steps that were not read yet, in order.
 pub(super) struct Backlog {
     drive: Drive,
@@ -130,7 +133,7 @@ impl Backlog {
 
     /// Empties it: the points of the curve up to the first that is no number, which is then the error, each with what its
     /// figures come from.
-    pub(super) fn read(&mut self, plan: &RunPlan) -> (Vec<(StepPoint, Vec<Tally>)>, Result<(), TrainError>) {
+    pub(super) fn read(&mut self, plan: &RunPlan) -> (Vec<ReadStep>, Result<(), TrainError>) {
         let (steps, epochs) = (std::mem::take(&mut self.steps), std::mem::take(&mut self.epochs));
         if steps.is_empty() {
             return (Vec::new(), Ok(()));

@@ -275,7 +275,7 @@ struct PlaceFile {
 /// Loss, figure, rows. JSON has no word for what is not a finite number: `null` stands for it.
 type ScoreFile = (Option<f64>, Option<f64>, usize);
 /// Figure, negative loss, and where there are any the watched tasks that could not be measured.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(untagged)]
 enum QualityFile {
     Measured(Option<f64>, Option<f64>),
@@ -314,29 +314,24 @@ fn tally_out(tally: &Tally) -> (u64, u64, u64, bool) {
 }
 
 fn tallies_in(file: Option<Vec<(u64, u64, u64, bool)>>, sums: &[ScoreFile]) -> Vec<Tally> {
-    let numbers = Vec::new;
-    match file {
-        Some(tallies) => {
-            let tally = |(right, predicted, labelled, in_part)| Tally {
-                right,
-                predicted,
-                labelled,
-                numbers: numbers(),
-                in_part,
-            };
-            tallies.into_iter().map(tally).collect()
-        }
-        // Of shares that were summed times rows, the labels that were right; other figures cannot be had from sums.
-        None => {
-            let tally = |(_, figure, rows): &ScoreFile| Tally {
-                right: figure.unwrap_or(0.0).round() as u64,
-                labelled: *rows as u64,
-                in_part: *rows > 0,
-                ..Tally::default()
-            };
-            sums.iter().map(tally).collect()
-        }
+    if let Some(tallies) = file {
+        let tally = |(right, predicted, labelled, in_part)| Tally {
+            right,
+            predicted,
+            labelled,
+            numbers: Vec::new(),
+            in_part,
+        };
+        return tallies.into_iter().map(tally).collect();
     }
+    // Of shares that were summed times rows, the labels that were right; other figures cannot be had from sums.
+    let tally = |(_, figure, rows): &ScoreFile| Tally {
+        right: figure.unwrap_or(0.0).round() as u64,
+        labelled: *rows as u64,
+        in_part: *rows > 0,
+        ..Tally::default()
+    };
+    sums.iter().map(tally).collect()
 }
 
 fn quality_out(quality: Quality) -> QualityFile {

@@ -88,13 +88,11 @@ impl RunReport {
     /// Whether the figures of a task are those of a head that is as random as it started.
     #[must_use]
     pub fn is_untrained(&self, plan: &RunPlan, task: &str) -> bool {
-        match &self.untrained {
-            Some(tasks) => tasks.iter().any(|name| name == task),
-            None => {
-                let index = plan.tasks.iter().position(|known| known.name == task);
-                index.is_some_and(|index| plan.head_is_untrained(index, plan.phases.len()))
-            }
+        if let Some(tasks) = &self.untrained {
+            return tasks.iter().any(|name| name == task);
         }
+        let index = plan.tasks.iter().position(|known| known.name == task);
+        index.is_some_and(|index| plan.head_is_untrained(index, plan.phases.len()))
     }
 
     /// Whether a run that was to train kept the weights that it started with.
