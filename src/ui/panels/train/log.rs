@@ -38,7 +38,7 @@ fn lines(run: &RunView) -> Vec<String> {
     let mut lines = vec![format!(
         "{}: {} on {}, {rows}, {} steps, seed {}",
         plan.name,
-        plan.recipe.preset.title().to_lowercase(),
+        plan.recipe.title().to_lowercase(),
         plan.device,
         thousands(plan.total_steps() as u64),
         plan.recipe.seed
@@ -58,6 +58,7 @@ fn lines(run: &RunView) -> Vec<String> {
         }
         lines.push(of_epoch(run, epoch));
     }
+    lines.extend(run.early_end());
     match &run.outcome {
         None => {}
         Some(RunOutcome::Finished) if run.kept_epoch() == Some(0) && run.epochs.len() > 1 => {
