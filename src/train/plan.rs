@@ -307,6 +307,17 @@ impl RunPlan {
         self.tasks.get(task).is_some_and(|task| self.recipe.has_no_weight(&task.name))
     }
 
+    /// Whether the loss of a task on training rows is the one that its validation rows have. Class weights and label
+    /// smoothing are part of what is descended alone, and a ranking's training pool is its batch.
+    #[must_use]
+    pub fn loss_is_comparable(&self, task: usize) -> bool {
+        self.tasks.get(task).is_none_or(|task| {
+            let set = self.recipe.task(&task.name);
+            let adds = task.kind.has_classes() && (set.balance_classes || set.label_smoothing > 0.0);
+            task.kind != TaskKind::Ranking && !adds
+        })
+    }
+
     /// The text that is put before every text; empty for none.
     #[must_use]
     pub fn prompt_text(&self) -> &str {

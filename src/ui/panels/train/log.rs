@@ -4,7 +4,7 @@ use eframe::egui::{self, RichText, Ui};
 
 use crate::session::parent::inherited_in_words;
 use crate::session::state::{RunOutcome, RunView};
-use crate::train::metrics::{EpochPoint, format_figure, format_headline};
+use crate::train::metrics::{EpochPoint, format_figure, format_headline, mean_loss};
 use crate::train::report::START_KEPT;
 use crate::ui::theme::Palette;
 use crate::ui::widgets;
@@ -94,7 +94,7 @@ fn of_epoch(run: &RunView, epoch: &EpochPoint) -> String {
             let took = duration(epoch.seconds);
             format!(
                 "epoch {number}, step {step}, {took}: training loss {}; validation: {valid}{best}",
-                format_figure("loss", epoch.loss)
+                mean_loss(epoch.loss)
             )
         }
     }
