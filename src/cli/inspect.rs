@@ -69,7 +69,7 @@ fn a_run(dir: &Path) -> anyhow::Result<Found> {
         (None, None) => "unfinished".to_owned(),
     };
     let mut lines = vec![
-        format!("run {name}: {}, {outcome}", plan.recipe.preset.title()),
+        format!("run {name}: {}, {outcome}", plan.recipe.title()),
         format!("model {}, on {}, seed {}", model_name(&plan.model_path), plan.device, plan.recipe.seed),
     ];
     let tasks: Vec<&str> = plan.tasks.iter().map(|task| task.name.as_str()).collect();

@@ -257,7 +257,7 @@ fn doing(view: &RunView) -> String {
 /// What the run is about to do.
 pub(super) fn start_lines(view: &RunView) -> Vec<String> {
     let plan = &view.plan;
-    let preset = plan.recipe.preset.title();
+    let preset = plan.recipe.title();
     let rows = count(plan.train_rows, "training row");
     let mut lines = vec![format!("run {}: {preset}, {rows}, on {}", plan.name, plan.device)];
     lines.extend(inherited_in_words(plan).map(|text| format!("  starts from {text}")));
@@ -276,12 +276,12 @@ pub(super) fn start_lines(view: &RunView) -> Vec<String> {
     lines
 }
 
-/// How long a phase lasts: `4 epochs`, `60 steps`, `at most 9 epochs`.
+/// How long a phase lasts: `4 epochs`, `60 steps, at most 9 epochs`.
 fn length(phase: &Phase) -> String {
     let epochs = count(phase.epochs as usize, "epoch");
     match phase.until {
         Until::Epochs => epochs,
-        Until::Steps(steps) => format!("{} or {epochs}", count(steps, "step")),
+        Until::Steps(steps) => format!("{}, at most {epochs}", count(steps, "step")),
         Until::Plateau { patience } => {
             format!("until {} without an improvement, at most {epochs}", count(patience as usize, "epoch"))
         }
@@ -372,6 +372,7 @@ pub(super) fn end_lines(view: &RunView) -> Vec<String> {
         lines.push(proof(&view.plan, report));
         lines.extend(kept(view, report));
     }
+    lines.extend(view.early_end());
     let outcome = view.outcome.as_ref().map_or_else(|| "cut off".to_owned(), ToString::to_string);
     lines.push(format!("{outcome}: {}", view.dir.display()));
     lines
@@ -423,6 +424,7 @@ fn end_json(view: &RunView) -> Value {
         .map(|drift| json!({"task": drift.task, "before": drift.before, "after": drift.after}));
     let changed = report.changes.iter().filter(|change| change.changed).map(|change| &change.name);
     fields.insert("kept_epoch".into(), json!(report.kept_epoch));
+    fields.insert("ended_early_after".into(), json!(view.ended_early().map(|(epoch, _)| epoch)));
     // What the run is about stands first.
     let probes: Value = probes.collect::<Vec<_>>().into();
     let metrics = Value::Object(metrics.collect());

@@ -109,7 +109,7 @@ fn introduction(inputs: &CardInputs<'_>) -> String {
         layers = model.applications,
         parameters = thousands(model.parameters()),
         sha256 = line(&plan.model_sha256),
-        preset = plan.recipe.preset.title(),
+        preset = plan.recipe.title(),
         outcome = cell(&inputs.outcome.to_string()),
         kept = kept(inputs).map_or_else(String::new, |kept| format!("\n| Kept weights | {kept} |")),
     )

@@ -35,9 +35,18 @@ struct Masks {
 /// batch's rows is known by. Another device than the CPU draws its own masks.
 pub fn with_masks<T>(seed: u64, rows: Vec<u64>, work: impl FnOnce() -> T) -> T {
     let before = DRAWN_FROM.with(|drawn| drawn.replace(Some(Masks { seed, calls: 0, rows })));
-    let done = work();
-    DRAWN_FROM.with(|drawn| drawn.replace(before));
-    done
+    let _restored = Restored(before);
+    work()
+}
+
+/// What the masks of the thread were drawn from before, put back however the work ends: also where it panics, and the
+/// thread goes on.
+struct Restored(Option<Masks>);
+
+impl Drop for Restored {
+    fn drop(&mut self) {
+        DRAWN_FROM.with(|drawn| drawn.replace(self.0.take()));
+    }
 }
 
 /// Drops values with probability `p` and scales the others by `1 / (1 - p)`, or gives the same tensor back where `p`

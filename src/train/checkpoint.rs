@@ -63,6 +63,12 @@ pub enum CheckpointError {
          It cannot be resumed with its sampling: start a new run from its weights"
     )]
     OtherSampling,
+    /// The rows hold pairs labelled 0, which earlier versions did not learn from.
+    #[error(
+        "the run cannot be resumed: the data changed since it was started, or an earlier version started it, which did not \
+         learn from pairs labelled 0 of a ranking. Put the files back as they were, or start a new run from its weights"
+    )]
+    OtherNegatives,
     /// The tensors are not the model's.
     #[error("the checkpoint holds no tensor {tensor} of shape {shape:?}: it is of another model")]
     OtherModel {

@@ -181,6 +181,7 @@ impl Run<'_, '_> {
             let quality = Quality::of_run(plan, &valid);
             let better = self.keep_if_better(course, quality, &curve(&valid))?;
             course.place.stall.best = better.then_some(quality);
+            course.place.plateau.best = course.place.stall.best;
             self.tell_epoch(course, 0.0, Vec::new(), curve(&valid), Instant::now(), better)?;
         }
         while let Some(phase) = plan.phases.get(course.place.phase) {

@@ -148,6 +148,9 @@ pub enum PlanError {
         /// Tasks that are measured.
         others: String,
     },
+    /// Every task has weight 0.
+    #[error("every task has weight 0: nothing is learnt. Give at least one task a weight above 0")]
+    NoWeight,
     /// A prompt that the model cannot be given.
     #[error("{0}")]
     NoPrompt(String),
@@ -234,6 +237,9 @@ impl RunPlan {
             return Err(PlanError::NoRows);
         }
         let names: Vec<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
+        if !recipe.trains_nothing() && names.iter().all(|task| recipe.has_no_weight(task)) {
+            return Err(PlanError::NoWeight);
+        }
         let phases = recipe.phases_for(model.layers, &names)?;
         let prompt = model.prompt(recipe.prompt.as_deref()).map_err(PlanError::NoPrompt)?;
         let tensors = tensors(recipe, model, &tasks);
@@ -299,6 +305,23 @@ impl RunPlan {
     #[must_use]
     pub fn kind_of(&self, task: &str) -> TaskKind {
         self.tasks.iter().find(|planned| planned.name == task).map(|planned| planned.kind).unwrap_or_default()
+    }
+
+    /// Whether nothing is learnt from a task because its weight is 0.
+    #[must_use]
+    pub fn has_no_weight(&self, task: usize) -> bool {
+        self.tasks.get(task).is_some_and(|task| self.recipe.has_no_weight(&task.name))
+    }
+
+    /// Whether the loss of a task on training rows is the one that its validation rows have. Class weights and label
+    /// smoothing are part of what is descended alone, and a ranking's training pool is its batch.
+    #[must_use]
+    pub fn loss_is_comparable(&self, task: usize) -> bool {
+        self.tasks.get(task).is_none_or(|task| {
+            let set = self.recipe.task(&task.name);
+            let adds = task.kind.has_classes() && (set.balance_classes || set.label_smoothing > 0.0);
+            task.kind != TaskKind::Ranking && !adds
+        })
     }
 
     /// The text that is put before every text; empty for none.

@@ -159,6 +159,14 @@ impl Rows {
         format!("{:x}", digest.finalize())
     }
 
+    /// Whether pairs are labelled as not belonging together: hard negatives.
+    #[must_use]
+    pub fn has_negatives(&self) -> bool {
+        let is_negative =
+            |targets: &Targets| matches!(targets, Targets::Pair(labels) if labels.contains(&Some(false)));
+        self.targets.iter().any(is_negative)
+    }
+
     /// Number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -273,5 +281,6 @@ mod tests {
         let negatives = Rows { targets: vec![negatives], ..rows.clone() };
         let pairs = Rows { targets: vec![Targets::Pair(vec![Some(true), None])], ..rows };
         assert_ne!(negatives.fingerprint(true), pairs.fingerprint(true));
+        assert!(negatives.has_negatives() && !pairs.has_negatives());
     }
 }

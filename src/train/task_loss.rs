@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use tch::{Device, Tensor};
 
 use super::loss::{LossRules, TaskLoss, cosine, numbers, ranking};
-use super::rows::{NO_LABEL, NO_TAG, Rows, Targets};
+use super::rows::{LabelledWord, NO_LABEL, NO_TAG, Rows, Targets, labelled_words};
 use super::running::Shown;
 use super::step::mix;
 use crate::data::task::TaskKind;
@@ -182,11 +182,16 @@ impl TaskBatch<'_> {
         Ok(Some((loss, Shown::right(&right, asking.len())?, asking.len())))
     }
 
-    /// Classes of the labelled words of every row.
-    fn words(&self) -> Vec<Vec<u32>> {
+    /// The labelled words of every row: whether each has a token, and its class.
+    fn words(&self) -> Vec<Vec<(bool, u32)>> {
         let Targets::Tags(labels) = self.targets else { return Vec::new() };
-        let rows = self.rows.iter().filter_map(|row| labels.get(*row as usize)?.as_ref());
-        rows.map(|tags| tags.iter().copied().filter(|tag| *tag != NO_TAG).collect()).collect()
+        let unread = self.train.unread(self.task);
+        let of_row = |row: &u32| {
+            let unread = unread.get(*row as usize).map(Vec::as_slice).unwrap_or_default();
+            let words = labelled_words(labels.get(*row as usize)?.as_ref()?, unread);
+            Some(words.into_iter().map(|(word, tag)| (matches!(word, LabelledWord::Token(_)), tag)).collect())
+        };
+        self.rows.iter().filter_map(of_row).collect()
     }
 
     fn device(&self) -> Device {

@@ -177,3 +177,10 @@ fn one_probability_is_put_where_the_family_has_dropout() {
         assert!(calls.iter().all(|(p, _)| *p == 0.3), "{name}: {calls:?}");
     }
 }
+
+#[test]
+fn a_panic_leaves_no_masks_behind() {
+    let panicked = std::panic::catch_unwind(|| with_masks(7, vec![1], || panic!("as a broken text might")));
+    assert!(panicked.is_err());
+    DRAWN_FROM.with_borrow(|drawn| assert!(drawn.is_none(), "later work would draw from the broken step"));
+}
