@@ -65,9 +65,9 @@ pub enum DataError {
     },
     /// Bad rows were skipped, and nothing is left.
     #[error(
-        "{}: none of its {} rows can be read: {}. Look whether the delimiter and the quotes are understood as they are meant",
+        "{}: {}: {}. Look whether the delimiter and the quotes are understood as they are meant",
         table.facts.path.display(),
-        table.problems.len(),
+        none_read(table.problems.len()),
         FirstFew(&table.problems)
     )]
     NoGoodRow {
@@ -125,6 +125,14 @@ impl DataError {
 }
 
 /// The first problems of a list, and how many more there are.
+/// That no row of so many can be read.
+fn none_read(rows: usize) -> String {
+    match rows {
+        1 => "its row cannot be read".to_owned(),
+        rows => format!("none of its {rows} rows can be read"),
+    }
+}
+
 struct FirstFew<'a>(&'a [RowProblem]);
 
 const SHOWN_PROBLEMS: usize = 4;
