@@ -307,7 +307,7 @@ fn a_tokenizer_that_was_replaced_is_refused() {
     place.session.send(Command::ShowRun(run.plan.name.clone()));
     place.settle();
     assert!(told(&place), "{:?}", place.session.state().notices);
-    place.session.send(Command::Branch { from: run.plan.name, name: Some("next".into()) });
+    place.session.send(Command::Branch { from: run.plan.name.clone(), name: Some("next".into()) });
     place.settle();
     let errors = place.errors();
     assert!(errors.iter().any(|error| error.contains("another tokenizer")), "{errors:?}");

@@ -124,7 +124,6 @@ impl DataError {
     }
 }
 
-/// The first problems of a list, and how many more there are.
 /// That no row of so many can be read.
 fn none_read(rows: usize) -> String {
     match rows {
@@ -133,6 +132,7 @@ fn none_read(rows: usize) -> String {
     }
 }
 
+/// The first problems of a list, and how many more there are.
 struct FirstFew<'a>(&'a [RowProblem]);
 
 const SHOWN_PROBLEMS: usize = 4;

@@ -173,16 +173,17 @@ fn ranks(first: &Tensor, second: &Tensor, rows: &Rows, task: usize) -> Result<Pr
     for (pairs, own) in pairs.chunks(at_a_time).zip(own.chunks(at_a_time)) {
         let asked: Vec<i64> = pairs.iter().map(|row| *row as i64).collect();
         let cosines = normalize(&first.f_index_select(0, &on_device(&asked)?)?)?.f_matmul(&candidates)?;
+        let width = pool.len() as i64;
         let others = pairs.iter().zip(own).zip(0_i64..).flat_map(|((row, own), line)| {
             let right = right_ones.get(rows.tokens.ids(*row)).into_iter().flatten();
-            right.filter(move |place| *place != own).map(move |place| line * pool.len() as i64 + place)
+            right.filter(move |place| *place != own).map(move |place| line * width + place)
         });
         let others: Vec<i64> = others.collect();
         let cosines = if others.is_empty() {
             cosines
         } else {
             let out = cosines.f_reshape([-1])?.f_index_fill(0, &on_device(&others)?, f64::NEG_INFINITY)?;
-            out.f_view([pairs.len() as i64, pool.len() as i64])?
+            out.f_view([pairs.len() as i64, width])?
         };
         let own = on_device(own)?.f_unsqueeze(1)?;
         let true_ones = cosines.f_gather(1, &own, false)?;
