@@ -42,6 +42,7 @@ fn plan(name: &str, project_dir: &Path) -> RunPlan {
         name: name.into(),
         model_path: project_dir.parent().unwrap().join("models/tiny"),
         model_sha256: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db".into(),
+        tokenizer_sha256: None,
         tensors: vec![
             tensor("embeddings.word_embeddings.weight", &[100, 8], Group::Embeddings),
             tensor("encoder.layer.0.attention.self.query.weight", &[8, 8], Group::Layer(0)),

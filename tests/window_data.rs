@@ -58,10 +58,10 @@ fn a_cell_that_hides_labels_is_confirmed_by_a_click() {
     let task = mapping.tasks[0].task.clone();
     Arc::make_mut(&mut data.dataset).unconfirmed.insert(task, "-1".into());
     let mut page = page::<DataPageView>(state, data_ui);
-    press(&mut page, Role::Button, "-1 is no label");
+    press(&mut page, Role::Button, "Treat -1 as not annotated");
     mapping.tasks[0].missing.push("-1".into());
     assert_eq!(asked(&mut page), Command::Edit(Edit::SetMapping(mapping)));
-    sees_not(&self::page::page::<DataPageView>(states::loaded(), data_ui), "-1 is no label");
+    sees_not(&self::page::page::<DataPageView>(states::loaded(), data_ui), "Treat -1 as not annotated");
 }
 
 #[test]

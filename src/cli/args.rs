@@ -79,7 +79,7 @@ pub(super) struct TrainArgs {
     /// Name of the run and of its folder; a free one is chosen when left out.
     #[arg(long, value_name = "NAME")]
     pub(super) run: Option<String>,
-    /// Go on with a run that was paused, stopped or cut off, from its last checkpoint; with the newest such run
+    /// Resume a run that was paused, stopped or cut off, from its last checkpoint; with the newest such run
     /// where --run names none.
     #[arg(long, conflicts_with = "from")]
     pub(super) resume: bool,

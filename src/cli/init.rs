@@ -27,9 +27,11 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<()> {
     let rule = SplitRule { valid: project.valid_fraction, test: project.test_fraction, seed: SPLIT_SEED };
     let tables: Vec<(Table, Option<Split>)> = tables.into_iter().map(|table| (table, None)).collect();
     let mapping = (!args.missing.is_empty()).then(|| {
-        let read: Vec<Table> = tables.iter().map(|(table, _)| table.clone()).collect();
-        let mut mapping = mapping::guess(&read);
-        mapping.tasks.iter_mut().for_each(|task| task.missing.extend(args.missing.iter().cloned()));
+        let read: Vec<&Table> = tables.iter().map(|(table, _)| table).collect();
+        let mut mapping = mapping::guess_of(&read);
+        // Of a task on numbers, a marker such as -1 may be a value.
+        let marked = mapping.tasks.iter_mut().filter(|task| task.kind != TaskKind::Score);
+        marked.for_each(|task| task.missing.extend(args.missing.iter().cloned()));
         mapping
     });
     let (dataset, mapping, split_note) = assemble(&tables, mapping.as_ref(), &rule)?;

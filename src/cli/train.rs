@@ -69,9 +69,9 @@ pub(super) fn run(args: &TrainArgs) -> anyhow::Result<()> {
 /// Which run is asked for.
 #[derive(Default)]
 pub(super) struct Asked {
-    /// Its name; a free one, or that of the newest run that can be gone on with, when `None`.
+    /// Its name; a free one, or that of the newest run that can be resumed, when `None`.
     pub(super) name: Option<String>,
-    /// Go on with a run.
+    /// Resume a run.
     pub(super) resume: bool,
     /// Start from the weights of a run.
     pub(super) from: Option<String>,
@@ -117,7 +117,7 @@ fn watch(
             driver.send(Command::Stop);
         }
         let idle = driver.is_idle();
-        // A run that is gone on with was shown before, as it had ended, and is so still where it cannot be.
+        // A resumed run was shown before, as it had ended, and is so still where it cannot be.
         let is_it = |view: &&RunView| {
             view.plan.name == name && (view.outcome.is_none() || told > 0 || (idle && errors.is_empty()))
         };
@@ -153,7 +153,7 @@ fn watch(
     if let Some(progress) = progress {
         progress.finish();
     }
-    // A run that could not be gone on with is still shown as it had ended.
+    // A run that could not be resumed is still shown as it had ended.
     let view = driver.state().run.as_ref().filter(|view| view.plan.name == name).cloned();
     match view.filter(|_| began) {
         Some(view) => {
@@ -189,7 +189,7 @@ fn command_for(driver: &Driver, project_dir: &Path, asked: Asked) -> anyhow::Res
     let name = match asked.name {
         Some(name) if is_there(&name) => {
             bail!(
-                "there is already a run \"{name}\" in {}: choose another name, or go on with it by --resume",
+                "there is already a run \"{name}\" in {}: choose another name, or resume it with --resume",
                 project_dir.display()
             )
         }
@@ -212,7 +212,7 @@ fn newest_unfinished(project_dir: &Path) -> anyhow::Result<String> {
             return Ok(name);
         }
     }
-    bail!("there is no run to go on with in {}: all are finished", project_dir.display())
+    bail!("there is no run to resume in {}: all are finished", project_dir.display())
 }
 
 /// An error unless the run came to its end.
@@ -227,15 +227,15 @@ pub(super) fn ended_well(view: &RunView) -> anyhow::Result<()> {
         }
         Some(RunOutcome::Stopped { at_step }) => {
             bail!(
-                "the run was stopped at step {at_step}; what it had learnt is in {}. Go on with it by --resume",
+                "the run was stopped at step {at_step}; its weights are in {}. Resume it with --resume",
                 view.dir.display()
             )
         }
         Some(RunOutcome::Paused { at_step }) => {
-            bail!("the run was paused at step {at_step}. Go on with it by --resume")
+            bail!("the run was paused at step {at_step}. Resume it with --resume")
         }
         Some(RunOutcome::Failed(reason)) => bail!("{reason}"),
-        None => bail!("the run was cut off; what it had learnt is in {}", view.dir.display()),
+        None => bail!("the run was cut off; its weights are in {}", view.dir.display()),
     }
 }
 
@@ -261,7 +261,7 @@ pub(super) fn start_lines(view: &RunView) -> Vec<String> {
     let rows = count(plan.train_rows, "training row");
     let mut lines = vec![format!("run {}: {preset}, {rows}, on {}", plan.name, plan.device)];
     lines.extend(inherited_in_words(plan).map(|text| format!("  starts from {text}")));
-    lines.extend(view.resumed_at.map(|step| format!("  goes on from the checkpoint of step {step}")));
+    lines.extend(view.resumed_at.map(|step| format!("  resumes from the checkpoint of step {step}")));
     for (index, phase) in plan.phases.iter().enumerate() {
         let trains = plan.tensors.iter().filter(|tensor| phase.rate(tensor).is_some());
         lines.push(format!(
@@ -384,7 +384,7 @@ fn kept(view: &RunView, report: &RunReport) -> Option<String> {
         return Some(START_KEPT.to_owned());
     }
     match report.kept_epoch? {
-        0 if view.plan.epochs() > 0 => Some("no epoch was done; the starting weights are kept".to_owned()),
+        0 if view.plan.epochs() > 0 => Some("no epoch finished; the starting weights are kept".to_owned()),
         0 => None,
         epoch => Some(format!("the weights of epoch {epoch} are kept")),
     }

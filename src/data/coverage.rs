@@ -113,10 +113,11 @@ pub(super) fn of_files(dataset: &Dataset) -> Vec<Finding> {
             } else if *rows == 0 {
                 format!("{name} gives no rows: none of them has a text.")
             } else if !labelled && !dataset.tasks.is_empty() && dataset.files.len() > 1 {
-                format!(
-                    "{name} gives no label: none of its {} rows is labelled for any task.",
-                    thousands(*rows as u64)
-                )
+                let none = match *rows {
+                    1 => "its row is not".to_owned(),
+                    rows => format!("none of its {} rows is", thousands(rows as u64)),
+                };
+                format!("{name} gives no label: {none} labelled for any task.")
             } else {
                 return None;
             };

@@ -242,7 +242,7 @@ fn is_old(raw: &[u8]) -> bool {
     !raw.is_ascii()
         && !raw.contains(&0)
         && std::str::from_utf8(raw).is_err()
-        && !raw.starts_with(b"\xef\xbb\xbf")
+        && ![&b"\xef\xbb\xbf"[..], b"\xff\xfe", b"\xfe\xff"].iter().any(|mark| raw.starts_with(mark))
 }
 
 fn one_text(raw: Vec<u8>, old: Option<&OldFiles>) -> OneText {
@@ -284,6 +284,23 @@ mod tests {
             "dobre",
         ];
         assert_eq!(texts, wanted);
+    }
+
+    #[test]
+    fn marked_utf_16_without_a_zero_byte_is_unicode() {
+        let dir = folder(&[("good/0.txt", "dobre")]);
+        let polish = encoding_rs::WINDOWS_1250.encode("Przesyłka dotarła z opóźnieniem, proszę o zwrot").0;
+        fs::create_dir_all(dir.path().join("bad")).unwrap();
+        fs::write(dir.path().join("bad/1.txt"), polish).unwrap();
+        let utf_16: Vec<u8> = "\u{feff}漢字".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert!(!utf_16.contains(&0));
+        fs::write(dir.path().join("bad/2.txt"), &utf_16).unwrap();
+        let big: Vec<u8> = "\u{feff}漢字".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        fs::write(dir.path().join("bad/3.txt"), &big).unwrap();
+        assert!(!is_old(&utf_16) && !is_old(&big));
+        let table = read_table(dir.path(), &ReadOptions::default(), &|_, _| true).unwrap();
+        let texts: Vec<&str> = table.column("text").unwrap().cells.iter().flatten().collect();
+        assert_eq!(texts, ["Przesyłka dotarła z opóźnieniem, proszę o zwrot", "漢字", "漢字", "dobre"]);
     }
 
     #[test]

@@ -195,7 +195,8 @@ pub fn guess(tables: &[Table]) -> Mapping {
 
 /// The same for tables that lie apart. Files of several tasks may call their texts differently: they are then guessed
 /// apart, and what was guessed first says what the text is called.
-pub(super) fn guess_of(tables: &[&Table]) -> Mapping {
+#[must_use]
+pub fn guess_of(tables: &[&Table]) -> Mapping {
     let joint = guess_alike(tables);
     if joint.text.is_empty() || tables.iter().all(|table| table.column(&joint.text).is_some()) {
         return joint;

@@ -76,7 +76,10 @@ struct Config {
 
 /// What attention looks at beside content: a list, or in older files a text (`c2p|p2c`).
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "pos_att_type is not a list such as [\"c2p\", \"p2c\"] or a text such as \"c2p|p2c\""
+)]
 enum Attends {
     List(Vec<String>),
     Text(String),

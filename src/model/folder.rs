@@ -12,6 +12,7 @@ use super::origin;
 use super::stored::Stored;
 use super::summary::{Origin, Pooling};
 use crate::data::regular_file;
+use crate::text::fingerprint::tokenizer_sha256;
 use crate::text::tokenizer_class::disagreements;
 
 /// No JSON file of a model but the tokenizer's is anywhere near this.
@@ -95,6 +96,7 @@ impl Folder {
             lower_case: limits.lower_case,
             unexpected: Vec::new(),
             notes,
+            tokenizer_sha256: tokenizer_sha256(path),
         };
         Ok(Self {
             encoder: modules.encoder,

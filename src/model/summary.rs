@@ -197,6 +197,8 @@ pub struct Origin {
     pub unexpected: Vec<String>,
     /// What was assumed or left aside, a sentence each.
     pub notes: Vec<String>,
+    /// SHA-256 of the tokenizer's files, in hexadecimal; `None` where the folder has none.
+    pub tokenizer_sha256: Option<String>,
 }
 
 impl Origin {

@@ -245,12 +245,18 @@ mod tests {
             ("phases = 3", "expected a list"),
             ("preset = \"warm\"", "expected one of `freeze-all`"),
             ("colour = 1", "unknown key `colour`"),
+            ("phases = [{ layers = \"all\", heads = \"none\" }]", "expected true, false or a list of tasks"),
+            ("sampling = 3", "expected \"proportional\", \"round-robin\" or a table"),
+            ("sampling = \"often\"", "expected \"proportional\", \"round-robin\" or a table"),
+            ("sampling = { heat = 3 }", "expected \"proportional\", \"round-robin\" or a table"),
         ] {
             let text = format!("version = 1\n[recipe]\n{line}\n");
             std::fs::write(dir.path().join("frostline.toml"), text).unwrap();
             let told = crate::project::Project::load(dir.path()).unwrap_err().to_string();
             assert!(told.contains(words) && told.contains("frostline.toml, line 3"), "{line}: {told}");
-            for name in ["u32", "usize", "f64", "struct", "sequence", "a map", "variant", "RecipeFile"] {
+            for name in
+                ["u32", "usize", "f64", "struct", "sequence", "a map", "variant", "untagged", "RecipeFile"]
+            {
                 assert!(!told.contains(name), "{line}: {told}");
             }
         }

@@ -5,6 +5,7 @@
 
 pub mod batches;
 pub mod encoder_dir;
+pub mod fingerprint;
 mod long_text;
 mod sentencepiece;
 mod spm_classes;

@@ -53,7 +53,7 @@ pub enum CheckpointError {
     },
     /// The rows are not those that the run was started with.
     #[error(
-        "the data changed since the run was started, so it cannot be gone on with: put the files back as they were, or \
+        "the data changed since the run was started, so it cannot be resumed: put the files back as they were, or \
          start a new run from its weights"
     )]
     OtherData,
@@ -282,7 +282,7 @@ struct PlaceFile {
 type ScoreFile = (Option<f64>, Option<f64>, usize);
 /// Figure, negative loss, and where there are any the watched tasks that could not be measured.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a figure and a loss")]
 enum QualityFile {
     Measured(Option<f64>, Option<f64>),
     InPart(Option<f64>, Option<f64>, u32),

@@ -52,6 +52,8 @@ pub struct RunPlan {
     pub model_path: std::path::PathBuf,
     /// SHA-256 of the pretrained weights, in hexadecimal.
     pub model_sha256: String,
+    /// SHA-256 of the tokenizer's files, in hexadecimal; `None` in plans of releases that did not record it.
+    pub tokenizer_sha256: Option<String>,
     /// Every tensor of the model and of the heads.
     pub tensors: Vec<TensorInfo>,
     /// The tasks.
@@ -249,6 +251,7 @@ impl RunPlan {
             name: name.to_owned(),
             model_path: model.path.clone(),
             model_sha256: model.sha256.clone(),
+            tokenizer_sha256: model.origin.tokenizer_sha256.clone(),
             tensors,
             tasks,
             prompt,
@@ -265,6 +268,22 @@ impl RunPlan {
         }
         check_judged(&plan)?;
         Ok(plan)
+    }
+
+    /// What a pretrained model has otherwise than the one of the plan: "weights" or "tokenizer"; `None` where it is the
+    /// same.
+    #[must_use]
+    pub fn other_in(&self, model: &ModelSummary) -> Option<&'static str> {
+        if model.sha256 != self.model_sha256 {
+            return Some("weights");
+        }
+        self.other_tokenizer(model.origin.tokenizer_sha256.as_deref()).then_some("tokenizer")
+    }
+
+    /// Whether both tokenizers are known, and are not the same.
+    #[must_use]
+    pub fn other_tokenizer(&self, sha256: Option<&str>) -> bool {
+        self.tokenizer_sha256.as_deref().zip(sha256).is_some_and(|(own, other)| own != other)
     }
 
     /// Exactly the tensors that train in a phase, with their rates.

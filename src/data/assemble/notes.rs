@@ -62,12 +62,15 @@ pub(super) fn few_numbers_note(task: &TaskLabels) -> Option<String> {
     let values: BTreeSet<u32> =
         numbers.iter().flatten().map(|number| number.to_bits()).take(100_000).collect();
     let are_few = values.len() <= MOST && numbers.iter().flatten().count() >= values.len() * 3;
+    let one = values.len() == 1;
     (task.kind == TaskKind::Score && are_few && !values.is_empty()).then(|| {
         format!(
-            "The {} different numbers of the task \"{}\" are read as a score; kind = \"single-label\" reads them as \
-             classes.",
-            values.len(),
-            task.name
+            "The {} of the task \"{}\" {} read as a score; kind = \"single-label\" reads {} as {}.",
+            if one { "single number".to_owned() } else { format!("{} different numbers", values.len()) },
+            task.name,
+            if one { "is" } else { "are" },
+            if one { "it" } else { "them" },
+            if one { "a class" } else { "classes" },
         )
     })
 }
@@ -118,9 +121,7 @@ pub(super) fn pair_note(mapping: &Mapping, tables: &[(Table, Option<Split>)]) ->
     let reads_one = mapping.second.is_none() && mapping.tasks.iter().any(|task| !task.kind.takes_pairs());
     let (first, second) = tables.iter().find_map(|(table, _)| mapping::pair_names(table))?;
     (reads_one && mapping.text.eq_ignore_ascii_case(&first)).then(|| {
-        format!(
-            "The rows are pairs ({first}, {second}); a task of one class per text reads the first text only."
-        )
+        format!("The rows are pairs ({first}, {second}); a task on single texts reads the first text only.")
     })
 }
 

@@ -151,9 +151,9 @@ fn open_tuned(
     }
     let mut model = Model::load(&plan.model_path, device).map_err(text)?;
     // The run's weights over another vocabulary or architecture would mean nothing.
-    if model.summary.sha256 != plan.model_sha256 {
+    if let Some(what) = plan.other_in(&model.summary) {
         return Err(format!(
-            "the weights in {} are not those that it was trained from any more. Put its pretrained model back",
+            "the {what} in {} changed since it was trained. Put the earlier files back, or train again",
             plan.model_path.display()
         ));
     }

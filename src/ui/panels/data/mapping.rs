@@ -163,7 +163,7 @@ fn task_row_ui(
             actions.send(Edit::SetMapping(with_kind(mapping, position, kind)));
         }
         if let Some(marker) = data.dataset.unconfirmed.get(&current) {
-            let button = ui.small_button(format!("{marker} is no label"));
+            let button = ui.small_button(format!("Treat {marker} as not annotated"));
             if button
                 .on_hover_text(format!("Rows that hold {marker} are not annotated for {current}"))
                 .clicked()

@@ -216,8 +216,8 @@ fn untrained_ui(ui: &mut Ui, evaluation: &Evaluation, metrics: &TaskMetrics) {
         ui.add_space(theme::GAP);
     }
     let text = format!(
-        "The head of {} is {UNTRAINED}: its weights are random, and the figures below are those of guessing. What the \
-         embeddings hold is told by the probes.",
+        "The head of {} is {UNTRAINED}: its weights are random, and the figures below are those of guessing. The \
+         probes measure the embeddings.",
         metrics.task
     );
     widgets::card(ui, "", |ui| widgets::message(ui, Severity::Warning, &text));

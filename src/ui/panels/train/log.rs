@@ -45,7 +45,7 @@ fn lines(run: &RunView) -> Vec<String> {
     )];
     lines.extend(inherited_in_words(plan).map(|text| format!("starts from {text}")));
     if let Some(step) = run.resumed_at {
-        lines.push(format!("gone on with from step {}", thousands(step as u64)));
+        lines.push(format!("resumed from step {}", thousands(step as u64)));
     }
     let mut phase = None;
     for epoch in &run.epochs {

@@ -26,6 +26,7 @@ fn plan(preset: Preset, layers: usize) -> RunPlan {
         name: "run".into(),
         model_path: "model".into(),
         model_sha256: String::new(),
+        tokenizer_sha256: None,
         tensors,
         tasks: tasks.to_vec(),
         prompt: None,
