@@ -46,12 +46,14 @@
 //!   `adapters_train_beside_frozen_weights_and_are_merged_on_export`.
 //! - **Invariant: the same plan, data, seed and machine give the same bytes.**
 //!   `tests/runs.rs`, `a_run_repeats_to_the_byte`.
-//! - **Invariant: a run that is killed at any moment goes on from its last checkpoint to the bytes it would have had.**
+//! - **Invariant: a run that is killed at any moment resumes from its last checkpoint to the bytes it would have had**:
+//!   weights, checkpoint, history and report, but for the seconds.
 //!   `tests/never_lost.rs`, `a_run_killed_at_any_moment_ends_with_the_same_bytes`,
 //!   `a_full_disk_leaves_the_last_good_checkpoint`; `tests/window_road.rs`,
 //!   `a_paused_run_is_gone_on_with_after_a_restart`.
 //! - **Invariant: the encoder computes what `PyTorch` with transformers computes, and training what
-//!   `torch.optim` does.** `tests/parity.rs` and `tests/trajectories.rs`.
+//!   `torch.optim` does.** `tests/parity.rs`, `tests/trajectories.rs` and `tests/trajectories_kinds.rs`, on what
+//!   `tests/fixtures/trajectories/make.py` recorded of `PyTorch`.
 //! - **Invariant: an export is read back before it is put in its place, and a failed one leaves the earlier.**
 //!   `tests/export.rs`, `what_is_read_back_is_the_same_to_the_bit`, `an_export_that_fails_leaves_the_earlier_one`.
 //! - **Invariant: every version of a file ever written can be read.** `tests/project_files.rs`,
@@ -61,7 +63,7 @@
 //!   `a_history_of_any_bytes_never_panics`, `tests/damaged_models.rs` and `tests/damaged_weights.rs`; and, looked for
 //!   rather than held, `cargo xtask fuzz`.
 //! - **Invariant: no code from a weights file is run, and loading needs at most 1.3 times the weights' memory.**
-//!   `tests/damaged_weights.rs`, `every_damage_is_told_at_once_and_costs_little`; `tests/model_weights.rs`,
+//!   `tests/damaged_weights.rs`, `every_damage_is_told_and_costs_little`; `tests/model_weights.rs`,
 //!   `loading_needs_little_more_memory_than_the_weights`.
 //! - **Invariant: `unsafe` is written only where a reason stands beside it.** The lints `unsafe_code` and
 //!   `allow_attributes_without_reason`.

@@ -2,17 +2,17 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use frostline::cli;
 
-/// 0 when it went well, 1 when it failed; a wrong command line ends in the parser, with 2.
+/// 0 when it went well, 1 when it failed, 130 and 143 when Ctrl+C and SIGTERM ended it; a wrong command line ends in
+/// the parser, with 2.
 fn main() -> ExitCode {
     cli::threads::let_threads_sleep();
-    match cli::run(cli::Args::parse()) {
+    match cli::run(cli::Args::of_command_line()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             cli::report(&error);
-            ExitCode::FAILURE
+            cli::exit_code_of_signal().map_or(ExitCode::FAILURE, ExitCode::from)
         }
     }
 }

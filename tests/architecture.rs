@@ -107,6 +107,71 @@ fn no_source_file_is_too_long_to_hold_in_the_head() {
 }
 
 /// The checks above find nothing where the reading of files finds nothing, so it is tried by itself.
+/// Files in which a moment is measured for another reason than to judge it: a measurement that is asked for, a
+/// guard against a hang, the choice of when a program is killed.
+const MAY_MEASURE_TIME: [&str; 5] = [
+    "tests/architecture.rs",
+    "tests/data_files.rs",
+    "tests/frames.rs",
+    "tests/never_lost.rs",
+    "tests/screenshots.rs",
+];
+
+/// On a busy machine anything takes long. A test counts work instead: steps, bytes, looks at a switch.
+#[test]
+fn no_test_asserts_wall_clock_time() {
+    let mut wrong = String::new();
+    for file in sources("tests").into_iter().chain(sources("src")) {
+        // What comes before the tests of a source file is the program, which may well look at the clock.
+        let from = if file.name.starts_with("src/") { file.text.find("#[cfg(test)]") } else { Some(0) };
+        let Some(tests) = from.and_then(|from| file.text.get(from..)) else { continue };
+        if tests.contains(".elapsed()") && !MAY_MEASURE_TIME.contains(&file.name.as_str()) {
+            writeln!(wrong, "  {}", file.name).unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "these tests measure time; count work instead:\n{wrong}");
+}
+
+#[test]
+fn every_skipped_test_is_counted() {
+    let mut wrong = String::new();
+    for file in sources("tests").into_iter().chain(sources("src")) {
+        let counts = ["tests/common/skip.rs", "tests/architecture.rs"].contains(&file.name.as_str());
+        if file.text.contains("\"skipped: ") && !counts {
+            writeln!(wrong, "  {}", file.name).unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "tests are skipped by `skip` of tests/common/skip.rs:\n{wrong}");
+}
+
+/// A pipe blocks whoever opens it and a device has no end, so files are opened for reading in one place, which refuses
+/// both.
+#[test]
+fn files_are_opened_for_reading_in_one_place() {
+    // Opens a folder, to have a new name in it written to the disk.
+    const FOLDERS: (&str, &str) = ("src/model/weights.rs", "File::open(dir)?.sync_all()");
+    let mut wrong = String::new();
+    for file in sources("src") {
+        let code = file.text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        if file.name == "src/data/regular_file.rs" || file.name.ends_with("tests.rs") {
+            continue;
+        }
+        for (index, line) in code.lines().enumerate() {
+            let opens = ["fs::read(", "fs::read_to_string(", "File::open("].iter().any(|call| {
+                line.match_indices(call).any(|(at, _)| {
+                    let before = line.get(..at).unwrap_or_default();
+                    !before.ends_with("regular_")
+                        && !before.ends_with(|c: char| c.is_alphanumeric() || c == '_')
+                })
+            });
+            if opens && !(file.name == FOLDERS.0 && line.contains(FOLDERS.1)) {
+                writeln!(wrong, "  {}:{}: {}", file.name, index + 1, line.trim()).unwrap();
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "data::regular_file opens files:\n{wrong}");
+}
+
 #[test]
 fn paths_are_found_in_code_and_only_there() {
     let text = r##"

@@ -2,6 +2,9 @@
 //! pack of awkward files beside the repository, where it is there.
 #![expect(clippy::expect_used, reason = "a helper of a test fails as the test does")]
 
+#[path = "common/skip.rs"]
+mod skip;
+
 use std::path::Path;
 
 use frostline::data::describe::{describe, refused};
@@ -15,7 +18,7 @@ fn inspected(path: &Path) -> Value {
     let tables = expand(path).and_then(|files| {
         files.iter().map(|file| read_table(file, &options, &|_, _| true)).collect::<Result<Vec<_>, _>>()
     });
-    tables.map_or_else(|error| refused(path, &error), |tables| describe(tables).object)
+    tables.map_or_else(|error| refused(path, &error), |tables| describe(tables, None).object)
 }
 
 /// The numbers of the lines with problems.
@@ -429,7 +432,7 @@ fn in_our_words(expected: &Map<String, Value>) -> Map<String, Value> {
 fn the_pack_of_awkward_files_is_found_out() {
     let pack = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/awkward");
     let Ok(record) = std::fs::read(pack.join("expected.json")) else {
-        eprintln!("skipped: {} is not there", pack.display());
+        skip::skip(&format!("{} is not there", pack.display()));
         return;
     };
     let record: Value = serde_json::from_slice(&record).expect("JSON");

@@ -52,7 +52,7 @@ fn what_cannot_be_done_is_said_in_words_and_ends_with_1() {
         (&["eval", &model, "test.csv"], "has no heads"),
         (&["export", "empty", "--to", "out"], "PROJECT/runs/NAME"),
         (&["init", "new", "--data", "absent.csv"], "absent.csv cannot be read"),
-        (&["init", "new", "--data", "train.csv", "--model", "empty"], "no config.json in it"),
+        (&["init", "new", "--data", "train.csv", "--model", "empty"], "has no config.json"),
     ] {
         let told = place.fails(1, args);
         let error = told.lines().find(|line| line.starts_with("error: "));
@@ -302,7 +302,7 @@ fn shards_end_to_end_are_the_whole() {
     place.ok(&["embed", &model, "in.txt", "-o", "all.jsonl"]);
     let mut joined = String::new();
     for shard in ["0/3", "1/3", "2/3"] {
-        place.ok(&["embed", &model, "in.txt", "-o", "part.jsonl", "--shard", shard]);
+        place.ok(&["embed", &model, "in.txt", "-o", "part.jsonl", "--force", "--shard", shard]);
         joined += &fs::read_to_string(place.path("part.jsonl")).unwrap();
     }
     place.write("joined.jsonl", &joined);
@@ -420,7 +420,7 @@ fn an_interrupted_run_is_recorded_as_stopped() {
     assert!(sent.success());
     let rest: Vec<String> = lines.collect();
     let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
     assert!(stderr(&output).contains("stopped at step"), "{}", stderr(&output));
     assert!(rest.last().is_some_and(|line| line.contains("stopped at step")), "{rest:?}");
     let run = frostline::project::runs::list(&place.path("p")).unwrap().remove(0);
@@ -451,4 +451,14 @@ fn inspect_lists_what_was_set_and_names_figures() {
     assert!(text.contains("topic accuracy ") && text.contains(" %"), "{text}");
     let object = &place.json(&["inspect", "p", "--json"])[0];
     assert!(object["runs"][0]["figures"]["topic"]["accuracy"].is_number(), "{object}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_name_that_is_no_unicode_is_answered_and_no_panic() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = Place::new();
+    let name = std::ffi::OsStr::from_bytes(b"\xff.csv");
+    let output = place.command(&["inspect"]).arg(name).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
 }

@@ -1,11 +1,12 @@
 //! Models by name on the command line: the program itself, against a hub on this machine.
-#![expect(clippy::print_stdout, reason = "what was skipped must be told")]
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not find is a failed test")]
 
 #[path = "common/hub_server.rs"]
 mod hub_server;
 #[path = "common/program.rs"]
 mod program;
+#[path = "common/skip.rs"]
+mod skip;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -218,7 +219,7 @@ fn with_mounts(desk: &Desk, script: &str) -> Option<Output> {
         command.env("HF_HOME", &hf).env("HF_ENDPOINT", desk.server.address()).output()
     };
     if !unshare("mount -t tmpfs tmpfs $HF_HOME").is_ok_and(|output| output.status.success()) {
-        println!("skipped: this user may not mount a file system");
+        skip::skip("this user may not mount a file system");
         return None;
     }
     Some(unshare(script).unwrap())

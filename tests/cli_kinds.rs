@@ -77,6 +77,35 @@ fn a_file_of_tagged_words_is_a_task_on_words() {
     assert_eq!(first["tasks"]["tags"]["tags"].as_array().map(Vec::len), Some(5));
 }
 
+/// `eval` counts the entities that `inspect` counts, BILOU and beyond the maximum length too.
+#[test]
+fn entities_are_the_same_number_everywhere_and_words_beyond_the_cut_are_missed() {
+    let mut conll = String::new();
+    for row in 0..40 {
+        write!(conll, "the O\ncard U-WHO\nbank U-WHO\nwas O\n{row} O\n").unwrap();
+        // The tail of some rows lies beyond 32 tokens.
+        if row % 4 == 0 {
+            conll.push_str(&"number O\n".repeat(40));
+            conll.push_str("card B-WHO\nnumber L-WHO\n");
+        }
+        conll.push('\n');
+    }
+    let (place, _) = project("words.conll", &conll);
+    let counted = place.json(&["inspect", "words.conll", "--json"]).remove(0);
+    assert_eq!(counted["tasks"][0]["entities"], 90, "{counted}");
+    trained(&place);
+    let figures = place.json(&["eval", "p", "words.conll", "--json"]).remove(0);
+    assert_eq!((&figures["entities"], &figures["classes"][0]["support"]), (&90.into(), &90.into()));
+    let unread = figures["unread_words"].as_u64().unwrap();
+    assert!(unread > 20 && figures["words"] == 40 * 5 + 10 * 42, "{figures}");
+    assert!(figures["span_recall"].as_f64().unwrap() <= 80.0 / 90.0, "{figures}");
+    let told = place.ok(&["eval", "p", "words.conll"]);
+    let line = format!(
+        "tags: {unread} labelled words lie beyond the maximum length (max_length) and count as missed."
+    );
+    assert!(told.contains(&line), "{told}");
+}
+
 #[test]
 fn several_classes_and_a_watched_figure() {
     let mut csv = String::from("text,labels\n");

@@ -1,8 +1,10 @@
 //! Real and awkward files, from the disk to the data set.
 //!
 //! The pack of awkward files lies beside the repository, not in it; where it is absent the tests that read it
-//! say so. The traps themselves are tested in small beside the readers.
-#![expect(clippy::print_stderr, reason = "a skipped test and a measured speed are told where they are read")]
+//! are skipped. The traps themselves are tested in small beside the readers.
+
+#[path = "common/skip.rs"]
+mod skip;
 
 use std::path::{Path, PathBuf};
 
@@ -29,7 +31,7 @@ fn folder(name: &str) -> Option<PathBuf> {
     if path.is_dir() {
         return Some(path);
     }
-    eprintln!("skipped: {} is not there", path.display());
+    skip::skip(&format!("{} is not there", path.display()));
     None
 }
 
@@ -274,7 +276,8 @@ fn a_folder_of_shards_is_one_data_set() {
     assert_eq!(DataCard::of(&dataset).rows, [27, 3, 2]);
 }
 
-/// Whoever stops a reading waits for what its threads have in hand and for nothing else.
+/// Whoever stops a reading waits for what its threads have in hand and for nothing else: `data/meter.rs` shows that
+/// each of them ends with the piece that it is at.
 #[test]
 fn a_reading_is_stopped_at_once() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -282,15 +285,16 @@ fn a_reading_is_stopped_at_once() {
     let row = |i: usize| format!("\"a text of some length, number {i}\",x\n");
     let rows = (0..600_000).map(row).collect::<Vec<_>>().concat();
     std::fs::write(&path, format!("text,label\n{rows}")).expect("written");
-    let stopped = std::sync::Mutex::new(None);
-    let outcome = read_table(&path, &ReadOptions::default(), &|done, _| {
-        assert!(done > 0);
-        stopped.lock().expect("no panic").get_or_insert_with(std::time::Instant::now);
+    let calls = std::sync::Mutex::new(Vec::new());
+    let outcome = read_table(&path, &ReadOptions::default(), &|done, total| {
+        calls.lock().expect("no panic").push((done, total));
         false
     });
     assert!(matches!(outcome, Err(DataError::Cancelled)));
-    let waited = stopped.lock().expect("no panic").expect("progress was told").elapsed();
-    assert!(waited.as_millis() < 200, "{waited:?}");
+    let calls = calls.into_inner().expect("no panic");
+    assert_eq!(calls.len(), 1, "it is asked once, and never again");
+    let (done, total) = calls[0];
+    assert!(0 < done && done < total / 4, "asked after {done} of {total} bytes");
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn is_sound(path: &Path, outcome: Result<Table, DataError>) {
     match outcome {
         Ok(table) => {
             assert!(table.columns.iter().all(|column| column.cells.len() == table.rows()), "{table:?}");
-            assert!(describe(vec![table]).object.is_object());
+            assert!(describe(vec![table], None).object.is_object());
         }
         Err(error) => assert!(refused(path, &error)["error"].as_str().is_some_and(|said| !said.is_empty())),
     }

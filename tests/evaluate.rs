@@ -60,9 +60,9 @@ fn suspects_are_corrected_and_the_heads_learn_it_while_the_encoder_stays() {
     let moved: Vec<String> =
         report(&second).changes.iter().filter(|t| t.changed).map(|t| t.name.clone()).collect();
     assert!(moved.iter().all(|name| name.starts_with("heads.")), "{moved:?}");
-    // One label more may make no epoch better on the validation rows: then the first run's weights are kept.
+    // Where no epoch is better on the validation rows than the run that it started from, that one's heads are kept.
     assert_eq!(moved.is_empty(), report(&second).kept_epoch == Some(0), "{moved:?}");
-    assert!(second.epochs.len() > 1, "the heads did train");
+    assert!(second.epochs.len() > 1, "it trained");
     assert_eq!(place.session.state().project.recipe, draft, "the draft stays as it is");
     let anew = measured(&mut place, Split::Train);
     assert!(!anew.labels_changed);

@@ -266,7 +266,7 @@ fn a_run_reports_what_it_takes_from_another_and_what_starts_fresh() {
     let events = place.json(&["train", "p", "--from", "first", "--run", "more", "--json"]);
     let start = &events[0];
     assert_eq!((&start["tensors_loaded"], &start["tensors_to_load"]), (&json!(57), &json!(59)));
-    assert_eq!(start["fresh_heads"], json!({"topic": "its classes are others"}));
+    assert_eq!(start["fresh_heads"], json!({"topic": "its classes differ"}));
     assert!(fs::read_to_string(place.path("p/runs/more/run.toml")).unwrap().contains("parent_fresh_heads"));
 }
 

@@ -1,25 +1,31 @@
 //! Nothing of a run is lost: the program is killed at any moment, the disk fills, folders turn read-only or vanish, and
 //! what was written stays whole and leads to the bytes that an undisturbed run ends with.
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not find is a failed test")]
-#![expect(clippy::print_stderr, reason = "why a part was skipped belongs in the test's output")]
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use frostline::project::runs::RunFolder;
 use rand::{Rng, SeedableRng};
 
 #[path = "common/program.rs"]
 mod program;
+#[path = "common/same_run.rs"]
+mod same_run;
+#[path = "common/skip.rs"]
+mod skip;
 
 use program::{Place, stderr};
+use same_run::assert_same_run;
 
-/// Moments at which the program is killed.
-const KILLS: usize = 20;
+/// Moments at which the program is killed under the first plan; the others need fewer.
+const KILLS: usize = 12;
+const FEWER_KILLS: usize = 4;
 
-/// The kept weights and the last checkpoint of a run, without the seconds that it took.
+/// The kept weights of a run.
 fn weights(place: &Place, run: &str) -> Vec<u8> {
     fs::read(checkpoints(place, run).join("best.safetensors")).unwrap()
 }
@@ -28,23 +34,52 @@ fn checkpoints(place: &Place, run: &str) -> PathBuf {
     place.path("p/runs").join(run).join("checkpoints")
 }
 
-/// Two phases, dropout, two tasks with missing labels, a rate that falls: all that a resumed run must get right.
+/// Two phases, dropout, two tasks, a rate that falls: all that a resumed run must get right.
 fn project() -> Place {
+    project_with("preset = \"gradual\"")
+}
+
+/// The same with other lines for what is trained.
+fn project_with(plan: &str) -> Place {
     let place = Place::new().with_project();
     place.edit_project(|text| {
-        text.replace("preset = \"full\"", "preset = \"gradual\"")
-            .replace("epochs = 2", "epochs = 12")
-            .replace("batch_size = 32", "batch_size = 8")
+        let text = text.replace("epochs = 2", "epochs = 12").replace("batch_size = 16", "batch_size = 8");
+        let (before, after) = text.split_once("preset = \"full\"\n").unwrap();
+        // A line of the plan takes the place of the project's own; its phases come last.
+        let (lines, phases) = plan.split_once("\n\n").unwrap_or((plan, ""));
+        let key = |line: &str| line.split(" = ").next().unwrap_or_default().to_owned();
+        let set: Vec<String> = lines.lines().map(key).collect();
+        let kept: Vec<&str> = after.lines().filter(|line| !set.contains(&key(line))).collect();
+        format!("{before}{lines}\n{}\n\n{phases}", kept.join("\n"))
     });
     place
 }
 
-/// Starts the run, or goes on with it, and kills the program after a while; whether it had ended before.
-fn killed(place: &Place, run: &str, every: &str, after: Duration) -> bool {
+/// How a run goes on before it is killed.
+struct Way<'a> {
+    /// Seconds between two checkpoints: with 0 most of the time is spent writing; with an hour only the ends of epochs
+    /// have one, and steps are done again.
+    every: &'a str,
+    environment: &'a [(&'a str, &'a str)],
+}
+
+/// What was seen of a run when it was killed.
+#[derive(Default)]
+struct Seen {
+    kills: usize,
+    with_checkpoint: usize,
+    within_a_write: usize,
+    with_a_spilled_prefix: usize,
+}
+
+/// Starts the run, or resumes it, and kills the program after a while; whether it had ended before.
+fn killed(place: &Place, run: &str, way: &Way, after: Duration, seen: &mut Seen) -> bool {
     let known = place.path("p/runs").join(run).join("run.toml").is_file();
-    let mut args = vec!["train", "p", "--run", run, "--checkpoint-every", every];
+    let mut args = vec!["train", "p", "--run", run, "--checkpoint-every", way.every];
     args.extend(known.then_some("--resume"));
-    let mut child = place.command(&args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut command = place.command(&args);
+    command.envs(way.environment.iter().copied());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let deadline = Instant::now() + after;
     while Instant::now() < deadline {
         if let Some(status) = child.try_wait().unwrap() {
@@ -55,48 +90,102 @@ fn killed(place: &Place, run: &str, every: &str, after: Duration) -> bool {
         }
         sleep(Duration::from_millis(2));
     }
+    let dir = checkpoints(place, run);
+    seen.with_a_spilled_prefix += usize::from(holds_a_nameless_file(child.id(), &dir));
     child.kill().unwrap(); // SIGKILL: nothing can be tidied up
     child.wait().unwrap();
+    seen.kills += 1;
+    seen.with_checkpoint += usize::from(dir.join("last.safetensors").is_file());
+    let files = fs::read_dir(dir).map(Iterator::collect::<Vec<_>>).unwrap_or_default();
+    let part = |entry: &std::io::Result<fs::DirEntry>| {
+        entry.as_ref().unwrap().path().extension().is_some_and(|ending| ending == "part")
+    };
+    seen.within_a_write += usize::from(files.iter().any(part));
     false
+}
+
+/// Whether a process has a file without a name open in a folder, as far as the system tells.
+fn holds_a_nameless_file(process: u32, dir: &Path) -> bool {
+    let open = fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten();
+    let mut targets = open.filter_map(|entry| fs::read_link(entry.path()).ok());
+    targets.any(|target| target.starts_with(dir) && target.to_string_lossy().ends_with("(deleted)"))
+}
+
+/// Kills runs of a plan at random moments until they have ended, and compares each with one that nobody disturbed.
+fn killed_again_and_again(plan: &str, environment: &[(&str, &str)], kills: usize) -> (Place, Seen) {
+    let place = project_with(plan);
+    let started = Instant::now();
+    place.ok(&["train", "p", "--run", "whole"]);
+    let whole = started.elapsed();
+
+    let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(3);
+    let (mut seen, mut runs) = (Seen::default(), 0);
+    // On a quick disk a write is short, and a prefix is there only for a while: some more kills, until one has met it.
+    let wants_a_spill = cfg!(target_os = "linux") && !environment.is_empty();
+    let is_enough = |seen: &Seen| {
+        seen.kills >= kills
+            && (kills < KILLS || seen.within_a_write > 0)
+            && (!wants_a_spill || seen.with_a_spilled_prefix > 0)
+    };
+    while !is_enough(&seen) && seen.kills < 10 * kills {
+        let run = format!("killed-{runs}");
+        let way = Way { every: if runs % 2 == 0 { "0" } else { "3600" }, environment };
+        loop {
+            let moment = whole.mul_f64(random.random_range(0.05..0.95));
+            let after = if is_enough(&seen) { Duration::from_mins(5) } else { moment };
+            if killed(&place, &run, &way, after, &mut seen) {
+                break;
+            }
+        }
+        let what = format!("{plan}: {run} after {} kills", seen.kills);
+        assert_same_run(&place.path("p"), "whole", &run, &what);
+        runs += 1;
+    }
+    (place, seen)
 }
 
 #[test]
 fn a_run_killed_at_any_moment_ends_with_the_same_bytes() {
-    let place = project();
-    let started = Instant::now();
-    place.ok(&["train", "p", "--run", "whole"]);
-    let whole = started.elapsed();
-    let expected = weights(&place, "whole");
+    let (_, seen) = killed_again_and_again("preset = \"gradual\"", &[], KILLS);
+    assert!(seen.within_a_write > 0, "no kill of {} met a checkpoint while it was written", seen.kills);
+    let with_checkpoint = seen.with_checkpoint;
+    assert!(
+        with_checkpoint > KILLS / 2,
+        "only {with_checkpoint} of {} kills came after a checkpoint",
+        seen.kills
+    );
+}
 
-    let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(3);
-    let (mut within_a_write, mut with_checkpoint, mut runs, mut kills) = (0, 0, 0, 0);
-    // On a quick disk a write is short: some more kills then, until one has met it.
-    while kills < KILLS || (within_a_write == 0 && kills < 10 * KILLS) {
-        let run = format!("killed-{runs}");
-        // After every step, so that most of the time is spent writing; then only after epochs, so that steps are
-        // done again.
-        let every = if runs % 2 == 0 { "0" } else { "3600" };
-        loop {
-            let is_enough = kills >= KILLS && within_a_write > 0;
-            let moment = whole.mul_f64(random.random_range(0.05..0.95));
-            let after = if is_enough { Duration::from_mins(5) } else { moment };
-            if killed(&place, &run, every, after) {
-                break;
-            }
-            kills += 1;
-            let dir = checkpoints(&place, &run);
-            with_checkpoint += usize::from(dir.join("last.safetensors").is_file());
-            let files = fs::read_dir(dir).map(Iterator::collect::<Vec<_>>).unwrap_or_default();
-            let part = |entry: &std::io::Result<fs::DirEntry>| {
-                entry.as_ref().unwrap().path().extension().is_some_and(|ending| ending == "part")
-            };
-            within_a_write += usize::from(files.iter().any(part));
-        }
-        assert!(weights(&place, &run) == expected, "{run}: the weights are others after {kills} kills");
-        runs += 1;
-    }
-    assert!(within_a_write > 0, "no kill of {kills} met a checkpoint while it was written");
-    assert!(with_checkpoint > KILLS / 2, "only {with_checkpoint} of {kills} kills came after a checkpoint");
+#[test]
+fn a_killed_run_of_averaged_weights_ends_with_the_same_bytes() {
+    killed_again_and_again("preset = \"full\"\nema = 0.9", &[], FEWER_KILLS);
+}
+
+#[test]
+fn a_killed_run_of_adapters_ends_with_the_same_bytes() {
+    killed_again_and_again("preset = \"full\"\npart = \"lora\"", &[], FEWER_KILLS);
+}
+
+#[test]
+fn a_killed_run_of_accumulated_batches_ends_with_the_same_bytes() {
+    killed_again_and_again("preset = \"full\"\naccumulate = 3", &[], FEWER_KILLS);
+}
+
+/// The undisturbed run keeps the states in memory, the killed ones in a file: they come to the same.
+#[test]
+fn a_killed_run_of_a_spilled_prefix_ends_with_the_same_bytes() {
+    let plan = "preset = \"full\"\n\n[[recipe.phases]]\nlayers = \"top 1\"\nepochs = 12\n";
+    let (_, seen) = killed_again_and_again(plan, &[("FROSTLINE_CACHE_MB", "0")], FEWER_KILLS);
+    assert!(!cfg!(target_os = "linux") || seen.with_a_spilled_prefix > 0, "no prefix went to a file");
+}
+
+#[test]
+fn a_killed_run_with_a_plateau_ends_with_the_same_bytes() {
+    let plan = "preset = \"full\"\n\n[[recipe.phases]]\nlayers = \"none\"\nepochs = 8\npatience = 1\n\
+                lr_heads = 0.05\n\n[[recipe.phases]]\nlayers = \"top 1\"\nepochs = 8\n";
+    let (place, _) = killed_again_and_again(plan, &[], FEWER_KILLS);
+    let phases = RunFolder::open(&place.path("p"), "whole").unwrap().read().unwrap().phases;
+    assert!(phases.len() == 2 && phases[1].1 < 8 * 8, "the first phase ended at a plateau: {phases:?}");
 }
 
 /// A run that was broken off in its third epoch or so, with a checkpoint.
@@ -224,7 +313,7 @@ fn with_mounts(place: &Place, script: &str) -> Option<Output> {
     };
     fs::create_dir_all(place.path("p/runs")).unwrap();
     if !unshare("mount -t tmpfs tmpfs $RUNS").is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: this user may not mount a file system");
+        skip::skip("this user may not mount a file system");
         return None;
     }
     Some(unshare(script).unwrap())

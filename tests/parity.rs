@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
+#[path = "common/skip.rs"]
+mod skip;
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -229,10 +232,7 @@ fn gradients_are_those_of_pytorch() {
 #[test]
 fn minilm_gives_the_embeddings_of_sentence_transformers() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join(".models/all-MiniLM-L6-v2");
-    if !dir.join("model.safetensors").is_file() {
-        let required = std::env::var("FROSTLINE_WINDOW_TESTS").is_ok_and(|value| value == "required");
-        assert!(!required, "{} is missing: run `cargo xtask setup`", dir.display());
-        println!("skipped: {} is missing (run `cargo xtask setup`)", dir.display());
+    if !skip::is_set_up(&dir.join("model.safetensors")) {
         return;
     }
     let minilm = fixtures().join("minilm");

@@ -3,6 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
+#[path = "common/skip.rs"]
+mod skip;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -113,7 +116,7 @@ fn what_is_wrong_in_a_file_is_named_with_its_line() {
         ("[data]\nsplit_colum = \"part\"\n", "line 2", "unknown key `split_colum`"),
         ("\n[recipe]\nlearning_rate = 1\n", "line 3", "unknown key `learning_rate`"),
         ("[[data.file]]\nsplit = \"train\"\n", "line 1", "missing key `path`"),
-        ("[[data.file]]\npath = \"a\"\nsplit = \"dev\"\n", "line 3", "unknown variant `dev`"),
+        ("[[data.file]]\npath = \"a\"\nsplit = \"dev\"\n", "line 3", "unknown value `dev`"),
         ("[recipe]\npreset = \"warm\"\n", "line 2", "`freeze-all`, `freeze-backbone`"),
         ("[recipe]\nbatch_size = -1\n", "line 2", "-1"),
         ("name = \"open\n", "line 1", "string"),
@@ -201,7 +204,7 @@ fn a_read_only_folder_is_told_and_left_alone() {
     let restore = || fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
     if saved.is_ok() {
         restore();
-        eprintln!("skipped: this user (root?) may write in read-only folders");
+        skip::skip("this user (root?) may write in read-only folders");
         return;
     }
     let text = saved.unwrap_err().to_string();
@@ -353,4 +356,22 @@ proptest! {
         fs::write(dir.path().join("frostline.toml"), bytes).unwrap();
         drop(Project::load(dir.path()));
     }
+}
+
+#[test]
+fn another_project_is_never_saved_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, other) = (dir.path().join("one"), dir.path().join("other"));
+    let named = |name: &str| Project { name: name.into(), ..Project::default() };
+    named("one").save_from(None, &one).unwrap();
+    named("other").save_new(&other).unwrap();
+    for saved in [named("other").save_from(None, &one), named("other").save_from(Some(&other), &one)] {
+        let told = saved.unwrap_err().to_string();
+        assert!(told.contains("there is a project already"), "{told}");
+        assert_eq!(Project::load(&one).unwrap().name, "one");
+    }
+    named("one, later").save_from(Some(&one), &dir.path().join("other/../one")).unwrap();
+    assert_eq!(Project::load(&one).unwrap().name, "one, later");
+    let left: Vec<_> = std::fs::read_dir(&one).unwrap().collect();
+    assert_eq!(left.len(), 1, "the project file alone, and no lock: {left:?}");
 }

@@ -42,6 +42,7 @@ fn plan(name: &str, project_dir: &Path) -> RunPlan {
         name: name.into(),
         model_path: project_dir.parent().unwrap().join("models/tiny"),
         model_sha256: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db".into(),
+        tokenizer_sha256: None,
         tensors: vec![
             tensor("embeddings.word_embeddings.weight", &[100, 8], Group::Embeddings),
             tensor("encoder.layer.0.attention.self.query.weight", &[8, 8], Group::Layer(0)),
@@ -415,6 +416,25 @@ fn a_resumed_run_forgets_what_it_does_again() {
 }
 
 #[test]
+fn a_run_that_was_cut_off_as_a_phase_began_has_every_phase_once() {
+    let project = tempfile::tempdir().unwrap();
+    let mut run = new_run(project.path(), "resumed");
+    let begins = |phase, step| {
+        let name = format!("phase {phase}");
+        HistoryLine::Event(RunEvent::PhaseStarted { phase, name, step })
+    };
+    // The checkpoint of step 2 was written before the second phase began.
+    for line in [begins(0, 0), step(1), step(2), begins(1, 2), step(3)] {
+        run.append(&line).unwrap();
+    }
+    run.append(&HistoryLine::Event(RunEvent::Resumed { at_step: 2 })).unwrap();
+    run.append(&begins(0, 2)).unwrap();
+    assert_eq!(run.read().unwrap().phases, [(0, 0)]);
+    run.append(&begins(1, 2)).unwrap();
+    assert_eq!(run.read().unwrap().phases, [(0, 0), (1, 2)]);
+}
+
+#[test]
 fn the_outcome_of_a_long_history_is_found_at_its_end() {
     let project = tempfile::tempdir().unwrap();
     let mut run = new_run(project.path(), "long");
@@ -447,6 +467,9 @@ fn runs_are_listed_oldest_first_with_what_is_known() {
         let file = OpenOptions::new().append(true).open(run.dir().join("run.toml")).unwrap();
         file.set_modified(time).unwrap();
     }
+    // Who writes to a run holds its lock, and it is not given up yet.
+    assert_eq!(list(project.path()).unwrap()[0].outcome, "running");
+    drop((old, damaged, new));
 
     let found = list(project.path()).unwrap();
     assert_eq!(

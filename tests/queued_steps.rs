@@ -242,7 +242,7 @@ fn every_family_multiplies_bfloat16_numbers() {
             let gradients = Tensor::f_run_backward(&[loss], &weights, false, false).expect("gradients");
             (pooled.detach(), gradients)
         };
-        for dropout in [Dropout::OFF, Dropout { hidden: 0.1, attention: 0.1 }] {
+        for dropout in [Dropout::OFF, Dropout::all(0.1)] {
             let ((exact, wanted), (reduced, gradients)) =
                 (run(None, dropout), run(Some(Kind::BFloat16), dropout));
             assert_eq!(reduced.kind(), Kind::Float, "{name}");

@@ -53,6 +53,21 @@ fn an_answer_that_is_there_again_is_no_wrong_one() {
     assert!(figures.accuracy > 0.8, "{figures:?}");
 }
 
+/// Four questions with many answers each: the other answers to the same question are right too.
+#[test]
+fn other_right_answers_to_the_same_question_are_no_wrong_ones() {
+    let line = |row: usize| format!("{},{} number {row}\n", QUESTIONS[row % 4], ANSWERS[row % 4]);
+    let csv = format!("text,answer\n{}", (0..96).map(line).collect::<String>());
+    let recipe = Recipe { epochs: 20, lr_encoder: 1e-3, batch_size: 16, ..recipe(Preset::Full) };
+    let run = project(&csv, &[("answer", TaskKind::Ranking)], recipe).train();
+    let losses: Vec<f64> =
+        run.epochs.iter().filter(|epoch| epoch.epoch > 0).map(|epoch| epoch.train[0].loss).collect();
+    // With about three other right answers as wrong ones, it cannot fall below ln 4, nor the accuracy rise above 1 in 24.
+    assert!(losses.last().is_some_and(|loss| *loss < 0.7), "{losses:?}");
+    let figures = &report(&run).metrics[0].1[0];
+    assert!(figures.accuracy > 0.8 && figures.loss < 0.7, "{figures:?}");
+}
+
 #[test]
 fn pairs_labelled_0_are_hard_negatives() {
     let rows = |zero: &str| {

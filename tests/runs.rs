@@ -15,7 +15,7 @@ use frostline::train::preset::{Preset, Recipe};
 #[path = "common/tiny_run.rs"]
 mod tiny_run;
 
-use tiny_run::{PATIENCE, place, recipe, report, tiny_model};
+use tiny_run::{PATIENCE, Place, place, place_on, recipe, report, tiny_model};
 
 #[test]
 fn every_preset_moves_exactly_what_it_says() {
@@ -280,4 +280,35 @@ fn an_earlier_run_is_laid_beside_a_later_one_and_taken_away_again() {
         place.session.poll();
     }
     assert!(told(&place.session) && place.session.state().compared.is_empty());
+}
+
+#[test]
+fn a_tokenizer_that_was_replaced_is_refused() {
+    let models = tempfile::tempdir().expect("a folder");
+    let model = models.path().join("bert");
+    std::fs::create_dir(&model).expect("a folder");
+    for file in std::fs::read_dir(tiny_model("bert")).expect("the model") {
+        let file = file.expect("a file").path();
+        if file.is_file() {
+            std::fs::copy(&file, model.join(file.file_name().expect("a name"))).expect("a copy");
+        }
+    }
+    let mut place = place_on(&model, Recipe { epochs: 1, ..recipe(Preset::Full) });
+    let run = place.train();
+    assert!(run.plan.tokenizer_sha256.is_some());
+    let path = model.join("tokenizer.json");
+    let text = std::fs::read_to_string(&path).expect("the tokenizer");
+    std::fs::write(&path, format!("{text}\n")).expect("another tokenizer");
+    let told = |place: &Place| {
+        place.session.state().notices.iter().any(|notice| notice.text.contains("the tokenizer in"))
+    };
+    place.session.send(Command::OpenProject(place.home()));
+    place.settle();
+    place.session.send(Command::ShowRun(run.plan.name.clone()));
+    place.settle();
+    assert!(told(&place), "{:?}", place.session.state().notices);
+    place.session.send(Command::Branch { from: run.plan.name.clone(), name: Some("next".into()) });
+    place.settle();
+    let errors = place.errors();
+    assert!(errors.iter().any(|error| error.contains("another tokenizer")), "{errors:?}");
 }

@@ -1,22 +1,17 @@
 //! The smallest exercise: six sentences, two labels each, learnt by heart as in `PyTorch`.
 
-use std::path::{Path, PathBuf};
+#[path = "common/skip.rs"]
+mod skip;
+
+use std::path::Path;
 use std::process::Command;
 
 use frostline::project::runs::RunFolder;
 
-/// The default model, where `cargo xtask setup` puts it.
-fn default_model() -> Option<PathBuf> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join(".models/all-MiniLM-L6-v2");
-    dir.join("model.safetensors").is_file().then_some(dir)
-}
-
 #[test]
 fn six_sentences_are_learnt_by_heart() {
-    if default_model().is_none() {
-        let required = std::env::var("FROSTLINE_WINDOW_TESTS").is_ok_and(|value| value == "required");
-        assert!(!required, "the default model is not there: run `cargo xtask setup`");
-        println!("skipped: the default model is not there (run `cargo xtask setup`)");
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join(".models/all-MiniLM-L6-v2/model.safetensors");
+    if !skip::is_set_up(&model) {
         return;
     }
     let place = tempfile::tempdir().expect("a folder");

@@ -89,7 +89,7 @@ fn only_tasks_with_one_class_for_a_row_colour_the_map() {
     data.dataset = Arc::new(dataset);
     state.data = Loadable::Ready(Arc::new(data));
     let page = page::<ExploreView>(state, explore_ui);
-    sees(&page, "Points have one colour");
+    sees(&page, "All points have one colour");
     sees_not(&page, "Colour by");
 }
 

@@ -7,6 +7,8 @@ mod page;
 #[expect(dead_code, reason = "states of other pages")]
 mod states;
 
+use std::sync::Arc;
+
 use eframe::egui::{Key, Role};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -16,6 +18,7 @@ use frostline::data::fix::Fix;
 use frostline::data::overrides::Overrides;
 use frostline::data::query::SortBy;
 use frostline::session::command::{Command, Edit};
+use frostline::session::state::Loadable;
 use frostline::ui::actions::{Action, Actions};
 use frostline::ui::panels::data::{DataPageView, data_ui};
 use page::{page, sees, sees_not, settle};
@@ -44,6 +47,21 @@ fn a_finding_shows_its_rows_and_is_mended_by_a_click() {
     page.get_all_by_role_and_label(Role::Button, "Show 2 rows").next().expect("a button").click();
     let Command::FindRows(query) = asked(&mut page) else { panic!("no rows are looked for") };
     assert_eq!(query.among.as_deref(), Some(&vec![0, 6]));
+}
+
+#[test]
+fn a_cell_that_hides_labels_is_confirmed_by_a_click() {
+    let mut state = states::loaded();
+    let Loadable::Ready(data) = &mut state.data else { panic!("no data") };
+    let data = Arc::make_mut(data);
+    let mut mapping = data.mapping.clone();
+    let task = mapping.tasks[0].task.clone();
+    Arc::make_mut(&mut data.dataset).unconfirmed.insert(task, "-1".into());
+    let mut page = page::<DataPageView>(state, data_ui);
+    press(&mut page, Role::Button, "Treat -1 as not annotated");
+    mapping.tasks[0].missing.push("-1".into());
+    assert_eq!(asked(&mut page), Command::Edit(Edit::SetMapping(mapping)));
+    sees_not(&self::page::page::<DataPageView>(states::loaded(), data_ui), "Treat -1 as not annotated");
 }
 
 #[test]

@@ -6,6 +6,9 @@
 #![expect(clippy::expect_used, reason = "a broken fixture should stop the test")]
 #![expect(clippy::print_stderr, reason = "why a test was skipped belongs in its output")]
 
+#[path = "common/skip.rs"]
+mod skip;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -198,7 +201,7 @@ fn a_run_by_keyboard_in_a_real_window() {
     if !missing.is_empty() {
         let required = std::env::var("FROSTLINE_WINDOW_TESTS").is_ok_and(|value| value == "required");
         assert!(!required, "not installed: {}", missing.join(", "));
-        eprintln!("skipped: not installed: {}", missing.join(", "));
+        skip::skip(&format!("not installed: {}", missing.join(", ")));
         return;
     }
     let home = tempfile::tempdir().expect("a temporary folder");

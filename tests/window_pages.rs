@@ -7,6 +7,7 @@ mod common;
 use std::sync::Arc;
 
 use common::fake_state as fake;
+use eframe::egui::epaint::Primitive;
 use eframe::egui::{Role, Ui, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
@@ -285,12 +286,20 @@ fn a_task_can_be_hidden_from_the_curves() {
 }
 
 #[test]
-fn curves_of_200_000_steps_cost_less_than_a_frame() {
-    let mut harness = page::<TrainView>(fake::long_run(), train_ui);
-    let start = std::time::Instant::now();
-    harness.run_steps(20);
-    let frame = start.elapsed() / 20;
-    assert!(frame.as_millis() < 16, "{frame:?} a frame");
+fn curves_of_200_000_steps_are_drawn_with_few_points() {
+    // What a frame costs is what is drawn in it; the curves are smoothed and thinned out once, in the first.
+    let drawn = |state| {
+        let mut harness = page::<TrainView>(state, train_ui);
+        harness.run_steps(2);
+        let shapes = harness.output().shapes.clone();
+        let meshes = harness.ctx.tessellate(shapes, 1.0).into_iter().map(|one| match one.primitive {
+            Primitive::Mesh(mesh) => mesh.vertices.len(),
+            Primitive::Callback(_) => 0,
+        });
+        meshes.sum::<usize>()
+    };
+    let (short, long) = (drawn(fake::finished()), drawn(fake::long_run()));
+    assert!(long < 2 * short, "{long} vertices, and {short} for a short run");
 }
 
 #[test]

@@ -6,6 +6,9 @@
 #![expect(clippy::expect_used, reason = "a broken fixture should stop the test")]
 #![expect(clippy::print_stderr, reason = "why a part was skipped belongs in the test's output")]
 
+#[path = "common/skip.rs"]
+mod skip;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -520,7 +523,7 @@ fn a_read_only_project_is_explained() {
             |mode| fs::set_permissions(&project, fs::Permissions::from_mode(mode)).expect("permissions");
         lock(0o555);
         if fs::write(project.join("probe"), "").is_ok() {
-            eprintln!("skipped: this user (root?) may write into read-only folders");
+            skip::skip("this user (root?) may write into read-only folders");
             return;
         }
         window.schedule(Preset::FreezeBackbone, 1);

@@ -5,6 +5,8 @@
 #![cfg(all(feature = "window", target_os = "linux"))]
 #![expect(clippy::expect_used, reason = "a broken fixture should stop the test")]
 
+#[path = "common/skip.rs"]
+mod skip;
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod states;
 
@@ -47,7 +49,7 @@ fn compare(results: &mut SnapshotResults, name: &str, (state, page): (State, Pag
 #[test]
 fn every_page_looks_as_it_did() {
     if !Path::new(RASTERISER).exists() {
-        eprintln!("skipped: there is no software rasteriser ({RASTERISER})");
+        skip::skip(&format!("there is no software rasteriser ({RASTERISER})"));
         return;
     }
     // Told together at its end.

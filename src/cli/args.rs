@@ -1,11 +1,12 @@
 //! The arguments as they are typed; what is wrong with them alone is said here, with exit code 2.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 
+use super::output::{EmbeddingFormat, PredictionFormat};
 use super::reading::ReadingArgs;
 use crate::train::preset::Preset;
 
@@ -45,6 +46,21 @@ pub(super) enum Command {
     Tour(TourArgs),
 }
 
+impl Command {
+    /// Whether the result is asked for as JSON.
+    pub(super) const fn is_json(&self) -> bool {
+        match self {
+            Self::Train(args) => args.json,
+            Self::FindRate(args) => args.json,
+            Self::Eval(args) => args.json,
+            Self::Similar(args) => args.json,
+            Self::Inspect(args) => args.json,
+            Self::Download(args) => args.json,
+            Self::Embed(_) | Self::Predict(_) | Self::Export(_) | Self::Init(_) | Self::Tour(_) => false,
+        }
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub(super) struct FindRateArgs {
     /// Project folder (with frostline.toml).
@@ -63,7 +79,7 @@ pub(super) struct TrainArgs {
     /// Name of the run and of its folder; a free one is chosen when left out.
     #[arg(long, value_name = "NAME")]
     pub(super) run: Option<String>,
-    /// Go on with a run that was paused, stopped or cut off, from its last checkpoint; with the newest such run
+    /// Resume a run that was paused, stopped or cut off, from its last checkpoint; with the newest such run
     /// where --run names none.
     #[arg(long, conflicts_with = "from")]
     pub(super) resume: bool,
@@ -105,9 +121,14 @@ pub(super) struct EmbedArgs {
     pub(super) model: PathBuf,
     #[command(flatten)]
     pub(super) input: InputArgs,
-    /// File to write; its ending says how: .npy, .csv, .jsonl, .safetensors or .parquet.
-    #[arg(short, long, value_name = "OUT", value_parser = EmbeddingFile::from_str)]
-    pub(super) output: EmbeddingFile,
+    /// File to write; its ending says how: .npy, .csv, .jsonl, .safetensors or .parquet. "-" is stdout.
+    #[arg(short, long, value_name = "OUT")]
+    pub(super) output: PathBuf,
+    /// Format of the output, instead of the one that the ending names; to stdout csv when left out.
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub(super) output_format: Option<EmbeddingFormat>,
+    #[command(flatten)]
+    pub(super) force: ForceArg,
     /// Embed only block I of N, counted from 0: the rows are cut into N contiguous blocks of equal size, give
     /// or take one row, and the outputs of blocks 0 to N-1 end to end are the output without this option.
     #[arg(long, value_name = "I/N", value_parser = Shard::from_str)]
@@ -142,9 +163,14 @@ pub(super) struct PredictArgs {
     /// Column of the second text, for tasks on pairs; guessed when left out.
     #[arg(long, value_name = "NAME")]
     pub(super) second: Option<String>,
-    /// File to write; its ending says how: .csv or .jsonl.
-    #[arg(short, long, value_name = "OUT", value_parser = PredictionFile::from_str)]
-    pub(super) output: PredictionFile,
+    /// File to write; its ending says how: .csv or .jsonl. "-" is stdout.
+    #[arg(short, long, value_name = "OUT")]
+    pub(super) output: PathBuf,
+    /// Format of the output, instead of the one that the ending names; to stdout csv when left out.
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub(super) output_format: Option<PredictionFormat>,
+    #[command(flatten)]
+    pub(super) force: ForceArg,
     #[command(flatten)]
     pub(super) device: DeviceArg,
 }
@@ -171,9 +197,19 @@ pub(super) struct SimilarArgs {
 pub(super) struct ExportArgs {
     /// Run folder: PROJECT/runs/NAME.
     pub(super) run: PathBuf,
-    /// Folder to write the model to.
+    /// Folder to write the model to: a new one or an empty one.
     #[arg(long, value_name = "DIR")]
     pub(super) to: PathBuf,
+    /// Replace an earlier export in that folder.
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ForceArg {
+    /// Replace a file that exists; never the input.
+    #[arg(long)]
+    pub(super) force: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -197,6 +233,9 @@ pub(super) struct InitArgs {
     pub(super) data: Vec<PathBuf>,
     #[command(flatten)]
     pub(super) reading: ReadingArgs,
+    /// Label cells that mean "not annotated", such as -1; repeat it for several.
+    #[arg(long, value_name = "CELL", allow_hyphen_values = true)]
+    pub(super) missing: Vec<String>,
     /// Folder of the pretrained model, or its name on the hub: ORG/NAME. The default model when left out.
     #[arg(long, value_name = "DIR|NAME")]
     pub(super) model: Option<PathBuf>,
@@ -228,6 +267,9 @@ pub(super) struct TourArgs {
     /// Folder to export to; exports/RUN in the project when left out.
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
+    /// Replace an earlier export in that folder.
+    #[arg(long)]
+    pub(super) force: bool,
     #[command(flatten)]
     pub(super) device: DeviceArg,
 }
@@ -295,72 +337,6 @@ impl FromStr for Shard {
     }
 }
 
-/// How embeddings are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum EmbeddingFormat {
-    Npy,
-    Csv,
-    JsonLines,
-    Safetensors,
-    Parquet,
-}
-
-/// A file for embeddings.
-#[derive(Clone, Debug)]
-pub(super) struct EmbeddingFile {
-    pub(super) path: PathBuf,
-    pub(super) format: EmbeddingFormat,
-}
-
-impl FromStr for EmbeddingFile {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let path = PathBuf::from(text);
-        let format = match ending(&path).as_str() {
-            "npy" => EmbeddingFormat::Npy,
-            "csv" => EmbeddingFormat::Csv,
-            "jsonl" => EmbeddingFormat::JsonLines,
-            "safetensors" => EmbeddingFormat::Safetensors,
-            "parquet" => EmbeddingFormat::Parquet,
-            _ => return Err("the name must end in .npy, .csv, .jsonl, .safetensors or .parquet".to_owned()),
-        };
-        Ok(Self { path, format })
-    }
-}
-
-/// How predictions are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PredictionFormat {
-    Csv,
-    JsonLines,
-}
-
-/// A file for predictions.
-#[derive(Clone, Debug)]
-pub(super) struct PredictionFile {
-    pub(super) path: PathBuf,
-    pub(super) format: PredictionFormat,
-}
-
-impl FromStr for PredictionFile {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let path = PathBuf::from(text);
-        let format = match ending(&path).as_str() {
-            "csv" => PredictionFormat::Csv,
-            "jsonl" => PredictionFormat::JsonLines,
-            _ => return Err("the name must end in .csv or .jsonl".to_owned()),
-        };
-        Ok(Self { path, format })
-    }
-}
-
-fn ending(path: &Path) -> String {
-    path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -396,7 +372,6 @@ mod tests {
         for wrong in [
             &["frostline", "trian", "p"][..],
             &["frostline", "train", "p", "--device", "gpu"],
-            &["frostline", "embed", "m", "in.csv", "-o", "out.xlsx"],
             &["frostline", "similar", "m", "one text"],
             &["frostline", "init", "p", "--data", "a.csv", "--preset", "warm"],
         ] {

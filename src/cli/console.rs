@@ -23,6 +23,11 @@ pub(super) fn say_json(object: &Value) -> io::Result<()> {
     say(object.to_string())
 }
 
+/// An error whose JSON object is printed already.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct ToldAsJson(pub(super) String);
+
 /// A line beside the result. Where stderr cannot be written either, nobody is there to be told.
 pub(super) fn tell(line: &str) {
     drop(writeln!(io::stderr().lock(), "{line}"));
@@ -30,7 +35,8 @@ pub(super) fn tell(line: &str) {
 
 /// True for the error of writing to a pipe whose reader has gone.
 pub(super) fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    let is_closed = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(is_closed))
 }
 
 /// `1 row`, `2 rows`.

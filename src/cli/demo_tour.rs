@@ -7,7 +7,6 @@ use super::args::TourArgs;
 use super::console::{count, say};
 use super::export::{export, export_lines};
 use super::figures::matrix_lines;
-use super::interrupt;
 use super::session::{Driver, require};
 use super::train::{self, News};
 use crate::data::dataset::{Dataset, Split};
@@ -20,7 +19,9 @@ const SAMPLED_CLASSES: usize = 3;
 const SENTENCES_PER_CLASS: usize = 2;
 
 pub(super) fn run(args: &TourArgs) -> anyhow::Result<()> {
-    interrupt::listen();
+    if let Some(out) = &args.out {
+        super::export::refuse_to_replace(out, args.force)?;
+    }
     let dir = match &args.project {
         Some(dir) => dir.clone(),
         None => demo::install_demo("demo")?,

@@ -5,15 +5,18 @@ use std::path::{Path, PathBuf};
 use anyhow::{anyhow, bail};
 use serde_json::json;
 
-use super::args::{DeviceArg, EmbedArgs, Precision, PredictArgs, SimilarArgs};
+use super::args::{DeviceArg, EmbedArgs, InputArgs, Precision, PredictArgs, SimilarArgs};
 use super::console::{count, say, say_json, tell};
 use super::figures::matrix_lines;
-use super::writers::{self, Predictions};
-use super::{hub, tables};
+use super::output::Output;
+use super::tables::Texts;
+use super::writers::{EmbeddingWriter, PredictionWriter};
+use super::{hub, interrupt, tables};
 use crate::explore::similarity::cosine_matrix;
+use crate::project::output_file::in_words;
 use crate::project::runs::RunFolder;
 use crate::project::settings::Settings;
-use crate::session::offline::Offline;
+use crate::session::offline::{CHUNK, Offline};
 use crate::train::report::UNTRAINED;
 
 /// What a run folder holds and no model folder does.
@@ -40,7 +43,8 @@ pub(super) fn open(model: &Path, device: &DeviceArg) -> anyhow::Result<Offline> 
     } else {
         Offline::open(dir, &device)
     };
-    let opened = opened.map_err(|reason| anyhow!(reason))?;
+    let mut opened = opened.map_err(|reason| anyhow!(reason))?;
+    opened.stop_by(interrupt::switch());
     if opened.lacks_its_prompt() {
         tell(
             "warning: this model puts a prompt before every text and leaves it out of the pooling, which is not \
@@ -75,10 +79,10 @@ pub(super) fn tell_of_cut(model: &Offline) {
 }
 
 pub(super) fn embed(args: &EmbedArgs) -> anyhow::Result<()> {
-    let column = tables::texts(&args.input)?;
-    let all = tables::cells(&column);
-    let rows = args.shard.map_or(0..all.len(), |shard| shard.range(all.len()));
-    let texts = all.get(rows).unwrap_or_default();
+    let format = args.format()?;
+    let output = Output::check(&args.output, args.force.force, &inputs(&args.input, &args.model))?;
+    let texts = Texts::open(&args.input, None)?;
+    let rows = args.shard.map_or(0..texts.rows(), |shard| shard.range(texts.rows()));
     let mut model = open(&args.model, &args.device)?;
     if args.precision == Precision::Bfloat16 {
         model.reduce().map_err(|reason| anyhow!(reason))?;
@@ -86,26 +90,51 @@ pub(super) fn embed(args: &EmbedArgs) -> anyhow::Result<()> {
     if let Some(prompt) = &args.prompt {
         model.put_before(prompt).map_err(|reason| anyhow!(reason))?;
     }
-    let mut progress = tables::row_progress("embedding", texts.len());
-    let embedded = model.embed(texts, &mut |done| progress.advance(done));
+    let (name, dim, wanted) = (output.name(), model.dim(), rows.len());
+    let cannot = |error| cannot_write(&name, error);
+    let mut writer = EmbeddingWriter::begin(output.create()?, format, wanted, dim).map_err(cannot)?;
+    let mut progress = tables::row_progress("embedding", wanted);
+    let mut done = 0;
+    let embedded = texts.each(rows, CHUNK, &mut |texts, _| {
+        let embeddings = model.embed(texts, &mut |rows| progress.advance(done + rows));
+        let embeddings = embeddings.map_err(|reason| interrupt::or_interrupted(anyhow!(reason)))?;
+        done += texts.len();
+        writer.block(texts, &embeddings).map_err(cannot)
+    });
     progress.finish();
-    let mut embeddings = embedded.map_err(|reason| anyhow!(reason))?;
-    embeddings.dim = model.dim(); // known also where a block has no row
-    writers::write_embeddings(&args.output, texts, &embeddings)?;
+    embedded?;
+    same_rows(&args.input, wanted, done)?;
+    writer.finish().map_err(cannot)?.finish()?;
     tell_of_cut(&model);
-    tell(&format!(
-        "{} of {} dimensions written to {}",
-        count(embeddings.rows(), "embedding"),
-        embeddings.dim,
-        args.output.path.display()
-    ));
+    tell(&format!("{} of {dim} dimensions written to {name}", count(done, "embedding")));
     Ok(())
 }
 
+/// An output that cannot be written: of what the system reports, a user gets to read what to do.
+fn cannot_write(name: &str, error: anyhow::Error) -> anyhow::Error {
+    match error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>()) {
+        Some(reason) => anyhow!("cannot write {name}: {}", in_words(reason)),
+        None => error.context(format!("cannot write {name}")),
+    }
+}
+
+/// What a command reads: its output must not replace any of it.
+fn inputs<'a>(input: &'a InputArgs, model: &'a Path) -> [&'a Path; 2] {
+    [&input.path, model]
+}
+
+/// A header that promised other rows than there are would be a file that nobody can read.
+fn same_rows(input: &InputArgs, wanted: usize, found: usize) -> anyhow::Result<()> {
+    if wanted == found {
+        return Ok(());
+    }
+    bail!("{} changed while it was read: try again when it is complete", input.path.display())
+}
+
 pub(super) fn predict(args: &PredictArgs) -> anyhow::Result<()> {
-    let (column, partners) = tables::pairs(&args.input, args.second.as_deref())?;
-    let texts = tables::cells(&column);
-    let second = partners.as_ref().map(tables::cells);
+    let format = args.format()?;
+    let output = Output::check(&args.output, args.force.force, &inputs(&args.input, &args.model))?;
+    let texts = Texts::open(&args.input, args.second.as_deref())?;
     let mut model = open(&args.model, &args.device)?;
     let tasks = model.tasks();
     if tasks.is_empty() {
@@ -115,19 +144,28 @@ pub(super) fn predict(args: &PredictArgs) -> anyhow::Result<()> {
         );
     }
     tell_of_untrained(&model);
-    if second.is_none() && tasks.iter().any(|task| task.kind.takes_pairs()) {
+    if !texts.has_second() && tasks.iter().any(|task| task.kind.takes_pairs()) {
         tell(
             "warning: the file has no column of second texts, so tasks on pairs say nothing: name one with --second",
         );
     }
-    let mut progress = tables::row_progress("predicting", texts.len());
-    let predicted = model.predict(&texts, second.as_deref(), &mut |done| progress.advance(done));
+    let name = output.name();
+    let cannot = |error| cannot_write(&name, error);
+    let mut writer = PredictionWriter::begin(output.create()?, format, &tasks).map_err(cannot)?;
+    let mut progress = tables::row_progress("predicting", texts.rows());
+    let mut done = 0;
+    let predicted = texts.each(0..texts.rows(), CHUNK, &mut |texts, second| {
+        let answers = model.predict(texts, second, &mut |rows| progress.advance(done + rows));
+        let answers = answers.map_err(|reason| interrupt::or_interrupted(anyhow!(reason)))?;
+        done += texts.len();
+        writer.block(texts, &answers).map_err(cannot)
+    });
     progress.finish();
-    let answers = predicted.map_err(|reason| anyhow!(reason))?;
-    let predictions = Predictions { texts: &texts, tasks: &tasks, answers: &answers };
-    writers::write_predictions(&args.output, &predictions)?;
+    predicted?;
+    same_rows(&args.input, texts.rows(), done)?;
+    writer.finish().map_err(cannot)?.finish()?;
     tell_of_cut(&model);
-    tell(&format!("{} written to {}", count(texts.len(), "row"), args.output.path.display()));
+    tell(&format!("{} written to {name}", count(done, "row")));
     Ok(())
 }
 

@@ -15,9 +15,24 @@ use crate::session::command::Command;
 pub(super) fn run(args: &ExportArgs) -> anyhow::Result<()> {
     let (project_dir, name) = place_of(&args.run)?;
     RunFolder::open(&project_dir, &name)?;
+    refuse_to_replace(&args.to, args.force)?;
     let mut driver = Driver::open(&project_dir, None)?;
     driver.ask(Command::ShowRun(name))?;
     export_lines(&export(&mut driver, &args.to)?).iter().try_for_each(say)?;
+    Ok(())
+}
+
+/// A folder that holds anything is replaced on demand only, and then only where it is an earlier export.
+///
+/// # Errors
+/// When there is something in it.
+pub(super) fn refuse_to_replace(to: &Path, force: bool) -> anyhow::Result<()> {
+    if !force && std::fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some()) {
+        bail!(
+            "{} is not empty: name another folder, or replace an earlier export with --force",
+            to.display()
+        );
+    }
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::console::{count, table};
 use crate::data::task::TaskKind;
 use crate::train::metrics::{
-    EpochPoint, Probe, Score, TaskMetrics, figure_key, format_figure, keys, share, title,
+    EpochPoint, Probe, Score, TaskMetrics, figure_key, format_figure, keys, mean_loss, share, title,
     training_is_comparable, training_key,
 };
 use crate::train::plan::{PlannedTask, RunPlan};
@@ -25,7 +25,7 @@ fn epoch_line(plan: &RunPlan, point: &EpochPoint, epochs: f64) -> String {
             _ => format!("before training, {UNTRAINED}: {}", fresh.join(", ")),
         }
     } else {
-        format!("epoch {}/{epochs}  average loss {}", point.epoch, format_figure("loss", point.loss))
+        format!("epoch {}/{epochs}  average loss {}", point.epoch, mean_loss(point.loss))
     }];
     parts.push(figures_of_epoch(&plan.tasks, point).join("  "));
     if point.epoch > 0 {
@@ -60,11 +60,15 @@ fn figures_of_epoch(tasks: &[PlannedTask], point: &EpochPoint) -> Vec<String> {
 
 /// The same for programs.
 pub(super) fn epoch_json(tasks: &[PlannedTask], point: &EpochPoint) -> Value {
-    let scores = |scores: &[Score], key_of: fn(TaskKind) -> &'static str| -> Value {
+    // The loss of tagged words is a mean over words in training, and the rows of a split are counted as rows.
+    let counted = |task: &PlannedTask, is_training: bool| {
+        if is_training && task.kind == TaskKind::TokenLabels { "words" } else { "rows" }
+    };
+    let scores = |scores: &[Score], key_of: fn(TaskKind) -> &'static str, is_training: bool| -> Value {
         let scores = tasks.iter().zip(scores).map(|(task, score)| {
             let measured = score.rows > 0;
             let figure = |value: f64| if measured { json!(value) } else { Value::Null };
-            let mut object = json!({"loss": figure(score.loss), "rows": score.rows});
+            let mut object = json!({"loss": figure(score.loss), counted(task, is_training): score.rows});
             if let Some(fields) = object.as_object_mut() {
                 fields.insert(json_key(key_of(task.kind)), figure(score.figure));
             }
@@ -78,8 +82,8 @@ pub(super) fn epoch_json(tasks: &[PlannedTask], point: &EpochPoint) -> Value {
         "step": point.step,
         "phase": point.phase,
         "loss": if point.epoch == 0 { Value::Null } else { json!(point.loss) },
-        "train": scores(&point.train, training_key),
-        "valid": scores(&point.valid, figure_key),
+        "train": scores(&point.train, training_key, true),
+        "valid": scores(&point.valid, figure_key, false),
         "seconds": point.seconds,
         "best": point.best,
     })
@@ -123,11 +127,16 @@ pub(super) fn metrics_table(tasks: &[TaskMetrics]) -> Vec<String> {
         let mut rows = vec![header.collect::<Vec<_>>()];
         for figures in of_kind {
             let mut row = vec![figures.task.clone(), figures.rows.to_string()];
-            row.extend(figures.named().into_iter().map(|(key, value)| format_figure(key, value)));
+            // Figures of no row are none.
+            let shown =
+                |value, key| if figures.rows == 0 { "-".to_owned() } else { format_figure(key, value) };
+            row.extend(figures.named().into_iter().map(|(key, value)| shown(value, key)));
             rows.push(row);
         }
         lines.extend(table(&rows));
     }
+    let unread = |figures: &TaskMetrics| Some(format!("{}: {}", figures.task, figures.unread_note()?));
+    lines.extend(tasks.iter().filter_map(unread));
     lines
 }
 
@@ -161,9 +170,15 @@ pub(super) fn metrics_json(figures: &TaskMetrics) -> Value {
     });
     let mut object = json!({"task": figures.task, "kind": figures.kind.key(), "rows": figures.rows});
     if let Some(fields) = object.as_object_mut() {
-        fields.extend(figures.named().into_iter().map(|(key, value)| (json_key(key), json!(value))));
+        let known = |value: f64| if figures.rows == 0 { Value::Null } else { json!(value) };
+        fields.extend(figures.named().into_iter().map(|(key, value)| (json_key(key), known(value))));
         if figures.kind.has_classes() {
             fields.insert("classes".into(), json!(classes.collect::<Vec<_>>()));
+        }
+        if let Some(spans) = figures.spans {
+            fields.insert("words".into(), json!(spans.words));
+            fields.insert("entities".into(), json!(spans.entities));
+            fields.insert("unread_words".into(), json!(spans.unread_words));
         }
         if figures.kind == TaskKind::SingleLabel {
             fields.insert("confusion".into(), json!(figures.confusion));
@@ -258,7 +273,24 @@ mod tests {
             let json = epoch_json(std::slice::from_ref(&task), &point);
             assert_eq!(json["train"]["it"][train_key], json!(0.25), "{kind:?}");
             assert_eq!(json["valid"]["it"][valid_key], json!(0.75), "{kind:?}");
+            let counted = if kind == TaskKind::TokenLabels { "words" } else { "rows" };
+            assert_eq!(json["train"]["it"][counted], json!(4), "{kind:?}");
+            assert_eq!(json["valid"]["it"]["rows"], json!(4), "{kind:?}");
             assert_eq!(figures_of_epoch(&[task], &point).join("  "), line);
+        }
+    }
+
+    #[test]
+    fn figures_of_no_row_are_none() {
+        for kind in TaskKind::ALL {
+            let nothing = TaskMetrics::none("it", kind);
+            let json = metrics_json(&nothing);
+            assert_eq!((&json["rows"], &json["loss"]), (&json!(0), &Value::Null), "{kind:?}");
+            assert_eq!(json[json_key(figure_key(kind))], Value::Null, "{kind:?}");
+            let line = metrics_table(&[nothing]).pop().unwrap();
+            let cells: Vec<&str> = line.split_whitespace().collect();
+            assert_eq!(cells[..2], ["it", "0"], "{line}");
+            assert!(cells[2..].iter().all(|cell| *cell == "-"), "{line}");
         }
     }
 

@@ -2,32 +2,39 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
-
 use super::args::InitArgs;
 use super::console::{count, say};
 use super::{hub, tables};
 use crate::data::assemble::assemble;
 use crate::data::card::{DataCard, Weight};
 use crate::data::dataset::{Dataset, Split};
-use crate::data::mapping::Mapping;
+use crate::data::mapping::{self, Mapping};
 use crate::data::split::{SPLIT_SEED, SplitRule};
 use crate::data::table::Table;
 use crate::data::task::TaskKind;
+use crate::model::check::check;
 use crate::project::model_place::model_name;
-use crate::project::{DataFile, Project, demo, file};
+use crate::project::{DataFile, Project, ProjectError, demo, file};
 use crate::train::preset::Preset;
 
 pub(super) fn run(args: &InitArgs) -> anyhow::Result<()> {
     let target = args.dir.join(file::FILE_NAME);
     if target.exists() {
-        bail!("there is a project already: {}. Edit it, or choose another folder", target.display());
+        return Err(ProjectError::ProjectExists { path: target }.into());
     }
     let tables = tables::read_all(&args.data, args.bad_rows.skip_bad_rows, &args.reading.overrides())?;
     let mut project = Project { skip_bad_rows: args.bad_rows.skip_bad_rows, ..Project::default() };
     let rule = SplitRule { valid: project.valid_fraction, test: project.test_fraction, seed: SPLIT_SEED };
     let tables: Vec<(Table, Option<Split>)> = tables.into_iter().map(|table| (table, None)).collect();
-    let (dataset, mapping, split_note) = assemble(&tables, None, &rule)?;
+    let mapping = (!args.missing.is_empty()).then(|| {
+        let read: Vec<&Table> = tables.iter().map(|(table, _)| table).collect();
+        let mut mapping = mapping::guess_of(&read);
+        // Of a task on numbers, a marker such as -1 may be a value.
+        let marked = mapping.tasks.iter_mut().filter(|task| task.kind != TaskKind::Score);
+        marked.for_each(|task| task.missing.extend(args.missing.iter().cloned()));
+        mapping
+    });
+    let (dataset, mapping, split_note) = assemble(&tables, mapping.as_ref(), &rule)?;
 
     let dir = std::path::absolute(&args.dir)?;
     if let Some(name) = dir.file_name().and_then(|name| name.to_str()) {
@@ -40,16 +47,24 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<()> {
     if let Some(preset) = Preset::from_key(&args.preset) {
         project.recipe.choose(preset);
     }
-    project.model = Some(model_dir(args)?);
-    let lines = guess_lines(&project, &mapping, &dataset, &split_note);
+    let model = model_dir(args)?;
+    // A folder that cannot be loaded would be found out when the run starts.
+    let notes = check(&model)?;
+    project.model = Some(model);
+    let mut lines = guess_lines(&project, &mapping, &dataset, &split_note);
+    lines.extend(tables.iter().flat_map(|(table, _)| {
+        let name = table.facts.path.display();
+        table.notes.iter().map(move |note| format!("  {name}: {note}"))
+    }));
+    lines.extend(notes.iter().map(|note| format!("  note on the model: {note}")));
     let no_task = mapping.tasks.is_empty();
     project.mapping = Some(mapping);
-    project.save(&dir)?;
+    project.save_new(&dir)?;
 
     say(format!("{} written", target.display()))?;
     lines.iter().try_for_each(say)?;
     if no_task {
-        say("No column looks like labels: add [[data.task]] with column = \"...\" to the file.")?;
+        say("Add [[data.task]] with column = \"...\" to the file.")?;
     } else {
         say(format!("Next: frostline train {}", args.dir.display()))?;
     }
@@ -67,14 +82,11 @@ fn model_dir(args: &InitArgs) -> anyhow::Result<PathBuf> {
         });
     };
     let dir = hub::folder_of(dir)?;
-    if !(dir.join("config.json").is_file() || dir.join("modules.json").is_file()) {
-        bail!("{} is no model folder: there is no config.json in it", dir.display());
-    }
     Ok(std::path::absolute(dir)?)
 }
 
 fn guess_lines(project: &Project, mapping: &Mapping, dataset: &Dataset, split_note: &str) -> Vec<String> {
-    let card = DataCard::of(dataset);
+    let card = DataCard::of_splits(dataset);
     let mut lines = vec![format!("  text: column \"{}\"", mapping.text)];
     lines.extend(mapping.second.iter().map(|second| format!("  second text: column \"{second}\"")));
     for (task, counts) in mapping.tasks.iter().zip(&card.tasks) {

@@ -63,9 +63,13 @@ fn a_run(dir: &Path) -> anyhow::Result<Found> {
     let folder = RunFolder::open(project_dir, name)?;
     let (plan, mut history, report) = (folder.read_plan()?, folder.read()?, folder.read_report()?);
     history.drop_stand_ins(&plan);
-    let outcome = history.outcome.as_ref().map_or_else(|| "unfinished".to_owned(), ToString::to_string);
+    let outcome = match (&history.outcome, folder.holder()) {
+        (Some(outcome), _) => outcome.to_string(),
+        (None, Some(_)) => runs::RUNNING.to_owned(),
+        (None, None) => "unfinished".to_owned(),
+    };
     let mut lines = vec![
-        format!("run {name}: {}, {outcome}", plan.recipe.preset.title()),
+        format!("run {name}: {}, {outcome}", plan.recipe.title()),
         format!("model {}, on {}, seed {}", model_name(&plan.model_path), plan.device, plan.recipe.seed),
     ];
     let tasks: Vec<&str> = plan.tasks.iter().map(|task| task.name.as_str()).collect();

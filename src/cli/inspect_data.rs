@@ -5,17 +5,20 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::args::InspectArgs;
-use super::console::{count, say, say_json};
+use super::console::{ToldAsJson, count, say, say_json};
 use super::init::shortened;
 use crate::data::card::TaskCounts;
+use crate::data::dataset::Split;
 use crate::data::describe::{Description, describe, refused};
 use crate::data::error::DataError;
 use crate::data::folder::expand;
 use crate::data::mapping::TaskColumn;
 use crate::data::numbers::thousands;
 use crate::data::read::{OnProblem, ReadOptions, read_table};
+use crate::data::split::{SPLIT_SEED, SplitRule};
 use crate::data::table::{Format, Quoting, Table};
 use crate::data::task::TaskKind;
+use crate::project::Project;
 
 /// Problems that are listed to people; programs get all of them.
 const SHOWN_PROBLEMS: usize = 20;
@@ -32,6 +35,7 @@ pub(super) fn run(args: &InspectArgs, path: &Path) -> anyhow::Result<()> {
         Err(error) => {
             if args.json {
                 say_json(&refused(path, &error))?;
+                return Err(ToldAsJson(error.to_string()).into());
             }
             return Err(error.into());
         }
@@ -39,7 +43,10 @@ pub(super) fn run(args: &InspectArgs, path: &Path) -> anyhow::Result<()> {
     let mut lines: Vec<String> = tables.iter().flat_map(file_lines).collect();
     let problems: Vec<String> =
         tables.iter().flat_map(|table| problem_lines(table, tables.len() > 1)).collect();
-    let found = describe(tables);
+    // A folder is divided as `init` would divide it; of a lone file all rows are told of, whatever its name.
+    let project = Project::default();
+    let rule = SplitRule { valid: project.valid_fraction, test: project.test_fraction, seed: SPLIT_SEED };
+    let found = describe(tables, path.is_dir().then_some(&rule));
     if args.json {
         return Ok(say_json(&found.object)?);
     }
@@ -86,6 +93,18 @@ fn label_lines(found: &Description) -> Vec<String> {
         let rows = count(usize::try_from(rows).unwrap_or(usize::MAX), "row");
         lines.push(format!("text: column \"{}\" (guessed), {rows}", mapping.text));
     }
+    if let Some(card) = found.card.as_ref().filter(|card| card.rows_of(Split::Train) < card.rows.iter().sum())
+    {
+        let [train, valid, test] = card.rows;
+        lines.push(format!(
+            "rows: {train} for training, {valid} for validation, {test} for test. {}",
+            found.split_note
+        ));
+    }
+    let left_out = found.card.iter().flat_map(|card| &card.sources).filter_map(|source| {
+        Some(format!("left out of {}: {}", source.path.display(), source.left_out.as_ref()?))
+    });
+    lines.extend(left_out);
     lines.extend(mapping.second.iter().map(|second| format!("second text: column \"{second}\"")));
     lines.extend(mapping.split.iter().map(|split| format!("splits: column \"{split}\"")));
     let card = found.card.iter();
@@ -97,6 +116,7 @@ fn label_lines(found: &Description) -> Vec<String> {
             .map(|(column, counts)| task_line(column, counts, counts.all_labelled(card.rows)))
     });
     lines.extend(tasks);
+    lines.extend(found.notes.iter().cloned());
     let findings = found.object.get("findings").and_then(Value::as_array);
     lines.extend(findings.into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)));
     lines

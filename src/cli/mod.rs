@@ -16,6 +16,8 @@ mod inspect;
 mod inspect_data;
 mod inspect_model;
 mod interrupt;
+mod mistyped;
+mod output;
 mod parquet_file;
 mod progress;
 mod reading;
@@ -30,11 +32,39 @@ use args::Command;
 
 use std::path::PathBuf;
 
+use crate::project::lock;
+
 /// Does what the arguments ask for.
 ///
 /// # Errors
 /// When it cannot be done: a sentence on what, where, and what to do.
 pub fn run(args: Args) -> anyhow::Result<()> {
+    // A name that is no Unicode is no reason to fail: this is only what others are told.
+    let words: Vec<String> =
+        std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let process = format!("frostline {}", words.join(" "));
+    lock::call_this_process(if args.command.is_some() { process } else { "the window".to_owned() });
+    match &args.command {
+        None => {}
+        // These have something to save or to clear away first.
+        Some(
+            Command::Train(_)
+            | Command::Tour(_)
+            | Command::Embed(_)
+            | Command::Predict(_)
+            | Command::Export(_),
+        ) => interrupt::listen(),
+        // What is written here is whole, or, for a download, resumed by the next.
+        Some(
+            Command::Eval(_)
+            | Command::Similar(_)
+            | Command::Inspect(_)
+            | Command::Init(_)
+            | Command::FindRate(_)
+            | Command::Download(_),
+        ) => interrupt::end_at_once(),
+    }
+    let as_json = args.command.as_ref().is_some_and(Command::is_json);
     let done = match args.command {
         None => open_window(args.project),
         Some(Command::Train(args)) => train::run(&args),
@@ -52,8 +82,19 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     match done {
         // The reader of our output has seen enough: `frostline inspect ... | head`.
         Err(error) if console::is_closed_pipe(&error) => Ok(()),
+        // Whoever reads objects learns from an object what went wrong; people read it on stderr as ever.
+        Err(error) if as_json && !error.is::<console::ToldAsJson>() => {
+            drop(console::say_json(&serde_json::json!({"error": format!("{error:#}")})));
+            Err(error)
+        }
         done => done,
     }
+}
+
+/// The exit code of a command that Ctrl+C or SIGTERM ended: 130 and 143.
+#[must_use]
+pub fn exit_code_of_signal() -> Option<u8> {
+    interrupt::exit_code()
 }
 
 /// Says on stderr why something could not be done.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail};
 
 use super::console::tell;
-use super::hub;
+use super::{hub, interrupt};
 use crate::project::Project;
 use crate::session::Session;
 use crate::session::command::Command;
@@ -70,6 +70,11 @@ impl Driver {
             refuse(&self.take_notices())?;
             if self.session.is_idle() {
                 break;
+            }
+            if interrupt::is_asked() {
+                // What is half done ends within a batch; the session waits for it as it is dropped.
+                self.session.send(Command::Stop);
+                return Err(interrupt::Interrupted.into());
             }
             if let (Some(busy), true) = (&self.state().busy, last_line.elapsed() >= LINE_EVERY) {
                 last_line = Instant::now();

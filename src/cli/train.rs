@@ -42,12 +42,16 @@ pub(super) enum News<'a> {
 }
 
 pub(super) fn run(args: &TrainArgs) -> anyhow::Result<()> {
-    interrupt::listen();
     let mut driver = Driver::open(&args.project, args.device.device.as_deref())?;
+    let found: Vec<String> =
+        driver.state().data.ready().map(|data| data.card.reading.clone()).unwrap_or_default();
+    for text in &found {
+        tell(&format!("warning: {text}"));
+    }
     driver.checkpoint_every(Duration::from_secs(args.checkpoint_every));
     let asked = Asked { name: args.run.clone(), resume: args.resume, from: args.from.clone() };
     let view = train(&mut driver, &args.project, asked, &mut |news| match (news, args.json) {
-        (News::Started(view), true) => say_json(&start_json(view)),
+        (News::Started(view), true) => say_json(&start_json(view, &found)),
         (News::Started(view), false) => start_lines(view).iter().try_for_each(say),
         (News::Steps(view, since_start), true) => say_json(&steps_json(view, since_start)),
         (News::Steps(..), false) => Ok(()), // the progress bar says it
@@ -65,9 +69,9 @@ pub(super) fn run(args: &TrainArgs) -> anyhow::Result<()> {
 /// Which run is asked for.
 #[derive(Default)]
 pub(super) struct Asked {
-    /// Its name; a free one, or that of the newest run that can be gone on with, when `None`.
+    /// Its name; a free one, or that of the newest run that can be resumed, when `None`.
     pub(super) name: Option<String>,
-    /// Go on with a run.
+    /// Resume a run.
     pub(super) resume: bool,
     /// Start from the weights of a run.
     pub(super) from: Option<String>,
@@ -83,7 +87,22 @@ pub(super) fn train(
     asked: Asked,
     tell_news: &mut dyn FnMut(News) -> io::Result<()>,
 ) -> anyhow::Result<RunView> {
+    let is_reserved = asked.name.is_none() && !asked.resume;
     let (name, command) = command_for(driver, project_dir, asked)?;
+    let ended = watch(driver, &name, command, tell_news);
+    if is_reserved && ended.is_err() {
+        runs::release_name(project_dir, &name);
+    }
+    ended
+}
+
+/// Sends a command that begins a run, and watches that run to its end.
+fn watch(
+    driver: &mut Driver,
+    name: &str,
+    command: Command,
+    tell_news: &mut dyn FnMut(News) -> io::Result<()>,
+) -> anyhow::Result<RunView> {
     driver.send(command);
 
     let mut errors: Vec<String> = Vec::new();
@@ -98,7 +117,7 @@ pub(super) fn train(
             driver.send(Command::Stop);
         }
         let idle = driver.is_idle();
-        // A run that is gone on with was shown before, as it had ended, and is so still where it cannot be.
+        // A resumed run was shown before, as it had ended, and is so still where it cannot be.
         let is_it = |view: &&RunView| {
             view.plan.name == name && (view.outcome.is_none() || told > 0 || (idle && errors.is_empty()))
         };
@@ -134,7 +153,7 @@ pub(super) fn train(
     if let Some(progress) = progress {
         progress.finish();
     }
-    // A run that could not be gone on with is still shown as it had ended.
+    // A run that could not be resumed is still shown as it had ended.
     let view = driver.state().run.as_ref().filter(|view| view.plan.name == name).cloned();
     match view.filter(|_| began) {
         Some(view) => {
@@ -170,12 +189,12 @@ fn command_for(driver: &Driver, project_dir: &Path, asked: Asked) -> anyhow::Res
     let name = match asked.name {
         Some(name) if is_there(&name) => {
             bail!(
-                "there is already a run \"{name}\" in {}: choose another name, or go on with it by --resume",
+                "there is already a run \"{name}\" in {}: choose another name, or resume it with --resume",
                 project_dir.display()
             )
         }
         Some(name) => name,
-        None => runs::next_name(project_dir, driver.state().project.recipe.preset.key())?,
+        None => runs::reserve_name(project_dir, driver.state().project.recipe.preset.key())?,
     };
     Ok(match asked.from {
         Some(from) => (name.clone(), Command::Branch { from, name: Some(name) }),
@@ -193,7 +212,7 @@ fn newest_unfinished(project_dir: &Path) -> anyhow::Result<String> {
             return Ok(name);
         }
     }
-    bail!("there is no run to go on with in {}: all are finished", project_dir.display())
+    bail!("there is no run to resume in {}: all are finished", project_dir.display())
 }
 
 /// An error unless the run came to its end.
@@ -208,15 +227,15 @@ pub(super) fn ended_well(view: &RunView) -> anyhow::Result<()> {
         }
         Some(RunOutcome::Stopped { at_step }) => {
             bail!(
-                "the run was stopped at step {at_step}; what it had learnt is in {}. Go on with it by --resume",
+                "the run was stopped at step {at_step}; its weights are in {}. Resume it with --resume",
                 view.dir.display()
             )
         }
         Some(RunOutcome::Paused { at_step }) => {
-            bail!("the run was paused at step {at_step}. Go on with it by --resume")
+            bail!("the run was paused at step {at_step}. Resume it with --resume")
         }
         Some(RunOutcome::Failed(reason)) => bail!("{reason}"),
-        None => bail!("the run was cut off; what it had learnt is in {}", view.dir.display()),
+        None => bail!("the run was cut off; its weights are in {}", view.dir.display()),
     }
 }
 
@@ -238,11 +257,11 @@ fn doing(view: &RunView) -> String {
 /// What the run is about to do.
 pub(super) fn start_lines(view: &RunView) -> Vec<String> {
     let plan = &view.plan;
-    let preset = plan.recipe.preset.title();
+    let preset = plan.recipe.title();
     let rows = count(plan.train_rows, "training row");
     let mut lines = vec![format!("run {}: {preset}, {rows}, on {}", plan.name, plan.device)];
     lines.extend(inherited_in_words(plan).map(|text| format!("  starts from {text}")));
-    lines.extend(view.resumed_at.map(|step| format!("  goes on from the checkpoint of step {step}")));
+    lines.extend(view.resumed_at.map(|step| format!("  resumes from the checkpoint of step {step}")));
     for (index, phase) in plan.phases.iter().enumerate() {
         let trains = plan.tensors.iter().filter(|tensor| phase.rate(tensor).is_some());
         lines.push(format!(
@@ -257,19 +276,19 @@ pub(super) fn start_lines(view: &RunView) -> Vec<String> {
     lines
 }
 
-/// How long a phase lasts: `4 epochs`, `60 steps`, `at most 9 epochs`.
+/// How long a phase lasts: `4 epochs`, `60 steps, at most 9 epochs`.
 fn length(phase: &Phase) -> String {
     let epochs = count(phase.epochs as usize, "epoch");
     match phase.until {
         Until::Epochs => epochs,
-        Until::Steps(steps) => format!("{} or {epochs}", count(steps, "step")),
+        Until::Steps(steps) => format!("{}, at most {epochs}", count(steps, "step")),
         Until::Plateau { patience } => {
             format!("until {} without an improvement, at most {epochs}", count(patience as usize, "epoch"))
         }
     }
 }
 
-fn start_json(view: &RunView) -> Value {
+fn start_json(view: &RunView, found: &[String]) -> Value {
     let plan = &view.plan;
     let inherited = plan.inherited();
     let fresh = plan.parent.as_ref().map(|parent| {
@@ -286,6 +305,7 @@ fn start_json(view: &RunView) -> Value {
     });
     json!({
         "event": "start",
+        "findings": found,
         "run": plan.name,
         "dir": view.dir,
         "from": plan.parent.as_ref().map(|parent| &parent.run),
@@ -352,6 +372,7 @@ pub(super) fn end_lines(view: &RunView) -> Vec<String> {
         lines.push(proof(&view.plan, report));
         lines.extend(kept(view, report));
     }
+    lines.extend(view.early_end());
     let outcome = view.outcome.as_ref().map_or_else(|| "cut off".to_owned(), ToString::to_string);
     lines.push(format!("{outcome}: {}", view.dir.display()));
     lines
@@ -363,7 +384,7 @@ fn kept(view: &RunView, report: &RunReport) -> Option<String> {
         return Some(START_KEPT.to_owned());
     }
     match report.kept_epoch? {
-        0 if view.plan.epochs() > 0 => Some("no epoch was done; the starting weights are kept".to_owned()),
+        0 if view.plan.epochs() > 0 => Some("no epoch finished; the starting weights are kept".to_owned()),
         0 => None,
         epoch => Some(format!("the weights of epoch {epoch} are kept")),
     }
@@ -403,6 +424,7 @@ fn end_json(view: &RunView) -> Value {
         .map(|drift| json!({"task": drift.task, "before": drift.before, "after": drift.after}));
     let changed = report.changes.iter().filter(|change| change.changed).map(|change| &change.name);
     fields.insert("kept_epoch".into(), json!(report.kept_epoch));
+    fields.insert("ended_early_after".into(), json!(view.ended_early().map(|(epoch, _)| epoch)));
     // What the run is about stands first.
     let probes: Value = probes.collect::<Vec<_>>().into();
     let metrics = Value::Object(metrics.collect());

@@ -1,125 +1,135 @@
-//! Embeddings and predictions to files, each written whole or not at all.
+//! Embeddings and predictions in the formats of files, block after block: nothing but the block at hand is held.
 
-use std::fs;
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::io::{self, Write};
 
-use anyhow::Context;
 use safetensors::Dtype;
-use safetensors::tensor::TensorView;
+use safetensors::tensor::{Metadata, TensorInfo};
 use serde_json::{Map, Value, json};
 
-use super::args::{EmbeddingFile, EmbeddingFormat, PredictionFile, PredictionFormat};
-use super::parquet_file;
+use super::output::{EmbeddingFormat, PredictionFormat};
+use super::parquet_file::ParquetWriter;
 use crate::data::task::TaskKind;
 use crate::explore::Embeddings;
 use crate::model::heads::HeadSpec;
 use crate::session::state::Answer;
 use crate::train::metrics::THRESHOLD;
 
-/// What a model says of texts.
-pub(super) struct Predictions<'a> {
-    /// The texts.
-    pub(super) texts: &'a [&'a str],
-    /// The tasks.
-    pub(super) tasks: &'a [HeadSpec],
-    /// Per task and text.
-    pub(super) answers: &'a [Vec<Answer>],
+/// Writes embeddings.
+pub(super) struct EmbeddingWriter<W: Write + Send> {
+    form: EmbeddingForm<W>,
 }
 
-pub(super) fn write_embeddings(
-    output: &EmbeddingFile,
-    texts: &[&str],
-    embeddings: &Embeddings,
-) -> anyhow::Result<()> {
-    whole(&output.path, |out| match output.format {
-        EmbeddingFormat::Npy => npy(out, embeddings),
-        EmbeddingFormat::Csv => embeddings_csv(out, texts, embeddings),
-        EmbeddingFormat::JsonLines => embeddings_jsonl(out, texts, embeddings),
-        EmbeddingFormat::Safetensors => safetensors(out, embeddings),
-        EmbeddingFormat::Parquet => parquet_file::write(out, texts, embeddings),
-    })
+enum EmbeddingForm<W: Write + Send> {
+    /// A header, then nothing but values: `.npy` and `.safetensors`.
+    Values(W),
+    Csv(csv::Writer<W>),
+    JsonLines(W),
+    Parquet(ParquetWriter<W>),
 }
 
-pub(super) fn write_predictions(output: &PredictionFile, predictions: &Predictions) -> anyhow::Result<()> {
-    whole(&output.path, |out| match output.format {
-        PredictionFormat::Csv => predictions_csv(out, predictions),
-        PredictionFormat::JsonLines => predictions_jsonl(out, predictions),
-    })
-}
-
-/// Writes beside the place where the file belongs, then renames it there: who reads it finds all of it.
-fn whole(path: &Path, write: impl FnOnce(&mut dyn SendWrite) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    let context = || format!("cannot write {}", path.display());
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(dir).with_context(context)?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".frostline-");
-    #[cfg(unix)]
-    {
-        // A temporary file is for its owner's eyes; a result follows the user's umask as any other.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
+impl<W: Write + Send> EmbeddingWriter<W> {
+    /// Begins with what stands before the first row. The number of rows is known, since some formats say it first.
+    pub(super) fn begin(
+        mut out: W,
+        format: EmbeddingFormat,
+        rows: usize,
+        dim: usize,
+    ) -> anyhow::Result<Self> {
+        let form = match format {
+            EmbeddingFormat::Npy => {
+                out.write_all(&npy_header(rows, dim)?)?;
+                EmbeddingForm::Values(out)
+            }
+            EmbeddingFormat::Safetensors => {
+                out.write_all(&safetensors_header(rows, dim)?)?;
+                EmbeddingForm::Values(out)
+            }
+            EmbeddingFormat::Csv => {
+                let mut csv = csv::Writer::from_writer(out);
+                csv.write_field("text").map_err(io_of_csv)?;
+                csv.write_record((0..dim).map(|index| format!("dim_{index}"))).map_err(io_of_csv)?;
+                EmbeddingForm::Csv(csv)
+            }
+            EmbeddingFormat::Jsonl => EmbeddingForm::JsonLines(out),
+            EmbeddingFormat::Parquet => EmbeddingForm::Parquet(ParquetWriter::begin(out, dim)?),
+        };
+        Ok(Self { form })
     }
-    let mut file = builder.tempfile_in(dir).with_context(context)?;
-    let mut out = BufWriter::with_capacity(1 << 20, file.as_file_mut());
-    write(&mut out).with_context(context)?;
-    out.flush().with_context(context)?;
-    drop(out);
-    file.persist(path).with_context(context)?;
-    Ok(())
+
+    /// The next texts and their embeddings.
+    pub(super) fn block(&mut self, texts: &[&str], embeddings: &Embeddings) -> anyhow::Result<()> {
+        match &mut self.form {
+            EmbeddingForm::Values(out) => {
+                embeddings.values.iter().try_for_each(|value| out.write_all(&value.to_le_bytes()))?;
+            }
+            EmbeddingForm::Csv(csv) => embeddings_csv(csv, texts, embeddings).map_err(io_of_csv)?,
+            EmbeddingForm::JsonLines(out) => embeddings_jsonl(out, texts, embeddings)?,
+            EmbeddingForm::Parquet(parquet) => parquet.block(texts, embeddings)?,
+        }
+        Ok(())
+    }
+
+    /// Writes what stands behind the last row, and gives the output back.
+    pub(super) fn finish(self) -> anyhow::Result<W> {
+        match self.form {
+            EmbeddingForm::Values(out) | EmbeddingForm::JsonLines(out) => Ok(out),
+            EmbeddingForm::Csv(csv) => Ok(csv.into_inner().map_err(csv::IntoInnerError::into_error)?),
+            EmbeddingForm::Parquet(parquet) => parquet.finish(),
+        }
+    }
 }
 
-/// Where a format writes to; the Parquet writer wants to be sent between threads.
-pub(super) trait SendWrite: Write + Send {}
-
-impl<T: Write + Send> SendWrite for T {}
+/// A system's refusal as such, so that it is known for what it is: a full disk, a reader that has gone.
+fn io_of_csv(error: csv::Error) -> io::Error {
+    let text = error.to_string();
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        _ => io::Error::other(text),
+    }
+}
 
 /// Format 1.0 of `numpy.lib.format`: magic, version, length of the header, the header as a Python dict padded
-/// so that the values start at a multiple of 64 bytes, then the values, little-endian, row by row.
-fn npy(out: &mut dyn SendWrite, embeddings: &Embeddings) -> anyhow::Result<()> {
+/// so that the values start at a multiple of 64 bytes; then come the values, little-endian, row by row.
+fn npy_header(rows: usize, dim: usize) -> anyhow::Result<Vec<u8>> {
     const MAGIC: &[u8] = b"\x93NUMPY\x01\x00";
     const ALIGNMENT: usize = 64;
 
-    let shape = (embeddings.rows(), embeddings.dim);
-    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape:?}, }}");
+    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {dim}), }}");
     let unpadded = MAGIC.len() + size_of::<u16>() + header.len() + 1;
     header.push_str(&" ".repeat(unpadded.next_multiple_of(ALIGNMENT) - unpadded));
     header.push('\n');
-    out.write_all(MAGIC)?;
-    out.write_all(&u16::try_from(header.len())?.to_le_bytes())?;
-    out.write_all(header.as_bytes())?;
-    write_values(out, &embeddings.values)?;
-    Ok(())
+    let length = u16::try_from(header.len())?.to_le_bytes();
+    Ok([MAGIC, &length, header.as_bytes()].concat())
 }
 
-fn write_values(out: &mut dyn SendWrite, values: &[f32]) -> io::Result<()> {
-    values.iter().try_for_each(|value| out.write_all(&value.to_le_bytes()))
-}
+/// Length of the header, and the header as JSON, padded so that the values start at a multiple of 8 bytes.
+fn safetensors_header(rows: usize, dim: usize) -> anyhow::Result<Vec<u8>> {
+    const ALIGNMENT: usize = 8;
 
-fn safetensors(out: &mut dyn SendWrite, embeddings: &Embeddings) -> anyhow::Result<()> {
-    let bytes: Vec<u8> = embeddings.values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let view = TensorView::new(Dtype::F32, vec![embeddings.rows(), embeddings.dim], &bytes)?;
     // Older readers of the format refuse a file that does not say this.
     let metadata = [("format".to_owned(), "pt".to_owned())].into();
-    out.write_all(&safetensors::serialize([("embeddings", view)], Some(metadata))?)?;
-    Ok(())
+    let bytes = rows * dim * size_of::<f32>();
+    let info = TensorInfo { dtype: Dtype::F32, shape: vec![rows, dim], data_offsets: (0, bytes) };
+    let metadata = Metadata::new(Some(metadata), vec![("embeddings".to_owned(), info)])?;
+    let mut header = serde_json::to_vec(&metadata)?;
+    header.resize(header.len().next_multiple_of(ALIGNMENT), b' ');
+    Ok([&(header.len() as u64).to_le_bytes(), header.as_slice()].concat())
 }
 
-fn embeddings_csv(out: &mut dyn SendWrite, texts: &[&str], embeddings: &Embeddings) -> anyhow::Result<()> {
-    let mut csv = csv::Writer::from_writer(out);
-    csv.write_field("text")?;
-    csv.write_record((0..embeddings.dim).map(|index| format!("dim_{index}")))?;
+fn embeddings_csv<W: Write>(
+    csv: &mut csv::Writer<W>,
+    texts: &[&str],
+    embeddings: &Embeddings,
+) -> Result<(), csv::Error> {
     for (row, text) in texts.iter().enumerate() {
         csv.write_field(text)?;
         // The shortest decimal that reads back as the same number.
         csv.write_record(embeddings.row(row).iter().map(f32::to_string))?;
     }
-    csv.flush()?;
     Ok(())
 }
 
-fn embeddings_jsonl(out: &mut dyn SendWrite, texts: &[&str], embeddings: &Embeddings) -> anyhow::Result<()> {
+fn embeddings_jsonl(out: &mut impl Write, texts: &[&str], embeddings: &Embeddings) -> io::Result<()> {
     #[derive(serde::Serialize)]
     struct Line<'a> {
         text: &'a str,
@@ -130,6 +140,49 @@ fn embeddings_jsonl(out: &mut dyn SendWrite, texts: &[&str], embeddings: &Embedd
         out.write_all(b"\n")?;
     }
     Ok(())
+}
+
+/// Writes predictions.
+pub(super) struct PredictionWriter<'a, W: Write> {
+    tasks: &'a [HeadSpec],
+    form: PredictionForm<W>,
+}
+
+enum PredictionForm<W: Write> {
+    Csv(Box<csv::Writer<W>>),
+    JsonLines(W),
+}
+
+impl<'a, W: Write> PredictionWriter<'a, W> {
+    /// Begins with the names of the columns, where the format has some.
+    pub(super) fn begin(out: W, format: PredictionFormat, tasks: &'a [HeadSpec]) -> anyhow::Result<Self> {
+        let form = match format {
+            PredictionFormat::Csv => {
+                let mut csv = csv::Writer::from_writer(out);
+                csv.write_record(columns(tasks)).map_err(io_of_csv)?;
+                PredictionForm::Csv(Box::new(csv))
+            }
+            PredictionFormat::Jsonl => PredictionForm::JsonLines(out),
+        };
+        Ok(Self { tasks, form })
+    }
+
+    /// The next texts, and per task what is said of each.
+    pub(super) fn block(&mut self, texts: &[&str], answers: &[Vec<Answer>]) -> anyhow::Result<()> {
+        match &mut self.form {
+            PredictionForm::Csv(csv) => predictions_csv(csv, texts, answers).map_err(io_of_csv)?,
+            PredictionForm::JsonLines(out) => predictions_jsonl(out, texts, self.tasks, answers)?,
+        }
+        Ok(())
+    }
+
+    /// Gives the output back.
+    pub(super) fn finish(self) -> anyhow::Result<W> {
+        match self.form {
+            PredictionForm::Csv(csv) => Ok(csv.into_inner().map_err(csv::IntoInnerError::into_error)?),
+            PredictionForm::JsonLines(out) => Ok(out),
+        }
+    }
 }
 
 /// What stands beside the answer in a table: how sure the model is of its class, the cosine of a pair.
@@ -158,19 +211,23 @@ const fn beside_name(kind: TaskKind) -> Option<&'static str> {
     }
 }
 
-fn predictions_csv(out: &mut dyn SendWrite, predictions: &Predictions) -> anyhow::Result<()> {
-    let mut csv = csv::Writer::from_writer(out);
-    csv.write_field("text")?;
-    for task in predictions.tasks {
-        csv.write_field(&task.task)?;
-        if let Some(name) = beside_name(task.kind) {
-            csv.write_field(format!("{}_{name}", task.task))?;
-        }
-    }
-    csv.write_record(None::<&[u8]>)?;
-    for (row, text) in predictions.texts.iter().enumerate() {
+/// The names of the columns: a task's own, and the one beside it.
+fn columns(tasks: &[HeadSpec]) -> Vec<String> {
+    let of_task = |task: &HeadSpec| {
+        let beside = beside_name(task.kind).map(|name| format!("{}_{name}", task.task));
+        std::iter::once(task.task.clone()).chain(beside)
+    };
+    std::iter::once("text".to_owned()).chain(tasks.iter().flat_map(of_task)).collect()
+}
+
+fn predictions_csv<W: Write>(
+    csv: &mut csv::Writer<W>,
+    texts: &[&str],
+    answers: &[Vec<Answer>],
+) -> Result<(), csv::Error> {
+    for (row, text) in texts.iter().enumerate() {
         csv.write_field(text)?;
-        for answer in predictions.answers.iter().filter_map(|answers| answers.get(row)) {
+        for answer in answers.iter().filter_map(|answers| answers.get(row)) {
             csv.write_field(answer.cell())?;
             if let Some(beside) = beside(answer) {
                 csv.write_field(beside)?;
@@ -178,7 +235,6 @@ fn predictions_csv(out: &mut dyn SendWrite, predictions: &Predictions) -> anyhow
         }
         csv.write_record(None::<&[u8]>)?;
     }
-    csv.flush()?;
     Ok(())
 }
 
@@ -207,14 +263,18 @@ fn answer_json(answer: &Answer) -> Value {
     }
 }
 
-fn predictions_jsonl(out: &mut dyn SendWrite, predictions: &Predictions) -> anyhow::Result<()> {
-    for (row, text) in predictions.texts.iter().enumerate() {
-        let tasks = predictions
-            .tasks
+fn predictions_jsonl(
+    out: &mut impl Write,
+    texts: &[&str],
+    tasks: &[HeadSpec],
+    answers: &[Vec<Answer>],
+) -> io::Result<()> {
+    for (row, text) in texts.iter().enumerate() {
+        let of_tasks = tasks
             .iter()
-            .zip(predictions.answers)
+            .zip(answers)
             .filter_map(|(task, answers)| Some((task.task.clone(), answer_json(answers.get(row)?))));
-        let line = json!({"text": text, "tasks": Value::Object(tasks.collect())});
+        let line = json!({"text": text, "tasks": Value::Object(of_tasks.collect())});
         serde_json::to_writer(&mut *out, &line)?;
         out.write_all(b"\n")?;
     }
@@ -224,12 +284,33 @@ fn predictions_jsonl(out: &mut dyn SendWrite, predictions: &Predictions) -> anyh
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
+
+    fn embedded(format: EmbeddingFormat, texts: &[&str], embeddings: &Embeddings) -> Vec<u8> {
+        let mut writer =
+            EmbeddingWriter::begin(Vec::new(), format, embeddings.rows(), embeddings.dim).unwrap();
+        // A row at a time, as the smallest of blocks.
+        for (row, text) in texts.iter().enumerate() {
+            let one = Embeddings { values: embeddings.row(row).to_vec(), dim: embeddings.dim };
+            writer.block(&[text], &one).unwrap();
+        }
+        writer.finish().unwrap()
+    }
+
+    fn predicted(
+        format: PredictionFormat,
+        texts: &[&str],
+        tasks: &[HeadSpec],
+        answers: &[Vec<Answer>],
+    ) -> String {
+        let mut writer = PredictionWriter::begin(Vec::new(), format, tasks).unwrap();
+        writer.block(texts, answers).unwrap();
+        String::from_utf8(writer.finish().unwrap()).unwrap()
+    }
 
     #[test]
     fn an_array_file_is_what_numpy_writes() {
-        let mut bytes = Vec::new();
-        npy(&mut bytes, &Embeddings { values: vec![1.0, -2.5], dim: 2 }).unwrap();
+        let embeddings = Embeddings { values: vec![1.0, -2.5], dim: 2 };
+        let bytes = embedded(EmbeddingFormat::Npy, &["x"], &embeddings);
         // numpy.save of numpy.array([[1.0, -2.5]], dtype="<f4")
         let mut wanted = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
         wanted.extend(b"{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2), }");
@@ -240,18 +321,28 @@ mod tests {
     }
 
     #[test]
+    fn a_tensor_file_is_what_safetensors_writes() {
+        for (rows, dim) in [(0, 3), (1, 2), (37, 5)] {
+            let embeddings = Embeddings { values: (0..rows * dim).map(|x| x as f32 / 7.0).collect(), dim };
+            let texts = vec!["x"; rows];
+            let bytes: Vec<u8> = embeddings.values.iter().flat_map(|value| value.to_le_bytes()).collect();
+            let view = safetensors::tensor::TensorView::new(Dtype::F32, vec![rows, dim], &bytes).unwrap();
+            let metadata = [("format".to_owned(), "pt".to_owned())].into();
+            let wanted = safetensors::serialize([("embeddings", view)], Some(metadata)).unwrap();
+            assert_eq!(embedded(EmbeddingFormat::Safetensors, &texts, &embeddings), wanted);
+        }
+    }
+
+    #[test]
     fn predictions_name_the_first_of_the_most_probable_classes() {
         let tasks = [HeadSpec { task: "topic".into(), ..HeadSpec::default() }];
         let answer = |a, b| Answer::OneOf(vec![("a".to_owned(), a), ("b".to_owned(), b)]);
         let answers = [vec![answer(0.5, 0.5), answer(0.25, 0.75)]];
-        let predictions = Predictions { texts: &["x", "y, z"], tasks: &tasks, answers: &answers };
-        let mut csv = Vec::new();
-        predictions_csv(&mut csv, &predictions).unwrap();
+        let texts = ["x", "y, z"];
         let wanted = "text,topic,topic_probability\nx,a,0.5\n\"y, z\",b,0.75\n";
-        assert_eq!(String::from_utf8(csv).unwrap(), wanted);
-        let mut lines = Vec::new();
-        predictions_jsonl(&mut lines, &predictions).unwrap();
-        let last: Value = serde_json::from_slice(lines.split(|byte| *byte == b'\n').nth(1).unwrap()).unwrap();
+        assert_eq!(predicted(PredictionFormat::Csv, &texts, &tasks, &answers), wanted);
+        let lines = predicted(PredictionFormat::Jsonl, &texts, &tasks, &answers);
+        let last: Value = serde_json::from_str(lines.lines().nth(1).unwrap()).unwrap();
         assert_eq!(last["tasks"]["topic"]["label"], "b");
         assert_eq!(last["tasks"]["topic"]["probabilities"]["a"], 0.25);
     }
@@ -274,31 +365,13 @@ mod tests {
                 ("fell".to_owned(), "O".to_owned()),
             ])],
         ];
-        let predictions = Predictions { texts: &["Rome fell"], tasks: &tasks, answers: &answers };
-        let mut csv = Vec::new();
-        predictions_csv(&mut csv, &predictions).unwrap();
         let wanted = "text,themes,themes_probabilities,stars,alike,alike_cosine,ner\n\
                       Rome fell,a,a=0.75|b=0.25,3.5,2.5,0.5,B-LOC O\n";
-        assert_eq!(String::from_utf8(csv).unwrap(), wanted);
-        let mut lines = Vec::new();
-        predictions_jsonl(&mut lines, &predictions).unwrap();
-        let line: Value = serde_json::from_slice(&lines).unwrap();
+        assert_eq!(predicted(PredictionFormat::Csv, &["Rome fell"], &tasks, &answers), wanted);
+        let line = predicted(PredictionFormat::Jsonl, &["Rome fell"], &tasks, &answers);
+        let line: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(line["tasks"]["themes"]["labels"], json!(["a"]));
         assert_eq!(line["tasks"]["stars"]["score"], 3.5);
         assert_eq!(line["tasks"]["ner"]["tags"], json!(["B-LOC", "O"]));
-    }
-
-    #[test]
-    fn a_file_that_fails_leaves_the_old_one() {
-        let dir = tempfile::tempdir().unwrap();
-        let path: PathBuf = dir.path().join("new/out.csv");
-        whole(&path, |out| Ok(out.write_all(b"old")?)).unwrap();
-        let failed = whole(&path, |out| {
-            out.write_all(b"half")?;
-            anyhow::bail!("no more")
-        });
-        assert!(format!("{:#}", failed.unwrap_err()).ends_with("out.csv: no more"));
-        assert_eq!(fs::read(&path).unwrap(), b"old");
-        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing is left aside");
     }
 }

@@ -7,17 +7,23 @@ use std::path::PathBuf;
 
 use rayon::prelude::*;
 
+use self::places::are_places;
+use super::align;
 use super::classes::{Markers, Piece, says_nothing, single_labels};
 use super::column::StrColumn;
+use super::coverage::{self, LeftOut};
 use super::dataset::{Dataset, Split, TaskLabels};
 use super::error::DataError;
-use super::labels::{self, bare, indicated, is_missing, task_labels};
+use super::labels::{self, Hidden, bare, indicated, is_missing, number, task_labels};
 use super::lists::items;
 use super::mapping::{self, Mapping, TaskColumn, guess_of};
 use super::said::{Said, decide_splits};
 use super::split::{SplitRule, split_of_name, split_of_word};
-use super::table::Table;
+use super::table::{ByName, Table};
 use super::task::TaskKind;
+
+mod notes;
+mod places;
 
 /// Makes the data set: texts, labels by task, a split for every row.
 ///
@@ -33,6 +39,16 @@ pub fn assemble(
     mapping: Option<&Mapping>,
     rule: &SplitRule,
 ) -> Result<(Dataset, Mapping, String), DataError> {
+    let (dataset, mapping, notes) = with_notes(tables, mapping, rule)?;
+    Ok((dataset, mapping, notes.join(" ")))
+}
+
+/// The same with the notes one by one: how rows came to their splits first.
+pub(super) fn with_notes(
+    tables: &[(Table, Option<Split>)],
+    mapping: Option<&Mapping>,
+    rule: &SplitRule,
+) -> Result<(Dataset, Mapping, Vec<String>), DataError> {
     if tables.is_empty() {
         return Err(DataError::NoFiles);
     }
@@ -45,79 +61,146 @@ pub fn assemble(
     });
     check(&mapping, tables)?;
 
-    let mut gathered = Gathered::default();
+    let columns: Vec<ByName> = tables.iter().map(|(table, _)| table.by_name()).collect();
+    let by_places: Vec<bool> = mapping.tasks.iter().map(|task| holds_places(task, &columns)).collect();
+    let mut gathered = Gathered { has_places: by_places.contains(&true), ..Gathered::default() };
     for (file, (table, chosen)) in tables.iter().enumerate() {
         gathered.take(table, file as u32, *chosen, &mapping)?;
     }
-    let Gathered { mut dataset, said, kept, groups, other_texts, blank, first_blank } = gathered;
+    let Gathered { mut dataset, said, kept, groups, other_texts, blank, first_blank, .. } = gathered;
     if dataset.origins.is_empty() {
         let rows = tables.iter().map(|(table, _)| table.rows()).sum();
         return Err(DataError::NoText { column: mapping.text, rows });
     }
-    let labels = mapping.tasks.par_iter().map(|task| labels_of(task, tables, &kept, &dataset, &mapping));
+    coverage::refuse_empty(&dataset, tables, &mapping)?;
+    let sources = Sources { tables, columns: &columns, kept: &kept };
+    let tasks = mapping.tasks.par_iter().zip(by_places);
+    let labels = tasks.map(|(task, by_places)| labels_of(task, by_places, &sources, &dataset, &mapping));
     let labels = labels.collect::<Result<Vec<_>, _>>()?;
     let mut markers: BTreeMap<String, usize> = BTreeMap::new();
-    for (labels, found) in labels {
-        dataset.tasks.push(labels);
-        for (marker, count) in found {
+    let mut told = Vec::new();
+    for found in labels {
+        let unconfirmed = found.unconfirmed.or_else(|| notes::unconfirmed_class(&found.labels));
+        dataset.unconfirmed.extend(unconfirmed.map(|marker| (found.labels.name.clone(), marker)));
+        dataset.tasks.push(found.labels);
+        told.extend(found.notes);
+        for (marker, count) in found.markers {
             *markers.entry(marker.to_owned()).or_default() += count;
         }
     }
     let mut notes = vec![decide_splits(&mut dataset, &said, &groups, rule)];
-    notes.extend(other_texts.iter().map(|(column, files)| other_text_note(column, files)));
-    notes.extend(blank_note(blank, first_blank.as_deref()));
-    notes.extend(marker_note(&markers));
-    notes.extend(dataset.tasks.iter().filter_map(hidden_label_note));
-    notes.extend(pair_note(&mapping, tables));
-    Ok((dataset, mapping, notes.join(" ")))
+    notes.extend(other_texts.iter().map(|(column, files)| notes::other_text_note(column, files)));
+    notes.extend(notes::blank_note(blank, first_blank.as_deref()));
+    notes.extend(notes::marker_note(&markers));
+    notes.extend(told);
+    notes.extend(dataset.tasks.iter().filter_map(notes::hidden_label_note));
+    notes.extend(dataset.tasks.iter().filter_map(notes::numbered_tags_note));
+    notes.extend(dataset.tasks.iter().filter_map(notes::few_numbers_note));
+    notes.extend(notes::pair_note(&mapping, tables));
+    notes.extend(notes::unread_notes(&mapping, tables));
+    notes.extend(notes::no_task_note(&mapping));
+    Ok((dataset, mapping, notes))
 }
 
-/// The labels of one task, and the markers that were met.
+/// Whether the cells of a task hold the places of entities in the text.
+fn holds_places(task: &TaskColumn, columns: &[ByName]) -> bool {
+    let mut found = columns.iter().filter_map(|columns| columns.column(&task.column));
+    task.kind == TaskKind::TokenLabels && found.any(|column| are_places(column.cells.iter()))
+}
+
+/// The labels of one task, the markers that were met, and what to tell of them.
+struct TaskFound<'a> {
+    labels: TaskLabels,
+    markers: Markers<'a>,
+    notes: Vec<String>,
+    /// A cell that hides labels and is not said to.
+    unconfirmed: Option<String>,
+}
+
+/// The tables with their columns by name, and per table and row whether it has a text.
+struct Sources<'a> {
+    tables: &'a [(Table, Option<Split>)],
+    columns: &'a [ByName<'a>],
+    kept: &'a [Vec<bool>],
+}
+
 fn labels_of<'a>(
     task: &TaskColumn,
-    tables: &'a [(Table, Option<Split>)],
-    kept: &'a [Vec<bool>],
+    by_places: bool,
+    sources: &Sources<'a>,
     dataset: &Dataset,
     mapping: &Mapping,
-) -> Result<(TaskLabels, Markers<'a>), DataError> {
+) -> Result<TaskFound<'a>, DataError> {
     let mut markers = Markers::new();
+    let (mut told, mut unconfirmed) = (Vec::new(), None);
     let rows = dataset.origins.len();
-    let labels = if task.indicators.is_empty() && task.kind == TaskKind::SingleLabel {
-        single_labels(task, &pieces_of(&task.column, tables, kept)).map(|(labels, met)| {
+    let Sources { tables, columns, kept } = *sources;
+    let place = |row: usize| {
+        let (file, line) = dataset.origins.get(row).copied().unwrap_or_default();
+        let path = dataset.files.get(file as usize).map_or_else(String::new, |p| p.display().to_string());
+        format!("line {line} of {path}")
+    };
+    let labels = if by_places {
+        let cells = cells_of(&task.column, task, columns, kept, rows, &mut markers);
+        let texts = texts_of(tables, kept, mapping);
+        places::tags(&task.task, &texts, &cells, &place).and_then(|(tags, notes)| {
+            told = notes;
+            let cells: Vec<Option<&str>> = tags.iter().map(Option::as_deref).collect();
+            task_labels(task, &cells, dataset, false)
+        })
+    } else if task.indicators.is_empty() && task.kind == TaskKind::SingleLabel {
+        single_labels(task, &pieces_of(&task.column, columns, kept)).map(|(labels, met)| {
             markers = met;
             labels
         })
     } else if task.indicators.is_empty() {
         let is_second = mapping.second.as_ref() == Some(&task.column);
-        task_labels(task, &cells_of(&task.column, task, tables, kept, rows, &mut markers), dataset, is_second)
+        let cells = cells_of(&task.column, task, columns, kept, rows, &mut markers);
+        task_labels(task, &cells, dataset, is_second)
     } else {
+        // A number below 0 hides the whole row, which is found out from the columns together.
+        let is_hiding = |marker: &String| number(marker).is_some_and(|number| number < 0.0);
+        let missing = task.missing.iter().filter(|marker| !is_hiding(marker)).cloned().collect();
+        let plain = TaskColumn { missing, ..task.clone() };
         let cells =
-            task.indicators.iter().map(|column| cells_of(column, task, tables, kept, rows, &mut markers));
-        indicated(task, &cells.collect::<Vec<_>>())
+            task.indicators.iter().map(|column| cells_of(column, &plain, columns, kept, rows, &mut markers));
+        indicated(task, &cells.collect::<Vec<_>>()).map(|(labels, hidden): (TaskLabels, Hidden)| {
+            told.extend(notes::hidden_rows_note(task, &hidden, dataset));
+            told.extend(notes::partly_blank_note(task, &hidden));
+            unconfirmed =
+                Some(hidden.marker).filter(|marker| !marker.is_empty() && !task.missing.contains(marker));
+            labels
+        })
     };
     let labels = labels.map_err(|(row, reason)| {
-        let (file, line) = dataset.origins.get(row).copied().unwrap_or_default();
-        let path = dataset.files.get(file as usize).map_or_else(String::new, |p| p.display().to_string());
         let kind = task.kind.key();
+        let place = place(row);
         let reason = format!(
-            "line {line} of {path}: the column \"{}\" {reason}, but the task \"{}\" is of the kind {kind}. Correct \
+            "{place}: the column \"{}\" {reason}, but the task \"{}\" is of the kind {kind}. Correct \
              the file, or give the task another kind",
             task.column, task.task
         );
         DataError::BadMapping { reason }
     })?;
-    Ok((labels, markers))
+    Ok(TaskFound { labels, markers, notes: told, unconfirmed })
+}
+
+/// The texts as they stand in the files.
+fn texts_of<'a>(tables: &'a [(Table, Option<Split>)], kept: &[Vec<bool>], mapping: &Mapping) -> Vec<&'a str> {
+    let mut texts = Vec::new();
+    for ((table, _), kept) in tables.iter().zip(kept) {
+        let Some(column) = mapping::text_in(table, mapping, true) else { continue };
+        let cells = column.cells.iter().zip(kept).filter(|(_, kept)| **kept);
+        texts.extend(cells.map(|(cell, _)| cell.unwrap_or_default()));
+    }
+    texts
 }
 
 /// The label cells of a column, table by table and segment by segment.
-fn pieces_of<'a>(
-    column: &str,
-    tables: &'a [(Table, Option<Split>)],
-    kept: &'a [Vec<bool>],
-) -> Vec<Piece<'a>> {
+fn pieces_of<'a>(column: &str, columns: &[ByName<'a>], kept: &'a [Vec<bool>]) -> Vec<Piece<'a>> {
     let mut pieces = Vec::new();
-    for ((table, _), kept) in tables.iter().zip(kept) {
-        let Some(column) = table.column(column) else {
+    for (columns, kept) in columns.iter().zip(kept) {
+        let Some(column) = columns.column(column) else {
             pieces.push(Piece { segment: None, kept });
             continue;
         };
@@ -133,14 +216,14 @@ fn pieces_of<'a>(
 fn cells_of<'a>(
     column: &str,
     task: &TaskColumn,
-    tables: &'a [(Table, Option<Split>)],
+    columns: &[ByName<'a>],
     kept: &[Vec<bool>],
     rows: usize,
     markers: &mut Markers<'a>,
 ) -> Vec<Option<&'a str>> {
     let mut cells = Vec::with_capacity(rows);
-    for ((table, _), kept) in tables.iter().zip(kept) {
-        let Some(column) = table.column(column) else {
+    for (columns, kept) in columns.iter().zip(kept) {
+        let Some(column) = columns.column(column) else {
             cells.extend(kept.iter().filter(|kept| **kept).map(|_| None));
             continue;
         };
@@ -177,8 +260,9 @@ fn check(mapping: &Mapping, tables: &[(Table, Option<Split>)]) -> Result<(), Dat
     let needed = needed.chain(mapping.second.iter().map(|column| ("second text".to_owned(), column)));
     let needed = needed.chain(mapping.split.iter().map(|column| ("split".to_owned(), column)));
     let needed = needed.chain(mapping.group.iter().map(|column| ("group".to_owned(), column)));
+    let by_name: Vec<ByName> = tables.iter().map(|(table, _)| table.by_name()).collect();
     for (part, column) in needed {
-        let nowhere = tables.iter().all(|(table, _)| table.column(column).is_none());
+        let nowhere = by_name.iter().all(|columns| columns.column(column).is_none());
         if let (true, Some((table, _))) = (nowhere, tables.first()) {
             return Err(absent(table, part, column));
         }
@@ -219,6 +303,8 @@ struct Gathered {
     /// Rows without a text: how many, and where the first one is.
     blank: usize,
     first_blank: Option<String>,
+    /// Words are cut as places of entities need them.
+    has_places: bool,
 }
 
 impl Gathered {
@@ -234,15 +320,19 @@ impl Gathered {
         let empty = StrColumn::default();
         let column = mapping::text_in(table, mapping, true);
         let texts = column.map_or(&empty, |column| &column.cells);
-        if let Some(column) = column.filter(|column| column.name != mapping.text) {
+        let mut left_out = LeftOut::of(table, mapping);
+        let is_unmatched = left_out.unmatched > 0;
+        if let Some(column) = column.filter(|column| column.name != mapping.text && !is_unmatched) {
             self.other_texts.entry(column.name.clone()).or_default().push(path.clone());
         }
-        let kept = has_text(texts);
+        let kept = if is_unmatched { vec![false; table.rows()] } else { has_text(texts) };
         let has_words = mapping.tasks.iter().any(|task| task.kind == TaskKind::TokenLabels);
         if has_words {
             let kept_texts = texts.iter().zip(&kept).filter(|(_, kept)| **kept);
-            kept_texts
-                .for_each(|(text, _)| self.dataset.texts.push(Some(&in_words(text.unwrap_or_default()))));
+            for text in kept_texts.map(|(text, _)| text.unwrap_or_default()) {
+                let words = if self.has_places { align::spaced(text).into() } else { in_words(text) };
+                self.dataset.texts.push(Some(&words));
+            }
         } else {
             self.dataset.texts.append_where(texts, &kept);
         }
@@ -268,7 +358,11 @@ impl Gathered {
         self.dataset.origins.reserve(table.rows());
         self.said.reserve(table.rows());
         for (row, (line, kept)) in table.lines.iter().zip(&kept).enumerate() {
+            if is_unmatched {
+                continue;
+            }
             if !kept {
+                left_out.blank += 1;
                 self.blank += 1;
                 self.first_blank.get_or_insert_with(|| format!("line {line} of {}", path.display()));
                 continue;
@@ -291,6 +385,7 @@ impl Gathered {
             });
         }
         self.kept.push(kept);
+        self.dataset.left_out.push(left_out);
         Ok(())
     }
 }
@@ -303,54 +398,6 @@ fn has_text(texts: &StrColumn) -> Vec<bool> {
     };
     let segments = texts.numbered_segments().into_par_iter();
     segments.flat_map_iter(|(_, segment)| segment.iter().map(|text| text.is_some_and(is_readable))).collect()
-}
-
-/// Where the text is called otherwise.
-fn other_text_note(column: &str, files: &[PathBuf]) -> String {
-    let name = |file: &PathBuf| file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
-    let names: Vec<String> = files.iter().map(name).collect();
-    format!("The text of {} is the column \"{column}\".", names.join(", "))
-}
-
-/// What was left out for want of a text.
-fn blank_note(blank: usize, first: Option<&str>) -> Option<String> {
-    let first = first?;
-    Some(match blank {
-        1 => format!("1 row without a text was left out ({first})."),
-        many => format!("{many} rows without a text were left out (the first: {first})."),
-    })
-}
-
-fn marker_note(markers: &BTreeMap<String, usize>) -> Option<String> {
-    let count: usize = markers.values().sum();
-    let quoted: Vec<String> = markers.keys().map(|marker| format!("\"{marker}\"")).collect();
-    let cells = if count == 1 { "1 label cell is".to_owned() } else { format!("{count} label cells are") };
-    (count > 0).then(|| format!("{cells} read as no label: {}.", quoted.join(", ")))
-}
-
-/// The class -1 among whole numbers mostly stands for labels that are kept secret, and may be a class: only the user
-/// knows.
-fn hidden_label_note(task: &TaskLabels) -> Option<String> {
-    let are_numbers = task.classes.len() > 1 && task.classes.iter().all(|class| class.parse::<i64>().is_ok());
-    let has_hidden = task.kind == TaskKind::SingleLabel && task.classes.iter().any(|class| class == "-1");
-    (are_numbers && has_hidden).then(|| {
-        format!(
-            "Task \"{}\" has a class -1: if it stands for rows without a label, say so (missing = [\"-1\"]).",
-            task.name
-        )
-    })
-}
-
-/// A label on two texts, read as one on the first: that must be known.
-fn pair_note(mapping: &Mapping, tables: &[(Table, Option<Split>)]) -> Option<String> {
-    let reads_one =
-        mapping.second.is_none() && mapping.tasks.iter().any(|task| task.kind == TaskKind::SingleLabel);
-    let (first, second) = tables.iter().find_map(|(table, _)| mapping::pair_names(table))?;
-    (reads_one && mapping.text.eq_ignore_ascii_case(&first)).then(|| {
-        format!(
-            "The rows are pairs ({first}, {second}); a task of one class per text reads the first text only."
-        )
-    })
 }
 
 /// A text whose words are divided by single spaces: a list of words, or prose.

@@ -7,9 +7,10 @@ use rayon::prelude::*;
 use super::dataset::{Dataset, Labels, Split, TaskLabels};
 use super::fix::Fix;
 use super::numbers::thousands;
+use super::same::SameTexts;
 use super::sources::{self, SourceCounts};
 use super::task::TaskKind;
-use super::{near, same};
+use super::{coverage, near, same};
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +66,8 @@ pub struct DataCard {
     pub unlabelled_train: usize,
     /// Training rows that say what an earlier one says, text and labels.
     pub repeated_rows: usize,
+    /// Of the findings those on files that give nothing and on splits that are empty: they are told before a run, too.
+    pub reading: Vec<String>,
     /// Per task the texts that carry different labels in different rows.
     pub conflicting_texts: Vec<usize>,
 }
@@ -76,6 +79,17 @@ impl DataCard {
         self.rows[split as usize]
     }
 
+    /// The same for rows that are divided into splits for training: empty ones are found, too.
+    #[must_use]
+    pub fn of_splits(dataset: &Dataset) -> Self {
+        let mut card = Self::of(dataset);
+        let empty = coverage::of_splits(card.rows);
+        card.reading.extend(empty.iter().map(|finding| finding.text.clone()));
+        card.findings.extend(empty);
+        card.findings.sort_by_key(|finding| finding.weight == Weight::Note);
+        card
+    }
+
     /// Reads the card off a data set; warnings come first among the findings.
     #[must_use]
     pub fn of(dataset: &Dataset) -> Self {
@@ -85,28 +99,29 @@ impl DataCard {
         }
         let (tasks, texts) = rayon::join(
             || dataset.tasks.par_iter().map(|task| TaskCounts::of(dataset, task)).collect::<Vec<_>>(),
-            || SameTexts { groups: same::repeated(&dataset.texts) },
+            || SameTexts::of(dataset),
         );
-        let mut findings = Vec::new();
+        let mut findings = coverage::of_files(dataset);
+        let reading = findings.iter().map(|finding| finding.text.clone()).collect();
         let unlabelled = rows_where(dataset, |row, split| split == Split::Train && !dataset.is_labelled(row));
         let unlabelled_train = unlabelled.len();
         findings.extend(unlabelled_finding(dataset, unlabelled));
         for (task, counts) in dataset.tasks.iter().zip(&tasks) {
             findings.extend(class_findings(dataset, task, counts, rows));
             findings.extend(look_alike_classes(task, dataset.rows()));
-            findings.extend(texts.conflicts(task));
+            findings.extend(conflicts(&texts, task));
         }
-        findings.extend(texts.leaks(dataset));
-        let repeated = same::repeated_rows(dataset, &texts.groups);
+        findings.extend(leaks(&texts, dataset));
+        let repeated = texts.repeated_rows(dataset);
         let repeated_rows = repeated.len();
         findings.extend(duplicates(repeated));
         findings.extend(near_duplicates(dataset));
         findings.extend(odd_characters(dataset));
+        findings.extend(blanks_around(dataset));
         findings.sort_by_key(|finding| finding.weight == Weight::Note);
-        let conflicting_texts =
-            dataset.tasks.iter().map(|task| same::conflicting(&texts.groups, task).len()).collect();
+        let conflicting_texts = dataset.tasks.iter().map(|task| texts.conflicting(task).len()).collect();
         let sources = sources::by_source(dataset);
-        Self { rows, tasks, sources, findings, unlabelled_train, repeated_rows, conflicting_texts }
+        Self { rows, tasks, sources, findings, unlabelled_train, repeated_rows, reading, conflicting_texts }
     }
 }
 
@@ -256,6 +271,12 @@ fn class_findings(
             Vec::new(),
         ));
     }
+    let is_labelled = Split::ALL.iter().any(|split| counts.labelled(*split, rows) > 0);
+    if is_labelled && rows[0] > 0 && counts.labelled(Split::Train, rows) == 0 {
+        let text =
+            format!("Task \"{name}\" has no label in the training rows: there is nothing to learn from.");
+        findings.push(warning(text, Vec::new()));
+    }
     for split in [Split::Valid, Split::Test] {
         if rows[split as usize] > 0 && counts.labelled(split, rows) == 0 {
             let text = format!(
@@ -296,56 +317,50 @@ fn look_alike_classes(task: &TaskLabels, rows: usize) -> Vec<Finding> {
         .collect()
 }
 
-/// Rows that share a text, for the texts that occur more than once.
-struct SameTexts {
-    groups: Vec<Vec<usize>>,
+fn conflicts(texts: &SameTexts, task: &TaskLabels) -> Option<Finding> {
+    let found = texts.conflicting(task);
+    let mut rows: Vec<usize> = found.iter().flat_map(|group| group.iter().copied()).collect();
+    rows.sort_unstable();
+    (!found.is_empty()).then(|| {
+        let what = if task.kind.takes_pairs() { "pair" } else { "text" };
+        let (texts, carry) = (counted(found.len(), what), if found.len() == 1 { "carries" } else { "carry" });
+        let how = match task.labels {
+            Labels::Number(_) => "numbers that differ by more than a tenth of their range",
+            _ => "different labels",
+        };
+        warning(format!("Task \"{}\": {texts} {carry} {how} in different rows.", task.name), rows)
+            .mended_by(Fix::ForgetConflicts { task: task.name.clone() })
+    })
 }
 
-impl SameTexts {
-    fn conflicts(&self, task: &TaskLabels) -> Option<Finding> {
-        let found = same::conflicting(&self.groups, task);
-        let mut rows: Vec<usize> = found.iter().flat_map(|group| group.iter().copied()).collect();
+/// Texts of one split that also stand in another.
+fn leaks(texts: &SameTexts, dataset: &Dataset) -> Vec<Finding> {
+    let split = |row: &usize| dataset.splits.get(*row).copied();
+    let shared = |seen: Split, measured: Split| -> Vec<usize> {
+        let both = texts.seen_alike().iter().filter(|group| group.iter().any(|row| split(row) == Some(seen)));
+        let mut rows: Vec<usize> =
+            both.flatten().copied().filter(|row| split(row) == Some(measured)).collect();
         rows.sort_unstable();
-        (!found.is_empty()).then(|| {
-            let (texts, carry) =
-                (counted(found.len(), "text"), if found.len() == 1 { "carries" } else { "carry" });
-            warning(
-                format!("Task \"{}\": {texts} {carry} different labels in different rows.", task.name),
-                rows,
-            )
-            .mended_by(Fix::ForgetConflicts { task: task.name.clone() })
+        rows
+    };
+    let pairs = [(Split::Train, Split::Valid), (Split::Train, Split::Test), (Split::Valid, Split::Test)];
+    pairs
+        .into_iter()
+        .map(|(seen, measured)| (seen, measured, shared(seen, measured)))
+        .filter(|(_, _, rows)| !rows.is_empty())
+        .map(|(seen, measured, rows)| {
+            let text = format!(
+                "{} a text that is also in {}: figures on {} will look better than they are.",
+                match rows.len() {
+                    1 => format!("1 {} row has", measured.name()),
+                    many => format!("{many} {} rows have", measured.name()),
+                },
+                seen.name(),
+                measured.name()
+            );
+            warning(text, rows).mended_by(Fix::JoinLeaks)
         })
-    }
-
-    /// Texts of one split that also stand in another.
-    fn leaks(&self, dataset: &Dataset) -> Vec<Finding> {
-        let split = |row: &usize| dataset.splits.get(*row).copied();
-        let shared = |seen: Split, measured: Split| -> Vec<usize> {
-            let both = self.groups.iter().filter(|group| group.iter().any(|row| split(row) == Some(seen)));
-            let mut rows: Vec<usize> =
-                both.flatten().copied().filter(|row| split(row) == Some(measured)).collect();
-            rows.sort_unstable();
-            rows
-        };
-        let pairs = [(Split::Train, Split::Valid), (Split::Train, Split::Test), (Split::Valid, Split::Test)];
-        pairs
-            .into_iter()
-            .map(|(seen, measured)| (seen, measured, shared(seen, measured)))
-            .filter(|(_, _, rows)| !rows.is_empty())
-            .map(|(seen, measured, rows)| {
-                let text = format!(
-                    "{} a text that is also in {}: figures on {} will look better than they are.",
-                    match rows.len() {
-                        1 => format!("1 {} row has", measured.name()),
-                        many => format!("{many} {} rows have", measured.name()),
-                    },
-                    seen.name(),
-                    measured.name()
-                );
-                warning(text, rows).mended_by(Fix::JoinLeaks)
-            })
-            .collect()
-    }
+        .collect()
 }
 
 fn duplicates(rows: Vec<usize>) -> Option<Finding> {
@@ -361,26 +376,29 @@ fn duplicates(rows: Vec<usize>) -> Option<Finding> {
 
 /// Texts that are nearly another's, and those of them that stand in another split than it.
 fn near_duplicates(dataset: &Dataset) -> Vec<Finding> {
-    let Some(pairs) = near::pairs(&dataset.texts) else {
+    let Some(near) = near::of(dataset) else {
         let text = format!(
             "Nearly equal texts are looked for among up to {} texts only.",
             thousands(near::MOST_TEXTS as u64)
         );
         return vec![note(text, Vec::new())];
     };
-    let split = |row: usize| dataset.splits.get(row);
-    // The same text beside another one is another pair.
-    let same_second =
-        |(one, other): &(usize, usize)| dataset.second_text(*one) == dataset.second_text(*other);
-    let pairs = pairs.into_iter().filter(same_second);
-    let (across, within): (Vec<_>, Vec<_>) = pairs.partition(|(one, other)| split(*one) != split(*other));
-    let found = |pairs: Vec<(usize, usize)>, what: &str, weigh: fn(String, Vec<usize>) -> Finding| {
-        let rows: BTreeSet<usize> = pairs.into_iter().flat_map(<[usize; 2]>::from).collect();
-        let text = format!("{} are nearly the same as {what}.", counted(rows.len(), "text"));
-        (!rows.is_empty()).then(|| weigh(text, rows.into_iter().collect()))
+    let own = |split: &Split| 1_u8 << *split as u8;
+    let rows = || near.iter().zip(&dataset.splits).enumerate();
+    let across = rows().filter(|(_, (near, split))| **near & !own(split) != 0).map(|(row, _)| row).collect();
+    let within = rows().filter(|(_, (near, split))| **near & own(split) != 0).map(|(row, _)| row).collect();
+    let found = |rows: Vec<usize>, what: &str, weigh: fn(String, Vec<usize>) -> Finding| {
+        let text = format!(
+            "{} nearly the same as {what}.",
+            match rows.len() {
+                1 => "1 text is".to_owned(),
+                _ => format!("{} are", counted(rows.len(), "text")),
+            }
+        );
+        (!rows.is_empty()).then(|| weigh(text, rows))
     };
     let across = found(across, "one in another split, a few words or signs aside", warning);
-    let within = found(within, "another one, a few words or signs aside", note);
+    let within = found(within, "another one of their split, a few words or signs aside", note);
     across.into_iter().chain(within).collect()
 }
 
@@ -407,6 +425,26 @@ fn odd_characters(dataset: &Dataset) -> Option<Finding> {
             counted(rows.len(), "text")
         );
         warning(text, rows).mended_by(Fix::StripControls)
+    })
+}
+
+/// Texts with blanks or line ends around them: some tokenisers drop these, others make tokens of them.
+fn blanks_around(dataset: &Dataset) -> Option<Finding> {
+    let rows: Vec<usize> = dataset
+        .texts
+        .numbered_segments()
+        .into_par_iter()
+        .flat_map_iter(|(first, segment)| segment.iter().zip(first..))
+        .filter(|(text, _)| text.is_some_and(|text| text.trim().len() < text.len()))
+        .map(|(_, row)| row)
+        .collect();
+    (!rows.is_empty()).then(|| {
+        let begin = if rows.len() == 1 { "begins or ends" } else { "begin or end" };
+        let text = format!(
+            "{} {begin} with white space, which some tokenizers read and others strip.",
+            counted(rows.len(), "text")
+        );
+        note(text, rows)
     })
 }
 

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use foldhash::fast::FixedState;
 use rayon::prelude::*;
+use serde_json::Value;
 
 use super::column::Segment;
 use super::dataset::{Labels, TaskLabels};
 use super::labels::{bare, is_invisible, is_missing};
+use super::literal::{may_be_nested, nested};
 use super::mapping::TaskColumn;
 use super::task::TaskKind;
 
@@ -63,7 +65,9 @@ impl Classes {
     /// Gives the place of each by its number.
     pub(super) fn sort(&mut self, listed: &[String]) -> Result<Vec<u32>, Unnamed> {
         let mut names: Vec<Cow<str>> = Vec::with_capacity(self.met.len());
+        let became_fractions = are_whole(&self.met);
         for (met, number) in self.met.iter().zip(0..) {
+            let met = if became_fractions { met.strip_suffix(POINT).unwrap_or(met) } else { met.as_str() };
             names.push(match (listed.is_empty(), met.parse::<usize>()) {
                 (false, Ok(index)) => {
                     let reason = || {
@@ -89,6 +93,22 @@ impl Classes {
         self.sorted = sorted.iter().map(|name| (*name).to_owned()).collect();
         Ok(places)
     }
+}
+
+/// What whole numbers end in once a missing one among them has made fractions of all.
+const POINT: &str = ".0";
+
+/// Whether all classes are whole numbers, some of them written as fractions: 1.0 is the class 1 of another file. Codes
+/// are none, such as 1.10, 1.5 and 01.
+fn are_whole(classes: &[String]) -> bool {
+    let is_whole = |class: &String| {
+        let digits = class.strip_suffix(POINT).unwrap_or(class);
+        let digits = digits.strip_prefix('-').unwrap_or(digits);
+        !digits.is_empty()
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
+            && (digits == "0" || !digits.starts_with('0'))
+    };
+    classes.iter().any(|class| class.ends_with(POINT)) && classes.iter().all(is_whole)
 }
 
 /// A class for whose number the list has no name.
@@ -134,7 +154,7 @@ impl<'a> Met<'a> {
             let cell = bare(cell.unwrap_or_default());
             if let Some(number) = numbers.get(cell) {
                 met.rows.push(Some(*number));
-            } else if says_nothing(cell, task) {
+            } else if says_nothing(cell, task) || holds_objects(cell) {
                 if !cell.is_empty() {
                     *met.markers.entry(cell).or_default() += 1;
                 }
@@ -148,6 +168,15 @@ impl<'a> Met<'a> {
         }
         met
     }
+}
+
+/// True for a cell of objects or of lists of lists, which are the name of no class.
+fn holds_objects(cell: &str) -> bool {
+    may_be_nested(cell)
+        && nested(cell).is_some_and(|value| match value {
+            Value::Array(items) => items.iter().any(|item| item.is_array() || item.is_object()),
+            _ => true,
+        })
 }
 
 /// True where a trimmed label cell says that there is no label.

@@ -2,12 +2,18 @@
 //!
 //! Two columns or more, tabs or spaces, tags of any scheme; comments above a sentence are labels of the sentence.
 
+use std::collections::HashSet;
+
+use self::roles::{Roles, is_between_words};
 use super::column::StrColumn;
 use super::error::DataError;
 use super::meter::Meter;
 use super::read::Records;
 use super::spans::is_tag;
 use super::table::{Column, Format, RowProblem};
+
+mod roles;
+mod webanno;
 
 /// Name of the column of words.
 const TOKENS: &str = "tokens";
@@ -24,29 +30,87 @@ const STRIDE: usize = 1 << 20;
 
 /// Endings that say what is in a file.
 pub(super) fn is_ending(ending: &str) -> bool {
-    matches!(ending, "conll" | "conll2003" | "conllu" | "bio" | "iob" | "iob2" | "bioes" | "iobes" | "ner")
+    matches!(
+        ending,
+        "conll"
+            | "conll2003"
+            | "conll2002"
+            | "conllu"
+            | "conllup"
+            | "cupt"
+            | "bio"
+            | "iob"
+            | "iob2"
+            | "bioes"
+            | "iobes"
+            | "bilou"
+            | "ner"
+    )
 }
 
-/// True where every line is a word with a tag of the usual form behind it, and blank lines divide them.
+/// True where every line is a word with its tags behind it, and blank lines divide them.
+///
+/// Tags of the usual form give it away. Others do where most words have none of them (`O`, or the number 0), and one
+/// word stands on every line.
 pub(super) fn looks_like(body: &[u8]) -> bool {
     let window = body.get(..64 << 10).unwrap_or(body);
     let text = window.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-    if text.starts_with("-DOCSTART-") {
+    let text = text.trim_start_matches('\u{feff}');
+    if text.starts_with("-DOCSTART-") || webanno::is_it(window) {
         return true;
     }
-    let (mut words, mut ends, mut others) = (0, 0, 0);
+    let (mut ends, mut rows, mut notes) = (0, Vec::new(), Vec::new());
     let lines: Vec<&str> = text.lines().take(SAMPLE_LINES).collect();
     // The last line may be cut.
     let whole = if window.len() == body.len() { lines.len() } else { lines.len().saturating_sub(1) };
     for line in lines.iter().take(whole) {
-        match fields(line).as_slice() {
-            [] => ends += 1,
-            [_, .., tag] if is_tag(tag) => words += 1,
-            _ if comment(line).is_some() => {}
-            _ => others += 1,
+        let found = fields(line);
+        if found.is_empty() {
+            ends += 1;
+        } else if line.starts_with('#') && !found.last().is_some_and(|tag| found.len() > 1 && is_tag(tag)) {
+            notes.push((found, comment(line).is_some()));
+        } else {
+            rows.push(found);
         }
     }
-    ends > 0 && words > ends && others == 0
+    if rows.first().is_some_and(|row| roles::names_columns(row)) {
+        rows.remove(0);
+    }
+    let Some(width) = rows.first().map(Vec::len) else { return false };
+    let is_tagged = |row: &Vec<&str>| row.len() > 1 && row.last().is_some_and(|tag| is_tag(tag));
+    let has_entity = || rows.iter().any(|row| row.last().is_some_and(|tag| tag.starts_with("B-")));
+    let divided = ends > 0 && rows.len() > ends;
+    // A number sign may be a word, too.
+    let only_comments = notes.iter().all(|(found, is_comment)| *is_comment || found.len() != width);
+    if rows.iter().all(is_tagged) && only_comments {
+        let is_a_sentence = rows.len() > 2 && has_entity() && rows.iter().all(|row| is_word(row));
+        return divided || is_a_sentence;
+    }
+    divided && (has_plain_tags(&rows, width) || width == 10 && roles::is_universal(text))
+}
+
+fn is_word(row: &[&str]) -> bool {
+    row.first().is_some_and(|word| !word.contains(' '))
+}
+
+/// Whether lines of words end with kinds of entities (`O` for none), or with numbers of tags (0 for none).
+fn has_plain_tags(rows: &[Vec<&str>], width: usize) -> bool {
+    const FEWEST_WORDS: usize = 5;
+    if width < 2 || rows.len() < FEWEST_WORDS || rows.iter().any(|row| row.len() != width) {
+        return false;
+    }
+    let tags = || rows.iter().filter_map(|row| row.last().copied());
+    let words = rows.iter().filter(|row| is_word(row)).count();
+    let outside = tags().filter(|tag| *tag == "O").count();
+    let zeros = tags().filter(|tag| *tag == "0").count();
+    let are_numbers = tags().all(|tag| tag.bytes().all(|byte| byte.is_ascii_digit()));
+    let kinds: HashSet<&str> = tags().collect();
+    let means_none = outside.max(if are_numbers { zeros } else { 0 });
+    let are_kinds = tags().all(|tag| !tag.contains(' '));
+    words * 10 >= rows.len() * 9
+        && are_kinds
+        && means_none * 5 >= rows.len()
+        && kinds.len() * 2 <= rows.len().max(6)
 }
 
 /// The fields of a line. Blanks that are no ASCII, such as a no-break space, are characters of a word.
@@ -64,7 +128,8 @@ fn comment(line: &str) -> Option<(&str, &str)> {
     let text = line.strip_prefix('#')?;
     let (key, value) = text.split_once([':', '='])?;
     let key = key.trim();
-    let is_key = !key.is_empty() && key.len() <= 40 && key.split(' ').count() <= 3;
+    let is_address = value.starts_with("//");
+    let is_key = !key.is_empty() && key.len() <= 40 && key.split(' ').count() <= 3 && !is_address;
     is_key.then_some((key, value.trim()))
 }
 
@@ -79,8 +144,11 @@ struct Sentence {
 
 /// Reads all sentences. A sentence whose lines are of different widths becomes a problem.
 pub(super) fn read(body: &[u8], is_universal: bool, meter: &Meter) -> Result<Records, DataError> {
-    let mut all =
-        Reader { width: if is_universal { Some(10) } else { None }, is_universal, ..Reader::default() };
+    if webanno::is_it(body) {
+        return webanno::read(body, meter);
+    }
+    let roles = Roles::of(body, is_universal);
+    let mut all = Reader { width: roles.width, roles, ..Reader::default() };
     let newline = if memchr::memchr(b'\n', body).is_some() { b'\n' } else { b'\r' };
     let mut unreported = 0;
     for (index, raw) in body.split(|byte| *byte == newline).enumerate() {
@@ -107,7 +175,11 @@ pub(super) fn read(body: &[u8], is_universal: bool, meter: &Meter) -> Result<Rec
 struct Reader {
     /// Fields of a line, once known.
     width: Option<usize>,
-    is_universal: bool,
+    roles: Roles,
+    /// The fields that are kept, the word first; empty before the first line.
+    order: Vec<usize>,
+    /// The line that names the columns was passed.
+    header_passed: bool,
     /// Fields are divided by tabs, so that a line without one is none of words.
     has_tabs: bool,
     sentence: Sentence,
@@ -147,15 +219,22 @@ impl Reader {
             self.sentence.problem.get_or_insert(RowProblem { line: number, reason });
             found.resize(width.max(2), "");
         }
-        if self.is_universal {
-            // Universal Dependencies: a number, the word, its lemma, two parts of speech ... Several words in one,
-            // and words that are left out, have numbers such as 3-4 and 3.1.
-            let [id, form, _, upos, xpos, ..] = found.as_slice() else { return };
-            if id.contains(['-', '.']) {
-                return;
-            }
-            found = vec![*form, *xpos, *upos];
+        if self.roles.has_header && !self.header_passed {
+            self.header_passed = true;
+            self.sentence =
+                Sentence { comments: std::mem::take(&mut self.sentence.comments), ..Sentence::default() };
+            return;
         }
+        // Several words in one, and words that are left out, have numbers such as 3-4 and 3.1.
+        let id = self.roles.index.and_then(|index| found.get(index));
+        if id.is_some_and(|id| is_between_words(id)) {
+            return;
+        }
+        if self.order.is_empty() {
+            self.order = self.roles.order(found.len());
+        }
+        let found: Vec<&str> =
+            self.order.iter().map(|column| found.get(*column).copied().unwrap_or_default()).collect();
         if let ([first, .., last], true) = (found.as_slice(), self.seen[0] < SAMPLE_WORDS) {
             self.seen[0] += 1;
             self.seen[1] += usize::from(is_tag(first));
@@ -210,15 +289,18 @@ impl Reader {
         let last = self.cells.len().saturating_sub(1);
         // Some write the tag first.
         let [words, first_tags, last_tags] = self.seen;
-        if last > 0 && first_tags * 10 > words * 9 && last_tags * 10 < words {
+        let is_named = !self.roles.names.is_empty() || self.roles.is_universal;
+        if last > 0 && !is_named && first_tags * 10 > words * 9 && last_tags * 10 < words {
             self.cells.swap(0, last);
         }
-        let name = |column: usize| match (column, self.is_universal) {
-            (0, _) => TOKENS.to_owned(),
-            (1, true) => "xpos".to_owned(),
-            (_, true) => "upos".to_owned(),
-            (column, false) if column == last => TAGS.to_owned(),
-            (column, false) => format!("column {}", column + 1),
+        let name = |column: usize| {
+            let field = self.order.get(column).copied().unwrap_or(column);
+            match self.roles.name(field) {
+                _ if column == 0 => TOKENS.to_owned(),
+                Some(name) => name,
+                None if column == last => TAGS.to_owned(),
+                None => format!("column {}", field + 1),
+            }
         };
         let mut columns: Vec<Column> = self
             .cells
@@ -231,7 +313,13 @@ impl Reader {
             if columns.iter().any(|column| column.name == comment.name) {
                 comment.name = format!("{} (comment)", comment.name);
             }
-            columns.push(comment);
+            if comment.name != "global.columns" {
+                columns.push(comment);
+            }
+        }
+        let mut notes = Vec::new();
+        if self.roles.index.is_some() && !self.roles.is_universal && self.roles.names.is_empty() {
+            notes.push("The words are numbered: the column of the numbers is passed over.".to_owned());
         }
         Records {
             format: Format::Conll,
@@ -239,94 +327,10 @@ impl Reader {
             columns,
             lines: self.lines,
             problems: self.problems,
-            notes: Vec::new(),
+            notes,
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::read::table_in_memory;
-    use super::*;
-
-    #[test]
-    fn sentences_are_rows_and_words_lists() {
-        let text = "-DOCSTART- -X- O O\n\n# id: 7\nEU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\n# SYM O O\n\n";
-        for name in ["train.conll", "train.txt"] {
-            let table = table_in_memory(name, text.as_bytes()).unwrap();
-            assert_eq!(table.facts.format, Format::Conll, "{name}");
-            assert_eq!(table.column_names(), ["tokens", "column 2", "column 3", "tags", "id"]);
-            assert_eq!(table.lines, [4, 7]);
-            let cell = |column: &str, row| table.column(column).unwrap().cells.get(row).unwrap().to_owned();
-            assert_eq!(
-                (cell("tokens", 0), cell("tags", 0)),
-                (r#"["EU","rejects"]"#.into(), r#"["B-ORG","O"]"#.into())
-            );
-        }
-    }
-
-    #[test]
-    fn a_line_without_a_tag_is_told_with_its_place() {
-        let table = table_in_memory("a.bio", b"one O\ntwo\n\nthree B-X\nfour O\n").unwrap();
-        assert_eq!(table.lines, [4]);
-        assert_eq!(
-            table.problems,
-            [RowProblem { line: 2, reason: "has a word and no tag behind it".into() }]
-        );
-    }
-
-    #[test]
-    fn universal_dependencies_give_words_and_parts_of_speech() {
-        let text = "# text = Im Haus\n1-2\tIm\t_\t_\t_\t_\t_\t_\t_\t_\n1\tIn\tin\tADP\tAPPR\t_\t3\tcase\t_\t_\n\
-                    2\tdem\tder\tDET\tART\t_\t3\tdet\t_\t_\n3\tHaus\tHaus\tNOUN\tNN\t_\t0\troot\t_\t_\n";
-        let table = table_in_memory("de.conllu", text.as_bytes()).unwrap();
-        assert_eq!(table.column_names(), ["tokens", "xpos", "upos", "text"]);
-        assert_eq!(table.column("upos").unwrap().cells.get(0), Some(r#"["ADP","DET","NOUN"]"#));
-    }
-
-    #[test]
-    fn prose_and_tables_are_not_taken_for_it() {
-        for text in [
-            "text\tlabel\n\ngood\tO\n",
-            "A line of text.\n\nAnother one.\n",
-            "a,b\n1,O\n2,O\n",
-            "x\tO\ny\tO\n",
-        ] {
-            assert!(!looks_like(text.as_bytes()), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn comments_above_a_sentence_are_its_labels() {
-        let text = "# intent: find\n# domain = film\nCan O\nI O\n\n# intent: play\n# one O\nPlay O\n\nNo O\n";
-        let table = table_in_memory("a.conll", text.as_bytes()).unwrap();
-        assert_eq!(table.problems, []);
-        let cells = |name: &str| table.column(name).unwrap().cells.iter().collect::<Vec<_>>();
-        assert_eq!(cells("intent"), [Some("find"), Some("play"), None]);
-        assert_eq!(cells("domain"), [Some("film"), None, None]);
-        assert_eq!(cells("tokens")[1], Some(r#"["Play"]"#));
-        let tabs = table_in_memory("a.conll", b"a\tO\n\n# x\n#\tO\n#1\tB-X\n\n#k: v\n\nb\tO").unwrap();
-        assert_eq!(tabs.column("tokens").unwrap().cells.get(1), Some(r##"["#","#1"]"##));
-        assert_eq!(tabs.column("k").unwrap().cells.get(2), Some("v"));
-    }
-
-    #[test]
-    fn dialects_differ_in_blanks_line_ends_and_order() {
-        let expected = [r#"["New","York"]"#, r#"["I-LOC","I-LOC"]"#];
-        for text in [
-            "New I-LOC\nYork I-LOC\n",
-            "New\tI-LOC\r\nYork\tI-LOC\r\n\r\n",
-            "I-LOC New\nI-LOC York",
-            "New NNP I-LOC\nYork NNP I-LOC\n\t\n",
-            "New I-LOC\rYork I-LOC\r\r",
-        ] {
-            let table = table_in_memory("a.conll", text.as_bytes()).unwrap();
-            let cell = |name: &str| table.column(name).unwrap().cells.get(0).unwrap().to_owned();
-            assert_eq!([cell("tokens"), cell("tags")], expected, "{text:?}");
-        }
-        let table = table_in_memory("a.conll", "\u{a0} O\nb O\n".as_bytes()).unwrap();
-        assert_eq!(table.column("tokens").unwrap().cells.get(0), Some("[\"\u{a0}\",\"b\"]"));
-        let table = table_in_memory("a.conll", b"\xc3\xa9t\xc3\xa9 O\n\nb\xff O\n\nc O\n").unwrap();
-        assert_eq!((table.lines.as_slice(), table.problems[0].line), (&[1, 5][..], 3));
-    }
-}
+mod tests;

@@ -1,8 +1,10 @@
 //! What training reads: texts, per task a label or none, and a split for every row.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::column::StrColumn;
+use super::coverage::LeftOut;
 use super::task::TaskKind;
 
 /// The part a row plays.
@@ -161,8 +163,12 @@ pub struct Dataset {
     pub splits: Vec<Split>,
     /// The files the rows came from.
     pub files: Vec<PathBuf>,
+    /// Per file what of it was left out when it was read.
+    pub left_out: Vec<LeftOut>,
     /// Per row: index into `files`, and the line there.
     pub origins: Vec<(u32, u64)>,
+    /// By task the cell that hides labels, such as `-1`, where nobody has confirmed yet that it does.
+    pub unconfirmed: BTreeMap<String, String>,
 }
 
 impl Dataset {

@@ -8,14 +8,15 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, MACINTOSH, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use flate2::read::MultiGzDecoder;
 use memmap2::Mmap;
 use rayon::prelude::*;
 
 use super::error::DataError;
+use super::legacy;
 use super::meter::Meter;
+use super::regular_file;
 
 /// A file's content. Valid UTF-8 but for stray bytes, which the readers report row by row.
 pub(super) struct Text<'a> {
@@ -23,6 +24,8 @@ pub(super) struct Text<'a> {
     bytes: Cow<'a, [u8]>,
     /// Name of the encoding: `utf-8`, `utf-8-sig`, `utf-16`, `cp1252`, `iso-8859-1` ...
     pub(super) encoding: String,
+    /// What the user should know, where another encoding is nearly as likely.
+    pub(super) doubt: Option<String>,
 }
 
 /// A file's bytes as they lie there.
@@ -32,18 +35,15 @@ pub(super) enum RawBytes {
 }
 
 impl RawBytes {
-    /// Opens a file.
+    /// Opens a regular file.
     pub(super) fn open(path: &Path) -> Result<Self, DataError> {
         let fail = |reason: std::io::Error| DataError::open(path, reason);
-        let mut file = File::open(path).map_err(fail)?;
-        let metadata = file.metadata().map_err(fail)?;
-        if metadata.is_file() && metadata.len() > 0 {
+        let file = regular_file::open(path).map_err(fail)?;
+        if file.metadata().map_err(fail)?.len() > 0 {
             return Ok(Self::Mapped(map(&file).map_err(fail)?));
         }
-        // Pipes cannot be mapped, and neither can nothing.
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(fail)?;
-        Ok(Self::Owned(bytes))
+        // Nothing cannot be mapped.
+        Ok(Self::Owned(regular_file::read(path).map_err(fail)?))
     }
 
     /// All of them.
@@ -114,6 +114,12 @@ pub(super) fn unpack(path: &Path, raw: &[u8], meter: &Meter) -> Result<Unpacked,
 }
 
 impl<'a> Text<'a> {
+    /// The text of bytes that are known to be UTF-8.
+    pub(super) fn of_utf8(raw: &'a [u8]) -> Self {
+        let rest = raw.strip_prefix(BYTE_ORDER_MARK).unwrap_or(raw);
+        Self { bytes: Cow::Borrowed(rest), encoding: "utf-8".to_owned(), doubt: None }
+    }
+
     /// Finds out the encoding, or takes the one named, and decodes what is not UTF-8 already.
     ///
     /// # Errors
@@ -126,7 +132,11 @@ impl<'a> Text<'a> {
             return Self::as_named(raw, named);
         }
         if let Some(text) = utf32(raw) {
-            return Ok(Self { bytes: Cow::Owned(text.into_bytes()), encoding: "utf-32".to_owned() });
+            return Ok(Self {
+                bytes: Cow::Owned(text.into_bytes()),
+                encoding: "utf-32".to_owned(),
+                doubt: None,
+            });
         }
         if raw.starts_with(b"\xff\xfe") {
             return Ok(marked(UTF_16LE, 2, "utf-16"));
@@ -135,23 +145,24 @@ impl<'a> Text<'a> {
             return Ok(marked(UTF_16BE, 2, "utf-16"));
         }
         if let Some(rest) = raw.strip_prefix(BYTE_ORDER_MARK) {
-            return Ok(Self { bytes: Cow::Borrowed(rest), encoding: "utf-8-sig".to_owned() });
+            return Ok(Self { bytes: Cow::Borrowed(rest), encoding: "utf-8-sig".to_owned(), doubt: None });
         }
         if let Some((encoding, name)) = utf16_without_mark(raw) {
             return Ok(Self::decoded(encoding, raw, name));
         }
         if is_utf8(raw) {
-            return Ok(Self { bytes: Cow::Borrowed(raw), encoding: "utf-8".to_owned() });
+            return Ok(Self { bytes: Cow::Borrowed(raw), encoding: "utf-8".to_owned(), doubt: None });
         }
-        let (encoding, name) = legacy(raw);
-        Ok(Self::decoded(encoding, raw, &name))
+        let guess = legacy::guess(raw);
+        let doubt = guess.doubt.map(|doubt| doubt.sentence(&guess.name));
+        Ok(Self { doubt, ..Self::decoded(guess.encoding, raw, &guess.name) })
     }
 
     fn as_named(raw: &'a [u8], named: &str) -> Result<Self, String> {
         let label = named.trim().to_ascii_lowercase().replace('_', "-");
         if label.replace("utf-32", "utf32").starts_with("utf32") {
             let text = utf32(raw).ok_or_else(|| named.to_owned())?;
-            return Ok(Self { bytes: Cow::Owned(text.into_bytes()), encoding: label });
+            return Ok(Self { bytes: Cow::Owned(text.into_bytes()), encoding: label, doubt: None });
         }
         // Python's names for what the web has others for.
         let encoding = match label.as_str() {
@@ -171,14 +182,14 @@ impl<'a> Text<'a> {
         let mark = marks.into_iter().find(|mark| is_unicode && raw.starts_with(mark)).unwrap_or_default();
         let rest = raw.get(mark.len()..).unwrap_or_default();
         if encoding == UTF_8 {
-            return Ok(Self { bytes: Cow::Borrowed(rest), encoding: label });
+            return Ok(Self { bytes: Cow::Borrowed(rest), encoding: label, doubt: None });
         }
         Ok(Self::decoded(encoding, rest, &label))
     }
 
     fn decoded(encoding: &'static Encoding, raw: &[u8], name: &str) -> Self {
         let (text, _) = encoding.decode_without_bom_handling(raw);
-        Self { bytes: Cow::Owned(text.into_owned().into_bytes()), encoding: name.to_owned() }
+        Self { bytes: Cow::Owned(text.into_owned().into_bytes()), encoding: name.to_owned(), doubt: None }
     }
 
     /// The text, without a byte-order mark.
@@ -188,6 +199,32 @@ impl<'a> Text<'a> {
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Whether a file is UTF-8 from end to end. It is looked at piece by piece, and the memory of each is given back; of
+/// what is not, [`Text::of`] finds out what it is.
+pub(super) fn is_whole_utf8(raw: &RawBytes) -> bool {
+    utf8_pieces(raw).is_some()
+}
+
+fn utf8_pieces(raw: &RawBytes) -> Option<()> {
+    const PIECE: usize = 1 << 20;
+    let bytes = raw.bytes();
+    let wide: [&[u8]; 3] = [b"\xff\xfe", b"\xfe\xff", &[0, 0, 0xfe, 0xff]];
+    if wide.iter().any(|mark| bytes.starts_with(mark)) || utf16_without_mark(bytes).is_some() {
+        return None;
+    }
+    let mut start = 0;
+    while start < bytes.len() {
+        let near = (start + PIECE).min(bytes.len());
+        // A character is at most four bytes long; what does not begin within them is none.
+        let end = (near..near + 4).find(|at| bytes.get(*at).is_none_or(|byte| byte & 0xc0 != 0x80))?;
+        let piece = bytes.get(start..end.min(bytes.len()))?;
+        std::str::from_utf8(piece).ok()?;
+        raw.let_go(piece);
+        start = end;
+    }
+    Some(())
+}
 
 /// UTF-8, as far as most of it tells. Looked at in pieces side by side, since it may be long.
 fn is_utf8(raw: &[u8]) -> bool {
@@ -271,37 +308,6 @@ fn is_utf8_with_stray_bytes(raw: &[u8]) -> bool {
     characters > strays
 }
 
-/// The encoding of text that is not Unicode, and its name.
-///
-/// The detector is believed when it had enough to go by; else, and for Western text, what is told apart is
-/// Latin-1 from Windows-1252, by the bytes 0x80 to 0x9f that only the latter uses for characters.
-fn legacy(raw: &[u8]) -> (&'static Encoding, String) {
-    let foreign = raw.iter().filter(|byte| **byte >= 0x80).count();
-    let letters = raw.iter().filter(|byte| byte.is_ascii_alphabetic()).count() + foreign;
-    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
-    // From the first byte that tells anything, and no more than it needs.
-    let telling = raw.iter().position(|byte| *byte >= 0x80).unwrap_or(0);
-    let sample = raw.get(telling.saturating_sub(64)..).unwrap_or(raw);
-    detector.feed(sample.get(..DETECTOR_SAMPLE).unwrap_or(sample), true);
-    let guess = detector.guess(None, Utf8Detection::Deny);
-    let believed = foreign * 5 >= letters || foreign >= 200;
-    if guess != WINDOWS_1252 && believed {
-        return (guess, guess.name().to_ascii_lowercase());
-    }
-    // Files of old Macs end their lines by CR alone, and have letters where the others have signs.
-    let upper = |range: std::ops::RangeInclusive<u8>| raw.iter().filter(|byte| range.contains(byte)).count();
-    if memchr::memchr(b'\n', raw).is_none() && raw.contains(&b'\r') && upper(0x80..=0x9f) > upper(0xc0..=0xff)
-    {
-        return (MACINTOSH, "macintosh".to_owned());
-    }
-    // Five of those bytes are characters in neither.
-    let only_1252 =
-        |byte: &u8| matches!(byte, 0x80..=0x9f) && !matches!(byte, 0x81 | 0x8d | 0x8f | 0x90 | 0x9d);
-    (WINDOWS_1252, if raw.iter().any(only_1252) { "cp1252" } else { "iso-8859-1" }.to_owned())
-}
-
-const DETECTOR_SAMPLE: usize = 1 << 20;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -329,6 +335,25 @@ mod tests {
             format!("\u{feff}{text}").chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
         assert_eq!(told(&four), named("utf-32"));
         assert_eq!(told(b"text,label\ncaf\xe9 at noon,open\n"), named("iso-8859-1"));
+    }
+
+    #[test]
+    fn what_is_utf8_from_end_to_end_is_known_without_decoding() {
+        let whole = |bytes: &[u8]| {
+            let raw = RawBytes::Owned(bytes.to_vec());
+            let text = Text::of(raw.bytes(), None).unwrap();
+            let is_whole = is_whole_utf8(&raw);
+            assert!(!is_whole || Text::of_utf8(raw.bytes()).bytes() == text.bytes());
+            is_whole
+        };
+        let long = "größer ".repeat(400_000);
+        for text in ["text\none\n", "", "\u{feff}text\n", long.as_str()] {
+            assert!(whole(text.as_bytes()));
+        }
+        assert!(!whole(&[long.as_bytes(), b"\xe9", long.as_bytes()].concat()));
+        assert!(!whole(b"text\ncaf\xe9\n"));
+        assert!(!whole(&wide("text,label\none thing,a\n", u16::to_le_bytes)));
+        assert!(!whole(&wide("\u{feff}text,label\n", u16::to_be_bytes)));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! CSV and its relatives: dialect, header and layout of a text, and its records.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::column::StrColumn;
 use super::error::DataError;
 use super::header::{column_names, first_is_header};
 use super::meter::Meter;
-use super::parts::{self, Layout};
+use super::parts::{self, Found, Layout};
 use super::read::{Overrides, Records};
 use super::scan::{Dialect, Scanner, unescape};
 use super::sniff::{self, Said};
@@ -20,27 +21,97 @@ pub(super) fn read(
     overrides: &Overrides,
     meter: &Meter,
 ) -> Result<Records, DataError> {
-    let said = Said { delimiter: overrides.delimiter, quoting: overrides.quoting };
-    let (dialect, preamble) = sniff::dialect(ending, body, said);
-    let table = body.get(preamble.bytes..).unwrap_or_default();
-    let sample = sniff::sample(table, dialect);
-    let has_header = overrides.header.unwrap_or_else(|| first_is_header(&sample));
-    let scanner = Scanner::new(body, dialect);
-    let head = Head::of(path, scanner, preamble.bytes, &sample, has_header)?;
-    let found = parts::read(scanner, &head.layout, head.end, head.line, meter)?;
-    let mut notes = Vec::new();
-    if let Some(first) = preamble.lines.first() {
-        notes.push(match preamble.lines.len() {
-            1 => format!("The line above the table was passed over: {first}"),
-            many => format!("{many} lines above the table were passed over, the first: {first}"),
-        });
+    let text = Understood::of(path, ending, body, overrides)?;
+    let found = parts::read(text.scanner, &text.head.layout, text.head.end, text.head.line, meter)?;
+    let mut records = text.records(found);
+    let (columns, notes) = (&mut records.columns, &mut records.notes);
+    if is_empty_last(columns, &text.head.unnamed) {
+        columns.pop();
+        notes.push("The last column has neither a name nor a value and is left out.".to_owned());
     }
-    notes.extend(head.note);
-    let named = head.names.into_iter().zip(found.columns);
-    let mut columns: Vec<Column> = named.map(|(name, cells)| Column { name, cells }).collect();
-    drop_empty_last(&mut columns, &head.unnamed, &mut notes);
-    let format = Format::Delimited { delimiter: dialect.delimiter, quoting: dialect.quoting };
-    Ok(Records { format, has_header, columns, lines: found.lines, problems: found.problems, notes })
+    Ok(records)
+}
+
+/// Reads the same in blocks of so many bytes, and hands each over until `take` has enough.
+pub(super) fn each_block(
+    path: &Path,
+    ending: &str,
+    body: &[u8],
+    overrides: &Overrides,
+    meter: &Meter,
+    bytes: usize,
+    take: &mut dyn FnMut(Records) -> ControlFlow<()>,
+) -> Result<(), DataError> {
+    let text = Understood::of(path, ending, body, overrides)?;
+    let (layout, start) = (&text.head.layout, (text.head.end, text.head.line));
+    let (mut rows, mut without_last) =
+        (0, text.head.unnamed.len() > 1 && text.head.unnamed.last() == Some(&true));
+    if without_last {
+        // Whether it holds anything is known at the end of the file only.
+        parts::each(text.scanner, layout, start, meter, bytes, &mut |found| {
+            rows += found.lines.len();
+            without_last = found.columns.last().is_some_and(is_blank);
+            if without_last { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        without_last &= rows > 0;
+    }
+    let mut is_first = true;
+    parts::each(text.scanner, layout, start, meter, bytes, &mut |found| {
+        let mut records = text.records(found);
+        if without_last {
+            records.columns.pop();
+        }
+        is_first = false;
+        take(records)
+    })?;
+    if is_first {
+        // A header and nothing below it has columns all the same.
+        let nothing = text.records(Found::of(layout.width));
+        let (ControlFlow::Continue(()) | ControlFlow::Break(())) = take(nothing);
+    }
+    Ok(())
+}
+
+/// How a text is written, and what its first records say of all.
+struct Understood<'a> {
+    scanner: Scanner<'a>,
+    has_header: bool,
+    head: Head,
+    notes: Vec<String>,
+}
+
+impl<'a> Understood<'a> {
+    fn of(path: &Path, ending: &str, body: &'a [u8], overrides: &Overrides) -> Result<Self, DataError> {
+        let said = Said { delimiter: overrides.delimiter, quoting: overrides.quoting };
+        let (dialect, preamble) = sniff::dialect(ending, body, said);
+        let table = body.get(preamble.bytes..).unwrap_or_default();
+        let sample = sniff::sample(table, dialect);
+        let has_header = overrides.header.unwrap_or_else(|| first_is_header(&sample));
+        let scanner = Scanner::new(body, dialect);
+        let head = Head::of(path, scanner, preamble.bytes, &sample, has_header)?;
+        let mut notes = Vec::new();
+        if let Some(first) = preamble.lines.first() {
+            notes.push(match preamble.lines.len() {
+                1 => format!("The line above the table was passed over: {first}"),
+                many => format!("{many} lines above the table were passed over, the first: {first}"),
+            });
+        }
+        notes.extend(head.note.clone());
+        Ok(Self { scanner, has_header, head, notes })
+    }
+
+    fn records(&self, found: Found) -> Records {
+        let named = self.head.names.iter().cloned().zip(found.columns);
+        let dialect = self.scanner.dialect;
+        Records {
+            format: Format::Delimited { delimiter: dialect.delimiter, quoting: dialect.quoting },
+            has_header: self.has_header,
+            columns: named.map(|(name, cells)| Column { name, cells }).collect(),
+            lines: found.lines,
+            problems: found.problems,
+            notes: self.notes.clone(),
+        }
+    }
 }
 
 /// What the first records say of all.
@@ -139,16 +210,14 @@ impl Beside {
     }
 }
 
-/// A header that ends with a delimiter names a column that holds nothing.
-fn drop_empty_last(columns: &mut Vec<Column>, unnamed: &[bool], notes: &mut Vec<String>) {
-    let is_blank = |cells: &StrColumn| cells.iter().flatten().all(|cell| cell.trim().is_empty());
-    if columns.len() > 1
-        && unnamed.last() == Some(&true)
-        && columns.last().is_some_and(|column| !column.cells.is_empty() && is_blank(&column.cells))
-    {
-        columns.pop();
-        notes.push("The last column has neither a name nor a value and is left out.".to_owned());
-    }
+/// Whether the header ends with a delimiter, and so names a column that holds nothing.
+fn is_empty_last(columns: &[Column], unnamed: &[bool]) -> bool {
+    let is_empty = |column: &Column| !column.cells.is_empty() && is_blank(&column.cells);
+    columns.len() > 1 && unnamed.last() == Some(&true) && columns.last().is_some_and(is_empty)
+}
+
+fn is_blank(cells: &StrColumn) -> bool {
+    cells.iter().flatten().all(|cell| cell.trim().is_empty())
 }
 
 fn header_problem(path: &Path, problem: &RowProblem) -> DataError {

@@ -2,21 +2,22 @@
 //!
 //! It is what `frostline inspect FILE --json` prints, and what tests look at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::assemble::assemble;
+use super::assemble::with_notes;
 use super::card::{DataCard, TaskCounts};
 use super::dataset::{Dataset, Labels, Split, TaskLabels};
 use super::error::DataError;
 use super::labels::{bare, is_missing};
 use super::mapping::{Mapping, TaskColumn, guess_of};
+use super::sources::SourceCounts;
 use super::spans::SpanCount;
 use super::split::SplitRule;
-use super::table::{Format, Quoting, RowProblem, Table};
+use super::table::{ByName, Format, Quoting, RowProblem, Table};
 use super::task::TaskKind;
 
 /// Records that are shown.
@@ -28,37 +29,49 @@ pub struct Description {
     pub mapping: Mapping,
     /// Counts and findings, where there is a data set.
     pub card: Option<DataCard>,
-    /// How rows came to their splits and what was left out.
-    pub note: String,
+    /// How rows came to their splits, in a sentence.
+    pub split_note: String,
+    /// How rows came to their labels and what was left out, in sentences.
+    pub notes: Vec<String>,
     /// All of it.
     pub object: Value,
 }
 
-/// Describes tables that belong together; all their rows count as training rows.
+/// Describes tables that belong together. Names of files and a column may say the splits; the rule draws what they do
+/// not say, and without a rule all other rows count as training rows.
 #[must_use]
-pub fn describe(tables: Vec<Table>) -> Description {
+pub fn describe(tables: Vec<Table>, rule: Option<&SplitRule>) -> Description {
     let mut files: Vec<Value> = tables.iter().map(facts).collect();
     let mut object = if files.len() == 1 { files.pop().unwrap_or_default() } else { joint(&tables, &files) };
     let mapping = guess_of(&tables.iter().collect::<Vec<_>>());
-    let markers: Vec<Value> = mapping.tasks.par_iter().map(|task| markers(task, &tables)).collect();
-    let tables: Vec<(Table, Option<Split>)> =
-        tables.into_iter().map(|table| (table, Some(Split::Train))).collect();
+    let columns: Vec<ByName> = tables.iter().map(Table::by_name).collect();
+    let markers: Vec<Value> = mapping.tasks.par_iter().map(|task| markers(task, &columns)).collect();
+    drop(columns);
+    let tables: Vec<(Table, Option<Split>)> = tables.into_iter().map(|table| (table, None)).collect();
     let all_in_one = SplitRule { valid: 0.0, test: 0.0, seed: 0 };
-    let assembled = assemble(&tables, Some(&mapping), &all_in_one);
+    let assembled = with_notes(&tables, Some(&mapping), rule.unwrap_or(&all_in_one));
     drop(tables);
-    let fields = object.as_object_mut();
     let name = |column: &str| if column.is_empty() { Value::Null } else { json!(column) };
     let mut more = Map::new();
     more.insert("text".into(), name(&mapping.text));
     more.insert("second_text".into(), json!(mapping.second));
     more.insert("split_column".into(), json!(mapping.split));
-    let (mut card, mut note) = (None, String::new());
+    let (mut card, mut notes, mut split_note) = (None, Vec::new(), String::new());
     // A file without a text is described as far as it goes.
     match assembled {
         Ok((dataset, _, said)) => {
-            let found = DataCard::of(&dataset);
+            // How rows came to their splits is nothing that the files say.
+            let mut said = said.into_iter();
+            split_note = said.next().unwrap_or_default();
+            notes = said.collect();
+            match object.get_mut("notes").and_then(Value::as_array_mut) {
+                Some(known) => known.extend(notes.iter().cloned().map(Value::from)),
+                None => drop(more.insert("notes".into(), json!(notes))),
+            }
+            let found = if rule.is_some() { DataCard::of_splits(&dataset) } else { DataCard::of(&dataset) };
+            more.insert("split_note".into(), json!(split_note));
             more.extend(of_rows(&dataset, &mapping, &found, markers));
-            (card, note) = (Some(found), said);
+            card = Some(found);
         }
         Err(error) => {
             more.insert("usable_rows".into(), json!(0));
@@ -66,10 +79,10 @@ pub fn describe(tables: Vec<Table>) -> Description {
             more.insert("findings".into(), json!([error.to_string()]));
         }
     }
-    if let Some(fields) = fields {
+    if let Some(fields) = object.as_object_mut() {
         fields.extend(more);
     }
-    Description { mapping, card, note, object }
+    Description { mapping, card, split_note, notes, object }
 }
 
 /// Describes a file that could not be read at all.
@@ -126,12 +139,9 @@ fn problems_json(problems: &[RowProblem]) -> Vec<Value> {
 }
 
 fn joint(tables: &[Table], files: &[Value]) -> Value {
-    let mut columns: Vec<String> = Vec::new();
-    for name in tables.iter().flat_map(Table::column_names) {
-        if !columns.contains(&name) {
-            columns.push(name);
-        }
-    }
+    let mut known: HashSet<&str> = HashSet::new();
+    let names = tables.iter().flat_map(|table| &table.columns).map(|column| column.name.as_str());
+    let columns: Vec<&str> = names.filter(|name| known.insert(name)).collect();
     let rows: usize = tables.iter().map(Table::rows).sum();
     let bad: usize = tables.iter().map(|table| table.problems.len()).sum();
     json!({"kind": "data", "files": files, "columns": columns, "records": rows + bad, "rows": rows})
@@ -142,7 +152,10 @@ fn of_rows(dataset: &Dataset, mapping: &Mapping, card: &DataCard, markers: Vec<V
     let usable = (0..rows).filter(|row| dataset.is_labelled(*row)).count();
     let tasks = mapping.tasks.iter().zip(&dataset.tasks).zip(card.tasks.iter().zip(markers));
     let tasks: Vec<Value> = tasks
-        .map(|((column, labels), (counts, markers))| task(column, labels, counts, card, &markers))
+        .zip(&card.conflicting_texts)
+        .map(|(((column, labels), (counts, markers)), conflicts)| {
+            task(column, labels, counts, card, (&markers, *conflicts))
+        })
         .collect();
     let longest = dataset.texts.iter().flatten().max_by_key(|text| text.len());
     let findings: Vec<&str> = card.findings.iter().map(|finding| finding.text.as_str()).collect();
@@ -154,6 +167,8 @@ fn of_rows(dataset: &Dataset, mapping: &Mapping, card: &DataCard, markers: Vec<V
         ("first_text", json!(dataset.texts.get(0))),
         ("longest_chars", json!(longest.map_or(0, |text| text.chars().count()))),
         ("repeated_rows", json!(card.repeated_rows)),
+        ("rows_by_split", Split::ALL.iter().map(|split| (split.name(), card.rows_of(*split))).collect()),
+        ("sources", json!(card.sources.iter().map(source).collect::<Vec<_>>())),
         ("tasks", json!(tasks)),
         ("findings", json!(findings)),
     ]
@@ -162,12 +177,18 @@ fn of_rows(dataset: &Dataset, mapping: &Mapping, card: &DataCard, markers: Vec<V
     .collect()
 }
 
+/// What one file gives, and what of it is left out.
+fn source(source: &SourceCounts) -> Value {
+    let [train, valid, test] = source.rows;
+    json!({"path": source.path, "train": train, "valid": valid, "test": test, "left_out": source.left_out})
+}
+
 fn task(
     column: &TaskColumn,
     labels: &TaskLabels,
     counts: &TaskCounts,
     card: &DataCard,
-    markers: &Value,
+    (markers, conflicts): (&Value, usize),
 ) -> Value {
     let usable = counts.all_labelled(card.rows);
     let by_class =
@@ -181,8 +202,6 @@ fn task(
         "missing_markers": markers,
         "classes": Value::Object(by_class.collect()),
     });
-    let place = card.tasks.iter().position(|task| task.task == counts.task);
-    let conflicts = place.and_then(|place| card.conflicting_texts.get(place)).copied().unwrap_or(0);
     let mut more = vec![("conflicting_texts", json!(conflicts))];
     if !column.indicators.is_empty() {
         more.push(("indicators", json!(column.indicators)));
@@ -220,11 +239,11 @@ fn spans(labels: &TaskLabels) -> SpanCount {
 }
 
 /// What stands in cells that are read as no label, as it stands there, and how often; empty cells are not counted.
-fn markers(task: &TaskColumn, tables: &[Table]) -> Value {
+fn markers(task: &TaskColumn, tables: &[ByName]) -> Value {
     let mut found: BTreeMap<&str, usize> = BTreeMap::new();
     for column in task.columns() {
         let cells =
-            tables.iter().filter_map(|table| table.column(column)).flat_map(|column| column.cells.iter());
+            tables.iter().filter_map(|columns| columns.column(column)).flat_map(|column| column.cells.iter());
         for cell in cells.flatten().filter(|cell| !cell.is_empty() && is_missing(bare(cell))) {
             *found.entry(cell).or_default() += 1;
         }

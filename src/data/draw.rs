@@ -26,7 +26,7 @@ pub(super) struct Candidates<'a> {
 
 /// Places rows by parts for validation and test.
 ///
-/// Stratified over all tasks jointly; equal texts stay together; every class keeps at least one text to train
+/// Stratified over all tasks jointly; equal texts, capitals and spaces aside, stay together; every class keeps at least one text to train
 /// on; the same whatever the order of the rows, since a hash of seed and text draws the lots.
 pub(super) fn place(rows: &Candidates, valid: f64, test: f64, seed: u64) -> Vec<Split> {
     if valid <= 0.0 && test <= 0.0 {
@@ -71,9 +71,10 @@ impl<'a> Groups<'a> {
         let (of_row, count) = same::numbered(&rows.texts);
         let mut texts: Vec<&str> = Vec::with_capacity(count);
         for (text, group) in rows.texts.iter().zip(&of_row) {
-            // Groups are numbered in the order of their first rows.
-            if *group as usize == texts.len() {
-                texts.push(text);
+            // Groups are numbered in the order of their first rows; the least of the texts stands for all.
+            match texts.get_mut(*group as usize) {
+                Some(least) => *least = (*least).min(text),
+                None => texts.push(text),
             }
         }
         let lots = texts.par_iter().map(|text| lot(seed, text)).collect();

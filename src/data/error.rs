@@ -65,9 +65,9 @@ pub enum DataError {
     },
     /// Bad rows were skipped, and nothing is left.
     #[error(
-        "{}: none of its {} rows can be read: {}. Look whether the delimiter and the quotes are understood as they are meant",
+        "{}: {}: {}. Look whether the delimiter and the quotes are understood as they are meant",
         table.facts.path.display(),
-        table.problems.len(),
+        none_read(table.problems.len()),
         FirstFew(&table.problems)
     )]
     NoGoodRow {
@@ -121,6 +121,14 @@ pub enum DataError {
 impl DataError {
     pub(super) fn open(path: &Path, reason: impl Into<io::Error>) -> Self {
         Self::Open { path: path.to_owned(), reason: reason.into() }
+    }
+}
+
+/// That no row of so many can be read.
+fn none_read(rows: usize) -> String {
+    match rows {
+        1 => "its row cannot be read".to_owned(),
+        rows => format!("none of its {rows} rows can be read"),
     }
 }
 

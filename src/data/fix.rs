@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::column::StrColumn;
 use super::dataset::{Dataset, Labels, Split, TaskLabels};
 use super::labels::bare;
-use super::same;
+use super::same::{self, SameTexts};
 
 /// A change of many rows at once, as the data card offers them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,25 +127,35 @@ fn merge_classes(task: &mut TaskLabels, from: &[String], into: &str) -> usize {
 }
 
 fn forget_conflicts(dataset: &mut Dataset, name: &str) -> usize {
-    let groups = same::repeated(&dataset.texts);
+    let texts = SameTexts::of(dataset);
     let Some(task) = dataset.tasks.iter_mut().find(|task| task.name == *name) else { return 0 };
-    let rows: Vec<usize> = same::conflicting(&groups, task).into_iter().flatten().copied().collect();
-    let Labels::Class(labels) = &mut task.labels else { return 0 };
-    for row in &rows {
-        if let Some(label) = labels.get_mut(*row) {
-            *label = None;
-        }
+    let rows: Vec<usize> = texts.conflicting(task).into_iter().flatten().copied().collect();
+    match &mut task.labels {
+        Labels::Class(labels) => forget(labels, &rows),
+        Labels::Classes(labels) | Labels::Tags(labels) => forget(labels, &rows),
+        Labels::Number(labels) => forget(labels, &rows),
+        Labels::Pair(labels) => forget(labels, &rows),
     }
     rows.len()
 }
 
+/// Takes the labels of rows away.
+fn forget<T: Default>(labels: &mut [T], rows: &[usize]) {
+    for row in rows {
+        if let Some(label) = labels.get_mut(*row) {
+            *label = T::default();
+        }
+    }
+}
+
 fn join_leaks(dataset: &mut Dataset) -> usize {
     let mut moved = 0;
-    for group in same::repeated(&dataset.texts) {
+    let texts = SameTexts::of(dataset);
+    for group in texts.seen_alike() {
         let first = group.iter().filter_map(|row| dataset.splits.get(*row)).min().copied();
         let first = first.unwrap_or(Split::Train);
         for row in group {
-            if let Some(split) = dataset.splits.get_mut(row).filter(|split| **split != first) {
+            if let Some(split) = dataset.splits.get_mut(*row).filter(|split| **split != first) {
                 *split = first;
                 moved += 1;
             }
@@ -155,7 +165,7 @@ fn join_leaks(dataset: &mut Dataset) -> usize {
 }
 
 fn drop_repeats(dataset: &mut Dataset) -> Effect {
-    let repeats = same::repeated_rows(dataset, &same::repeated(&dataset.texts));
+    let repeats = SameTexts::of(dataset).repeated_rows(dataset);
     if repeats.is_empty() {
         return Effect { rows: 0, keep: None };
     }

@@ -153,14 +153,16 @@ pub(super) fn read(dir: &Path, progress: Progress) -> Result<Table, DataError> {
     let all: Vec<(&LabelFolder, &PathBuf)> =
         folders.iter().flat_map(|folder| folder.files.iter().map(move |file| (folder, file))).collect();
     let meter = Meter::new(progress, all.len() as u64);
-    let texts = all
+    let raw = all
         .par_iter()
         .map(|(_, file)| {
             meter.advance(1)?;
-            Ok(one_text(file))
+            Ok(RawBytes::open(file).map(|raw| raw.bytes().to_vec()).map_err(|error| error.to_string()))
         })
-        .collect::<Result<Vec<OneText>, DataError>>()?;
+        .collect::<Result<Vec<Result<Vec<u8>, String>>, DataError>>()?;
     meter.finish()?;
+    let old = OldFiles::of(raw.iter().flatten());
+    let texts: Vec<OneText> = raw.into_par_iter().map(|raw| one_text(raw?, old.as_ref())).collect();
 
     let mut columns = ["text", "label", "split", "file"]
         .map(|name| Column { name: name.to_owned(), cells: StrColumn::default() });
@@ -203,13 +205,49 @@ pub(super) fn read(dir: &Path, progress: Progress) -> Result<Table, DataError> {
         columns: columns.into_iter().filter(|column| has_split || column.name != "split").collect(),
         lines,
         problems,
-        notes: vec![format!("{} text files in {} folders of a label.", all.len(), folders.len())],
+        notes: [format!("{} text files in {} folders of a label.", all.len(), folders.len())]
+            .into_iter()
+            .chain(old.and_then(|old| old.doubt))
+            .collect(),
     })
 }
 
-fn one_text(file: &Path) -> OneText {
-    let raw = RawBytes::open(file).map_err(|error| error.to_string())?.bytes().to_vec();
-    let text = Text::of(&raw, None).map_err(|label| format!("is in the encoding {label}"))?;
+/// Files of a folder that are no UTF-8: one of them alone may be too short to tell its encoding.
+struct OldFiles {
+    encoding: String,
+    /// What the user should know, where another encoding is nearly as likely.
+    doubt: Option<String>,
+}
+
+impl OldFiles {
+    /// Bytes that are looked at.
+    const MOST: usize = 1 << 20;
+
+    fn of<'a>(files: impl Iterator<Item = &'a Vec<u8>>) -> Option<Self> {
+        let mut all = Vec::new();
+        for raw in files.filter(|raw| is_old(raw)) {
+            if all.len() > Self::MOST {
+                break;
+            }
+            all.extend_from_slice(raw);
+            all.push(b'\n');
+        }
+        let text = (!all.is_empty()).then(|| Text::of(&all, None))?.ok()?;
+        Some(Self { encoding: text.encoding.clone(), doubt: text.doubt.clone() })
+    }
+}
+
+/// Neither UTF-8 nor marked or built as another form of Unicode.
+fn is_old(raw: &[u8]) -> bool {
+    !raw.is_ascii()
+        && !raw.contains(&0)
+        && std::str::from_utf8(raw).is_err()
+        && ![&b"\xef\xbb\xbf"[..], b"\xff\xfe", b"\xfe\xff"].iter().any(|mark| raw.starts_with(mark))
+}
+
+fn one_text(raw: Vec<u8>, old: Option<&OldFiles>) -> OneText {
+    let named = old.filter(|_| is_old(&raw)).map(|old| old.encoding.as_str());
+    let text = Text::of(&raw, named).map_err(|label| format!("is in the encoding {label}"))?;
     let text = std::str::from_utf8(text.bytes()).map(str::to_owned);
     Ok((text.map_err(|_where| "holds bytes that are not UTF-8".to_owned())?, raw))
 }
@@ -227,6 +265,42 @@ mod tests {
             fs::write(path, text).unwrap();
         }
         dir
+    }
+
+    #[test]
+    fn files_too_short_to_tell_their_encoding_share_it() {
+        let dir = folder(&[("good/0.txt", "dobre"), ("bad/0.txt", "Zażółć gęślą jaźń")]);
+        let (bytes, ..) =
+            encoding_rs::WINDOWS_1250.encode("Przesyłka dotarła z opóźnieniem, proszę o zwrot pieniędzy");
+        fs::write(dir.path().join("bad/1.txt"), bytes).unwrap();
+        // By themselves these bytes are "Ÿle" in Latin-1's successor.
+        fs::write(dir.path().join("bad/2.txt"), b"\x9fle").unwrap();
+        let table = read_table(dir.path(), &ReadOptions::default(), &|_, _| true).unwrap();
+        let texts: Vec<&str> = table.column("text").unwrap().cells.iter().flatten().collect();
+        let wanted = [
+            "Zażółć gęślą jaźń",
+            "Przesyłka dotarła z opóźnieniem, proszę o zwrot pieniędzy",
+            "źle",
+            "dobre",
+        ];
+        assert_eq!(texts, wanted);
+    }
+
+    #[test]
+    fn marked_utf_16_without_a_zero_byte_is_unicode() {
+        let dir = folder(&[("good/0.txt", "dobre")]);
+        let polish = encoding_rs::WINDOWS_1250.encode("Przesyłka dotarła z opóźnieniem, proszę o zwrot").0;
+        fs::create_dir_all(dir.path().join("bad")).unwrap();
+        fs::write(dir.path().join("bad/1.txt"), polish).unwrap();
+        let utf_16: Vec<u8> = "\u{feff}漢字".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert!(!utf_16.contains(&0));
+        fs::write(dir.path().join("bad/2.txt"), &utf_16).unwrap();
+        let big: Vec<u8> = "\u{feff}漢字".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        fs::write(dir.path().join("bad/3.txt"), &big).unwrap();
+        assert!(!is_old(&utf_16) && !is_old(&big));
+        let table = read_table(dir.path(), &ReadOptions::default(), &|_, _| true).unwrap();
+        let texts: Vec<&str> = table.column("text").unwrap().cells.iter().flatten().collect();
+        assert_eq!(texts, ["Przesyłka dotarła z opóźnieniem, proszę o zwrot", "漢字", "漢字", "dobre"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Whether the first record of a table names its columns, and what the columns are called.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::labels::{is_invisible, number};
 
@@ -124,14 +124,17 @@ fn reads_like_text(cell: &str) -> bool {
 pub(super) fn column_names<'a>(header: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     let mut taken: HashSet<String> = HashSet::new();
+    // Where to go on counting: a header may repeat one name in every cell.
+    let mut copies: HashMap<String, usize> = HashMap::new();
     for (index, cell) in header.enumerate() {
         let cell = clean_name(cell);
         let base = if cell.is_empty() { format!("column {}", index + 1) } else { cell.to_owned() };
         let mut name = base.clone();
-        let mut copy = 2;
         while !taken.insert(name.clone()) {
+            super::work::add(1);
+            let copy = copies.entry(base.clone()).or_insert(1);
+            *copy += 1;
             name = format!("{base} ({copy})");
-            copy += 1;
         }
         names.push(name);
     }

@@ -3,6 +3,8 @@
 //! It is told from the content which of the usual layouts a text has: one object per line, a list of objects, a
 //! list wrapped in an object, or an object of columns.
 
+use std::ops::ControlFlow;
+
 use rayon::prelude::*;
 
 use super::column::StrColumn;
@@ -40,6 +42,34 @@ pub(super) fn read(body: &[u8], are_lines: bool, meter: &Meter) -> Result<Record
     }
 }
 
+/// Whether [`each_block`] can read a text.
+pub(super) fn is_in_lines(body: &[u8], are_lines: bool) -> bool {
+    matches!(layout_of(body, are_lines), Layout::Lines)
+}
+
+/// Reads records of one line each in blocks of about so many bytes, and hands each over until `take` has enough.
+pub(super) fn each_block(
+    body: &[u8],
+    meter: &Meter,
+    bytes: usize,
+    take: &mut dyn FnMut(Records) -> ControlFlow<()>,
+) -> Result<(), DataError> {
+    let newline = newline_of(body);
+    let mut line = 1;
+    for span in line_spans(body, newline, bytes) {
+        let part = part_of_lines(body, span, newline, meter)?;
+        let block = joined(body, Format::JsonLines, newline, (span.0, line), vec![part], Vec::new());
+        let passed = body.get(span.0..span.1).unwrap_or_default();
+        line += memchr::memchr_iter(newline, passed).count() as u64;
+        // Once more: the lines were counted in it.
+        meter.let_go(passed);
+        if take(block).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// What is found between two places.
 struct Part {
     columns: Columns,
@@ -54,8 +84,11 @@ impl Part {
     }
 
     fn take(&mut self, at: usize, text: &[u8]) {
-        let outcome = json_row::parse(text).and_then(|row: Row| self.columns.push(row));
-        match outcome {
+        self.take_row(at, json_row::parse(text));
+    }
+
+    fn take_row(&mut self, at: usize, row: Result<Row, String>) {
+        match row.and_then(|row| self.columns.push(row)) {
             Ok(()) => self.records.push(at),
             Err(reason) => self.problems.push((at, reason)),
         }
@@ -63,33 +96,48 @@ impl Part {
 }
 
 fn lines(body: &[u8], meter: &Meter) -> Result<Records, DataError> {
-    let newline = if memchr::memchr(b'\n', body).is_some() { b'\n' } else { b'\r' };
-    let mut spans = Vec::new();
-    let mut start = 0;
-    while start < body.len() {
-        let near = (start + PART_BYTES).min(body.len());
-        let rest = body.get(near..).unwrap_or_default();
-        let end = memchr::memchr(newline, rest).map_or(body.len(), |at| near + at + 1);
-        spans.push((start, end));
-        start = end;
-    }
+    let newline = newline_of(body);
+    let spans: Vec<(usize, usize)> = line_spans(body, newline, PART_BYTES).collect();
     let parts = spans
         .par_iter()
-        .map(|(start, end)| {
-            let mut part = Part::new();
-            let mut at = *start;
-            for line in body.get(*start..*end).unwrap_or_default().split(|byte| *byte == newline) {
-                let text = bare(line);
-                if !text.is_empty() {
-                    part.take(at, text);
-                }
-                at += line.len() + 1;
-            }
-            meter.pass(body.get(*start..*end).unwrap_or_default())?;
-            Ok(part)
-        })
+        .map(|span| part_of_lines(body, *span, newline, meter))
         .collect::<Result<Vec<_>, DataError>>()?;
-    Ok(joined(body, Format::JsonLines, newline, parts, Vec::new()))
+    Ok(joined(body, Format::JsonLines, newline, (0, 1), parts, Vec::new()))
+}
+
+fn newline_of(body: &[u8]) -> u8 {
+    if memchr::memchr(b'\n', body).is_some() { b'\n' } else { b'\r' }
+}
+
+/// Stretches of whole lines.
+fn line_spans(body: &[u8], newline: u8, bytes: usize) -> impl Iterator<Item = (usize, usize)> {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let near = (start + bytes).min(body.len());
+        let rest = body.get(near..).unwrap_or_default();
+        let end = memchr::memchr(newline, rest).map_or(body.len(), |at| near + at + 1);
+        let span = (start < body.len()).then_some((start, end));
+        start = end;
+        span
+    })
+}
+
+fn part_of_lines(
+    body: &[u8],
+    (start, end): (usize, usize),
+    newline: u8,
+    meter: &Meter,
+) -> Result<Part, DataError> {
+    let (mut part, mut at) = (Part::new(), start);
+    for line in body.get(start..end).unwrap_or_default().split(|byte| *byte == newline) {
+        let text = bare(line);
+        if !text.is_empty() {
+            part.take(at, text);
+        }
+        at += line.len() + 1;
+    }
+    meter.pass(body.get(start..end).unwrap_or_default())?;
+    Ok(part)
 }
 
 /// A line without blanks, a mark left from files that were joined, and the comma that a list had behind it.
@@ -103,7 +151,7 @@ fn bare(line: &[u8]) -> &[u8] {
 }
 
 fn records_of(body: &[u8], list: Elements, meter: &Meter) -> Result<Records, DataError> {
-    let Elements { spans: elements, note, splits } = list;
+    let Elements { spans: elements, note, splits, are_labels, are_pairs } = list;
     let bytes: usize = elements.iter().map(|(from, to)| to - from).sum();
     let per_part = elements.len() / (bytes / PART_BYTES + 1) + 1;
     let parts = elements
@@ -111,7 +159,13 @@ fn records_of(body: &[u8], list: Elements, meter: &Meter) -> Result<Records, Dat
         .map(|elements| {
             let mut part = Part::new();
             for (from, to) in elements {
-                part.take(*from, body.get(*from..*to).unwrap_or_default());
+                let text = body.get(*from..*to).unwrap_or_default();
+                match are_pairs.then(|| json_row::pair(text)).flatten() {
+                    Some(row) => part.take_row(*from, Ok(row)),
+                    // Some lists begin with nothing.
+                    None if text == b"null" => {}
+                    None => part.take(*from, text),
+                }
             }
             meter.advance(elements.iter().map(|(from, to)| to - from).sum())?;
             Ok(part)
@@ -123,14 +177,23 @@ fn records_of(body: &[u8], list: Elements, meter: &Meter) -> Result<Records, Dat
     };
     let mut split = StrColumn::default();
     parts.iter().flat_map(|part| &part.records).for_each(|at| split.push(of_split(*at)));
-    let mut records = joined(body, Format::Json, b'\n', parts, note.into_iter().collect());
-    if !splits.is_empty() && records.columns.iter().all(|column| column.name != "split") {
-        records.columns.push(Column { name: "split".to_owned(), cells: split });
+    let mut records = joined(body, Format::Json, b'\n', (0, 1), parts, note.into_iter().collect());
+    let name = if are_labels { "label" } else { "split" };
+    if !splits.is_empty() && records.columns.iter().all(|column| column.name != name) {
+        records.columns.push(Column { name: name.to_owned(), cells: split });
     }
     Ok(records)
 }
 
-fn joined(body: &[u8], format: Format, newline: u8, parts: Vec<Part>, notes: Vec<String>) -> Records {
+/// Parts end to end; `start` is a place before all of them and its line.
+fn joined(
+    body: &[u8],
+    format: Format,
+    newline: u8,
+    (start, line): (usize, u64),
+    parts: Vec<Part>,
+    notes: Vec<String>,
+) -> Records {
     let mut columns = Columns::default();
     let (mut records, mut problems) = (Vec::new(), Vec::new());
     for part in parts {
@@ -138,9 +201,9 @@ fn joined(body: &[u8], format: Format, newline: u8, parts: Vec<Part>, notes: Vec
         records.extend(part.records);
         problems.extend(part.problems);
     }
-    let mut count = LineCount { body, newline, line: 1, counted: 0 };
+    let mut count = LineCount { body, newline, line, counted: start };
     let lines = records.into_iter().map(|at| count.line_at(at)).collect();
-    let mut count = LineCount { body, newline, line: 1, counted: 0 };
+    let mut count = LineCount { body, newline, line, counted: start };
     let problems =
         problems.into_iter().map(|(at, reason)| RowProblem { line: count.line_at(at), reason }).collect();
     Records { format, has_header: false, columns: columns.finish(), lines, problems, notes }

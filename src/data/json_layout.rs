@@ -2,11 +2,14 @@
 //!
 //! Places are found by counting brackets; whether a record is valid is for whoever reads it to say.
 
+use std::path::Path;
+
 use memchr::{memchr, memchr2};
 use serde_json::Value;
 
+use super::dataset::Split;
 use super::json_whole::Whole;
-use super::split::split_of_word;
+use super::split::{split_of_name, split_of_word};
 
 /// Where the records are.
 pub(super) enum Layout {
@@ -27,6 +30,10 @@ pub(super) struct Elements {
     pub(super) note: Option<String>,
     /// Where the list of each split begins, in order; empty where there is one list only.
     pub(super) splits: Vec<(usize, String)>,
+    /// The lists are named after labels and not after splits.
+    pub(super) are_labels: bool,
+    /// A record is a list of a text and its label.
+    pub(super) are_pairs: bool,
 }
 
 /// Lines that are looked at to tell lines from a text.
@@ -35,6 +42,25 @@ const SAMPLE_LINES: usize = 50;
 /// Names of lists of records in an object, the likeliest first.
 const LIST_NAMES: [&str; 9] =
     ["data", "rows", "examples", "records", "items", "instances", "results", "documents", "train"];
+
+/// Keys of a record that hold its text: of several lists the one whose records have one is meant.
+const TEXT_KEYS: [&str; 12] = [
+    "text",
+    "sentence",
+    "content",
+    "utterance",
+    "review",
+    "question",
+    "message",
+    "comment",
+    "tweet",
+    "query",
+    "body",
+    "premise",
+];
+
+/// Objects within objects in which a list of records is looked for.
+const MOST_DEPTH: usize = 4;
 
 /// Tells the layout of a text.
 pub(super) fn layout_of(body: &[u8], are_lines: bool) -> Layout {
@@ -108,32 +134,151 @@ fn whole(body: &[u8]) -> Result<Whole, Elements> {
 /// One object: a list of records in it, columns, or a record.
 fn of_object(body: &[u8], start: usize) -> Layout {
     let fields = fields(body, start);
-    let first_inside = |from: usize| body.get(skip_blank(body, from + 1));
-    let mut lists: Vec<&(String, usize)> = fields
-        .iter()
-        .filter(|(_, from)| body.get(*from) == Some(&b'[') && first_inside(*from) == Some(&b'{'))
-        .collect();
+    let mut lists: Vec<&(String, usize)> =
+        fields.iter().filter(|(_, from)| is_list_of_records(body, *from)).collect();
     if lists.is_empty() {
+        if let Some(pairs) = of_pairs(body, &fields) {
+            return Layout::Elements(pairs);
+        }
         let one = || Elements { spans: vec![(start, value_end(body, start))], ..Elements::default() };
-        return whole(body).map_or_else(|_| Layout::Elements(one()), Layout::Whole);
+        let apart = |_| Layout::Elements(of_nested(body, start).unwrap_or_else(one));
+        return whole(body).map_or_else(apart, Layout::Whole);
     }
     let are_splits = lists.len() > 1 && lists.iter().all(|(name, _)| split_of_word(name).is_some());
     if are_splits {
         let spans = lists.iter().flat_map(|(_, from)| values(body, from + 1)).collect();
         let splits = lists.iter().map(|(name, from)| (*from, name.clone())).collect();
-        return Layout::Elements(Elements { spans, note: None, splits });
+        return Layout::Elements(Elements { spans, splits, ..Elements::default() });
     }
-    let rank = |name: &str| LIST_NAMES.iter().position(|known| *known == name).unwrap_or(LIST_NAMES.len());
-    let bytes = |from: usize| value_end(body, from) - from;
-    lists.sort_by_cached_key(|(name, from)| (rank(name), std::cmp::Reverse(bytes(*from))));
+    // Lists of records that are alike, one for each label.
+    if lists.len() > 1 && lists.len() == fields.len() && are_alike(body, &lists) {
+        let spans = lists.iter().flat_map(|(_, from)| values(body, from + 1)).collect();
+        let names: Vec<String> = lists.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+        let note = format!(
+            "The records are the lists {}; the name of a record's list is its label.",
+            names.join(", ")
+        );
+        let splits = lists.iter().map(|(name, from)| (*from, name.clone())).collect();
+        return Layout::Elements(Elements {
+            spans,
+            note: Some(note),
+            splits,
+            are_labels: true,
+            are_pairs: false,
+        });
+    }
+    lists.sort_by_cached_key(|(name, from)| likelihood(body, name, *from));
     let Some((name, from)) = lists.first() else { return Layout::Lines };
     let others: Vec<String> =
         fields.iter().filter(|(other, _)| other != name).map(|(other, _)| format!("\"{other}\"")).collect();
+    Layout::Elements(list_of(body, name, *from, &others))
+}
+
+/// The records of a list, and what is not read.
+fn list_of(body: &[u8], name: &str, from: usize, others: &[String]) -> Elements {
     let note = match others.len() {
         0 => format!("The records are the list \"{name}\"."),
         _ => format!("The records are the list \"{name}\"; not read: {}.", others.join(", ")),
     };
-    Layout::Elements(Elements { spans: values(body, from + 1), note: Some(note), splits: Vec::new() })
+    Elements { spans: values(body, from + 1), note: Some(note), ..Elements::default() }
+}
+
+/// A list whose first value is an object, or a text with an object behind it.
+fn is_list_of_records(body: &[u8], from: usize) -> bool {
+    if body.get(from) != Some(&b'[') {
+        return false;
+    }
+    let first = skip_separators(body, from + 1);
+    // Some begin with nothing.
+    let first = if body.get(first..).is_some_and(|rest| rest.starts_with(b"null")) {
+        skip_separators(body, first + 4)
+    } else {
+        first
+    };
+    match body.get(first) {
+        Some(b'{') => true,
+        Some(b'[') => {
+            let text = skip_blank(body, first + 1);
+            let behind = skip_separators(body, value_end(body, text));
+            body.get(text) == Some(&b'"') && body.get(behind) == Some(&b'{')
+        }
+        _ => false,
+    }
+}
+
+/// Lists of texts with their labels, one for each split: `{"train": [["text", "label"], ..], "val": [..]}`.
+fn of_pairs(body: &[u8], fields: &[(String, usize)]) -> Option<Elements> {
+    let split = |name: &str| split_of_name(Path::new(&format!("{name}.json"))).map(Split::name);
+    let is_pair = |from: usize| {
+        let record = skip_blank(body, from + 1);
+        let text = skip_blank(body, record + 1);
+        let label = skip_separators(body, value_end(body, text));
+        let end = skip_blank(body, value_end(body, label));
+        body.get(record) == Some(&b'[')
+            && [text, label].iter().all(|at| body.get(*at) == Some(&b'"'))
+            && body.get(end) == Some(&b']')
+    };
+    let are_all = fields.iter().all(|(name, from)| {
+        let is_empty = body.get(skip_blank(body, from + 1)) == Some(&b']');
+        body.get(*from) == Some(&b'[') && split(name).is_some() && (is_empty || is_pair(*from))
+    });
+    (are_all && fields.iter().any(|(_, from)| is_pair(*from))).then(|| Elements {
+        spans: fields.iter().flat_map(|(_, from)| values(body, from + 1)).collect(),
+        splits: fields.iter().filter_map(|(name, from)| Some((*from, split(name)?.to_owned()))).collect(),
+        are_pairs: true,
+        ..Elements::default()
+    })
+}
+
+/// What puts the likeliest list of records first: records with a text, a usual name, many bytes.
+fn likelihood(body: &[u8], name: &str, from: usize) -> (bool, usize, std::cmp::Reverse<usize>) {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let rank = LIST_NAMES.iter().position(|known| *known == last).unwrap_or(LIST_NAMES.len());
+    let first = skip_separators(body, from + 1);
+    let has_text = body.get(first) == Some(&b'[')
+        || fields(body, first).iter().any(|(key, _)| TEXT_KEYS.contains(&key.to_lowercase().as_str()));
+    (!has_text, rank, std::cmp::Reverse(value_end(body, from) - from))
+}
+
+/// Whether the first records of lists have the same keys.
+fn are_alike(body: &[u8], lists: &[&(String, usize)]) -> bool {
+    let keys = |from: usize| -> Vec<String> {
+        let mut keys: Vec<String> =
+            fields(body, skip_separators(body, from + 1)).into_iter().map(|(key, _)| key).collect();
+        keys.sort_unstable();
+        keys
+    };
+    let mut all = lists.iter().map(|(_, from)| keys(*from));
+    let first = all.next().unwrap_or_default();
+    !first.is_empty() && all.all(|keys| keys == first)
+}
+
+/// The likeliest list of records in the objects of an object.
+fn of_nested(body: &[u8], start: usize) -> Option<Elements> {
+    let mut lists: Vec<(String, usize)> = Vec::new();
+    let mut level = vec![(String::new(), start)];
+    for _ in 0..MOST_DEPTH {
+        let mut below = Vec::new();
+        for (prefix, at) in level {
+            for (key, from) in fields(body, at) {
+                let name = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
+                if is_list_of_records(body, from) {
+                    lists.push((name, from));
+                } else if body.get(from) == Some(&b'{') {
+                    below.push((name, from));
+                }
+            }
+        }
+        // An object of thousands of objects is a table of rows.
+        if !lists.is_empty() || below.is_empty() || below.len() > SAMPLE_LINES {
+            break;
+        }
+        level = below;
+    }
+    lists.sort_by_cached_key(|(name, from)| likelihood(body, name, *from));
+    let (name, from) = lists.first()?;
+    let others: Vec<String> = lists.iter().skip(1).map(|(other, _)| format!("\"{other}\"")).collect();
+    Some(list_of(body, name, *from, &others))
 }
 
 /// The keys of an object, and where their values begin.

@@ -22,6 +22,9 @@ pub(super) fn parse(text: &[u8]) -> Result<Row<'_>, String> {
         Ok(row) => return Ok(row),
         Err(error) => error,
     };
+    if let Some(row) = of_pair(text) {
+        return Ok(row);
+    }
     // Python writes numbers that are none.
     if let Some(plain) = without_nan(text)
         && let Ok(row) = row_of(&plain)
@@ -44,6 +47,25 @@ fn row_of(text: &str) -> Result<Row<'_>, serde_json::Error> {
     Fields { row: &mut row, prefix: None, depth: 0 }.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(row)
+}
+
+/// A text and its label: `["text", "label"]`.
+pub(super) fn pair(text: &[u8]) -> Option<Row<'static>> {
+    let [text, label] = serde_json::from_slice::<[String; 2]>(text).ok()?;
+    let cell = |name, text| (Cow::Borrowed(name), Some(Cow::Owned(text)));
+    Some(Row(vec![cell("text", text), cell("label", label)]))
+}
+
+/// A text and what is said of it, as spaCy has its examples: `["text", {"entities": []}]`.
+fn of_pair(text: &str) -> Option<Row<'static>> {
+    let Ok([Value::String(first), said @ Value::Object(_)]) = serde_json::from_str::<[Value; 2]>(text) else {
+        return None;
+    };
+    let said = said.to_string();
+    let mut row = Row(vec![(Cow::Borrowed("text"), Some(Cow::Owned(first)))]);
+    let own = |text: Cow<str>| Cow::Owned(text.into_owned());
+    row.0.extend(row_of(&said).ok()?.0.into_iter().map(|(key, cell)| (own(key), cell.map(own))));
+    Some(row)
 }
 
 /// The text with `null` for `NaN` and the infinities; `None` where there is none outside of strings.

@@ -22,7 +22,13 @@ impl Whole {
     pub(super) fn of(value: Value) -> Option<Self> {
         match value {
             Value::Array(items) if items.iter().all(Value::is_string) => Some(Self::Texts(items)),
-            Value::Array(items) => rows(items).map(|rows| Self::Rows(None, rows)),
+            Value::Array(items) => {
+                let rows = rows(items)?;
+                // A text and an object of what is said of it is a record.
+                let is_pair =
+                    |row: &Vec<Value>| matches!(row.as_slice(), [Value::String(_), Value::Object(_)]);
+                (!rows.first().is_some_and(is_pair)).then_some(Self::Rows(None, rows))
+            }
             Value::Object(fields) => Self::of_object(fields),
             _ => None,
         }

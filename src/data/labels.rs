@@ -3,7 +3,10 @@
 use super::classes::Classes;
 use super::dataset::{Labels, TaskLabels};
 use super::lists::items;
+use super::literal::nested;
 use super::mapping::TaskColumn;
+use super::named;
+use super::offsets;
 use super::task::TaskKind;
 
 /// What stands between the classes of a cell that has several.
@@ -15,6 +18,9 @@ const BAR: char = '|';
 /// write for a class of its own, is a class.
 const MISSING: [&str; 13] =
     ["?", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "NULL", "null", "None", "-NaN"];
+
+/// The largest number of a score: its square is still a 32-bit number.
+const LARGEST_NUMBER: f64 = 1.8e19;
 
 /// Bytes of the longest of them.
 const MISSING_BYTES: usize = 4;
@@ -52,7 +58,12 @@ pub(super) fn task_labels(
             Labels::Class(numbers.into_iter().map(|number| number.and_then(place)).collect())
         }
         TaskKind::MultiLabel => {
-            let mut labels = classes.of_lists(task, cells.iter().map(|cell| cell.map(several)))?;
+            let lists: Vec<Option<Option<Vec<String>>>> =
+                cells.iter().map(|cell| cell.map(classes_of)).collect();
+            if let Some(row) = lists.iter().position(|list| matches!(list, Some(None))) {
+                return Err((row, "holds a list or an object that stands for no labels".to_owned()));
+            }
+            let mut labels = classes.of_lists(task, lists.into_iter().map(Option::flatten))?;
             for classes in labels.iter_mut().flatten() {
                 classes.sort_unstable();
                 classes.dedup();
@@ -76,8 +87,11 @@ pub(super) fn task_labels(
             let mut numbers = Vec::with_capacity(cells.len());
             for (row, cell) in cells.iter().enumerate() {
                 let number = cell.map(|cell| {
-                    let number = number(cell).map(|number| number as f32);
-                    number.ok_or((row, format!("holds \"{cell}\", which is no number")))
+                    let number =
+                        number(cell).ok_or((row, format!("holds \"{cell}\", which is no number")))?;
+                    let is_computable = number.abs() <= LARGEST_NUMBER;
+                    let reason = || (row, format!("holds \"{cell}\", which is too large to compute with"));
+                    is_computable.then_some(number as f32).ok_or_else(reason)
                 });
                 let counts = task.kind == TaskKind::Score || rows.has_second(row);
                 numbers.push(number.transpose()?.filter(|_| counts));
@@ -104,23 +118,44 @@ pub(super) fn task_labels(
     Ok(TaskLabels { name: task.task.clone(), kind: task.kind, classes: classes.sorted, labels })
 }
 
+/// What was found in columns of 0 and 1 that is neither.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Hidden {
+    /// Rows with a number below 0, which has no label then, and what stands there.
+    pub(super) rows: Vec<usize>,
+    pub(super) marker: String,
+    /// Rows in which some of the columns are blank and others are not.
+    pub(super) partly_blank: usize,
+}
+
 /// Labels of a multi-label task from a column of 0 and 1 for each class; a row is annotated where any column says
-/// something.
+/// something. A number below 0 says that nobody knows: a row that holds one has no label.
 ///
 /// # Errors
 /// The row of the first cell that is neither, and what is wrong with it.
 pub(super) fn indicated(
     task: &TaskColumn,
     columns: &[Vec<Option<&str>>],
-) -> Result<TaskLabels, (usize, String)> {
+) -> Result<(TaskLabels, Hidden), (usize, String)> {
     let mut order: Vec<(&str, &Vec<Option<&str>>)> =
         task.indicators.iter().map(String::as_str).zip(columns).collect();
     order.sort_unstable_by_key(|(name, _)| *name);
     let rows = columns.iter().map(Vec::len).max().unwrap_or(0);
     let mut labels: Vec<Option<Vec<u32>>> = vec![None; rows];
+    let (mut hidden, mut filled) = (Hidden::default(), vec![0_usize; rows]);
     for ((name, cells), class) in order.iter().zip(0..) {
         for (row, (cell, label)) in cells.iter().zip(&mut labels).enumerate() {
             let Some(cell) = cell else { continue };
+            if number(cell).is_some_and(|number| number < 0.0) {
+                hidden.rows.push(row);
+                if hidden.marker.is_empty() {
+                    (*cell).clone_into(&mut hidden.marker);
+                }
+                continue;
+            }
+            if let Some(filled) = filled.get_mut(row) {
+                *filled += 1;
+            }
             let holds = belongs(cell).ok_or_else(|| {
                 (
                     row,
@@ -135,8 +170,18 @@ pub(super) fn indicated(
             }
         }
     }
-    let classes = order.iter().map(|(name, _)| (*name).to_owned()).collect();
-    Ok(TaskLabels { name: task.task.clone(), kind: task.kind, classes, labels: Labels::Classes(labels) })
+    hidden.rows.sort_unstable();
+    hidden.rows.dedup();
+    for row in &hidden.rows {
+        if let (Some(label), Some(filled)) = (labels.get_mut(*row), filled.get_mut(*row)) {
+            *label = None;
+            *filled = 0;
+        }
+    }
+    hidden.partly_blank = filled.iter().filter(|filled| (1..columns.len()).contains(*filled)).count();
+    let classes = order.iter().map(|(name, _)| task.class_of(name).to_owned()).collect();
+    let labels = Labels::Classes(labels);
+    Ok((TaskLabels { name: task.task.clone(), kind: task.kind, classes, labels }, hidden))
 }
 
 /// A label cell without what is around the label and cannot be seen.
@@ -154,11 +199,20 @@ pub(super) fn bare(cell: &str) -> &str {
     }
 }
 
-/// The classes of a cell: a list, or names with bars between them.
+/// The classes of a cell: a list, names with bars between them, or what objects stand for.
 pub(super) fn several(cell: &str) -> Vec<String> {
-    let all = items(cell).unwrap_or_else(|| cell.split(BAR).map(str::to_owned).collect());
+    classes_of(cell).unwrap_or_default()
+}
+
+/// The same; `None` for a list or an object that stands for no labels.
+fn classes_of(cell: &str) -> Option<Vec<String>> {
+    let all = match nested(cell) {
+        Some(value) => named::labels(&value).or_else(|| offsets::kinds(&value))?,
+        // As numpy writes them.
+        None => items(cell).unwrap_or_else(|| cell.split(BAR).map(str::to_owned).collect()),
+    };
     let trimmed = all.iter().map(|class| class.trim()).filter(|class| !class.is_empty());
-    trimmed.map(str::to_owned).collect()
+    Some(trimmed.map(str::to_owned).collect())
 }
 
 /// True for a cell that holds several names with bars between them.
@@ -185,9 +239,22 @@ pub(super) const fn is_invisible(c: char) -> bool {
 /// Whether a cell says that two texts belong together.
 fn belongs(cell: &str) -> Option<bool> {
     match cell.to_lowercase().as_str() {
-        "yes" | "true" | "y" | "t" => Some(true),
-        "no" | "false" | "n" | "f" => Some(false),
-        other => number(other).map(|number| number > 0.5),
+        "y" | "t" => Some(true),
+        "n" | "f" => Some(false),
+        other => is_yes_or_no(other).or_else(|| number(other).map(|number| number > 0.5)),
+    }
+}
+
+/// Words for 1 and 0.
+pub(super) fn is_yes_or_no(cell: &str) -> Option<bool> {
+    const LONGEST: usize = 5;
+    if cell.len() > LONGEST {
+        return None;
+    }
+    match cell.to_ascii_lowercase().as_str() {
+        "yes" | "true" => Some(true),
+        "no" | "false" => Some(false),
+        _ => None,
     }
 }
 
@@ -269,10 +336,14 @@ mod tests {
             ..TaskColumn::of_kind("toxic", TaskKind::MultiLabel)
         };
         let columns = [vec![Some("1"), Some("0"), None], vec![Some("1"), None, None]];
-        let labels = indicated(&task, &columns).unwrap();
+        let (labels, _) = indicated(&task, &columns).unwrap();
         assert_eq!(labels.classes, ["rude", "toxic"]);
         assert_eq!(labels.labels, Labels::Classes(vec![Some(vec![0, 1]), Some(vec![]), None]));
         assert_eq!(indicated(&task, &[vec![Some("2,5x")], vec![None]]).unwrap_err().0, 0);
+        let columns = [vec![Some("-1"), Some("1.0"), Some("True")], vec![Some("0"), None, Some("FALSE")]];
+        let (labels, hidden) = indicated(&task, &columns).unwrap();
+        assert_eq!(labels.labels, Labels::Classes(vec![None, Some(vec![1]), Some(vec![1])]));
+        assert_eq!(hidden, Hidden { rows: vec![0], marker: "-1".into(), partly_blank: 1 });
     }
 
     #[test]
@@ -291,5 +362,17 @@ mod tests {
         let (row, reason) = read(TaskKind::TokenLabels, &["O O", "O"]).unwrap_err();
         assert_eq!((row, reason.as_str()), (1, "has 1 tags for 2 words"));
         assert!(read(TaskKind::Ranking, &["perhaps"]).is_err());
+        for kind in [TaskKind::Score, TaskKind::Similarity] {
+            for large in ["1e308", "-1e39", "1e20"] {
+                let (row, reason) = read(kind, &["1", "1", large]).unwrap_err();
+                assert_eq!(
+                    (row, reason),
+                    (2, format!("holds \"{large}\", which is too large to compute with"))
+                );
+            }
+            let (row, reason) = read(kind, &["1", "1", "inf"]).unwrap_err();
+            assert_eq!((row, reason.as_str()), (2, "holds \"inf\", which is no number"));
+            assert!(read(kind, &["1", "1", "1e19"]).is_ok());
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Which column is the text, which are tasks: guessed from the usual names, edited by the user.
 
+use std::collections::{HashMap, HashSet};
+
 use super::profile::Profile;
 use super::split::split_of_word;
 use super::table::{Column, Table};
@@ -52,6 +54,14 @@ impl TaskColumn {
         Self { column: column.to_owned(), task: column.to_owned(), kind, ..Self::default() }
     }
 
+    /// The class that a column of 0 and 1 stands for: its name, without the task's before it (`cats.billing`).
+    #[must_use]
+    pub fn class_of<'a>(&self, indicator: &'a str) -> &'a str {
+        let rest =
+            indicator.strip_prefix(self.task.as_str()).and_then(|rest| rest.strip_prefix(['.', '_', ':']));
+        rest.filter(|class| !class.is_empty()).unwrap_or(indicator)
+    }
+
     /// The columns that the labels are read from.
     #[must_use]
     pub fn columns(&self) -> &[String] {
@@ -87,7 +97,7 @@ const TEXT_NAMES: [&str; 23] = [
 ];
 
 /// Words that name label columns, alone or as part of a name (`topic_label`).
-const LABEL_WORDS: [&str; 29] = [
+const LABEL_WORDS: [&str; 33] = [
     "label",
     "labels",
     "target",
@@ -117,7 +127,18 @@ const LABEL_WORDS: [&str; 29] = [
     "emotions",
     "genres",
     "similarity",
+    "cats",
+    "choice",
+    "choices",
+    "classes",
 ];
+
+/// Names that say nothing else than that there are labels: every value is a class, however few rows it has.
+const CLASS_NAMES: [&str; 8] =
+    ["label", "labels", "class", "category", "intent", "target", "gold_label", "label_text"];
+
+/// Words of columns whose numbers are names, with a point in them or not.
+const CODE_WORDS: [&str; 4] = ["class", "category", "categories", "intent"];
 
 /// Words of columns that say something about a row and are not to be learnt.
 const FACT_WORDS: [&str; 40] = [
@@ -174,7 +195,8 @@ pub fn guess(tables: &[Table]) -> Mapping {
 
 /// The same for tables that lie apart. Files of several tasks may call their texts differently: they are then guessed
 /// apart, and what was guessed first says what the text is called.
-pub(super) fn guess_of(tables: &[&Table]) -> Mapping {
+#[must_use]
+pub fn guess_of(tables: &[&Table]) -> Mapping {
     let joint = guess_alike(tables);
     if joint.text.is_empty() || tables.iter().all(|table| table.column(&joint.text).is_some()) {
         return joint;
@@ -217,9 +239,10 @@ fn guess_alike(tables: &[&Table]) -> Mapping {
         columns.iter().filter(|column| split.is_none_or(|split| split.name != column.name)).collect();
     let split = split.map(|column| column.name.clone());
     if let Some((text, tags)) = kinds::words_and_tags(&free) {
-        let mut tasks = vec![TaskColumn::of_kind(tags, TaskKind::TokenLabels)];
+        let mut tasks: Vec<TaskColumn> =
+            tags.iter().map(|tags| TaskColumn::of_kind(tags, TaskKind::TokenLabels)).collect();
         // What is said of whole sentences: comments in CoNLL, a column beside the lists.
-        let whole = free.iter().filter(|column| column.name != text && column.name != tags);
+        let whole = free.iter().filter(|column| column.name != text && !tags.contains(&column.name.as_str()));
         let whole = whole.filter(|column| column.may_be_label() && is_task(column, rows));
         tasks.extend(whole.map(|column| TaskColumn::named(&column.name)));
         return Mapping { text: text.to_owned(), second: None, tasks, split, group: None };
@@ -249,24 +272,31 @@ fn guess_alike(tables: &[&Table]) -> Mapping {
             group: None,
         };
     }
-    let indicators = kinds::indicators(&others);
+    let indicator_tasks = kinds::indicators(&others);
+    let of_set: HashSet<&str> =
+        indicator_tasks.iter().flat_map(|task| &task.indicators).map(String::as_str).collect();
     let candidates: Vec<&Profile> = others
         .iter()
         .copied()
-        .filter(|column| is_task(column, rows) && !indicators.contains(&column.name))
+        .filter(|column| is_task(column, rows) && !of_set.contains(column.name.as_str()))
         .collect();
+    let classes: HashSet<&str> = candidates.iter().map(|column| column.name.as_str()).collect();
+    let spelt: HashSet<String> = candidates.iter().map(|column| normal(&column.name)).collect();
     let mut tasks: Vec<TaskColumn> = others
         .iter()
         .filter_map(|column| {
-            if says_label(column) && kinds::holds_sets(column) {
+            if column.is_places() {
+                return Some(TaskColumn::of_kind(&column.name, TaskKind::TokenLabels));
+            }
+            if says_label(column) && !says_fact(column) && kinds::holds_sets(column) {
                 return Some(TaskColumn::of_kind(&column.name, TaskKind::MultiLabel));
             }
-            let is_class = candidates.iter().any(|candidate| candidate.name == column.name);
-            let is_spelt_out = is_spelt_out_elsewhere(column, &candidates);
-            (is_class && !is_spelt_out).then(|| TaskColumn::named(&column.name))
+            let is_class = classes.contains(column.name.as_str());
+            let is_spelt_out = is_spelt_out_elsewhere(column, &spelt);
+            (is_class && !is_spelt_out).then(|| single_label(column))
         })
         .collect();
-    tasks.extend(kinds::of_indicators(indicators));
+    tasks.extend(indicator_tasks);
     let mut second = None;
     if let Some((_, partner)) = pair
         && let Some(task) = kinds::of_pairs(partner, tasks.is_empty())
@@ -288,37 +318,64 @@ pub(super) fn pair_names(table: &Table) -> Option<(String, String)> {
 /// By name, else by a word in the name, else the column with the longest prose, else the first one.
 fn text_column<'a>(columns: &[&'a Profile]) -> Option<&'a Profile> {
     let prose: Vec<&Profile> = columns.iter().copied().filter(|column| column.may_be_prose()).collect();
-    let named = TEXT_NAMES.iter().find_map(|name| prose.iter().find(|column| normal(&column.name) == *name));
+    let normals = first_by_name(&prose);
+    let named = TEXT_NAMES.iter().find_map(|name| normals.get(*name));
     let partly_named = || {
-        TEXT_NAMES.iter().find_map(|name| {
-            prose.iter().find(|column| {
-                let name_words = words(&column.name);
-                name_words.iter().any(|word| word == name)
-                    && !name_words
-                        .iter()
-                        .any(|word| is_one_of(word, &LABEL_WORDS) || is_one_of(word, &FACT_WORDS))
-            })
-        })
+        let rank = |column: &&&Profile| {
+            let name_words = words(&column.name);
+            let is_other =
+                name_words.iter().any(|word| is_one_of(word, &LABEL_WORDS) || is_one_of(word, &FACT_WORDS));
+            let rank = TEXT_NAMES.iter().position(|name| name_words.iter().any(|word| word == name));
+            rank.filter(|_| !is_other).unwrap_or(TEXT_NAMES.len())
+        };
+        prose
+            .iter()
+            .map(|column| (rank(&column), column))
+            .filter(|(rank, _)| *rank < TEXT_NAMES.len())
+            .min_by_key(|(rank, _)| *rank)
+            .map(|(_, column)| column)
     };
     let longest = || prose.iter().max_by(|a, b| a.mean_length().total_cmp(&b.mean_length()));
     named.or_else(partly_named).or_else(longest).or_else(|| columns.first()).copied()
 }
 
+/// The first column of each name in its normal form.
+fn first_by_name<'a>(columns: &[&'a Profile]) -> HashMap<String, &'a Profile> {
+    let mut found = HashMap::new();
+    for column in columns {
+        found.entry(normal(&column.name)).or_insert(*column);
+    }
+    found
+}
+
+/// A task of one class per text; a lone dash among names of classes is where nobody agreed.
+fn single_label(column: &Profile) -> TaskColumn {
+    let missing = if column.has_dashes() { vec!["-".to_owned()] } else { Vec::new() };
+    TaskColumn { missing, ..TaskColumn::named(&column.name) }
+}
+
 /// Whether a column's values are classes. A name that says so needs less evidence than values alone.
 fn is_task(column: &Profile, rows: usize) -> bool {
-    if column.is_nested() || column.is_date_or_link() || column.mean_length() > 60.0 {
+    let enough_each = column.distinct * 2 <= column.filled;
+    // Paths of categories are long, and come again and again.
+    let longest = if says_label(column) && enough_each { LONGEST_CLASS } else { LONGEST_NAME };
+    if column.is_nested() || column.is_date_or_link() || column.mean_length() > longest {
         return false;
     }
-    let name_words = words(&column.name);
-    let says_fact = name_words.iter().any(|word| is_one_of(word, &FACT_WORDS));
     let most = (rows / 20).max(50);
-    let enough_each = column.distinct * 2 <= column.filled;
     if says_label(column) {
-        // A score of 3.8 is measured, not chosen from classes.
-        let measured = column.is_fractional() && column.distinct > 2 || column.is_written_as_fraction();
-        return column.distinct >= 1 && !measured && (column.distinct <= most || enough_each);
+        // A score of 3.8 is measured, not chosen from classes; 0.0, 1.0 and 2.0 are classes to which a missing one has
+        // given their points.
+        let are_codes = words(&column.name).iter().any(|word| is_one_of(word, &CODE_WORDS)) && enough_each;
+        let measured = column.is_fractional() && column.distinct > 2 && !are_codes;
+        let is_named = CLASS_NAMES.contains(&normal(&column.name).as_str())
+            && (!column.is_numeric() || column.are_consecutive());
+        return column.distinct >= 1 && !measured && (column.distinct <= most || enough_each || is_named);
     }
-    if says_fact || TEXT_NAMES.contains(&normal(&column.name).as_str()) || column.distinct < 2 || !enough_each
+    if says_fact(column)
+        || TEXT_NAMES.contains(&normal(&column.name).as_str())
+        || column.distinct < 2
+        || !enough_each
     {
         return false;
     }
@@ -329,17 +386,32 @@ fn is_task(column: &Profile, rows: usize) -> bool {
     }
 }
 
+/// Characters of the names of classes under a name that says nothing, and of those that come again under one that
+/// says that they are labels.
+const LONGEST_NAME: f64 = 60.0;
+const LONGEST_CLASS: f64 = 300.0;
+
+/// Whether a column's name says that it holds something that is not to be learnt.
+fn says_fact(column: &Profile) -> bool {
+    words(&column.name).iter().any(|word| is_one_of(word, &FACT_WORDS))
+}
+
 /// Whether a column's name says that it holds labels.
 fn says_label(column: &Profile) -> bool {
-    let name_words = words(&column.name);
+    names_labels(&column.name)
+}
+
+/// Whether a name says that there are labels below it.
+pub(super) fn names_labels(name: &str) -> bool {
+    let name_words = words(name);
     name_words.iter().any(|word| is_one_of(word, &LABEL_WORDS))
         && !name_words.iter().any(|word| matches!(word.as_str(), "id" | "ids" | "idx" | "index"))
 }
 
 /// True for the numbers in `label` when `label_text` or `label_name` spells the same classes out.
-fn is_spelt_out_elsewhere(column: &Profile, candidates: &[&Profile]) -> bool {
-    let spelt = [format!("{}_text", normal(&column.name)), format!("{}_name", normal(&column.name))];
-    column.is_numeric() && candidates.iter().any(|other| spelt.contains(&normal(&other.name)))
+fn is_spelt_out_elsewhere(column: &Profile, candidates: &HashSet<String>) -> bool {
+    let is_there = |ending: &str| candidates.contains(&format!("{}_{ending}", normal(&column.name)));
+    column.is_numeric() && (is_there("text") || is_there("name"))
 }
 
 /// Every value says train, valid or test in one of the usual ways.
@@ -366,6 +438,7 @@ fn normal(name: &str) -> String {
 
 /// `topicLabel`, `topic-label` and `Topic label` are two words.
 fn words(name: &str) -> Vec<String> {
+    super::work::add(1);
     let mut words: Vec<String> = Vec::new();
     let (mut word, mut was_small) = (String::new(), false);
     for character in name.chars() {

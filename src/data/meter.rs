@@ -90,3 +90,24 @@ impl<'a> Meter<'a> {
         if self.goes_on() { Ok(()) } else { Err(DataError::Cancelled) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_thread_ends_with_the_piece_that_it_is_at_when_the_reading_is_stopped() {
+        let meter = Meter::new(&|done, _| done < 3 * STRIDE, 100 * STRIDE);
+        let pieces = |_| {
+            let meter = &meter;
+            move || (0..50).take_while(|_| meter.advance(STRIDE as usize).is_ok()).count()
+        };
+        let passed: usize = std::thread::scope(|scope| {
+            let threads = [0, 1].map(pieces).map(|work| scope.spawn(work));
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        // The third report stops it; by then the other thread may have taken one more piece, and no further.
+        assert!((2..=3).contains(&passed), "{passed} pieces");
+        assert!(matches!(meter.advance(0), Err(DataError::Cancelled)) && !meter.goes_on());
+    }
+}

@@ -14,11 +14,13 @@ pub enum FormatName {
     Json,
     /// A word per line.
     Conll,
+    /// A text per line with labels that begin with `__label__`.
+    FastText,
 }
 
 impl FormatName {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Delimited, Self::JsonLines, Self::Json, Self::Conll];
+    pub const ALL: [Self; 5] = [Self::Delimited, Self::JsonLines, Self::Json, Self::Conll, Self::FastText];
 
     /// The name in project files and on the command line.
     #[must_use]
@@ -28,6 +30,7 @@ impl FormatName {
             Self::JsonLines => "jsonl",
             Self::Json => "json",
             Self::Conll => "conll",
+            Self::FastText => "fasttext",
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Class names that a data set's features carry beside the table take the place of their numbers.
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -38,21 +39,53 @@ pub(super) struct Leaf {
 
 /// Reads all rows.
 pub(super) fn read(path: &Path, bytes: &Bytes, meter: &Meter) -> Result<Records, DataError> {
-    // The decoder trusts some lengths that a damaged file may get wrong, and then panics; nothing is shared with it.
-    let outcome = catch_unwind(AssertUnwindSafe(|| rows_of(bytes, meter)));
+    with_columns(path, guarded(path, || rows_of(bytes, None, meter))?)
+}
+
+fn with_columns(path: &Path, records: Records) -> Result<Records, DataError> {
+    if records.columns.is_empty() {
+        return Err(DataError::Unsupported {
+            path: path.to_owned(),
+            what: "a Parquet file without a column of text or numbers",
+            advice: "Choose a file with a text and a label in every row",
+        });
+    }
+    Ok(records)
+}
+
+/// Reads the same a row group at a time, and hands each over until `take` has enough.
+pub(super) fn each_group(
+    path: &Path,
+    bytes: &Bytes,
+    meter: &Meter,
+    take: &mut dyn FnMut(Records) -> ControlFlow<()>,
+) -> Result<(), DataError> {
+    let groups = guarded(path, || Ok(SerializedFileReader::new(bytes.clone())?.num_row_groups()))?;
+    // Without a group, the columns alone.
+    let groups = (0..groups).map(Some).chain((groups == 0).then_some(None));
+    let mut first_row = 1;
+    for group in groups {
+        let mut records = with_columns(path, guarded(path, || rows_of(bytes, group, meter))?)?;
+        let rows = records.lines.len() as u64;
+        records.lines = (first_row..first_row + rows).collect();
+        first_row += rows;
+        if take(records).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The decoder trusts some lengths that a damaged file may get wrong, and then panics; nothing is shared with it.
+fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, Failure>) -> Result<T, DataError> {
     let damaged = |why: String| {
         DataError::open(
             path,
             std::io::Error::other(format!("the Parquet file is damaged or cut off ({why})")),
         )
     };
-    match outcome {
-        Ok(Ok(records)) if records.columns.is_empty() => Err(DataError::Unsupported {
-            path: path.to_owned(),
-            what: "a Parquet file without a column of text or numbers",
-            advice: "Choose a file with a text and a label in every row",
-        }),
-        Ok(Ok(records)) => Ok(records),
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(done)) => Ok(done),
         Ok(Err(Failure::Cancelled)) => Err(DataError::Cancelled),
         Ok(Err(Failure::Parquet(error))) => Err(damaged(error.to_string())),
         Err(_) => Err(damaged("its lengths do not fit together".to_owned())),
@@ -71,11 +104,12 @@ impl From<parquet::errors::ParquetError> for Failure {
     }
 }
 
-fn rows_of(bytes: &Bytes, meter: &Meter) -> Result<Records, Failure> {
+/// The rows of all groups, or of one.
+fn rows_of(bytes: &Bytes, group: Option<usize>, meter: &Meter) -> Result<Records, Failure> {
     let reader = SerializedFileReader::new(bytes.clone())?;
     let metadata = reader.metadata();
     let (leaves, mut notes) = leaves(metadata);
-    let groups = 0..reader.num_row_groups();
+    let groups = group.map_or(0..reader.num_row_groups(), |group| group..group + 1);
     let pieces: Vec<(usize, &Leaf)> =
         groups.flat_map(|group| leaves.iter().map(move |leaf| (group, leaf))).collect();
     let cells = pieces

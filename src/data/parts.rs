@@ -5,6 +5,7 @@
 //! before it is read, and where it was not, the records in between are read again. So the outcome does not depend
 //! on how the text was cut.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -85,11 +86,8 @@ pub(super) fn read(
             Ok(part)
         })
         .collect::<Result<_, DataError>>()?;
-    let mut all = Found {
-        columns: vec![StrColumn::default(); layout.width],
-        lines: Vec::with_capacity(parts.iter().map(|part| part.lines.len()).sum()),
-        problems: Vec::new(),
-    };
+    let mut all = Found::of(layout.width);
+    all.lines.reserve(parts.iter().map(|part| part.lines.len()).sum());
     let (mut at, mut line) = (from, line);
     for (part, (_, end)) in parts.into_iter().zip(spans) {
         // A record of the part before reaches into this one, or beyond it.
@@ -98,6 +96,30 @@ pub(super) fn read(
         line = all.add(part, line, layout.width);
     }
     Ok(all)
+}
+
+/// Reads the same one part of `bytes` after the other, and hands each over until `take` has enough.
+pub(super) fn each(
+    scanner: Scanner,
+    layout: &Layout,
+    (from, line): (usize, u64),
+    meter: &Meter,
+    bytes: usize,
+    take: &mut dyn FnMut(Found) -> ControlFlow<()>,
+) -> Result<(), DataError> {
+    let reader = Reader { scanner, layout };
+    let (mut at, mut line) = (from, line);
+    while at < scanner.body.len() {
+        let part = reader.part(at, (at + bytes).min(scanner.body.len()));
+        meter.pass(scanner.body.get(at..part.end).unwrap_or_default())?;
+        at = part.end;
+        let mut found = Found::of(layout.width);
+        line = found.add(part, line, layout.width);
+        if take(found).is_break() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 struct Reader<'a> {
@@ -246,7 +268,7 @@ struct Sink {
 impl Sink {
     fn new(width: usize, bytes: usize) -> Self {
         // The first column mostly is the text. What is too much is given back at the end.
-        let room = |index: usize| if index == 0 { bytes } else { bytes / 16 };
+        let room = |index: usize| if index == 0 { bytes } else { bytes / width.max(16) };
         Self {
             columns: (0..width).map(|index| Vec::with_capacity(room(index))).collect(),
             ends: vec![Vec::new(); width],
@@ -275,6 +297,11 @@ impl Sink {
 }
 
 impl Found {
+    /// Nothing yet, of so many columns.
+    pub(super) fn of(width: usize) -> Self {
+        Self { columns: vec![StrColumn::default(); width], lines: Vec::new(), problems: Vec::new() }
+    }
+
     /// Takes a part that starts on `line`, and gives the line of what comes behind it.
     fn add(&mut self, part: Part, line: u64, width: usize) -> u64 {
         self.lines.extend(part.lines.iter().map(|offset| line + u64::from(*offset)));

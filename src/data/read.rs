@@ -11,6 +11,7 @@ use super::conll;
 use super::decode::{self, RawBytes, Text};
 use super::delimited;
 use super::error::DataError;
+use super::fasttext;
 use super::folder;
 use super::json;
 use super::meter::Meter;
@@ -18,6 +19,7 @@ pub use super::meter::Progress;
 use super::overrides::FormatName;
 pub use super::overrides::Overrides;
 use super::parquet;
+use super::shapes;
 use super::stamp::Stamp;
 use super::table::{Column, FileFacts, Format, RowProblem, Table};
 
@@ -64,7 +66,7 @@ pub fn read_bytes(
     table_of(name, RawBytes::Owned(bytes), options, progress)
 }
 
-fn table_of(
+pub(super) fn table_of(
     path: &Path,
     raw: RawBytes,
     options: &ReadOptions,
@@ -77,6 +79,7 @@ fn table_of(
         rayon::join(|| Stamp::of(path, raw.bytes()), || records_of(path, &raw, &options.overrides, &meter));
     let (mut records, facts) = read?;
     meter.finish()?;
+    shapes::settle(&mut records.columns, &mut records.notes);
     records.columns.iter_mut().for_each(|column| column.cells.seal());
     let table = Table {
         facts: FileFacts {
@@ -128,18 +131,21 @@ fn records_of(
     let text = Text::of(bytes, overrides.encoding.as_deref())
         .map_err(|label| DataError::Encoding { path: path.to_owned(), label })?;
     let body = text.bytes();
-    if body.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0x1a) {
+    if is_blank(body) {
         return Err(DataError::Empty { path: path.to_owned() });
     }
     // Now, while it is in memory: the readers give back what they have read.
     let lines = count_lines(body);
     let ending = ending(&name);
-    let mut records = match overrides_format(overrides).unwrap_or_else(|| format_of(&ending, body)) {
+    let mut records = match format_in(&ending, body, overrides) {
         FormatName::JsonLines => json::read(body, true, meter)?,
         FormatName::Json => json::read(body, false, meter)?,
         FormatName::Conll => conll::read(body, ending == "conllu", meter)?,
+        FormatName::FastText => fasttext::read(body, meter)?,
         FormatName::Delimited => delimited::read(path, &ending, body, overrides, meter)?,
     };
+    // First, since all else was read by it.
+    records.notes.splice(0..0, text.doubt.clone());
     if let Some(reason) = broken {
         // What could be unpacked is there, but its last record may be half of one.
         let line = memchr_iter(b'\n', body).count() as u64 + 1;
@@ -169,7 +175,7 @@ pub(super) struct Records {
     pub(super) notes: Vec<String>,
 }
 
-fn judge(table: Table, on_problem: OnProblem) -> Result<Table, DataError> {
+pub(super) fn judge(table: Table, on_problem: OnProblem) -> Result<Table, DataError> {
     let path = || table.facts.path.clone();
     match (on_problem, table.rows(), table.problems.len()) {
         (_, 0, 0) if table.facts.has_header => Err(DataError::HeaderOnly { table: Box::new(table) }),
@@ -194,6 +200,16 @@ fn overrides_format(overrides: &Overrides) -> Option<FormatName> {
     overrides.format.or(only_delimited.then_some(FormatName::Delimited))
 }
 
+/// Whether a text holds nothing but blanks, and what DOS writes at the end of one.
+pub(super) fn is_blank(body: &[u8]) -> bool {
+    body.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0x1a)
+}
+
+/// The format of a text: as the user says, or found out.
+pub(super) fn format_in(ending: &str, body: &[u8], overrides: &Overrides) -> FormatName {
+    overrides_format(overrides).unwrap_or_else(|| format_of(ending, body))
+}
+
 /// Delimited text, JSON or `CoNLL`, by the name and, where the name does not say, by the content.
 fn format_of(ending: &str, body: &[u8]) -> FormatName {
     let first = body.trim_ascii_start().first();
@@ -201,6 +217,7 @@ fn format_of(ending: &str, body: &[u8]) -> FormatName {
         "jsonl" | "ndjson" | "jl" => FormatName::JsonLines,
         "json" => FormatName::Json,
         _ if conll::is_ending(ending) => FormatName::Conll,
+        _ if fasttext::looks_like(body) => FormatName::FastText,
         "csv" => FormatName::Delimited,
         _ if conll::looks_like(body) => FormatName::Conll,
         "tsv" | "tab" => FormatName::Delimited,
@@ -213,7 +230,7 @@ fn format_of(ending: &str, body: &[u8]) -> FormatName {
 }
 
 /// Well-known files that a person may pick by mistake are named rather than read as garbage.
-fn refuse_other_formats(path: &Path, body: &[u8]) -> Result<(), DataError> {
+pub(super) fn refuse_other_formats(path: &Path, body: &[u8]) -> Result<(), DataError> {
     const TABLE: &str = "Save the sheet as CSV UTF-8, or unpack the archive";
     let found = match body {
         [b'P', b'K', 3, 4, ..] => Some(("a spreadsheet or a ZIP archive", TABLE)),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use rayon::prelude::*;
 
+use super::coverage::LeftOut;
 use super::dataset::Dataset;
 
 /// What one file gives.
@@ -13,6 +14,8 @@ pub struct SourceCounts {
     pub path: PathBuf,
     /// Its rows in train, valid, test.
     pub rows: [usize; 3],
+    /// What of it was left out, in words.
+    pub left_out: Option<String>,
     /// Per task of the data set: its labelled rows in train, valid, test.
     pub labelled: Vec<[usize; 3]>,
 }
@@ -26,7 +29,10 @@ pub fn by_source(dataset: &Dataset) -> Vec<SourceCounts> {
     let of_file = |index: usize| labelled.iter().filter_map(|task| task.get(index).copied()).collect();
     let sources = dataset.files.iter().zip(rows).enumerate();
     sources
-        .map(|(index, (path, rows))| SourceCounts { path: path.clone(), rows, labelled: of_file(index) })
+        .map(|(index, (path, rows))| {
+            let left_out = dataset.left_out.get(index).and_then(LeftOut::in_words);
+            SourceCounts { path: path.clone(), rows, left_out, labelled: of_file(index) }
+        })
         .collect()
 }
 

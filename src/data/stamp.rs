@@ -8,6 +8,8 @@ use std::time::SystemTime;
 
 use twox_hash::XxHash3_128;
 
+use super::regular_file;
+
 /// A file as it was when it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stamp {
@@ -44,7 +46,7 @@ impl Stamp {
         if metadata.len() != self.bytes {
             return true;
         }
-        !same_time && fs::read(path).map_or(true, |bytes| digest(&bytes) != self.digest)
+        !same_time && regular_file::read(path).map_or(true, |bytes| digest(&bytes) != self.digest)
     }
 
     /// Remembers the time of a file that was found to be the same, so that its bytes are not read again.

@@ -1,5 +1,6 @@
 //! A file as it was read: named columns of strings, how it was understood, and what was wrong in it.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::column::StrColumn;
@@ -23,6 +24,8 @@ pub enum Format {
     Json,
     /// A word per line with its tags behind it; a row is a sentence, its cells are lists.
     Conll,
+    /// A text per line with labels that begin with `__label__`.
+    FastText,
     /// Apache Parquet.
     Parquet,
     /// A folder per label with a file per text in it.
@@ -38,6 +41,7 @@ impl Format {
             Self::JsonLines => "jsonl",
             Self::Json => "json",
             Self::Conll => "conll",
+            Self::FastText => "fasttext",
             Self::Parquet => "parquet",
             Self::Folder => "folder",
         }
@@ -54,6 +58,7 @@ impl Format {
             Self::JsonLines => "JSONL".to_owned(),
             Self::Json => "JSON".to_owned(),
             Self::Conll => "CoNLL".to_owned(),
+            Self::FastText => "fastText".to_owned(),
             Self::Parquet => "Parquet".to_owned(),
             Self::Folder => "a folder per label".to_owned(),
         }
@@ -123,13 +128,41 @@ impl Table {
     /// The column of that name: exact first, then without regard to case.
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&Column> {
+        super::work::add(self.columns.len());
         let exact = self.columns.iter().find(|column| column.name == name);
         exact.or_else(|| self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name)))
+    }
+
+    /// The columns by their names, to find many of them: [`Table::column`] looks through all for each.
+    #[must_use]
+    pub fn by_name(&self) -> ByName<'_> {
+        let mut found = ByName { exact: HashMap::new(), folded: HashMap::new() };
+        for column in &self.columns {
+            found.exact.entry(&column.name).or_insert(column);
+            found.folded.entry(column.name.to_ascii_lowercase()).or_insert(column);
+        }
+        found
     }
 
     /// The columns' names in order.
     #[must_use]
     pub fn column_names(&self) -> Vec<String> {
         self.columns.iter().map(|column| column.name.clone()).collect()
+    }
+}
+
+/// The columns of a table by their names.
+pub struct ByName<'a> {
+    exact: HashMap<&'a str, &'a Column>,
+    folded: HashMap<String, &'a Column>,
+}
+
+impl<'a> ByName<'a> {
+    /// The column of that name, as [`Table::column`] finds it.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&'a Column> {
+        super::work::add(1);
+        let exact = self.exact.get(name).copied();
+        exact.or_else(|| self.folded.get(&name.to_ascii_lowercase()).copied())
     }
 }

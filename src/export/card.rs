@@ -74,7 +74,9 @@ fn front_matter(inputs: &CardInputs<'_>) -> String {
     let mut lines = vec!["---".to_owned(), "library_name: sentence-transformers".into()];
     lines.push("pipeline_tag: sentence-similarity".into());
     lines.push("tags:".into());
-    for tag in ["sentence-transformers", "sentence-similarity", "feature-extraction", "text-classification"] {
+    // No tag of a classifier: hubs offer `pipeline("text-classification")` for it, which would add a head of its own
+    // with random weights.
+    for tag in ["sentence-transformers", "sentence-similarity", "feature-extraction"] {
         lines.push(format!("- {tag}"));
     }
     // A quoted JSON string is a YAML string too, whatever it holds.
@@ -107,7 +109,7 @@ fn introduction(inputs: &CardInputs<'_>) -> String {
         layers = model.applications,
         parameters = thousands(model.parameters()),
         sha256 = line(&plan.model_sha256),
-        preset = plan.recipe.preset.title(),
+        preset = plan.recipe.title(),
         outcome = cell(&inputs.outcome.to_string()),
         kept = kept(inputs).map_or_else(String::new, |kept| format!("\n| Kept weights | {kept} |")),
     )
@@ -191,6 +193,13 @@ fn data(inputs: &CardInputs<'_>) -> String {
         let (rows, length) = (thousands(inputs.report.truncated_rows as u64), inputs.plan.recipe.max_length);
         lines.push(String::new());
         lines.push(format!("Texts cut at {length} tokens: {rows}."));
+    }
+    for (split, tasks) in &inputs.report.metrics {
+        for task in tasks {
+            let Some(note) = task.unread_note() else { continue };
+            lines.push(String::new());
+            lines.push(format!("{}, {} rows: {note}", cell(&task.task), split.name()));
+        }
     }
     lines.join("\n")
 }

@@ -11,6 +11,9 @@ use crate::text::tokenizer::TokenizerError;
 /// A folder could not be exported. What was at its place before is still there, unless said otherwise.
 #[derive(Debug, Error)]
 pub enum ExportError {
+    /// The user stopped it.
+    #[error("the export was stopped, and nothing was changed")]
+    Stopped,
     /// The place is a file.
     #[error("{} is a file. Choose a folder, or a name that is not taken", .0.display())]
     TargetIsFile(PathBuf),

@@ -6,6 +6,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 use tch::Tensor;
@@ -16,6 +17,7 @@ use super::layout::{self, Module};
 use super::load::load_exported;
 use super::place::{self, HEADS, Staged};
 use super::proof::{self, Side};
+use crate::data::regular_file;
 use crate::data::task::TaskKind;
 use crate::model::dense::{self, DenseActivation, DenseSpec};
 use crate::model::heads::HeadSpec;
@@ -49,12 +51,23 @@ pub struct ExportRequest<'a> {
 /// When the place is taken or cannot be written, when the weights are no numbers, or when what was written does
 /// not load or computes something else. Then nothing has changed at that place.
 pub fn write_folder(request: &ExportRequest<'_>) -> Result<ExportReport, ExportError> {
+    write_folder_until(request, &AtomicBool::new(false))
+}
+
+/// The same, given up before the next file once `stop` is set.
+///
+/// # Errors
+/// As [`write_folder`], and when it was stopped.
+pub fn write_folder_until(
+    request: &ExportRequest<'_>,
+    stop: &AtomicBool,
+) -> Result<ExportReport, ExportError> {
     let model = request.model;
     let max_seq_length = request.max_seq_length.min(model.summary.max_positions);
     all_finite(model)?;
     let tokenizer = tokenizer_files(request.base)?;
     let staged = Staged::beside(request.to, request.base)?;
-    let mut writer = Writer { staged, files: Vec::new() };
+    let mut writer = Writer { staged, files: Vec::new(), stop };
 
     let normalize = model.summary.normalize.then_some(Module::Normalize);
     let embedding =
@@ -83,6 +96,7 @@ pub fn write_folder(request: &ExportRequest<'_>) -> Result<ExportReport, ExportE
     let prompt = request.prompt.map_or("", |prompt| &prompt.text);
     let meant = Side { model, tokenizer: Tokenizer::load(request.base)?.with_prompt(prompt), max_seq_length };
     let difference = proof::compare(&meant, &Side::of_folder(&read_back, &written)?)?.accept()?;
+    writer.goes_on()?;
     Ok(ExportReport {
         dir: writer.staged.put()?,
         files: writer.files,
@@ -95,7 +109,7 @@ pub fn write_folder(request: &ExportRequest<'_>) -> Result<ExportReport, ExportE
 /// A folder that sentence-transformers loads: at the top with the weights themselves, below it with a second
 /// name for them.
 fn write_encoder(
-    writer: &mut Writer,
+    writer: &mut Writer<'_>,
     at: &str,
     request: &ExportRequest<'_>,
     tokenizer: &TokenizerFiles,
@@ -139,7 +153,7 @@ fn write_encoder(
 }
 
 /// The heads' tensors by the names of the plan, and what they mean.
-fn write_heads(writer: &mut Writer, model: &Model) -> Result<(), ExportError> {
+fn write_heads(writer: &mut Writer<'_>, model: &Model) -> Result<(), ExportError> {
     let specs: Vec<&HeadSpec> = model.heads.iter().map(|head| &head.spec).collect();
     let summary = &model.summary;
     let config = layout::heads(&specs, &task_folders(model), summary, model.family);
@@ -149,7 +163,7 @@ fn write_heads(writer: &mut Writer, model: &Model) -> Result<(), ExportError> {
     if tensors.is_empty() { Ok(()) } else { writer.tensors(&format!("{HEADS}/{WEIGHTS}"), &tensors) }
 }
 
-fn write_tokenizer(writer: &mut Writer, at: &str, tokenizer: &TokenizerFiles) -> Result<(), ExportError> {
+fn write_tokenizer(writer: &mut Writer<'_>, at: &str, tokenizer: &TokenizerFiles) -> Result<(), ExportError> {
     tokenizer.iter().try_for_each(|(name, bytes)| writer.bytes(&format!("{at}{name}"), bytes))
 }
 
@@ -158,7 +172,7 @@ const FIRST_DENSE: usize = 2;
 
 /// A Dense module as the one at a place.
 fn write_dense(
-    writer: &mut Writer,
+    writer: &mut Writer<'_>,
     at: &str,
     place: usize,
     spec: &DenseSpec,
@@ -173,7 +187,7 @@ fn write_dense(
 }
 
 /// One head as the last modules of its task's folder.
-fn write_head(writer: &mut Writer, at: &str, model: &Model, spec: &HeadSpec) -> Result<(), ExportError> {
+fn write_head(writer: &mut Writer<'_>, at: &str, model: &Model, spec: &HeadSpec) -> Result<(), ExportError> {
     let name = format!("heads.{}", spec.task);
     let input = model.summary.head_input(spec.kind);
     let mut place = FIRST_DENSE + model.summary.dense.len();
@@ -205,7 +219,7 @@ fn write_head(writer: &mut Writer, at: &str, model: &Model, spec: &HeadSpec) -> 
 
 /// A head on tokens with its encoder, as transformers' classifiers of tokens load it.
 fn write_token_classifier(
-    writer: &mut Writer,
+    writer: &mut Writer<'_>,
     at: &str,
     model: &Model,
     spec: &HeadSpec,
@@ -261,7 +275,7 @@ fn tokenizer_files(base: &Path) -> Result<TokenizerFiles, ExportError> {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         // Folders from a hub's cache hold links to files.
         if path.is_file() && place::is_of_tokenizer(&name) && name != "tokenizer.json" {
-            files.push((name, fs::read(&path).map_err(unreadable(&path))?));
+            files.push((name, regular_file::read(&path).map_err(unreadable(&path))?));
         }
     }
     files.sort();
@@ -278,12 +292,17 @@ fn all_finite(model: &Model) -> Result<(), ExportError> {
 }
 
 /// Writes files into the folder beside the place, and names those at the place when one cannot be written.
-struct Writer {
+struct Writer<'a> {
     staged: Staged,
     files: Vec<(String, u64)>,
+    stop: &'a AtomicBool,
 }
 
-impl Writer {
+impl Writer<'_> {
+    fn goes_on(&self) -> Result<(), ExportError> {
+        if self.stop.load(Ordering::Relaxed) { Err(ExportError::Stopped) } else { Ok(()) }
+    }
+
     fn json(&mut self, relative: &str, value: &Value) -> Result<(), ExportError> {
         self.bytes(relative, format!("{value:#}\n").as_bytes())
     }
@@ -322,6 +341,7 @@ impl Writer {
     }
 
     fn path_of(&self, relative: &str) -> Result<PathBuf, ExportError> {
+        self.goes_on()?;
         if let Some((folder, _)) = relative.rsplit_once('/') {
             self.folder(folder)?;
         }

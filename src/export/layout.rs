@@ -149,7 +149,13 @@ pub(super) fn sentence_transformers(prompts: &[Prompt], trained: Option<&Prompt>
     })
 }
 
+/// What a pretrained classifier says of classes that are not those of any head here.
+const OF_CLASSIFIER: [&str; 4] = ["num_labels", "problem_type", "finetuning_task", "task_specific_params"];
+
 /// `config.json`: the pretrained model's, with what the export changes.
+///
+/// It names no classes, on purpose: where transformers finds none it assumes two, and its `pipeline` then answers with
+/// a head of random weights. With an empty list, which is the truth for an encoder, it fails.
 pub(super) fn config(base: &Value, architecture: &str) -> Value {
     let mut config = base.as_object().cloned().unwrap_or_else(Map::new);
     config.insert("architectures".into(), json!([architecture]));
@@ -161,6 +167,12 @@ pub(super) fn config(base: &Value, architecture: &str) -> Value {
     }
     // Names Python files that are not copied.
     config.shift_remove("auto_map");
+    for key in OF_CLASSIFIER {
+        config.shift_remove(key);
+    }
+    for key in ["id2label", "label2id"] {
+        config.insert(key.into(), json!({}));
+    }
     Value::Object(config)
 }
 
@@ -332,10 +344,19 @@ mod tests {
             "torch_dtype": "float16",
             "auto_map": {"AutoModel": "code.py"},
             "hidden_size": 8,
+            "problem_type": "single_label_classification",
+            "num_labels": 2,
+            "id2label": {"0": "NEGATIVE", "1": "POSITIVE"},
+            "label2id": {"NEGATIVE": 0, "POSITIVE": 1},
         });
         let expected = json!({
             "model_type": "bert", "architectures": ["BertModel"], "torch_dtype": "float32", "hidden_size": 8,
+            "id2label": {}, "label2id": {},
         });
         assert_eq!(config(&base, "BertModel"), expected);
+        let of_tokens = token_classifier(&base, "BertModel", &["O".to_owned(), "B-X".to_owned()]);
+        assert_eq!(of_tokens["architectures"], json!(["BertForTokenClassification"]));
+        assert_eq!(of_tokens["id2label"], json!({"0": "O", "1": "B-X"}));
+        assert_eq!(of_tokens.get("problem_type"), None);
     }
 }

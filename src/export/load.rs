@@ -35,9 +35,11 @@ pub fn load_exported(dir: &Path, device: Device) -> Result<(Model, Vec<HeadSpec>
         .enumerate()
         .flat_map(|(index, spec)| spec.tensors(index, model.summary.head_input(spec.kind)))
         .collect();
-    let params = read_params(&heads.join("model.safetensors"), "", &expected, device)?;
-    for param in params {
-        model.params.push(param);
+    // Tasks on pairs have no tensors of their own: where there is nothing else, there is no file of them.
+    if !expected.is_empty() {
+        for param in read_params(&heads.join("model.safetensors"), "", &expected, device)? {
+            model.params.push(param);
+        }
     }
     for spec in &specs {
         model.heads.push(Head::over(&model.params, spec.clone())?);

@@ -52,6 +52,8 @@ pub(super) struct Staged {
     /// Holds the new folder, and for a moment the one it replaces.
     around: TempDir,
     place: PathBuf,
+    /// Whether an earlier export was at the place when this one began: only that may be replaced.
+    replaces: bool,
 }
 
 impl Staged {
@@ -63,7 +65,8 @@ impl Staged {
         fs::create_dir_all(parent).map_err(|error| ExportError::write(parent, &error))?;
         let around = tempfile::Builder::new().prefix(".frostline-export-").tempdir_in(parent);
         let around = around.map_err(|error| ExportError::write(parent, &error))?;
-        let staged = Self { around, place };
+        let replaces = place.exists();
+        let staged = Self { around, place, replaces };
         // A folder inside, for the temporary one is for its owner's eyes only, and an export is not.
         fs::create_dir(staged.dir()).map_err(|error| ExportError::write(&staged.place, &error))?;
         Ok(staged)
@@ -83,8 +86,21 @@ impl Staged {
     pub(super) fn put(self) -> Result<PathBuf, ExportError> {
         let (new, old, place) = (self.dir(), self.around.path().join("old"), self.place);
         let earlier = place.exists();
+        if earlier && !self.replaces {
+            // Another program was quicker: what it made is not ours to throw away.
+            return Err(in_use(&place, "another export"));
+        }
         if earlier {
             fs::rename(&place, &old).map_err(|error| ExportError::write(&place, &error))?;
+        }
+        // Something may have been put into the earlier export while this one was written.
+        let still_ours = if earlier { check(&old, &old.join("no base")) } else { Ok(()) };
+        if let Err(error) = still_ours {
+            if fs::rename(&old, &place).is_err() {
+                let kept = self.around.keep();
+                return Err(ExportError::Stranded { path: place, kept, reason: error.to_string() });
+            }
+            return Err(error);
         }
         if let Err(error) = fs::rename(&new, &place) {
             if earlier && fs::rename(&old, &place).is_err() {
@@ -140,4 +156,41 @@ fn check(place: &Path, base: &Path) -> Result<(), ExportError> {
 
 fn in_use(path: &Path, found: &str) -> ExportError {
     ExportError::TargetInUse { path: path.to_owned(), found: found.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn staged(place: &Path) -> Staged {
+        let staged = Staged::beside(place, Path::new("no base")).unwrap();
+        fs::create_dir(staged.dir().join(HEADS)).unwrap();
+        fs::write(staged.dir().join(HEADS).join("config.json"), "{}").unwrap();
+        staged
+    }
+
+    #[test]
+    fn of_two_exports_to_one_new_place_the_later_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("model");
+        let (first, second) = (staged(&place), staged(&place));
+        fs::write(first.dir().join("README.md"), "first").unwrap();
+        first.put().unwrap();
+        assert!(second.put().is_err());
+        assert_eq!(fs::read_to_string(place.join("README.md")).unwrap(), "first");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left aside");
+    }
+
+    #[test]
+    fn what_is_put_into_an_earlier_export_meanwhile_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("model");
+        staged(&place).put().unwrap();
+        let later = staged(&place);
+        fs::write(place.join("notes.txt"), "mine").unwrap();
+        let told = later.put().unwrap_err().to_string();
+        assert!(told.contains("notes.txt"), "{told}");
+        assert_eq!(fs::read_to_string(place.join("notes.txt")).unwrap(), "mine");
+        staged(&dir.path().join("other")).put().unwrap();
+    }
 }

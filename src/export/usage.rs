@@ -63,10 +63,10 @@ fn folders_of_heads(inputs: &CardInputs<'_>, specs: &[HeadSpec]) -> String {
         };
         return where_to.to_owned();
     }
-    format!(
-        "With the heads, each in a folder of its own:\n\n```python\nfrom transformers import pipeline\n\n{}\n```",
-        usage.join("\n")
-    )
+    // Only taggers run in a pipeline of transformers.
+    let has_tagger = specs.iter().any(|spec| spec.kind == TaskKind::TokenLabels && has_folder(spec));
+    let import = if has_tagger { "from transformers import pipeline\n\n" } else { "" };
+    format!("With the heads, each in a folder of its own:\n\n```python\n{import}{}\n```", usage.join("\n"))
 }
 
 fn linear_heads(inputs: &CardInputs<'_>) -> String {

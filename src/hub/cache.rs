@@ -18,6 +18,7 @@ use super::error::HubError;
 use super::name::{HubName, is_commit, path_of_file};
 use super::needed::{self, MODULES};
 use super::offer::Checksum;
+use crate::data::regular_file;
 
 const PREFIX: &str = "models--";
 /// Between two looks at a lock that another program holds.
@@ -67,7 +68,7 @@ impl Cache {
         if let Some(commit) = name.commit() {
             return Some(commit.to_owned());
         }
-        let text = fs::read_to_string(self.ref_path(name)).ok()?;
+        let text = regular_file::read_to_string(&self.ref_path(name)).ok()?;
         Some(text.trim().to_owned()).filter(|commit| is_commit(commit))
     }
 
@@ -263,7 +264,7 @@ fn symlink(target: &Path, path: &Path) -> io::Result<()> {
 }
 
 fn copy(blob: &Path, path: &Path) -> io::Result<()> {
-    let mut from = File::open(blob)?;
+    let mut from = regular_file::open(blob)?;
     let mut file = beside(path)?;
     io::copy(&mut from, &mut file)?;
     file.persist(path)?;

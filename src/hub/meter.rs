@@ -68,10 +68,13 @@ impl Meter {
 
     /// So many bytes of the file are there, and so many of them have just come.
     pub(super) fn bytes(&mut self, there: u64, came: u64) -> &Progress {
+        self.bytes_at(Instant::now(), there, came)
+    }
+
+    fn bytes_at(&mut self, now: Instant, there: u64, came: u64) -> &Progress {
         self.progress.waiting = false;
         self.progress.done = self.before + there;
         self.received += came;
-        let now = Instant::now();
         if self.marks.back().is_none_or(|(last, _)| now.duration_since(*last) >= MARK_EVERY) {
             self.marks.push_back((now, self.received));
         }
@@ -104,14 +107,15 @@ mod tests {
     #[test]
     fn only_what_came_now_counts_for_the_speed() {
         let mut meter = Meter::new(1000);
+        let meter_began = meter.marks[0].0;
         assert_eq!(meter.file("a").bytes_per_second, 0.0);
-        std::thread::sleep(Duration::from_millis(20));
-        let progress = meter.bytes(600, 0).clone();
+        let after = |millis| meter_began + Duration::from_millis(millis);
+        let progress = meter.bytes_at(after(20), 600, 0).clone();
         assert_eq!((progress.done, progress.bytes_per_second), (600, 0.0));
         assert_eq!(progress.seconds_left(), None);
-        let progress = meter.bytes(700, 100).clone();
-        assert!(progress.bytes_per_second > 0.0 && progress.bytes_per_second < 100.0 / 0.02 + 1.0);
-        assert!(progress.seconds_left().unwrap() > 0.0);
+        let progress = meter.bytes_at(after(500), 700, 100).clone();
+        assert_eq!(progress.bytes_per_second, 200.0);
+        assert_eq!(progress.seconds_left(), Some(1.5));
         meter.done(750);
         assert_eq!(meter.bytes(250, 250).done, 1000);
         assert_eq!(meter.done(250).fraction(), 1.0);

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::data::regular_file;
 use crate::text::encoder_dir::{SETTINGS, encoder_dir, inside};
 
 /// In the model's own folder, beside the encoder's files.
@@ -183,7 +184,7 @@ fn read_json(path: &Path) -> Option<Value> {
     if size > LARGEST {
         return None;
     }
-    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    serde_json::from_slice(&regular_file::read(path).ok()?).ok()
 }
 
 #[cfg(test)]

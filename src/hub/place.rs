@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::error::HubError;
+use crate::data::regular_file;
 
 /// The hub where the environment names no other.
 const PUBLIC_HUB: &str = "https://huggingface.co";
@@ -84,7 +85,7 @@ impl Place {
         }
 
         let token_file = path("HF_TOKEN_PATH").or_else(|| hf_home.map(|dir| dir.join("token")));
-        let in_file = || token_file.and_then(|file| std::fs::read_to_string(file).ok());
+        let in_file = || token_file.and_then(|file| regular_file::read_to_string(file.as_ref()).ok());
         let token =
             if is_true("HF_HUB_DISABLE_IMPLICIT_TOKEN") { None } else { text("HF_TOKEN").or_else(in_file) };
         let token = token.as_deref().and_then(Token::new);

@@ -14,6 +14,7 @@ use url::Url;
 
 use super::error::HubError;
 use super::place::{Place, host_of};
+use crate::data::regular_file;
 
 /// How long a wait lasts before the switch is looked at again: well under what a person takes for no answer.
 const LOOK: Duration = Duration::from_millis(50);
@@ -394,7 +395,7 @@ fn fault_of(error: ureq::Error, host: &str) -> Fault {
 fn own_roots(place: &Place) -> Result<Option<RootCerts>, HubError> {
     let Some(path) = &place.certificates else { return Ok(None) };
     let bad = |reason: String| HubError::BadSetting { variable: "SSL_CERT_FILE", reason };
-    let bytes = std::fs::read(path).map_err(|error| bad(format!("{}: {error}", path.display())))?;
+    let bytes = regular_file::read(path).map_err(|error| bad(format!("{}: {error}", path.display())))?;
     let certificates: Vec<_> = parse_pem(&bytes)
         .filter_map(|item| match item {
             Ok(PemItem::Certificate(certificate)) => Some(certificate),

@@ -16,7 +16,7 @@ use super::error::ModelError;
 use super::layers::{Dropout, LayerNorm, Linear, dropout};
 use super::params::Params;
 use super::positions::{Absolute, learned};
-use super::post_norm::{PostNormLayer, PostNormNames};
+use super::post_norm::{PostNormLayer, PostNormNames, hidden_dropout, no_dropout};
 use super::summary::{Group, TensorInfo};
 
 /// The registration.
@@ -38,6 +38,8 @@ const NAMES: PostNormNames = PostNormNames {
     up: "ffn",
     down: "ffn_output",
     output_norm: "full_layer_layer_norm",
+    attention_dropout: hidden_dropout,
+    output_dropout: no_dropout,
 };
 
 const PROJECTION: &str = "encoder.embedding_hidden_mapping_in";
@@ -98,10 +100,7 @@ fn read(config: &Value) -> Result<Blueprint, String> {
         attention_heads: config.num_attention_heads,
         vocab_size: config.vocab_size,
         max_positions: config.max_position_embeddings,
-        dropout: Dropout {
-            hidden: config.hidden_dropout_prob,
-            attention: config.attention_probs_dropout_prob,
-        },
+        dropout: Dropout::new(config.hidden_dropout_prob, config.attention_probs_dropout_prob),
     };
     check_sizes(&shape, config.intermediate_size)?;
     check_size("the size of the embeddings", config.embedding_size)?;
@@ -189,7 +188,7 @@ impl Encoder for Albert {
         let words = Tensor::f_embedding(&self.words, &batch.ids, -1, false, false)?;
         // Sentences are single, so every token is of type 0.
         let sum = words.f_add(&self.types.f_select(0, 0)?)?.f_add(&positions)?;
-        self.projection.forward(&dropout(self.norm.forward(&sum)?, p.hidden)?)
+        self.projection.forward(&dropout(self.norm.forward(&sum)?, p.embeddings)?)
     }
 
     fn layers(

@@ -14,7 +14,7 @@ use super::error::ModelError;
 use super::layers::{Dropout, LayerNorm, Linear, dropout};
 use super::params::Params;
 use super::positions::{Absolute, learned};
-use super::post_norm::{PostNormLayer, PostNormNames};
+use super::post_norm::{PostNormLayer, PostNormNames, hidden_dropout};
 use super::summary::{Group, TensorInfo};
 
 /// The registration.
@@ -37,6 +37,8 @@ pub(super) const NAMES: PostNormNames = PostNormNames {
     up: "intermediate.dense",
     down: "output.dense",
     output_norm: "output.LayerNorm",
+    attention_dropout: hidden_dropout,
+    output_dropout: hidden_dropout,
 };
 
 /// In what a relative of BERT differs from it.
@@ -152,7 +154,7 @@ impl Encoder for Bert {
         let words = Tensor::f_embedding(&self.words, &batch.ids, -1, false, false)?;
         // Sentences are single, so every token is of type 0.
         let sum = words.f_add(&self.types.f_select(0, 0)?)?.f_add(&positions)?;
-        let states = dropout(self.norm.forward(&sum)?, p.hidden)?;
+        let states = dropout(self.norm.forward(&sum)?, p.embeddings)?;
         match &self.projection {
             Some(projection) => projection.forward(&states),
             None => Ok(states),

@@ -40,10 +40,7 @@ impl Common {
             attention_heads: self.num_attention_heads,
             vocab_size: self.vocab_size,
             max_positions: self.max_position_embeddings.saturating_sub(first),
-            dropout: Dropout {
-                hidden: self.hidden_dropout_prob,
-                attention: self.attention_probs_dropout_prob,
-            },
+            dropout: Dropout::new(self.hidden_dropout_prob, self.attention_probs_dropout_prob),
         };
         check_sizes(&shape, self.intermediate_size)?;
         Ok(shape)
@@ -138,6 +135,10 @@ pub(super) fn check_sizes(shape: &Shape, intermediate: usize) -> Result<(), Stri
     ];
     for (what, size) in named {
         check_size(what, size)?;
+    }
+    let Dropout { embeddings, hidden, attention } = shape.dropout;
+    if let Some(p) = [embeddings, hidden, attention].into_iter().find(|p| !(0.0..=1.0).contains(p)) {
+        return Err(format!("a dropout probability is {p}, expected a number from 0 to 1"));
     }
     if !shape.hidden.is_multiple_of(shape.attention_heads) {
         return Err(format!(

@@ -16,7 +16,7 @@ use super::error::ModelError;
 use super::layers::{Dropout, LayerNorm, Linear, dropout, dropout_shared};
 use super::params::Params;
 use super::positions::{Absolute, Positions, Seen, corner, learned};
-use super::post_norm::{PostNormLayer, PostNormNames};
+use super::post_norm::{PostNormLayer, PostNormNames, hidden_dropout};
 use super::summary::{Group, TensorInfo};
 
 /// The registration.
@@ -38,6 +38,8 @@ const NAMES: PostNormNames = PostNormNames {
     up: "intermediate.dense",
     down: "output.dense",
     output_norm: "output.LayerNorm",
+    attention_dropout: hidden_dropout,
+    output_dropout: hidden_dropout,
 };
 
 /// Projections of distances, where they do not share those of content.
@@ -74,7 +76,10 @@ struct Config {
 
 /// What attention looks at beside content: a list, or in older files a text (`c2p|p2c`).
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "pos_att_type is not a list such as [\"c2p\", \"p2c\"] or a text such as \"c2p|p2c\""
+)]
 enum Attends {
     List(Vec<String>),
     Text(String),
@@ -260,7 +265,7 @@ impl Encoder for Deberta {
         if let Some(projection) = &self.projection {
             states = states.f_linear(projection, None::<&Tensor>)?;
         }
-        dropout(self.norm.forward(&states)?, p.hidden)
+        dropout(self.norm.forward(&states)?, p.embeddings)
     }
 
     fn layers(

@@ -61,7 +61,9 @@ pub fn physical_memory() -> Option<u64> {
     let kind = sysinfo::MemoryRefreshKind::nothing().with_ram();
     let mut system = sysinfo::System::new();
     system.refresh_memory_specifics(kind);
-    Some(system.total_memory()).filter(|bytes| *bytes > 0)
+    // A container may be allowed less than the machine has.
+    let allowed = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
+    Some(system.total_memory().min(allowed)).filter(|bytes| *bytes > 0)
 }
 
 /// Whether a device multiplies bfloat16 numbers itself, so that they are faster than float32.

@@ -13,7 +13,7 @@ use super::error::ModelError;
 use super::layers::{Dropout, LayerNorm, dropout};
 use super::params::Params;
 use super::positions::{Absolute, learned};
-use super::post_norm::{PostNormLayer, PostNormNames};
+use super::post_norm::{PostNormLayer, PostNormNames, hidden_dropout, no_dropout};
 use super::summary::{Group, TensorInfo};
 
 /// The registration.
@@ -35,6 +35,8 @@ const NAMES: PostNormNames = PostNormNames {
     up: "ffn.lin1",
     down: "ffn.lin2",
     output_norm: "output_layer_norm",
+    attention_dropout: no_dropout,
+    output_dropout: hidden_dropout,
 };
 
 /// Fixed by the architecture; config.json does not say it.
@@ -68,7 +70,7 @@ fn read(config: &Value) -> Result<Blueprint, String> {
         attention_heads: config.n_heads,
         vocab_size: config.vocab_size,
         max_positions: config.max_position_embeddings,
-        dropout: Dropout { hidden: config.dropout, attention: config.attention_dropout },
+        dropout: Dropout::new(config.dropout, config.attention_dropout),
     };
     check_sizes(&shape, config.hidden_dim)?;
     let tensors = tensors(&config);
@@ -126,7 +128,7 @@ impl Encoder for DistilBert {
     fn embed(&self, batch: &TokenBatch, p: Dropout) -> Result<Tensor, ModelError> {
         let positions = learned(&self.positions, batch, 0)?;
         let words = Tensor::f_embedding(&self.words, &batch.ids, -1, false, false)?;
-        dropout(self.norm.forward(&words.f_add(&positions)?)?, p.hidden)
+        dropout(self.norm.forward(&words.f_add(&positions)?)?, p.embeddings)
     }
 
     fn layers(

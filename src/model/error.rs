@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::room::Shortage;
+
 /// A model could not be read, run or written.
 #[derive(Debug, Error)]
 pub enum ModelError {
@@ -17,6 +19,11 @@ pub enum ModelError {
         "{0} has no config.json, so it is not a model folder. Choose the folder that holds config.json, model.safetensors and tokenizer.json"
     )]
     NoConfig(PathBuf),
+    /// Adapters of peft, which transformers adds to the weights when it loads the folder.
+    #[error(
+        "{0} holds an adapter (adapter_config.json), which transformers adds to the model's weights. Frostline does not, so it would compute something else. Merge the adapter in Python and save the whole model: AutoPeftModel.from_pretrained(path).merge_and_unload().save_pretrained(...)"
+    )]
+    Adapter(PathBuf),
     /// A JSON file that cannot be understood.
     #[error("{path}: {reason}. Download the file again, or compare it with the original model")]
     BadJson {
@@ -98,6 +105,14 @@ pub enum ModelError {
         tokens: usize,
         /// Positions of the model.
         positions: usize,
+    },
+    /// More memory than the machine has.
+    #[error("{what}: {shortage}. Use a smaller one")]
+    NoRoom {
+        /// What asks for it, with the setting.
+        what: String,
+        /// How much it asks for.
+        shortage: Shortage,
     },
     /// A file could not be read or written.
     #[error("{path}: {source}")]

@@ -11,6 +11,9 @@ use super::modules::{Limits, Modules};
 use super::origin;
 use super::stored::Stored;
 use super::summary::{Origin, Pooling};
+use crate::data::regular_file;
+use crate::text::fingerprint::tokenizer_sha256;
+use crate::text::tokenizer_class::disagreements;
 
 /// No JSON file of a model but the tokenizer's is anywhere near this.
 const LARGEST_JSON: u64 = 64 << 20;
@@ -47,6 +50,11 @@ impl Folder {
             return Err(ModelError::NotAFolder(path.to_owned()));
         }
         let modules = Modules::read(path)?;
+        if let Some(dir) =
+            [path, &modules.encoder].into_iter().find(|dir| dir.join("adapter_config.json").is_file())
+        {
+            return Err(ModelError::Adapter(dir.to_owned()));
+        }
         let config_path = modules.encoder.join("config.json");
         if !config_path.is_file() {
             return Err(ModelError::NoConfig(modules.encoder));
@@ -71,6 +79,7 @@ impl Folder {
         notes.extend(blueprint.notes.iter().cloned());
         let dense: Vec<DenseSpec> = modules.dense.iter().map(|module| module.spec).collect();
         notes.extend(dense::note(&dense));
+        notes.extend(disagreements(path));
         if let Some(name) = &default_prompt {
             notes.push(format!(
                 "The model's prompt \"{name}\" is put before every text when the folder is used as it is, by \
@@ -87,6 +96,7 @@ impl Folder {
             lower_case: limits.lower_case,
             unexpected: Vec::new(),
             notes,
+            tokenizer_sha256: tokenizer_sha256(path),
         };
         Ok(Self {
             encoder: modules.encoder,
@@ -115,12 +125,12 @@ impl Folder {
 /// # Errors
 /// When it is not there, not JSON, or far too large.
 pub fn read_json(path: &Path) -> Result<Value, ModelError> {
-    let size = std::fs::metadata(path).map_err(ModelError::io(path))?.len();
+    let size = regular_file::open(path).and_then(|file| file.metadata()).map_err(ModelError::io(path))?.len();
     let bad = |reason: String| ModelError::BadJson { path: path.to_owned(), reason };
     if size > LARGEST_JSON {
         return Err(bad(format!("it has {size} bytes, which no such file has")));
     }
-    let bytes = std::fs::read(path).map_err(ModelError::io(path))?;
+    let bytes = regular_file::read(path).map_err(ModelError::io(path))?;
     serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))
 }
 

@@ -7,6 +7,7 @@ use tch::{Device, Tensor};
 use super::error::ModelError;
 use super::layers::dropout;
 use super::params::{Param, Params};
+use super::room;
 use super::summary::{Group, TensorInfo};
 use crate::data::task::{Scale, TaskKind};
 
@@ -44,7 +45,8 @@ impl HeadSpec {
         }
         let group = Group::Head(index);
         let both = |name: String, out: usize, input: usize| {
-            let (out, input) = (out as i64, input as i64);
+            let size = |units: usize| i64::try_from(units).unwrap_or(i64::MAX);
+            let (out, input) = (size(out), size(input));
             [
                 TensorInfo { name: format!("{name}.weight"), shape: vec![out, input], group },
                 TensorInfo { name: format!("{name}.bias"), shape: vec![out], group },
@@ -111,7 +113,13 @@ pub fn initial(
     rng.set_stream(1 + index as u64);
     let mut bound = 1.0;
     let mut params = Vec::new();
-    for info in spec.tensors(index, hidden) {
+    let tensors = spec.tensors(index, hidden);
+    room::check_tensors(&tensors, || {
+        let units =
+            spec.hidden_units.map_or_else(String::new, |units| format!(" with hidden_units = {units}"));
+        format!("the head of task \"{}\"{units}", spec.task)
+    })?;
+    for info in tensors {
         // A bias follows its weight, and is drawn from the same range.
         if let [_, input] = info.shape[..] {
             bound = 1.0 / (input.max(1) as f32).sqrt();

@@ -7,10 +7,13 @@ pub(super) use super::mask::{add_dropped, dropout, dropout_shared};
 use super::params::Params;
 use super::summary::{LORA_DOWN, LORA_UP};
 
-/// Dropout of a part of the encoder: its probabilities when it trains, zeros in eval mode.
+/// Dropout of a part of the encoder: its probabilities when it trains, zeros in eval mode. Where a family applies
+/// each of them is its own affair.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Dropout {
-    /// On the outputs of sub-layers and on the embeddings.
+    /// On the embeddings.
+    pub embeddings: f64,
+    /// On the outputs of sub-layers.
     pub hidden: f64,
     /// On the attention probabilities.
     pub attention: f64,
@@ -18,7 +21,19 @@ pub struct Dropout {
 
 impl Dropout {
     /// Eval mode.
-    pub const OFF: Self = Self { hidden: 0.0, attention: 0.0 };
+    pub const OFF: Self = Self::all(0.0);
+
+    /// One probability wherever the family has dropout.
+    #[must_use]
+    pub const fn all(p: f64) -> Self {
+        Self { embeddings: p, hidden: p, attention: p }
+    }
+
+    /// The embeddings are dropped like the outputs of sub-layers.
+    #[must_use]
+    pub const fn new(hidden: f64, attention: f64) -> Self {
+        Self { embeddings: hidden, hidden, attention }
+    }
 }
 
 /// `y = x W^T + b`, and beside it a low-rank adapter where the parameters hold one.

@@ -7,6 +7,7 @@ use tch::{Kind, Tensor};
 
 use super::error::ModelError;
 use super::params::Param;
+use super::room;
 use super::sentence::Model;
 use super::summary::{Group, LORA_DOWN, LORA_UP, ModelSummary, Role, TensorInfo};
 
@@ -81,13 +82,14 @@ impl ModelSummary {
     /// The tensors of the adapters, two per linear layer.
     #[must_use]
     pub fn adapters(&self, lora: &Lora) -> Vec<TensorInfo> {
+        let rank = i64::try_from(lora.rank).unwrap_or(i64::MAX);
         let beside = |tensor: &TensorInfo| {
             let linear = tensor.name.strip_suffix(".weight")?;
             let [out, input] = tensor.shape[..] else { return None };
             let fits = matches!(tensor.group, Group::Layer(_))
                 && tensor.role() == Role::Weight
                 && lora.targets.covers(linear);
-            fits.then(|| TensorInfo::of_adapter(linear, (out, input), lora.rank as i64, tensor.group))
+            fits.then(|| TensorInfo::of_adapter(linear, (out, input), rank, tensor.group))
         };
         self.tensors.iter().filter_map(beside).flatten().collect()
     }
@@ -103,7 +105,9 @@ impl Model {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         // The heads draw from the streams that follow 0.
         rng.set_stream(u64::MAX);
-        for info in self.summary.adapters(lora) {
+        let adapters = self.summary.adapters(lora);
+        room::check_tensors(&adapters, || format!("adapters of rank {}", lora.rank))?;
+        for info in adapters {
             let tensor = if info.name.ends_with(LORA_UP) {
                 Tensor::f_zeros(info.shape.as_slice(), (Kind::Float, self.device))?
             } else {

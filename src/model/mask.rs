@@ -35,9 +35,18 @@ struct Masks {
 /// batch's rows is known by. Another device than the CPU draws its own masks.
 pub fn with_masks<T>(seed: u64, rows: Vec<u64>, work: impl FnOnce() -> T) -> T {
     let before = DRAWN_FROM.with(|drawn| drawn.replace(Some(Masks { seed, calls: 0, rows })));
-    let done = work();
-    DRAWN_FROM.with(|drawn| drawn.replace(before));
-    done
+    let _restored = Restored(before);
+    work()
+}
+
+/// What the masks of the thread were drawn from before, put back however the work ends: also where it panics, and the
+/// thread goes on.
+struct Restored(Option<Masks>);
+
+impl Drop for Restored {
+    fn drop(&mut self) {
+        DRAWN_FROM.with(|drawn| drawn.replace(self.0.take()));
+    }
 }
 
 /// Drops values with probability `p` and scales the others by `1 / (1 - p)`, or gives the same tensor back where `p`
@@ -46,6 +55,8 @@ pub(super) fn dropout(x: Tensor, p: f64) -> Result<Tensor, ModelError> {
     if p <= 0.0 {
         return Ok(x);
     }
+    #[cfg(test)]
+    tests::record(p, &x);
     match drawn(&x, p)? {
         Some(mask) => Ok(x.f_mul(&mask)?),
         None => Ok(x.f_dropout(p, true)?),
@@ -57,6 +68,8 @@ pub(super) fn add_dropped(x: &Tensor, y: &Tensor, p: f64) -> Result<Tensor, Mode
     if p <= 0.0 {
         return Ok(y.f_add(x)?);
     }
+    #[cfg(test)]
+    tests::record(p, y);
     match drawn(y, p)? {
         Some(mask) => Ok(x.f_addcmul(y, &mask)?),
         None => Ok(y.f_dropout(p, true)?.f_add(x)?),
@@ -68,6 +81,8 @@ pub(super) fn dropout_shared(x: Tensor, p: f64, first: i64) -> Result<Tensor, Mo
     if p <= 0.0 {
         return Ok(x);
     }
+    #[cfg(test)]
+    tests::record(p, &x);
     let rows = x.size().first().copied().unwrap_or(0);
     match drawn_for(&x, p, Some((first..first + rows).map(|row| row as u64).collect()))? {
         Some(mask) => Ok(x.f_mul(&mask)?),
@@ -143,56 +158,4 @@ const fn mix(mut z: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_share_is_dropped_and_the_mean_is_kept() {
-        let mask = mask(&[1, 1_000_003], 0.1, 7, &[]);
-        let dropped = mask.iter().filter(|value| **value == 0.0).count() as f64 / mask.len() as f64;
-        // Five standard deviations of a million draws.
-        assert!((dropped - 0.1).abs() < 0.0015, "{dropped}");
-        let mean = mask.iter().map(|value| f64::from(*value)).sum::<f64>() / mask.len() as f64;
-        assert!((mean - 1.0).abs() < 0.002, "{mean}");
-        // Neighbours know nothing of each other.
-        let both = mask.windows(2).filter(|two| two == &[0.0, 0.0]).count() as f64 / mask.len() as f64;
-        assert!((both - 0.01).abs() < 0.0006, "{both}");
-    }
-
-    #[test]
-    fn the_seed_of_libtorch_says_which() {
-        let drawn = |seed| {
-            tch::manual_seed(seed);
-            let ones = Tensor::ones([3, 50], (Kind::Float, Device::Cpu));
-            Vec::<f32>::try_from(dropout(ones, 0.5).unwrap().view(-1)).unwrap()
-        };
-        assert_eq!(drawn(1), drawn(1));
-        assert_ne!(drawn(1), drawn(2));
-    }
-
-    #[test]
-    fn what_is_dropped_of_a_row_is_its_own_affair() {
-        // [rows * heads, seq, seq] and [rows, seq, hidden], padded to 6 and to 5.
-        let masks = |rows: &[u64], seq: i64| {
-            let count = rows.len() as i64;
-            with_masks(3, rows.to_vec(), || {
-                let ones = |size: &[i64]| Tensor::ones(size, (Kind::Float, Device::Cpu));
-                let heads = dropout(ones(&[count * 2, seq, seq]), 0.5).unwrap();
-                (heads.view([count, 2, seq, seq]), dropout(ones(&[count, seq, 7]), 0.5).unwrap())
-            })
-        };
-        let (heads, hidden) = masks(&[4, 9, 6], 6);
-        let (of_one, hidden_of_one) = masks(&[9], 5);
-        assert!(heads.select(0, 1).narrow(1, 0, 5).narrow(2, 0, 5).equal(&of_one.select(0, 0)));
-        assert!(hidden.select(0, 1).narrow(0, 0, 5).equal(&hidden_of_one.select(0, 0)));
-        assert!(!heads.select(0, 0).equal(&heads.select(0, 1)), "rows differ");
-        assert!(!heads.select(1, 0).equal(&heads.select(1, 1)), "heads differ");
-        let (again, _) = masks(&[4, 9, 6], 6);
-        assert!(again.equal(&heads));
-        let shared = |first, rows| {
-            let ones = Tensor::ones([rows, 7], (Kind::Float, Device::Cpu));
-            with_masks(3, vec![1, 2], || dropout_shared(ones, 0.5, first).unwrap())
-        };
-        assert!(shared(2, 8).narrow(0, 2, 4).equal(&shared(4, 4)));
-    }
-}
+mod tests;

@@ -49,6 +49,8 @@ struct Config {
     #[serde(default)]
     attention_dropout: f64,
     #[serde(default)]
+    embedding_dropout: f64,
+    #[serde(default)]
     mlp_bias: bool,
     #[serde(default)]
     mlp_dropout: f64,
@@ -125,7 +127,11 @@ fn read(config: &Value) -> Result<Blueprint, String> {
         attention_heads: config.num_attention_heads,
         vocab_size: config.vocab_size,
         max_positions: config.max_position_embeddings,
-        dropout: Dropout { hidden: config.mlp_dropout, attention: config.attention_dropout },
+        dropout: Dropout {
+            embeddings: config.embedding_dropout,
+            hidden: config.mlp_dropout,
+            attention: config.attention_dropout,
+        },
     };
     check_sizes(&shape, config.intermediate_size)?;
     if !(shape.hidden / shape.attention_heads).is_multiple_of(2) {
@@ -231,7 +237,7 @@ impl Encoder for ModernBert {
             return Err(ModelError::TooLong { tokens: batch.longest, positions: self.max_positions });
         }
         let words = Tensor::f_embedding(&self.words, &batch.ids, -1, false, false)?;
-        dropout(self.norm.forward(&words)?, p.hidden)
+        dropout(self.norm.forward(&words)?, p.embeddings)
     }
 
     fn layers(

@@ -15,7 +15,7 @@ use super::error::ModelError;
 use super::layers::{Dropout, LayerNorm, dropout};
 use super::params::Params;
 use super::positions::{Positions, Seen, corner, learned};
-use super::post_norm::{PostNormLayer, PostNormNames};
+use super::post_norm::{PostNormLayer, PostNormNames, hidden_dropout};
 use super::summary::{Group, TensorInfo};
 
 /// The registration.
@@ -37,6 +37,8 @@ const NAMES: PostNormNames = PostNormNames {
     up: "intermediate.dense",
     down: "output.dense",
     output_norm: "output.LayerNorm",
+    attention_dropout: hidden_dropout,
+    output_dropout: hidden_dropout,
 };
 
 /// Fixed by the architecture; config.json does not say it. The padding token is 1 and positions follow it.
@@ -119,7 +121,7 @@ impl Encoder for MpNet {
     fn embed(&self, batch: &TokenBatch, p: Dropout) -> Result<Tensor, ModelError> {
         let positions = learned(&self.positions, batch, FIRST_POSITION)?;
         let words = Tensor::f_embedding(&self.words, &batch.ids, -1, false, false)?;
-        dropout(self.norm.forward(&words.f_add(&positions)?)?, p.hidden)
+        dropout(self.norm.forward(&words.f_add(&positions)?)?, p.embeddings)
     }
 
     fn layers(

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::error::ModelError;
 use super::folder::read_json_if_there;
 use super::summary::{FileSize, Prompt};
+use crate::data::regular_file;
 
 /// Bytes of a README whose front matter is looked at.
 const FRONT: usize = 64 << 10;
@@ -27,7 +28,7 @@ pub fn licence_of_readme(dir: &Path) -> Option<String> {
 fn front_of(path: &Path) -> Option<String> {
     use std::io::Read;
     let mut bytes = Vec::new();
-    std::fs::File::open(path).ok()?.take(FRONT as u64).read_to_end(&mut bytes).ok()?;
+    regular_file::open(path).ok()?.take(FRONT as u64).read_to_end(&mut bytes).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -309,9 +309,7 @@ impl<'a> Machine<'a> {
                 self.tensors.push(tensor);
                 self.push(Value::Tensor(self.tensors.len() - 1))
             }
-            (Value::Global(known), _) => {
-                Err(damaged(&format!("{known:?} is called with something else than it takes")))
-            }
+            (Value::Global(_), _) => Err(damaged("a function is called with something else than it takes")),
             (other, _) => Err(damaged(&format!("{} is called as a function", other.what()))),
         }
     }

@@ -11,7 +11,7 @@ use super::params::Params;
 use super::positions::Positions;
 use super::summary::{Group, TensorInfo};
 
-/// The names of a post-norm layer's parts in a family's files.
+/// The names of a post-norm layer's parts in a family's files, and where the family drops values.
 #[derive(Clone, Copy, Debug)]
 pub struct PostNormNames {
     /// Queries, keys, values.
@@ -26,6 +26,20 @@ pub struct PostNormNames {
     pub down: &'static str,
     /// `LayerNorm` after the feed-forward sub-layer.
     pub output_norm: &'static str,
+    /// Which dropout the output of the attention gets.
+    pub attention_dropout: fn(Dropout) -> f64,
+    /// Which dropout the output of the feed-forward sub-layer gets.
+    pub output_dropout: fn(Dropout) -> f64,
+}
+
+/// The dropout of sub-layers.
+pub(super) const fn hidden_dropout(p: Dropout) -> f64 {
+    p.hidden
+}
+
+/// None, whatever the settings.
+pub(super) const fn no_dropout(_: Dropout) -> f64 {
+    0.0
 }
 
 impl PostNormNames {
@@ -65,6 +79,8 @@ pub struct PostNormLayer {
     down: Linear,
     output_norm: LayerNorm,
     activation: Activation,
+    attention_dropout: fn(Dropout) -> f64,
+    output_dropout: fn(Dropout) -> f64,
 }
 
 impl PostNormLayer {
@@ -87,6 +103,8 @@ impl PostNormLayer {
             down: linear(names.down)?,
             output_norm: norm(names.output_norm)?,
             activation,
+            attention_dropout: names.attention_dropout,
+            output_dropout: names.output_dropout,
         })
     }
 
@@ -106,9 +124,9 @@ impl PostNormLayer {
         // No copy but below the first layer of an encoder that was reduced to fewer bits.
         let x = &x.f_to_kind(self.up.weight().kind())?;
         let attended = self.attention.forward(x, batch, p.attention, positions)?;
-        let x = self.attention_norm.forward(&add_dropped(x, &attended, p.hidden)?)?;
+        let x = self.attention_norm.forward(&add_dropped(x, &attended, (self.attention_dropout)(p))?)?;
         let inner = self.activation.forward(&self.up.forward(&x)?)?;
         let outer = self.down.forward(&inner)?;
-        self.output_norm.forward(&add_dropped(&x, &outer, p.hidden)?)
+        self.output_norm.forward(&add_dropped(&x, &outer, (self.output_dropout)(p))?)
     }
 }

@@ -4,7 +4,6 @@
 //! behind it: loading needs hardly more memory than the float32 weights themselves.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 
 use memmap2::Mmap;
@@ -19,6 +18,7 @@ use super::params::{Param, Params};
 use super::summary::TensorInfo;
 use super::torch_file;
 use super::weights::{canonical_name, finite};
+use crate::data::regular_file;
 
 /// Bytes that are copied at a time: small enough for a cache, a multiple of every element's width.
 const PIECE: usize = 2 << 20;
@@ -50,6 +50,9 @@ pub struct Stored {
     files: Vec<(PathBuf, Mmap)>,
     places: Vec<Place>,
 }
+
+/// A tensor that is expected, and its place.
+type Fitting<'a> = (&'a TensorInfo, &'a Place);
 
 /// What [`Stored::read`] gives.
 pub struct Loaded {
@@ -146,6 +149,29 @@ impl Stored {
     /// # Errors
     /// Every tensor that is missing, twice there, or of another shape; values that are not finite.
     pub fn read(&self, prefix: &str, expected: &[TensorInfo], device: Device) -> Result<Loaded, ModelError> {
+        let (wanted, unexpected) = self.fitting(prefix, expected)?;
+        let mut params = Params::default();
+        for (info, place) in wanted {
+            let tensor = self.tensor(place, &info.name)?.f_to_device(device)?;
+            params.push(Param { name: info.name.clone(), group: info.group, tensor });
+        }
+        Ok(Loaded { params, unexpected })
+    }
+
+    /// Whether the tensors that a family expects are there; their values are not read.
+    ///
+    /// # Errors
+    /// Every tensor that is missing, twice there, or of another shape.
+    pub fn check(&self, prefix: &str, expected: &[TensorInfo]) -> Result<(), ModelError> {
+        self.fitting(prefix, expected).map(drop)
+    }
+
+    /// The place of every tensor that is expected, and the names of the others.
+    fn fitting<'a>(
+        &'a self,
+        prefix: &str,
+        expected: &'a [TensorInfo],
+    ) -> Result<(Vec<Fitting<'a>>, Vec<String>), ModelError> {
         let mut found: HashMap<String, Vec<&Place>> = HashMap::new();
         for place in &self.places {
             found.entry(canonical_name(&place.name, prefix)).or_default().push(place);
@@ -172,15 +198,10 @@ impl Stored {
         if !problems.is_empty() {
             return Err(ModelError::Mismatch { path: self.path.clone(), problems });
         }
-        let mut params = Params::default();
-        for (info, place) in wanted {
-            let tensor = self.tensor(place, &info.name)?.f_to_device(device)?;
-            params.push(Param { name: info.name.clone(), group: info.group, tensor });
-        }
         let mut unexpected: Vec<String> =
             found.into_values().flatten().map(|place| place.name.clone()).collect();
         unexpected.sort();
-        Ok(Loaded { params, unexpected })
+        Ok((wanted, unexpected))
     }
 
     /// One tensor as float32 on the CPU.
@@ -274,7 +295,7 @@ pub(super) fn sha256_of<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result
     let mut digest = Sha256::new();
     let mut buffer = vec![0_u8; 1 << 20];
     for path in paths {
-        let mut file = File::open(path).map_err(ModelError::io(path))?;
+        let mut file = regular_file::open(path).map_err(ModelError::io(path))?;
         loop {
             let count = file.read(&mut buffer).map_err(ModelError::io(path))?;
             if count == 0 {
@@ -288,7 +309,7 @@ pub(super) fn sha256_of<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result
 
 #[expect(unsafe_code, reason = "memory-mapping a file; it is only read, and copied out piece by piece")]
 pub(super) fn map(path: &Path) -> Result<Mmap, ModelError> {
-    let file = File::open(path).map_err(ModelError::io(path))?;
+    let file = regular_file::open(path).map_err(ModelError::io(path))?;
     // SAFETY: undefined only if another process truncates the file while it is being copied out of the map.
     unsafe { Mmap::map(&file) }.map_err(ModelError::io(path))
 }

@@ -55,7 +55,7 @@ impl TensorInfo {
     /// Number of elements.
     #[must_use]
     pub fn elements(&self) -> u64 {
-        self.shape.iter().map(|d| (*d).max(0).unsigned_abs()).product()
+        self.shape.iter().map(|d| (*d).max(0).unsigned_abs()).fold(1, u64::saturating_mul)
     }
 
     /// What it does within its group.
@@ -197,6 +197,8 @@ pub struct Origin {
     pub unexpected: Vec<String>,
     /// What was assumed or left aside, a sentence each.
     pub notes: Vec<String>,
+    /// SHA-256 of the tokenizer's files, in hexadecimal; `None` where the folder has none.
+    pub tokenizer_sha256: Option<String>,
 }
 
 impl Origin {

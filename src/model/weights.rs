@@ -1,5 +1,6 @@
 //! Safetensors files in and out, whole or not at all. The weights of a model folder are read by [`Stored`].
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
 
@@ -97,6 +98,20 @@ pub fn write_with(
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
     let part = Path::new(&part);
+    let written = write_part(part, path, views, metadata);
+    if written.is_err() {
+        // Half a file is of use to nobody, and a full disk needs its room.
+        drop(std::fs::remove_file(part));
+    }
+    written
+}
+
+fn write_part(
+    part: &Path,
+    path: &Path,
+    views: Vec<(&str, FloatView<'_>)>,
+    metadata: HashMap<String, String>,
+) -> Result<(), ModelError> {
     safetensors::serialize_to_file(views, Some(metadata), part).map_err(|error| match error {
         safetensors::SafeTensorError::IoError(source) => ModelError::Io { path: path.to_owned(), source },
         other => ModelError::BadWeights { path: path.to_owned(), reason: other.to_string() },
@@ -155,27 +170,6 @@ pub fn read_metadata(path: &Path, key: &str) -> Result<Option<String>, ModelErro
     let (_, header) = SafeTensors::read_metadata(&map)
         .map_err(|error| ModelError::BadWeights { path: path.to_owned(), reason: error.to_string() })?;
     Ok(header.metadata().as_ref().and_then(|metadata| metadata.get(key)).cloned())
-}
-
-/// Writes a whole file or nothing: temporary file in the same folder, synced, renamed.
-///
-/// # Errors
-/// What the system says, with the path.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
-    use std::io::Write;
-    let dir = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(ModelError::io(dir))?;
-    file.write_all(bytes).map_err(ModelError::io(path))?;
-    file.as_file().sync_all().map_err(ModelError::io(path))?;
-    // Temporary files are private by default; what is exported is read by servers and colleagues.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = std::fs::Permissions::from_mode(0o644);
-        file.as_file().set_permissions(mode).map_err(ModelError::io(path))?;
-    }
-    file.persist(path).map_err(|e| ModelError::Io { path: path.to_owned(), source: e.error })?;
-    Ok(())
 }
 
 /// SHA-256 of a file, in hexadecimal.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::error::ProjectError;
 use super::file::FILE_NAME;
 use super::user_dirs;
+use crate::data::regular_file;
 
 /// The demo projects: the one a first start opens, and the smallest exercise.
 pub const DEMOS: [&str; 2] = ["demo", "smallest"];
@@ -99,7 +100,7 @@ fn copy_folder(from: &Path, to: &Path, is_project: bool) -> Result<(), ProjectEr
 
 /// Copies the bytes and not the permissions: what is shipped may be read-only, the copy is to be edited.
 fn copy_file(from: &Path, to: &Path) -> Result<(), ProjectError> {
-    let bytes = fs::read(from).map_err(|error| ProjectError::read(from, &error))?;
+    let bytes = regular_file::read(from).map_err(|error| ProjectError::read(from, &error))?;
     fs::write(to, bytes).map_err(|error| ProjectError::write(to, &error))
 }
 

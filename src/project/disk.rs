@@ -7,31 +7,26 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 use super::error::ProjectError;
+use super::output_file::{beside, resolve};
+use crate::data::regular_file;
 
 /// Reads a UTF-8 file.
 pub(super) fn read_text(path: &Path) -> Result<String, ProjectError> {
-    fs::read_to_string(path).map_err(|error| ProjectError::read(path, &error))
+    regular_file::read_to_string(path).map_err(|error| ProjectError::read(path, &error))
 }
 
-/// Writes a file beside the place where it belongs, then renames it there: a reader, and a crash, find the old
-/// file or the new one, and nothing in between. Makes the folder where it is missing.
+/// Writes a file next to the place where it belongs, then renames it there: a reader, and a crash, find the old
+/// file or the new one, and nothing in between. A link to a file stays one. Makes the folder where it is missing.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ProjectError> {
     let dir = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(dir)
-        .and_then(|()| replace(dir, path, bytes))
+        .and_then(|()| replace(path, bytes))
         .map_err(|error| ProjectError::write(path, &error))
 }
 
-fn replace(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".frostline-");
-    #[cfg(unix)]
-    {
-        // A temporary file is for its owner's eyes; a project's files follow the user's umask as any others.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(dir)?;
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let path = resolve(path).map_err(io::Error::other)?;
+    let mut file = beside().tempfile_in(path.parent().unwrap_or(Path::new(".")))?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
@@ -49,7 +44,7 @@ pub(super) fn parse_toml<T: DeserializeOwned>(
 ) -> Result<T, ProjectError> {
     let malformed = |error: &toml::de::Error| {
         let line = error.span().map(|span| 1 + text.bytes().take(span.start).filter(|b| *b == b'\n').count());
-        ProjectError::malformed(path, line, worded(error.message()))
+        ProjectError::malformed(path, line, error.message().trim())
     };
     let table: toml::Table = toml::from_str(text).map_err(|error| malformed(&error))?;
     match table.get("version") {
@@ -64,11 +59,6 @@ pub(super) fn parse_toml<T: DeserializeOwned>(
         }
     }
     toml::from_str(text).map_err(|error| malformed(&error))
-}
-
-/// The parser's words, as someone who edits the file would put them.
-fn worded(message: &str) -> String {
-    message.trim().replace("unknown field", "unknown key").replace("missing field", "missing key")
 }
 
 /// Serialises to TOML under a comment.
@@ -154,6 +144,18 @@ mod tests {
         write_whole(&path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_a_file_stays_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (real, link) = (dir.path().join("real.toml"), dir.path().join("link.toml"));
+        fs::write(&real, "old").unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        write_whole(&link, b"new").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&real).unwrap(), b"new");
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::lock::Holder;
+
 /// Why a project, a run folder or the settings could not be read or written.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ProjectError {
@@ -70,6 +72,35 @@ pub enum ProjectError {
         /// The folder of all runs.
         dir: PathBuf,
     },
+    /// Another process writes to the run.
+    #[error(
+        "run \"{name}\" is in use by {}: wait until it ends, or stop it there",
+        holder_in_words(.holder.as_ref())
+    )]
+    RunLocked {
+        /// Its name.
+        name: String,
+        /// Who that is, where it can be read.
+        holder: Option<Holder>,
+    },
+    /// A project is there where a new one was to be made.
+    #[error("there is a project already: {}. Open it, or choose another folder", .path.display())]
+    ProjectExists {
+        /// Its file.
+        path: PathBuf,
+    },
+    /// Another process is saving the project.
+    #[error(
+        "{} is being saved by {}: try again when that is done",
+        .dir.display(),
+        holder_in_words(.holder.as_ref())
+    )]
+    ProjectLocked {
+        /// Its folder.
+        dir: PathBuf,
+        /// Who that is, where it can be read.
+        holder: Option<Holder>,
+    },
     /// No run has that name.
     #[error("there is no run \"{name}\" in {}", .dir.display())]
     NoRun {
@@ -108,6 +139,10 @@ fn at_line(line: Option<usize>) -> String {
     line.map(|line| format!(", line {line}")).unwrap_or_default()
 }
 
+fn holder_in_words(holder: Option<&Holder>) -> String {
+    holder.map_or_else(|| "another process".to_owned(), ToString::to_string)
+}
+
 impl ProjectError {
     pub(super) fn read(path: &Path, error: &io::Error) -> Self {
         Self::Read { path: path.to_owned(), reason: why_not_read(error) }
@@ -118,7 +153,41 @@ impl ProjectError {
     }
 
     pub(super) fn malformed(path: &Path, line: Option<usize>, reason: impl Into<String>) -> Self {
-        Self::Malformed { path: path.to_owned(), line, reason: reason.into() }
+        Self::Malformed { path: path.to_owned(), line, reason: worded(&reason.into()) }
+    }
+}
+
+/// The parser's words, as someone who edits the file would put them: what it expected is named by the value, not by the
+/// type that holds it.
+fn worded(message: &str) -> String {
+    const WORDS: [(&str, &str); 18] = [
+        ("unknown field", "unknown key"),
+        ("missing field", "missing key"),
+        ("unknown variant", "unknown value"),
+        ("expected u8", "expected a whole number"),
+        ("expected u16", "expected a whole number"),
+        ("expected u32", "expected a whole number"),
+        ("expected u64", "expected a whole number"),
+        ("expected usize", "expected a whole number"),
+        ("expected i32", "expected a whole number"),
+        ("expected i64", "expected a whole number"),
+        ("expected f32", "expected a number"),
+        ("expected f64", "expected a number"),
+        ("expected a boolean", "expected true or false"),
+        ("expected a sequence", "expected a list"),
+        ("expected a map", "expected a table"),
+        ("invalid type: sequence", "invalid type: list"),
+        ("invalid type: map", "invalid type: table"),
+        ("floating point `", "number `"),
+    ];
+    let words = WORDS.iter().fold(message.to_owned(), |words, (theirs, ours)| words.replace(theirs, ours));
+    // `expected struct RecipeFile`: a table, whatever it is called here.
+    match words.split_once("expected struct ") {
+        Some((before, name)) => {
+            let rest = name.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_');
+            format!("{before}expected a table{rest}")
+        }
+        None => words,
     }
 }
 
@@ -164,5 +233,32 @@ mod tests {
         }
         let text = ProjectError::malformed(path, Some(7), "unknown key `colour`").to_string();
         assert_eq!(text, "/data/project/frostline.toml, line 7: unknown key `colour`");
+    }
+    #[test]
+    fn parsers_speak_of_values_and_not_of_types() {
+        let dir = tempfile::tempdir().unwrap();
+        for (line, words) in [
+            ("epochs = \"four\"", "expected a whole number"),
+            ("epochs = -1", "expected a whole number"),
+            ("lr_encoder = \"fast\"", "expected a number"),
+            ("tasks = 3", "expected a table"),
+            ("phases = 3", "expected a list"),
+            ("preset = \"warm\"", "expected one of `freeze-all`"),
+            ("colour = 1", "unknown key `colour`"),
+            ("phases = [{ layers = \"all\", heads = \"none\" }]", "expected true, false or a list of tasks"),
+            ("sampling = 3", "expected \"proportional\", \"round-robin\" or a table"),
+            ("sampling = \"often\"", "expected \"proportional\", \"round-robin\" or a table"),
+            ("sampling = { heat = 3 }", "expected \"proportional\", \"round-robin\" or a table"),
+        ] {
+            let text = format!("version = 1\n[recipe]\n{line}\n");
+            std::fs::write(dir.path().join("frostline.toml"), text).unwrap();
+            let told = crate::project::Project::load(dir.path()).unwrap_err().to_string();
+            assert!(told.contains(words) && told.contains("frostline.toml, line 3"), "{line}: {told}");
+            for name in
+                ["u32", "usize", "f64", "struct", "sequence", "a map", "variant", "untagged", "RecipeFile"]
+            {
+                assert!(!told.contains(name), "{line}: {told}");
+            }
+        }
     }
 }

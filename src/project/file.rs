@@ -1,12 +1,14 @@
 //! `frostline.toml`: the mirror of [`Project`] on disk, its versions, and how it is read and written.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::changes_file::{self, EditEntry, FixEntry};
 use super::disk::{absolute, parse_toml, path_from_text, path_to_text, read_text, to_toml, write_whole};
 use super::error::ProjectError;
+use super::lock::{Lock, NoLock};
 use super::model_place::{model_from_text, model_to_text};
 use super::recipe_file::RecipeFile;
 use super::{DataFile, Project};
@@ -18,6 +20,11 @@ use crate::data::task::TaskKind;
 
 /// Name of the project file in its folder.
 pub const FILE_NAME: &str = "frostline.toml";
+
+/// Held while a project is saved.
+const LOCK: &str = ".frostline.lock";
+/// How long another process may take to save it.
+const SAVED_WITHIN: Duration = Duration::from_secs(3);
 
 /// The version that is written, and the latest that is read.
 const VERSION: u32 = 1;
@@ -188,12 +195,42 @@ impl Project {
     /// in one step, or not at all.
     ///
     /// # Errors
-    /// When the folder cannot be written (read-only, disk full) or a path is not Unicode.
+    /// When the folder cannot be written (read-only, disk full), another process is saving it, or a path is not Unicode.
     pub fn save(&self, dir: &Path) -> Result<(), ProjectError> {
+        self.save_as(dir, true)
+    }
+
+    /// The same where no project is yet.
+    ///
+    /// # Errors
+    /// When there is one, also one that another process saved a moment ago.
+    pub fn save_new(&self, dir: &Path) -> Result<(), ProjectError> {
+        self.save_as(dir, false)
+    }
+
+    /// Writes the project into the folder it is from, or into another one, where no project may be: that one would be
+    /// lost.
+    ///
+    /// # Errors
+    /// As [`save`](Self::save) and [`save_new`](Self::save_new).
+    pub fn save_from(&self, own: Option<&Path>, dir: &Path) -> Result<(), ProjectError> {
+        self.save_as(dir, own.is_some_and(|own| absolute(own) == absolute(dir)))
+    }
+
+    fn save_as(&self, dir: &Path, replace: bool) -> Result<(), ProjectError> {
         let dir = absolute(dir);
         let path = dir.join(FILE_NAME);
         let text = to_toml(&path, HEADER, &ProjectFile::of(self, &dir)?, false)?;
         let text = text.replacen("\n[recipe]\n", &format!("\n[recipe]\n{RECIPE_NOTE}"), 1);
+        let refused = |error: &std::io::Error| ProjectError::write(&path, error);
+        std::fs::create_dir_all(&dir).map_err(|error| refused(&error))?;
+        let _lock = Lock::take_within(&dir.join(LOCK), SAVED_WITHIN).map_err(|reason| match reason {
+            NoLock::Held(holder) => ProjectError::ProjectLocked { dir: dir.clone(), holder },
+            NoLock::Refused(error) => refused(&error),
+        })?;
+        if !replace && path.exists() {
+            return Err(ProjectError::ProjectExists { path });
+        }
         write_whole(&path, text.as_bytes())
     }
 }

@@ -3,7 +3,7 @@
 //! A line is `{"step": ...}`, `{"epoch": ...}` or `{"event": ...}`. A crash can tear the last line; the reader
 //! passes over a torn line, and the writer that goes on after it starts a line of its own.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ProjectError;
 use super::numbers::json_float;
+use crate::data::regular_file;
 use crate::data::task::TaskKind;
 use crate::train::metrics::{EpochPoint, Score, StepPoint};
 use crate::train::plan::RunPlan;
@@ -115,6 +116,8 @@ impl History {
                 self.epochs.push(epoch);
             }
             HistoryLine::Event(RunEvent::PhaseStarted { phase, step, .. }) => {
+                // A run that was cut off as a phase began, and that resumes before that, reports both again.
+                self.phases.retain(|(known, _)| *known <= phase);
                 if self.phases.last().is_none_or(|(last, _)| *last != phase) {
                     self.phases.push((phase, step));
                 }
@@ -170,7 +173,7 @@ impl HistoryWriter {
 
 /// Reads a history; one that is not there yet is empty.
 pub(super) fn read(path: &Path) -> Result<History, ProjectError> {
-    let bytes = match fs::read(path) {
+    let bytes = match regular_file::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(History::default()),
         Err(error) => return Err(ProjectError::read(path, &error)),
@@ -197,12 +200,12 @@ pub(super) fn read_outcome(path: &Path) -> Result<Option<RunOutcome>, ProjectErr
     const TAIL_BYTES: u64 = 16 * 1024;
 
     let tail = || -> io::Result<(bool, Vec<u8>)> {
-        let mut file = File::open(path)?;
+        let mut file = regular_file::open(path)?;
         let length = file.metadata()?.len();
         let start = length.saturating_sub(TAIL_BYTES);
         file.seek(SeekFrom::Start(start))?;
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
+        file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
         Ok((start == 0, bytes))
     };
     let (whole, bytes) = match tail() {

@@ -50,7 +50,7 @@ impl From<Layers> for String {
 
 /// `true`, `false`, or the names of tasks.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected true, false or a list of tasks")]
 enum Heads {
     All(bool),
     Only(Vec<String>),

@@ -31,6 +31,8 @@ struct PlanFile {
     device: String,
     model: String,
     model_sha256: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokenizer_sha256: Option<String>,
     /// The run that it goes on from.
     parent: Option<String>,
     parent_sha256: Option<String>,
@@ -113,6 +115,7 @@ pub(super) fn write(plan: &RunPlan, path: &Path, project_dir: &Path) -> Result<S
         device: plan.device.clone(),
         model: model_to_text(&plan.model_path, project_dir)?,
         model_sha256: plan.model_sha256.clone(),
+        tokenizer_sha256: plan.tokenizer_sha256.clone(),
         parent: plan.parent.as_ref().map(|parent| parent.run.clone()),
         parent_sha256: plan.parent.as_ref().map(|parent| parent.sha256.clone()),
         parent_fresh_heads: plan.parent.as_ref().and_then(|parent| parent.fresh.clone()),
@@ -193,6 +196,7 @@ pub(super) fn read(text: &str, path: &Path, project_dir: &Path) -> Result<RunPla
         name: file.name,
         model_path: model_from_text(&file.model, project_dir),
         model_sha256: file.model_sha256,
+        tokenizer_sha256: file.tokenizer_sha256,
         tensors: file.tensors.iter().map(tensor).collect::<Result<_, _>>()?,
         tasks: file.tasks.into_iter().map(task).collect::<Result<_, ProjectError>>()?,
         phases: file.phases.into_iter().map(phase).collect(),

@@ -61,11 +61,45 @@ pub(super) struct RecipeFile {
 
 /// `"proportional"`, `"round-robin"`, or `{ temperature = 5.0 }`.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", try_from = "SamplingText")]
 enum SamplingFile {
     Proportional,
     RoundRobin,
     Temperature(f64),
+}
+
+/// The forms in which a file may hold it.
+#[derive(Debug, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected \"proportional\", \"round-robin\" or a table such as { temperature = 5.0 }"
+)]
+enum SamplingText {
+    Word(String),
+    Table(TemperatureFile),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TemperatureFile {
+    temperature: f64,
+}
+
+impl TryFrom<SamplingText> for SamplingFile {
+    type Error = &'static str;
+
+    fn try_from(text: SamplingText) -> Result<Self, Self::Error> {
+        match text {
+            SamplingText::Table(TemperatureFile { temperature }) => Ok(Self::Temperature(temperature)),
+            SamplingText::Word(word) => match word.as_str() {
+                "proportional" => Ok(Self::Proportional),
+                "round-robin" => Ok(Self::RoundRobin),
+                _ => {
+                    Err("expected \"proportional\", \"round-robin\" or a table such as { temperature = 5.0 }")
+                }
+            },
+        }
+    }
 }
 
 /// Every key may be left out.

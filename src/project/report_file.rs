@@ -49,10 +49,10 @@ struct ChangeFile {
 /// Declares a mirror with the same fields as its live type, and both conversions. Floats may be NaN, which
 /// JSON cannot say; see [`json_float`].
 macro_rules! mirror {
-    ($file:ident of $live:ident { $($float:ident,)* ; $($field:ident: $type:ty,)* }) => {
+    ($file:ident of $live:ident { $($float:ident,)* ; $($(#[$attribute:meta])* $field:ident: $type:ty,)* }) => {
         #[derive(Clone, Debug, Deserialize, Serialize)]
         struct $file {
-            $($field: $type,)*
+            $($(#[$attribute])* $field: $type,)*
             $(#[serde(with = "json_float")] $float: f64,)*
         }
 
@@ -74,7 +74,7 @@ mirror!(ClassFile of ClassMetrics { precision, recall, f1, ; name: String, suppo
 mirror!(BinFile of CalibrationBin { confidence, accuracy, ; count: usize, });
 mirror!(SetsFile of SetFigures { micro_precision, micro_recall, micro_f1, samples_f1, hamming_loss, ; });
 mirror!(NumbersFile of NumberFigures { pearson, spearman, mae, rmse, ; });
-mirror!(SpansFile of SpanFigures { precision, recall, f1, ; words: usize, entities: usize, });
+mirror!(SpansFile of SpanFigures { precision, recall, f1, ; words: usize, entities: usize, #[serde(default)] unread_words: usize, });
 mirror!(RanksFile of RankFigures { mrr, accuracy_at_10, ; pool: usize, });
 mirror!(DriftFile of HeadDrift { before, after, ; task: String, });
 mirror!(ProbeFile of Probe { nearest_centroid, nearest_neighbours, majority, ; task: String, rows: usize, k: usize, });

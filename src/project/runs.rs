@@ -1,7 +1,7 @@
 //! Run folders: `runs/NAME/` with the frozen plan, the history, the report and the checkpoints.
 //!
 //! `run.toml` is written once, `history.jsonl` only grows, `report.json` is written when the run ends. What
-//! `checkpoints/` holds is the training's affair.
+//! `checkpoints/` holds is the training's affair. Who writes to a folder holds its lock; readers take none.
 
 use std::fs;
 use std::io;
@@ -13,6 +13,7 @@ pub use super::history::{History, HistoryLine, RunEvent};
 use super::disk::{absolute, read_text, write_whole};
 use super::error::ProjectError;
 use super::history::{self, HistoryWriter};
+use super::lock::{self, Lock, NoLock};
 use super::{plan_file, report_file};
 use crate::data::dataset::Split;
 use crate::train::metrics::{EpochPoint, Headline, Score, StepPoint};
@@ -24,6 +25,10 @@ const PLAN: &str = "run.toml";
 const HISTORY: &str = "history.jsonl";
 const REPORT: &str = "report.json";
 const CHECKPOINTS: &str = "checkpoints";
+const LOCK: &str = "run.lock";
+
+/// How a run is listed that a process is writing to.
+pub const RUNNING: &str = "running";
 
 /// A run of the project's history.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +37,7 @@ pub struct RunListing {
     pub name: String,
     /// The preset's key.
     pub preset: String,
-    /// `finished`, `stopped at step 12`, `failed: ...`, `unfinished`.
+    /// `finished`, `stopped at step 12`, `failed: ...`, `running`, `unfinished`.
     pub outcome: String,
     /// Headline figure of the kept weights on the validation rows, per task; of a task whose head never trained there is
     /// none.
@@ -47,21 +52,29 @@ pub struct RunFolder {
     name: String,
     /// Opened by the first line.
     history: Option<HistoryWriter>,
+    /// Held by whoever writes to the folder.
+    lock: Option<Lock>,
 }
 
 impl RunFolder {
-    /// Makes the folder of a new run.
+    /// Makes the folder of a new run, and takes its lock.
     ///
     /// # Errors
     /// When the name cannot be a folder's, is taken, or the project's folder cannot be written.
     pub fn create(project_dir: &Path, name: &str) -> Result<Self, ProjectError> {
         check_name(name)?;
-        let folder = Self::at(project_dir, name);
+        let mut folder = Self::at(project_dir, name);
         let runs = folder.project_dir.join(RUNS);
-        fs::create_dir_all(&runs).map_err(|error| ProjectError::write(&runs, &error))?;
+        let exists = || Err(ProjectError::RunExists { name: name.to_owned(), dir: runs.clone() });
+        // Looked at before anything is written, and again once nobody else can write.
+        if folder.dir.join(PLAN).exists() {
+            return exists();
+        }
+        fs::create_dir_all(&folder.dir).map_err(|error| ProjectError::write(&folder.dir, &error))?;
+        folder.lock()?;
         // A folder without a plan is what a program leaves that was killed before it had written one.
         if folder.dir.join(PLAN).exists() {
-            return Err(ProjectError::RunExists { name: name.to_owned(), dir: runs });
+            return exists();
         }
         let checkpoints = folder.checkpoint_dir();
         fs::create_dir_all(&checkpoints).map_err(|error| ProjectError::write(&checkpoints, &error))?;
@@ -86,7 +99,28 @@ impl RunFolder {
     fn at(project_dir: &Path, name: &str) -> Self {
         let project_dir = absolute(project_dir);
         let dir = project_dir.join(RUNS).join(name);
-        Self { project_dir, dir, name: name.to_owned(), history: None }
+        Self { project_dir, dir, name: name.to_owned(), history: None, lock: None }
+    }
+
+    /// Takes the run's lock, for as long as this lives: nobody else writes to the folder meanwhile.
+    ///
+    /// # Errors
+    /// When another process holds it, with its name; or when the folder cannot be written.
+    pub fn lock(&mut self) -> Result<(), ProjectError> {
+        if self.lock.is_none() {
+            let path = self.dir.join(LOCK);
+            self.lock = Some(Lock::take(&path).map_err(|reason| match reason {
+                NoLock::Held(holder) => ProjectError::RunLocked { name: self.name.clone(), holder },
+                NoLock::Refused(error) => ProjectError::write(&path, &error),
+            })?);
+        }
+        Ok(())
+    }
+
+    /// Who writes to the folder at this moment.
+    #[must_use]
+    pub fn holder(&self) -> Option<lock::Holder> {
+        lock::holder(&self.dir.join(LOCK))
     }
 
     /// Its name.
@@ -179,7 +213,11 @@ impl RunFolder {
 
     fn listing(&self) -> Result<RunListing, ProjectError> {
         let plan = self.read_plan()?;
-        let outcome = self.read_outcome()?.map_or_else(|| "unfinished".to_owned(), |o| o.to_string());
+        let outcome = match self.read_outcome()? {
+            Some(outcome) => outcome.to_string(),
+            None if self.holder().is_some() => RUNNING.to_owned(),
+            None => "unfinished".to_owned(),
+        };
         let measured = self.read_report()?.and_then(|report| {
             let (_, tasks) = report.metrics.iter().find(|(split, _)| *split == Split::Valid)?;
             // What a head says that never trained is no result of the run.
@@ -253,6 +291,33 @@ pub fn next_name(project_dir: &Path, base: &str) -> Result<String, ProjectError>
     let number = |name: &String| name.strip_prefix(base)?.strip_prefix('-')?.parse::<u32>().ok();
     let last = run_names(project_dir)?.iter().filter_map(number).max().unwrap_or(0);
     Ok(format!("{base}-{:02}", last.saturating_add(1)))
+}
+
+/// Makes the folder of a run under a free name, as [`next_name`] gives it: of two processes that ask at the same time,
+/// each gets its own.
+///
+/// # Errors
+/// When the project's folder cannot be read or written.
+pub fn reserve_name(project_dir: &Path, base: &str) -> Result<String, ProjectError> {
+    let runs = absolute(project_dir).join(RUNS);
+    fs::create_dir_all(&runs).map_err(|error| ProjectError::write(&runs, &error))?;
+    loop {
+        let name = next_name(project_dir, base)?;
+        check_name(&name)?;
+        let dir = runs.join(&name);
+        match fs::create_dir(&dir) {
+            Ok(()) => return Ok(name),
+            // Another process was quicker; its folder counts now.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(ProjectError::write(&dir, &error)),
+        }
+    }
+}
+
+/// Gives a reserved name back that no run was made under.
+pub fn release_name(project_dir: &Path, name: &str) {
+    // A folder with anything in it is a run's, and stays.
+    drop(fs::remove_dir(absolute(project_dir).join(RUNS).join(name)));
 }
 
 /// Names of what lies in the folder of the runs; none without that folder.

@@ -11,6 +11,7 @@ use super::Project;
 use super::disk::write_whole;
 use super::error::ProjectError;
 use super::file::FILE_NAME;
+use crate::data::regular_file;
 
 const LOCK: &str = "lock";
 /// Where the project is saved that the draft changes.
@@ -46,7 +47,8 @@ impl UnsavedStore {
         for dir in places(root).filter(|dir| dir.join(FILE_NAME).exists()) {
             let Some(lock) = claim(&dir)? else { continue };
             if let Ok(project) = Project::load(&dir) {
-                let place = fs::read_to_string(dir.join(PLACE)).ok().filter(|place| !place.is_empty());
+                let place =
+                    regular_file::read_to_string(&dir.join(PLACE)).ok().filter(|place| !place.is_empty());
                 let unsaved = Unsaved { project, dir: place.map(PathBuf::from) };
                 return Ok((Self { root: root.to_owned(), dir, _lock: lock }, Some(unsaved)));
             }

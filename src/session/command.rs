@@ -116,7 +116,7 @@ pub enum Command {
     FindRate,
     /// Stops what is running, within a batch.
     Stop,
-    /// Ends the run within a batch, to be gone on with later: its checkpoint is written, nothing is measured.
+    /// Ends the run within a batch, to be resumed later: its checkpoint is written, nothing is measured.
     Pause,
     /// Shows a run of the project's history again.
     ShowRun(String),

@@ -8,6 +8,7 @@ mod apply;
 mod beside;
 mod data;
 mod draft;
+mod early_end;
 mod hub;
 mod load;
 mod news;
@@ -396,7 +397,7 @@ impl Session {
             self.notify(Severity::Error, "This project has no folder yet: choose one to save it in.".into());
             return false;
         };
-        match self.state.project.save(&dir) {
+        match self.state.project.save_from(self.state.dir.as_deref(), &dir) {
             Ok(()) => {
                 self.drafts.saved(&self.state.project);
                 self.state.dir = Some(dir);

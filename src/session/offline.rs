@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::answer::Answer;
 use super::worker::{Texts, open_run, rows_of, to_embeddings};
@@ -23,8 +24,9 @@ use crate::train::evaluate::{answers, metrics};
 use crate::train::metrics::TaskMetrics;
 use crate::train::rows::Rows;
 
-/// Texts that are tokenised and encoded at a time.
-const CHUNK: usize = 2048;
+/// Texts that are tokenised and encoded at a time. Whoever hands over so many at a time gets what all of them together
+/// give, to the bit.
+pub const CHUNK: usize = 2048;
 
 /// A model folder, an exported one, or a run, ready to encode.
 pub struct Offline {
@@ -33,6 +35,7 @@ pub struct Offline {
     max_length: usize,
     truncated: usize,
     untrained: Vec<String>,
+    stop: Arc<AtomicBool>,
 }
 
 impl Offline {
@@ -50,7 +53,9 @@ impl Offline {
             .map_err(|error| format!("{}: {error}", model_dir.display()))?;
         let max_length = model.summary.max_seq_length;
         let default = model.summary.origin.default_prompt.clone();
-        let mut offline = Self { model, tokenizer, max_length, truncated: 0, untrained: Vec::new() };
+        let untrained = Vec::new();
+        let mut offline =
+            Self { model, tokenizer, max_length, truncated: 0, untrained, stop: Arc::default() };
         // A model that leaves its prompt out of the pooling is opened without it: see `lacks_its_prompt`.
         if let Some(prompt) = default.filter(|_| !offline.lacks_its_prompt()) {
             offline.put_before(&prompt)?;
@@ -75,7 +80,13 @@ impl Offline {
         let (model, tokenizer, plan) = parts.ok_or_else(|| {
             format!("run {name} kept no weights: it ended before its first epoch did. Train again")
         })?;
-        Ok(Self { model, tokenizer, max_length: plan.recipe.max_length, truncated: 0, untrained })
+        let max_length = plan.recipe.max_length;
+        Ok(Self { model, tokenizer, max_length, truncated: 0, untrained, stop: Arc::default() })
+    }
+
+    /// From now on gives up within a batch once this switch is set.
+    pub fn stop_by(&mut self, stop: Arc<AtomicBool>) {
+        self.stop = stop;
     }
 
     /// Tasks of a run whose heads never trained: what they predict is random.
@@ -169,15 +180,14 @@ impl Offline {
             let done = chunk * CHUNK;
             let second = second.and_then(|second| second.get(done..(done + texts.len()).min(second.len())));
             let data = unlabelled(texts, second.unwrap_or_default(), &heads);
-            let never = AtomicBool::new(false);
-            let tokens = Texts::of(&self.tokenizer, &data, self.max_length, &never)?;
+            let stop = self.stop.clone();
+            let tokens = Texts::of(&self.tokenizer, &data, self.max_length, &stop)?;
             let which: Vec<usize> = (0..texts.len()).collect();
             let mut rows = rows_of(&data, &tokens, &which, &heads);
             self.truncated += rows.truncated_rows();
             // Nothing is known to belong together, so nothing is ranked: pairs get their cosine.
             rows.targets.clear();
-            let said =
-                answers(&self.model, &rows, &never, &mut |rows| progress(done + rows.min(texts.len())));
+            let said = answers(&self.model, &rows, &stop, &mut |rows| progress(done + rows.min(texts.len())));
             let said = said.map_err(|error| error.to_string())?.ok_or("stopped")?;
             for ((answers, head), said) in all.iter_mut().zip(&heads).zip(&said.predictions) {
                 let words = |row: &usize| (data.text(*row), tokens.word_starts(*row));
@@ -196,12 +206,12 @@ impl Offline {
         dataset: &Dataset,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<TaskMetrics>, String> {
-        let never = AtomicBool::new(false);
-        let texts = Texts::of(&self.tokenizer, dataset, self.max_length, &never)?;
+        let stop = self.stop.clone();
+        let texts = Texts::of(&self.tokenizer, dataset, self.max_length, &stop)?;
         let which: Vec<usize> = (0..dataset.rows()).collect();
         let rows = rows_of(dataset, &texts, &which, &self.tasks());
         self.truncated += rows.truncated_rows();
-        let said = answers(&self.model, &rows, &never, &mut |done| progress(done.min(which.len())));
+        let said = answers(&self.model, &rows, &stop, &mut |done| progress(done.min(which.len())));
         let said = said.map_err(|error| error.to_string())?.ok_or("stopped")?;
         Ok(metrics(&self.model, &rows, &said.predictions))
     }
@@ -212,16 +222,16 @@ impl Offline {
         progress: &mut dyn FnMut(usize),
         mut take: impl FnMut(&Model, &tch::Tensor) -> Result<(), String>,
     ) -> Result<(), String> {
-        let never = AtomicBool::new(false);
+        let stop = self.stop.clone();
         let mut done = 0;
         for chunk in texts.chunks(CHUNK) {
             let tokens = self
                 .tokenizer
-                .encode(chunk, self.max_length, &|_, _| true)
+                .encode(chunk, self.max_length, &|_, _| !stop.load(Ordering::Relaxed))
                 .map_err(|error| error.to_string())?;
             self.truncated += tokens.truncated_rows();
             let rows = Rows { tokens, ..Rows::default() };
-            let pooled = cache::pooled(&self.model, &rows, &never, &mut |rows| progress(done + rows));
+            let pooled = cache::pooled(&self.model, &rows, &stop, &mut |rows| progress(done + rows));
             let pooled = pooled.map_err(|error| error.to_string())?.ok_or("stopped")?;
             take(&self.model, &pooled)?;
             done += chunk.len();

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::data::regular_file;
 use crate::model::heads::HeadSpec;
 use crate::model::summary::Group;
 use crate::model::weights::file_sha256;
@@ -33,7 +34,7 @@ pub(super) fn parent_of(plan: &RunPlan, project_dir: &Path, run: &str) -> Result
     Ok(Parent { run: run.to_owned(), sha256, fresh: Some(fresh_heads(plan, &other, &report)) })
 }
 
-/// Refuses weights over another pretrained model: of the same shapes they would load, and mean nothing.
+/// Refuses weights over another pretrained model: of the same shapes they would load, and do not fit.
 fn same_model(plan: &RunPlan, other: &RunPlan) -> Result<(), String> {
     let (ours, theirs) = (model_name(&plan.model_path), model_name(&other.model_path));
     let advice = format!(
@@ -44,23 +45,39 @@ fn same_model(plan: &RunPlan, other: &RunPlan) -> Result<(), String> {
         let digits = |sha256: &str| sha256.chars().take(DIGITS).collect::<String>();
         return Err(format!(
             "Run {} was trained from another pretrained model, {theirs} (SHA-256 {}), and the project's is {ours} (SHA-256 \
-             {}): its weights mean nothing in that one. To start from it, {advice}.",
+             {}): its weights do not fit that model. To start from it, {advice}.",
             other.name,
             digits(&other.model_sha256),
             digits(&plan.model_sha256),
         ));
     }
-    if tokenizers_differ(&plan.model_path, &other.model_path) {
+    let known = plan.tokenizer_sha256.is_some() && other.tokenizer_sha256.is_some();
+    let differ = if known {
+        plan.other_tokenizer(other.tokenizer_sha256.as_deref())
+    } else {
+        tokenizers_differ(&plan.model_path, &other.model_path)
+    };
+    if differ {
+        let advice = if plan.model_path == other.model_path {
+            format!(
+                "put the earlier tokenizer back into {ours}, or train {ours} from its own weights, without starting from \
+                 run {}",
+                other.name
+            )
+        } else {
+            advice
+        };
         return Err(format!(
-            "Run {} was trained with the tokenizer of {theirs}, and the project's model {ours} has another one, to which \
-             its token embeddings mean nothing. To start from it, {advice}.",
+            "Run {} was trained with another tokenizer than the one of {ours} (its model is {theirs}), so its token \
+             embeddings do not fit. To start from it, {advice}.",
             other.name
         ));
     }
     Ok(())
 }
 
-/// Whether two model folders hold the same kind of tokenizer file with other bytes.
+/// Whether two model folders hold the same kind of tokenizer file with other bytes: for plans of releases that did not
+/// record the tokenizer.
 fn tokenizers_differ(a: &Path, b: &Path) -> bool {
     let (a, b) = (encoder_dir(a), encoder_dir(b));
     if a == b {
@@ -76,7 +93,7 @@ fn tokenizers_differ(a: &Path, b: &Path) -> bool {
     ];
     // One is enough: where there is a tokenizer.json, nothing else is read.
     let both = files.iter().find_map(|file| {
-        let read = |dir: &Path| std::fs::read(dir.join(file)).ok();
+        let read = |dir: &Path| regular_file::read(&dir.join(file)).ok();
         Some((read(&a)?, read(&b)?))
     });
     both.is_some_and(|(a, b)| a != b)
@@ -134,13 +151,13 @@ fn difference(ours: &HeadSpec, theirs: &HeadSpec) -> Option<String> {
             classes.sort();
         }
         let [a, b] = &sorted;
-        let reason = if a == b { "its classes are in another order" } else { "its classes are others" };
+        let reason = if a == b { "its classes are in another order" } else { "its classes differ" };
         return Some(reason.to_owned());
     }
     if ours.hidden_units != theirs.hidden_units {
-        return Some("its hidden layer is another".to_owned());
+        return Some("its hidden layer has another size".to_owned());
     }
-    (ours.scale != theirs.scale).then(|| "its numbers are scaled otherwise".to_owned())
+    (ours.scale != theirs.scale).then(|| "its scale differs".to_owned())
 }
 
 /// `the kept weights of first: 107 of 109 tensors loaded; fresh heads: mood (a new task)`.
@@ -172,13 +189,13 @@ mod tests {
         let of = |theirs: HeadSpec| difference(&spec(&["a", "b"]), &theirs).unwrap_or_default();
         assert_eq!(of(spec(&["a", "b"])), "");
         assert_eq!(of(spec(&["b", "a"])), "its classes are in another order");
-        assert_eq!(of(spec(&["a", "c"])), "its classes are others");
+        assert_eq!(of(spec(&["a", "c"])), "its classes differ");
         assert_eq!(
             of(HeadSpec { hidden_units: Some(3), ..spec(&["a", "b"]) }),
-            "its hidden layer is another"
+            "its hidden layer has another size"
         );
         let other = Scale { offset: 1.0, factor: 2.0 };
-        assert_eq!(of(HeadSpec { scale: other, ..spec(&["a", "b"]) }), "its numbers are scaled otherwise");
+        assert_eq!(of(HeadSpec { scale: other, ..spec(&["a", "b"]) }), "its scale differs");
         assert_eq!(
             of(HeadSpec { kind: TaskKind::MultiLabel, ..spec(&["a", "b"]) }),
             "its kind was multi-label"

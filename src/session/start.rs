@@ -1,5 +1,6 @@
 //! From the draft to a run: the preview of its plan, a place for its folder, and the start.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use crate::project::user_dirs::data_dir;
 use crate::train::plan::{Part, PlannedTask, RunPlan};
 use crate::train::preset::Preset;
 use crate::train::recipe::{Precision, Recipe};
+use crate::train::settings::idle_notes;
 
 /// Refuses a plan that asks a device for what would only slow it down.
 fn suited(plan: RunPlan, multiplies_bfloat16: impl Fn(Device) -> bool) -> Result<RunPlan, String> {
@@ -103,23 +105,41 @@ impl Session {
         }
         let Some(dir) = self.state.dir.clone() else { return };
         let base = recipe.preset.key();
-        let name = match name.map_or_else(|| runs::next_name(&dir, base), Ok) {
-            Ok(name) => name,
-            Err(error) => return self.notify(Severity::Error, error.to_string()),
-        };
-        match self.plan_of(&name, recipe) {
+        let is_draft = recipe == self.state.project.recipe;
+        match self.plan_of(name.as_deref().unwrap_or(base), recipe) {
             Some(Ok(mut plan)) => {
                 match from.map(|run| parent_of(&plan, &dir, run)).transpose() {
                     Ok(parent) => plan.parent = parent,
                     Err(reason) => return self.notify(Severity::Error, reason),
                 }
+                // Last, so that what is refused leaves no folder.
+                match name.map_or_else(|| runs::reserve_name(&dir, base), Ok) {
+                    Ok(name) => plan.name = name,
+                    Err(error) => return self.notify(Severity::Error, error.to_string()),
+                }
+                if is_draft {
+                    self.tell_of_idle(&plan);
+                }
                 if let Some(text) = inherited_in_words(&plan) {
-                    self.notify(Severity::Info, format!("Run {name} starts from {text}."));
+                    self.notify(Severity::Info, format!("Run {} starts from {text}.", plan.name));
                 }
                 self.queue_run(Begin::New(Box::new(plan)), dir);
             }
             Some(Err(reason)) => self.notify(Severity::Error, format!("This plan cannot be run: {reason}.")),
             None => self.notify(Severity::Error, self.what_is_missing()),
+        }
+    }
+
+    /// What of the draft has no effect in its run is said before it starts.
+    fn tell_of_idle(&mut self, plan: &RunPlan) {
+        let files = self.state.data.ready().map(|data| {
+            let (origins, splits) = (&data.dataset.origins, &data.dataset.splits);
+            let training = origins.iter().zip(splits).filter(|(_, split)| **split == Split::Train);
+            training.map(|((file, _), _)| *file).collect::<HashSet<u32>>().len()
+        });
+        let tasks: Vec<_> = plan.tasks.iter().map(|task| (task.name.as_str(), task.kind)).collect();
+        for note in idle_notes(&plan.recipe, &tasks, files) {
+            self.notify(Severity::Warning, note);
         }
     }
 

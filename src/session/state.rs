@@ -114,6 +114,8 @@ pub struct TokenLengths {
     pub lengths: Vec<u32>,
     /// Texts they are a sample of; equal to the number of lengths where all were counted.
     pub of: usize,
+    /// Whether some text was too long to be counted to its end, so that the largest lengths are lower bounds.
+    pub is_open: bool,
 }
 
 impl TokenLengths {

@@ -1,10 +1,11 @@
 //! Which folder of a model holds the encoder and its tokenizer. Older sentence-transformers folders keep both in
 //! a folder of their own, such as `0_Transformer`.
 
-use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
+
+pub(super) use crate::data::regular_file::read_at_most;
 
 /// The folder that `modules.json` names for its Transformer; the model's folder itself where it names none.
 ///
@@ -53,16 +54,6 @@ pub(super) const SMALL: u64 = 16 << 20;
 pub(super) const VOCABULARY: u64 = 256 << 20;
 /// Bytes of a sentencepiece model, at the most: one of a quarter of a million pieces has 5 MB.
 pub(super) const SENTENCEPIECE: u64 = 64 << 20;
-
-/// Reads a file that has no business being larger than this.
-pub(super) fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    let about = std::fs::metadata(path)?;
-    if !about.is_file() || about.len() > most {
-        let what = if about.is_file() { "far too large" } else { "no file" };
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("it is {what}")));
-    }
-    std::fs::read(path)
-}
 
 #[cfg(test)]
 mod tests {

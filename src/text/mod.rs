@@ -5,9 +5,12 @@
 
 pub mod batches;
 pub mod encoder_dir;
+pub mod fingerprint;
+mod long_text;
 mod sentencepiece;
 mod spm_classes;
 mod spm_tokens;
 pub mod token_set;
 pub mod tokenizer;
+pub mod tokenizer_class;
 mod vocab_files;

@@ -48,7 +48,7 @@ impl TokenSet {
         (0..self.rows()).map(|row| self.len(row) as u32).collect()
     }
 
-    /// Number of ids that every text would have uncut: what the histogram of the data card shows.
+    /// Number of ids that every text would have uncut; at least so many where it was not tokenized to its end.
     #[must_use]
     pub fn full_lengths(&self) -> &[u32] {
         &self.full_lengths

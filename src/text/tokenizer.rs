@@ -11,7 +11,9 @@ use tokenizers::NormalizerWrapper;
 use tokenizers::normalizers::{Lowercase, Sequence};
 
 use super::encoder_dir::{SMALL, VOCABULARY, encoder_dir, read_at_most, settings_of};
+use super::long_text::Beginnings;
 use super::token_set::TokenSet;
+use super::tokenizer_class::ClassSettings;
 use super::vocab_files;
 
 /// Texts that are tokenized between two looks at whether to go on.
@@ -104,9 +106,19 @@ pub enum TokenizerError {
     Cancelled,
 }
 
+/// A text as cut.
+struct Cut {
+    ids: Vec<u32>,
+    /// Ids that it has uncut, or at least so many.
+    full_length: usize,
+    /// Whether all of the text was tokenized.
+    is_counted: bool,
+}
+
 /// Turns texts into ids.
 pub struct Tokenizer {
     inner: Arc<tokenizers::Tokenizer>,
+    beginnings: Arc<Beginnings>,
     /// Put before every text.
     prompt: String,
     special_tokens: usize,
@@ -127,6 +139,9 @@ impl Tokenizer {
         let damaged = |reason: String| TokenizerError::Damaged { path: path.clone(), reason };
         let mut inner =
             tokenizers::Tokenizer::from_bytes(&json).map_err(|error| damaged(error.to_string()))?;
+        if path.ends_with("tokenizer.json") {
+            ClassSettings::read(dir)?.apply(&mut inner).map_err(damaged)?;
+        }
         if lower_cases(dir) {
             let mut steps = vec![NormalizerWrapper::Lowercase(Lowercase)];
             steps.extend(inner.get_normalizer().cloned());
@@ -150,6 +165,7 @@ impl Tokenizer {
             vocab_size: vocabulary.len(),
             max_id,
             pad_id: stored_pad.or(named_pad).unwrap_or(0),
+            beginnings: Arc::new(Beginnings::of(&inner)),
             inner: Arc::new(inner),
             prompt: String::new(),
         })
@@ -158,7 +174,13 @@ impl Tokenizer {
     /// The same tokenizer, which puts this text before every other: `query: `. An empty one is none.
     #[must_use]
     pub fn with_prompt(&self, prompt: &str) -> Self {
-        Self { inner: self.inner.clone(), prompt: prompt.to_owned(), ..*self }
+        let (inner, beginnings) = (self.inner.clone(), self.beginnings.clone());
+        Self { inner, beginnings, prompt: prompt.to_owned(), ..*self }
+    }
+
+    #[cfg(test)]
+    pub(super) fn inner(&self) -> &tokenizers::Tokenizer {
+        &self.inner
     }
 
     /// Tokens of the vocabulary, added ones included.
@@ -191,7 +213,8 @@ impl Tokenizer {
         }
     }
 
-    /// Ids of many texts, on all cores, special tokens included, cut at `max_length`.
+    /// Ids of many texts, on all cores, special tokens included, cut at `max_length`. Of a very long text no more is
+    /// tokenized than its ids need: its full length is then a lower bound, larger than `max_length`.
     ///
     /// `progress` is called now and then with texts done and texts in all; `false` stops the work.
     ///
@@ -203,29 +226,56 @@ impl Tokenizer {
         max_length: usize,
         progress: &dyn Fn(usize, usize) -> bool,
     ) -> Result<TokenSet, TokenizerError> {
+        let mut set = TokenSet::with_capacity(texts.len());
+        self.each(texts, max_length, progress, |cut| set.push(&cut.ids, cut.full_length))?;
+        Ok(set)
+    }
+
+    /// How many tokens texts have, special ones and those of the prompt included, and whether all were counted to the
+    /// end: very long texts are counted up to `most` at least.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn lengths<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+        most: usize,
+        progress: &dyn Fn(usize, usize) -> bool,
+    ) -> Result<(Vec<u32>, bool), TokenizerError> {
+        let mut lengths = Vec::with_capacity(texts.len());
+        let mut all = true;
+        self.each(texts, most, progress, |cut| {
+            lengths.push(u32::try_from(cut.full_length).unwrap_or(u32::MAX));
+            all &= cut.is_counted;
+        })?;
+        Ok((lengths, all))
+    }
+
+    /// Cuts texts on all cores, and hands them on in order.
+    fn each<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+        max_length: usize,
+        progress: &dyn Fn(usize, usize) -> bool,
+        mut take: impl FnMut(Cut),
+    ) -> Result<(), TokenizerError> {
         let least = self.special_tokens + 1;
         if max_length < least {
             return Err(TokenizerError::TooShort { max_length, least });
         }
-        let mut set = TokenSet::with_capacity(texts.len());
+        let mut done = 0;
         for chunk in texts.chunks(CHUNK) {
-            let first = set.rows();
-            let encoded: Vec<(Vec<u32>, usize)> = chunk
-                .par_iter()
-                .enumerate()
-                .map(|(index, text)| {
-                    let fail = |reason| TokenizerError::Text { row: first + index, reason };
-                    self.encode_one(text.as_ref(), max_length).map_err(fail)
-                })
-                .collect::<Result<_, _>>()?;
-            for (ids, full_length) in encoded {
-                set.push(&ids, full_length);
-            }
-            if !progress(set.rows(), texts.len()) {
+            let cut = chunk.par_iter().enumerate().map(|(index, text)| {
+                let fail = |reason| TokenizerError::Text { row: done + index, reason };
+                self.encode_one(text.as_ref(), max_length).map_err(fail)
+            });
+            cut.collect::<Result<Vec<Cut>, _>>()?.into_iter().for_each(&mut take);
+            done += chunk.len();
+            if !progress(done, texts.len()) {
                 return Err(TokenizerError::Cancelled);
             }
         }
-        Ok(set)
+        Ok(())
     }
 
     /// A text behind the prompt.
@@ -272,10 +322,13 @@ impl Tokenizer {
     }
 
     fn word_starts_of(&self, text: &str, max_length: usize) -> Result<Vec<u32>, String> {
-        let whole = self.prompted(text);
+        let tokens = max_length.saturating_sub(self.special_tokens);
+        let beginning = self.beginnings.find(&self.inner, &self.prompt, text, tokens, false)?;
+        let whole = beginning.text;
         let encoding = self.inner.encode(&*whole, true).map_err(|error| error.to_string())?;
         let behind = self.prompt.len();
         // Where every word ends, so that the word of a byte is the first that does not end before it.
+        let text = whole.get(behind..).unwrap_or_default();
         let ends: Vec<usize> = text.match_indices(' ').map(|(at, _)| at).chain([text.len()]).collect();
         let mut before = NO_WORD;
         let mut starts = Vec::with_capacity(encoding.len());
@@ -302,22 +355,25 @@ impl Tokenizer {
         Ok(starts)
     }
 
-    /// Ids of one text as cut, and how many they would be uncut.
+    /// Ids of one text as cut.
     ///
     /// The library cuts before it adds special tokens. Cutting afterwards between the leading and the trailing
     /// ones gives the same ids, and the full length besides, in one pass.
-    fn encode_one(&self, text: &str, max_length: usize) -> Result<(Vec<u32>, usize), String> {
-        let encoding =
-            self.inner.encode_fast(self.prompted(text), true).map_err(|error| error.to_string())?;
-        let (ids, full_length) = (encoding.get_ids(), encoding.len());
-        if full_length <= max_length {
-            return Ok((ids.to_vec(), full_length));
+    fn encode_one(&self, text: &str, max_length: usize) -> Result<Cut, String> {
+        let tokens = max_length.saturating_sub(self.special_tokens);
+        let beginning = self.beginnings.find(&self.inner, &self.prompt, text, tokens, true)?;
+        let encoding = self.inner.encode_fast(beginning.text, true).map_err(|error| error.to_string())?;
+        let (ids, length) = (encoding.get_ids(), encoding.len());
+        let full_length = beginning.certain.map_or(length, |certain| certain + self.special_tokens);
+        let is_counted = beginning.certain.is_none();
+        if length <= max_length {
+            return Ok(Cut { ids: ids.to_vec(), full_length, is_counted });
         }
         let added = encoding.get_special_tokens_mask();
         let trailing = added.iter().rev().take_while(|mark| **mark == 1).count();
-        let (body, tail) = ids.split_at_checked(full_length - trailing).unwrap_or((ids, &[]));
+        let (body, tail) = ids.split_at_checked(length - trailing).unwrap_or((ids, &[]));
         let kept = body.get(..max_length.saturating_sub(trailing)).unwrap_or(body);
-        Ok(([kept, tail].concat(), full_length))
+        Ok(Cut { ids: [kept, tail].concat(), full_length, is_counted })
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::encoder_dir::{VOCABULARY, read_at_most};
 use super::spm_classes;
 use super::tokenizer::TokenizerError;
+use super::tokenizer_class::class_of_model_type;
 
 /// Classes of transformers that these files may belong to; any other cuts text in its own way.
 const WORDPIECE: [&str; 6] = ["Bert", "DistilBert", "Electra", "MPNet", "MobileBert", "PreTrained"];
@@ -146,7 +147,7 @@ pub(super) struct Settings {
 type Listed = (u64, Map<String, Value>);
 
 impl Settings {
-    fn read(dir: &Path) -> Result<Self, TokenizerError> {
+    pub(super) fn read(dir: &Path) -> Result<Self, TokenizerError> {
         let optional = |name: &str| {
             let path = dir.join(name);
             if path.is_file() { parse(&path) } else { Ok(Value::Null) }
@@ -182,6 +183,19 @@ impl Settings {
         let config = parse(&self.path.with_file_name("config.json")).unwrap_or_default();
         let named = |key: &str| config.get(key).and_then(Value::as_str).map(str::to_owned);
         named("tokenizer_class").or_else(|| named("model_type"))
+    }
+
+    /// The class that transformers loads, without `Tokenizer` and `Fast`: the one that the settings name, that of
+    /// config.json, or that of its model type.
+    pub(super) fn class_in_transformers(&self) -> String {
+        if let Some(class) = self.class() {
+            return base_of(class).to_owned();
+        }
+        let config = parse(&self.path.with_file_name("config.json")).unwrap_or_default();
+        let named = |key: &str| config.get(key).and_then(Value::as_str);
+        let class = named("tokenizer_class").map(base_of);
+        let of_type = || named("model_type").map(class_of_model_type);
+        class.or_else(of_type).unwrap_or("PreTrained").to_owned()
     }
 
     /// These settings belong to a class that is not built.

@@ -58,7 +58,10 @@ impl Pending {
             Err(TrainError::NotFinite { task, value, step, kept })
         };
         let grad_norm = values.next().unwrap_or(f64::NAN);
-        let (mut loss, mut tasks) = (0.0, vec![Score::default(); plan.tasks.len()]);
+        // A step without a label has no loss, rather than one of 0.
+        let has_loss = self.losses.iter().any(|batch| batch.total.is_some());
+        let (mut loss, mut tasks) =
+            (if has_loss { 0.0 } else { f64::NAN }, vec![Score::default(); plan.tasks.len()]);
         let mut tallies = vec![Tally::default(); plan.tasks.len()];
         for batch in &self.losses {
             loss += if batch.total.is_some() { values.next().unwrap_or(f64::NAN) } else { 0.0 };

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tch::{Kind, Tensor};
 
 use super::rows::Rows;
+pub(super) use super::states::wrong_memory;
 pub use super::states::{Budget, Room, States};
 use crate::model::batch::TokenBatch;
 use crate::model::device::upload;

@@ -53,7 +53,7 @@ pub enum CheckpointError {
     },
     /// The rows are not those that the run was started with.
     #[error(
-        "the data changed since the run was started, so it cannot be gone on with: put the files back as they were, or \
+        "the data changed since the run was started, so it cannot be resumed: put the files back as they were, or \
          start a new run from its weights"
     )]
     OtherData,
@@ -63,6 +63,12 @@ pub enum CheckpointError {
          It cannot be resumed with its sampling: start a new run from its weights"
     )]
     OtherSampling,
+    /// The rows hold pairs labelled 0, which earlier versions did not learn from.
+    #[error(
+        "the run cannot be resumed: the data changed since it was started, or an earlier version started it, which did not \
+         learn from pairs labelled 0 of a ranking. Put the files back as they were, or start a new run from its weights"
+    )]
+    OtherNegatives,
     /// The tensors are not the model's.
     #[error("the checkpoint holds no tensor {tensor} of shape {shape:?}: it is of another model")]
     OtherModel {
@@ -276,7 +282,7 @@ struct PlaceFile {
 type ScoreFile = (Option<f64>, Option<f64>, usize);
 /// Figure, negative loss, and where there are any the watched tasks that could not be measured.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a figure and a loss")]
 enum QualityFile {
     Measured(Option<f64>, Option<f64>),
     InPart(Option<f64>, Option<f64>, u32),

@@ -65,7 +65,13 @@ impl Course {
         if let Some(checkpoint) = from {
             if checkpoint.rows != course.rows {
                 let by_size = by_file && checkpoint.rows == fingerprint(false);
-                let other = if by_size { CheckpointError::OtherSampling } else { CheckpointError::OtherData };
+                let other = if by_size {
+                    CheckpointError::OtherSampling
+                } else if train.has_negatives() || valid.has_negatives() {
+                    CheckpointError::OtherNegatives
+                } else {
+                    CheckpointError::OtherData
+                };
                 return Err(other.into());
             }
             course.restore(checkpoint, model)?;

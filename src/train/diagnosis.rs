@@ -40,12 +40,14 @@ pub enum Diagnosis {
     },
 }
 
-/// Reads the epochs of a run so far; `finished` when no more will come.
+/// Reads the epochs of a run so far; `finished` when no more will come. Only where the training loss of a task `compares`
+/// with its validation loss does the one say whether the other overfits.
 #[must_use]
-pub fn diagnose(epochs: &[EpochPoint], finished: bool) -> Vec<Diagnosis> {
+pub fn diagnose(epochs: &[EpochPoint], finished: bool, compares: impl Fn(usize) -> bool) -> Vec<Diagnosis> {
     let trained: Vec<&EpochPoint> = epochs.iter().filter(|epoch| epoch.epoch > 0).collect();
     let tasks = trained.last().map_or(0, |epoch| epoch.valid.len());
-    let mut said: Vec<Diagnosis> = (0..tasks).filter_map(|task| overfitting(&trained, task)).collect();
+    let mut said: Vec<Diagnosis> =
+        (0..tasks).filter(|task| compares(*task)).filter_map(|task| overfitting(&trained, task)).collect();
     if !said.is_empty() {
         return said;
     }
@@ -118,28 +120,33 @@ mod tests {
     fn a_rising_validation_loss_is_overfitting_only_while_training_falls() {
         let falls = epochs(&[(1.0, 1.0), (0.6, 0.8), (0.4, 0.9), (0.2, 1.1)]);
         let expected = Diagnosis::Overfitting { task: 0, since: 2, valid: (0.8, 1.1), train: (0.6, 0.2) };
-        assert_eq!(diagnose(&falls, false), [expected]);
+        assert_eq!(diagnose(&falls, false, |_| true), [expected]);
+        assert_eq!(diagnose(&falls, false, |_| false), [], "an objective of another definition says nothing");
         let both_rise = epochs(&[(1.0, 1.0), (0.6, 0.8), (0.8, 0.9), (0.9, 1.1)]);
-        assert!(!diagnose(&both_rise, false).iter().any(|d| matches!(d, Diagnosis::Overfitting { .. })));
+        assert!(
+            !diagnose(&both_rise, false, |_| true).iter().any(|d| matches!(d, Diagnosis::Overfitting { .. }))
+        );
         let noise = epochs(&[(1.0, 1.0), (0.6, 0.80), (0.4, 0.81), (0.3, 0.82)]);
-        assert!(!diagnose(&noise, false).iter().any(|d| matches!(d, Diagnosis::Overfitting { .. })));
+        assert!(
+            !diagnose(&noise, false, |_| true).iter().any(|d| matches!(d, Diagnosis::Overfitting { .. }))
+        );
     }
 
     #[test]
     fn a_plateau_needs_epochs_without_improvement() {
         let flat = epochs(&[(1.0, 1.0), (0.5, 0.5), (0.5, 0.499), (0.5, 0.498), (0.5, 0.499)]);
-        assert_eq!(diagnose(&flat, false), [Diagnosis::Plateau { epochs: 3 }]);
+        assert_eq!(diagnose(&flat, false, |_| true), [Diagnosis::Plateau { epochs: 3 }]);
         let falling = epochs(&[(1.0, 1.0), (0.8, 0.8), (0.7, 0.7), (0.6, 0.6), (0.5, 0.5)]);
-        assert_eq!(diagnose(&falling, false), []);
+        assert_eq!(diagnose(&falling, false, |_| true), []);
     }
 
     #[test]
     fn a_run_that_ended_too_early_is_told_of_at_its_end() {
         let falling = epochs(&[(1.0, 1.0), (0.8, 0.8)]);
         assert!(
-            matches!(diagnose(&falling, true)[..], [Diagnosis::StillLearning { by }] if (by - 0.2).abs() < 1e-9)
+            matches!(diagnose(&falling, true, |_| true)[..], [Diagnosis::StillLearning { by }] if (by - 0.2).abs() < 1e-9)
         );
-        assert_eq!(diagnose(&falling[..1], true), []);
-        assert_eq!(diagnose(&[], true), []);
+        assert_eq!(diagnose(&falling[..1], true, |_| true), []);
+        assert_eq!(diagnose(&[], true, |_| true), []);
     }
 }

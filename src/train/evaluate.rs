@@ -7,7 +7,7 @@ use tch::{Kind, Tensor};
 
 use super::cache::{self, Prefix};
 use super::loss::{RANKING_SCALE, cosine};
-use super::metrics::{Predictions, TaskMetrics, metrics_of};
+use super::metrics::{Predictions, TaskMetrics, metrics_with_unread};
 use super::rows::{NO_TAG, Rows, Targets};
 use crate::data::task::TaskKind;
 use crate::model::batch::TokenBatch;
@@ -119,8 +119,11 @@ pub fn from_pooled(model: &Model, rows: &Rows, pooled: &Tensor) -> Result<Vec<Pr
 /// All figures per task over the labelled rows.
 #[must_use]
 pub fn metrics(model: &Model, rows: &Rows, predictions: &[Predictions]) -> Vec<TaskMetrics> {
-    let heads = model.heads.iter().zip(&rows.targets).zip(predictions);
-    heads.map(|((head, targets), said)| metrics_of(&head.spec, targets, said)).collect()
+    let heads = model.heads.iter().zip(&rows.targets).zip(predictions).enumerate();
+    let figures = heads.map(|(task, ((head, targets), said))| {
+        metrics_with_unread(&head.spec, targets, said, rows.unread(task))
+    });
+    figures.collect()
 }
 
 /// Index of the largest value; the first of equals, 0 when empty.
@@ -135,7 +138,7 @@ pub fn argmax(row: &[f32]) -> usize {
     best
 }
 
-/// Where the second text of every pair comes among all of them, by cosine with the first; and the mean
+/// Where the second text of every pair comes among all that are not right for it too, by cosine with the first; and the mean
 /// cross-entropy over scaled cosines, as in training, but over all texts rather than those of a batch.
 fn ranks(first: &Tensor, second: &Tensor, rows: &Rows, task: usize) -> Result<Predictions, ModelError> {
     let has_pair = |row: &usize| {
@@ -153,6 +156,11 @@ fn ranks(first: &Tensor, second: &Tensor, rows: &Rows, task: usize) -> Result<Pr
         }
         own.push(place);
     }
+    // Equal first texts share their right answers: none of them is a wrong one.
+    let mut right_ones: HashMap<&[u32], Vec<i64>> = HashMap::new();
+    for (row, place) in pairs.iter().zip(&own) {
+        right_ones.entry(rows.tokens.ids(*row)).or_default().push(*place);
+    }
     let mut all = vec![u32::MAX; rows.len()];
     if pairs.is_empty() {
         return Ok(Predictions::Ranks { ranks: all, pool: 0, loss: 0.0 });
@@ -165,6 +173,18 @@ fn ranks(first: &Tensor, second: &Tensor, rows: &Rows, task: usize) -> Result<Pr
     for (pairs, own) in pairs.chunks(at_a_time).zip(own.chunks(at_a_time)) {
         let asked: Vec<i64> = pairs.iter().map(|row| *row as i64).collect();
         let cosines = normalize(&first.f_index_select(0, &on_device(&asked)?)?)?.f_matmul(&candidates)?;
+        let width = pool.len() as i64;
+        let others = pairs.iter().zip(own).zip(0_i64..).flat_map(|((row, own), line)| {
+            let right = right_ones.get(rows.tokens.ids(*row)).into_iter().flatten();
+            right.filter(move |place| *place != own).map(move |place| line * width + place)
+        });
+        let others: Vec<i64> = others.collect();
+        let cosines = if others.is_empty() {
+            cosines
+        } else {
+            let out = cosines.f_reshape([-1])?.f_index_fill(0, &on_device(&others)?, f64::NEG_INFINITY)?;
+            out.f_view([pairs.len() as i64, width])?
+        };
         let own = on_device(own)?.f_unsqueeze(1)?;
         let true_ones = cosines.f_gather(1, &own, false)?;
         // As `rank_in_pool` counts: what is as near as the true one, and what is no number, comes before it.

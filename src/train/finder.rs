@@ -78,6 +78,9 @@ pub fn find(
             Err(TrainError::NotFinite { .. }) => break,
             Err(error) => return Err(error),
         };
+        if loss.is_nan() {
+            continue; // No row of the step has a label: it says nothing about its rate.
+        }
         points.push(FindPoint { factor, loss, smoothed: smoothed(&points, loss) });
         let lowest = points.iter().map(|point| point.smoothed).fold(f64::INFINITY, f64::min);
         if points.last().is_some_and(|point| point.smoothed > DIVERGED * lowest) {

@@ -50,6 +50,9 @@ pub enum FitEvent {
     Step(StepPoint),
     /// An epoch is done.
     Epoch(EpochPoint),
+    /// A checkpoint follows: a run that resumes from it reports no earlier step again, so what was reported so far
+    /// must be on disk first.
+    Saving,
 }
 
 /// How a fit ended. The model holds the kept weights: those of the best epoch on the validation rows, among which the
@@ -111,7 +114,8 @@ impl Fit<'_> {
             report(FitEvent::Resumed { at_step: course.place.step })?;
         }
         let stepper = Stepper::new(plan, model, train)?;
-        stepper.warnings().into_iter().try_for_each(|warning| report(FitEvent::Warning(warning)))?;
+        let mut warnings = stepper.warnings().into_iter().chain(cache::wrong_memory());
+        warnings.try_for_each(|warning| report(FitEvent::Warning(warning)))?;
         let (model_now, cut_now) = (&*model, cut.as_ref());
         let mut run = Run {
             plan,
@@ -177,6 +181,7 @@ impl Run<'_, '_> {
             let quality = Quality::of_run(plan, &valid);
             let better = self.keep_if_better(course, quality, &curve(&valid))?;
             course.place.stall.best = better.then_some(quality);
+            course.place.plateau.best = course.place.stall.best;
             self.tell_epoch(course, 0.0, Vec::new(), curve(&valid), Instant::now(), better)?;
         }
         while let Some(phase) = plan.phases.get(course.place.phase) {
@@ -250,6 +255,7 @@ impl Run<'_, '_> {
     /// ones, and the sums of an epoch are part of it.
     fn save(&mut self, course: &mut Course) -> Result<(), TrainError> {
         self.tell_steps(course)?;
+        (self.report)(FitEvent::Saving)?;
         course.save(self.model, self.store)
     }
 

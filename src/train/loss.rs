@@ -74,7 +74,7 @@ impl LossRules {
         plan.tasks.iter().zip(&self.tasks).filter_map(warning).collect()
     }
 
-    /// The sum that is minimised; `None` when no task has a label. Losses come with the part of their task's labels
+    /// The sum that is minimised; `None` when no task that counts has a label. Losses come with the part of their task's labels
     /// that their batch has among those of the step.
     pub(super) fn total(
         &self,
@@ -85,6 +85,8 @@ impl LossRules {
         for (task, loss, part) in losses {
             let Some(rule) = self.tasks.get(*task) else { continue };
             let weighed = match self.weighting {
+                // Nothing is learnt from it, not even that it is no number.
+                Weighting::Fixed if rule.settings.weight == 0.0 => continue,
                 Weighting::Fixed if rule.settings.weight == 1.0 => loss.shallow_clone(),
                 Weighting::Fixed => loss.f_mul_scalar(rule.settings.weight)?,
                 Weighting::Uncertainty => {
@@ -216,7 +218,7 @@ pub(super) fn ranking(
 pub struct Sums {
     /// Of the total losses.
     pub loss: f64,
-    /// Steps in it.
+    /// Steps in it: those that have a loss.
     pub steps: usize,
     /// Per task, its losses times rows and the rows; its figure comes from the tally.
     pub tasks: Vec<Score>,
@@ -238,8 +240,11 @@ impl Sums {
 
     /// Adds a step, with what its figures come from.
     pub fn add(&mut self, point: &StepPoint, tallies: Vec<Tally>) {
-        self.loss += point.loss;
-        self.steps += 1;
+        // A step without a label of a task that counts has no loss.
+        if point.loss.is_finite() {
+            self.loss += point.loss;
+            self.steps += 1;
+        }
         for (sum, score) in self.tasks.iter_mut().zip(&point.tasks) {
             sum.loss += score.loss * score.rows as f64;
             sum.rows += score.rows;
@@ -249,10 +254,10 @@ impl Sums {
         }
     }
 
-    /// Mean of the total losses.
+    /// Mean of the total losses; NaN where no step has one.
     #[must_use]
     pub fn loss(&self) -> f64 {
-        self.loss / self.steps.max(1) as f64
+        if self.steps == 0 { f64::NAN } else { self.loss / self.steps as f64 }
     }
 
     /// Mean loss and figure of every task over the labelled rows.

@@ -33,6 +33,7 @@ pub mod plan;
 pub mod preset;
 pub mod recipe;
 pub mod report;
+mod room;
 pub mod rows;
 pub mod running;
 pub mod sampler;

@@ -16,7 +16,7 @@ impl Recipe {
         if !self.phases.is_empty() {
             return Ok(self.phases.clone());
         }
-        let phases = self.phases_for(layers, tasks)?;
+        let phases = self.phases_as_set(layers, tasks)?;
         Ok(phases.iter().map(|phase| PhaseSpec::of(phase, self, tasks)).collect())
     }
 }

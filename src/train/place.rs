@@ -113,21 +113,50 @@ impl Place {
         self.phase += 1;
         self.phase_epoch = 0;
         self.phase_step = 0;
-        self.plateau = Stall::default();
+        // A phase improves on what was the best before its first step, as the run's patience has it.
+        self.plateau = Stall { best: self.best.as_ref().map(|best| best.quality), epochs: 0 };
         self.position = plan.first_step(self.phase);
     }
 
-    /// Whether the phase has had all its steps.
+    /// Whether the phase has had all its steps, or came to its plateau: a run that was cut off right after that does not
+    /// train another epoch of it.
     #[must_use]
     pub fn phase_is_full(&self, phase: &Phase) -> bool {
         let steps = matches!(phase.until, Until::Steps(steps) if self.phase_step >= steps);
         // A phase that ends by steps still has its last, shortened epoch measured.
-        self.phase_epoch >= phase.epochs || (steps && self.epoch_step == 0)
+        let plateau = matches!(phase.until, Until::Plateau { patience } if self.plateau.epochs >= patience);
+        self.phase_epoch >= phase.epochs || ((steps || plateau) && self.epoch_step == 0)
     }
 
     /// Whether no further step belongs to the phase.
     #[must_use]
     pub fn steps_are_over(&self, phase: &Phase) -> bool {
         matches!(phase.until, Until::Steps(steps) if self.phase_step >= steps)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::plan::Thaw;
+
+    #[test]
+    fn a_phase_at_its_plateau_is_over_after_a_restart_too() {
+        let phase = Phase {
+            name: String::new(),
+            embeddings: Thaw::Frozen,
+            layers: Vec::new(),
+            heads: Vec::new(),
+            loss_weights: 0.0,
+            epochs: 9,
+            until: Until::Plateau { patience: 1 },
+        };
+        let quality = |figure| Quality { unmeasured: 0, figure, minus_loss: 0.0 };
+        let mut place = Place::start(1);
+        // What the start was counts as the first to improve on.
+        place.plateau.best = Some(quality(0.5));
+        assert!(!place.phase_is_full(&phase));
+        assert!(place.plateau.take(quality(0.5), 1), "one epoch without an improvement");
+        assert!(place.phase_is_full(&phase));
     }
 }

@@ -8,9 +8,11 @@ use thiserror::Error;
 pub use super::phase::{Part, Phase, Thaw, Until};
 
 use super::recipe::{Recipe, Weighting};
+use super::room;
 use super::watch::check_judged;
 use crate::data::task::{Scale, TaskKind};
 use crate::model::heads::HeadSpec;
+use crate::model::room::Shortage;
 use crate::model::summary::{Group, ModelSummary, Prompt, TensorInfo};
 
 /// A task as the plan fixes it.
@@ -50,6 +52,8 @@ pub struct RunPlan {
     pub model_path: std::path::PathBuf,
     /// SHA-256 of the pretrained weights, in hexadecimal.
     pub model_sha256: String,
+    /// SHA-256 of the tokenizer's files, in hexadecimal; `None` in plans of releases that did not record it.
+    pub tokenizer_sha256: Option<String>,
     /// Every tensor of the model and of the heads.
     pub tensors: Vec<TensorInfo>,
     /// The tasks.
@@ -146,6 +150,9 @@ pub enum PlanError {
         /// Tasks that are measured.
         others: String,
     },
+    /// Every task has weight 0.
+    #[error("every task has weight 0: nothing is learnt. Give at least one task a weight above 0")]
+    NoWeight,
     /// A prompt that the model cannot be given.
     #[error("{0}")]
     NoPrompt(String),
@@ -161,6 +168,16 @@ pub enum PlanError {
         phase: usize,
         /// What is wrong with it.
         reason: String,
+    },
+    /// More memory than the machine has.
+    #[error("{setting} is {value}: {shortage}. Use less")]
+    NoRoom {
+        /// Which setting.
+        setting: String,
+        /// Its value.
+        value: String,
+        /// How much it asks for.
+        shortage: Shortage,
     },
     /// A number that makes no sense.
     #[error("{setting} is {value}: {wanted}")]
@@ -222,14 +239,19 @@ impl RunPlan {
             return Err(PlanError::NoRows);
         }
         let names: Vec<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
+        if !recipe.trains_nothing() && names.iter().all(|task| recipe.has_no_weight(task)) {
+            return Err(PlanError::NoWeight);
+        }
         let phases = recipe.phases_for(model.layers, &names)?;
         let prompt = model.prompt(recipe.prompt.as_deref()).map_err(PlanError::NoPrompt)?;
         let tensors = tensors(recipe, model, &tasks);
+        room::check(recipe, model, &tasks)?;
         let batches = train_rows.div_ceil(recipe.batch_size);
         let plan = Self {
             name: name.to_owned(),
             model_path: model.path.clone(),
             model_sha256: model.sha256.clone(),
+            tokenizer_sha256: model.origin.tokenizer_sha256.clone(),
             tensors,
             tasks,
             prompt,
@@ -246,6 +268,22 @@ impl RunPlan {
         }
         check_judged(&plan)?;
         Ok(plan)
+    }
+
+    /// What a pretrained model has otherwise than the one of the plan: "weights" or "tokenizer"; `None` where it is the
+    /// same.
+    #[must_use]
+    pub fn other_in(&self, model: &ModelSummary) -> Option<&'static str> {
+        if model.sha256 != self.model_sha256 {
+            return Some("weights");
+        }
+        self.other_tokenizer(model.origin.tokenizer_sha256.as_deref()).then_some("tokenizer")
+    }
+
+    /// Whether both tokenizers are known, and are not the same.
+    #[must_use]
+    pub fn other_tokenizer(&self, sha256: Option<&str>) -> bool {
+        self.tokenizer_sha256.as_deref().zip(sha256).is_some_and(|(own, other)| own != other)
     }
 
     /// Exactly the tensors that train in a phase, with their rates.
@@ -269,6 +307,12 @@ impl RunPlan {
         self.phases.iter().map(|phase| phase.planned_epochs(self.steps_per_epoch)).sum()
     }
 
+    /// Epochs of all phases as they are drawn: a phase that ends after some steps is as wide as its epochs allow.
+    #[must_use]
+    pub fn drawn_epochs(&self) -> u32 {
+        self.phases.iter().map(|phase| phase.epochs).sum()
+    }
+
     /// The tasks as their heads know them.
     #[must_use]
     pub fn head_specs(&self) -> Vec<HeadSpec> {
@@ -280,6 +324,23 @@ impl RunPlan {
     #[must_use]
     pub fn kind_of(&self, task: &str) -> TaskKind {
         self.tasks.iter().find(|planned| planned.name == task).map(|planned| planned.kind).unwrap_or_default()
+    }
+
+    /// Whether nothing is learnt from a task because its weight is 0.
+    #[must_use]
+    pub fn has_no_weight(&self, task: usize) -> bool {
+        self.tasks.get(task).is_some_and(|task| self.recipe.has_no_weight(&task.name))
+    }
+
+    /// Whether the loss of a task on training rows is the one that its validation rows have. Class weights and label
+    /// smoothing are part of what is descended alone, and a ranking's training pool is its batch.
+    #[must_use]
+    pub fn loss_is_comparable(&self, task: usize) -> bool {
+        self.tasks.get(task).is_none_or(|task| {
+            let set = self.recipe.task(&task.name);
+            let adds = task.kind.has_classes() && (set.balance_classes || set.label_smoothing > 0.0);
+            task.kind != TaskKind::Ranking && !adds
+        })
     }
 
     /// The text that is put before every text; empty for none.

@@ -56,11 +56,26 @@ impl Preset {
 }
 
 impl Recipe {
-    /// The user's own phases, else those of the preset, for an encoder of `layers` layers and these tasks.
+    /// The user's own phases, else those of the preset, for an encoder of `layers` layers and these tasks. The head of a
+    /// task of weight 0 is frozen in all of them: no gradient would reach it.
     ///
     /// # Errors
     /// When something is named that is not there.
     pub fn phases_for(&self, layers: usize, tasks: &[&str]) -> Result<Vec<Phase>, PlanError> {
+        let mut phases = self.phases_as_set(layers, tasks)?;
+        for phase in &mut phases {
+            for (head, _) in phase.heads.iter_mut().zip(tasks).filter(|(_, task)| self.has_no_weight(task)) {
+                *head = Thaw::Frozen;
+            }
+        }
+        Ok(phases)
+    }
+
+    /// The same, whatever the weights of the tasks.
+    ///
+    /// # Errors
+    /// When something is named that is not there.
+    pub(super) fn phases_as_set(&self, layers: usize, tasks: &[&str]) -> Result<Vec<Phase>, PlanError> {
         if !self.phases.is_empty() {
             let specs = self.phases.iter().enumerate();
             return specs.map(|(index, spec)| spec.phase(index, self, layers, tasks)).collect();

@@ -205,6 +205,18 @@ impl Recipe {
         self.tasks.get(name).cloned().unwrap_or_default()
     }
 
+    /// What the run does, in words: the preset's title, or that the phases are the user's own.
+    #[must_use]
+    pub fn title(&self) -> &'static str {
+        if self.phases.is_empty() { self.preset.title() } else { "Own phases" }
+    }
+
+    /// Whether a task's loss is multiplied by 0. Weights that the run learns take no account of the set ones.
+    #[must_use]
+    pub fn has_no_weight(&self, task: &str) -> bool {
+        self.weighting == Weighting::Fixed && self.tasks.get(task).is_some_and(|task| task.weight == 0.0)
+    }
+
     /// True where the recipe trains low-rank adapters somewhere.
     #[must_use]
     pub fn uses_lora(&self) -> bool {
@@ -298,7 +310,11 @@ impl Recipe {
             (
                 !matches!(self.sampling, Sampling::Temperature(t) if !(t.is_finite() && t >= 1.0)),
                 "the temperature of the sampling",
-                format!("{:?}", self.sampling),
+                if let Sampling::Temperature(temperature) = self.sampling {
+                    temperature.to_string()
+                } else {
+                    String::new()
+                },
                 "use a number of at least 1",
             ),
             (

@@ -88,6 +88,46 @@ pub struct Rows {
     pub targets: Vec<Targets>,
     /// Per row the file it came from, for sampling over files; empty when all are of one.
     pub sources: Vec<u32>,
+    /// Per task of token labels and per row the labelled words that have no token. Nothing is trained on them, so they
+    /// are no part of the fingerprint.
+    pub unread: Vec<Vec<Vec<UnreadWord>>>,
+}
+
+/// A labelled word that has no token in its row: it lies beyond the maximum length, or the tokenizer leaves nothing of
+/// it. A model cannot find it, so it counts as missed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnreadWord {
+    /// Index of the word in the text.
+    pub word: u32,
+    /// Its class.
+    pub tag: u32,
+    /// Labelled words with a token that stand before it.
+    pub before: u32,
+}
+
+/// Where a labelled word is found in its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LabelledWord {
+    /// It begins at this token.
+    Token(usize),
+    /// It has no token; this is its index in the text.
+    Unread(usize),
+}
+
+/// The labelled words of a row with their classes, in the order of the text: `tags` are of its tokens.
+#[must_use]
+pub fn labelled_words(tags: &[u32], unread: &[UnreadWord]) -> Vec<(LabelledWord, u32)> {
+    let mut unread = unread.iter().peekable();
+    let mut words = Vec::new();
+    let read = tags.iter().enumerate().filter(|(_, tag)| **tag != NO_TAG);
+    for (before, (token, tag)) in (0..).zip(read) {
+        while let Some(word) = unread.next_if(|word| word.before <= before) {
+            words.push((LabelledWord::Unread(word.word as usize), word.tag));
+        }
+        words.push((LabelledWord::Token(token), *tag));
+    }
+    words.extend(unread.map(|word| (LabelledWord::Unread(word.word as usize), word.tag)));
+    words
 }
 
 impl Rows {
@@ -119,6 +159,14 @@ impl Rows {
         format!("{:x}", digest.finalize())
     }
 
+    /// Whether pairs are labelled as not belonging together: hard negatives.
+    #[must_use]
+    pub fn has_negatives(&self) -> bool {
+        let is_negative =
+            |targets: &Targets| matches!(targets, Targets::Pair(labels) if labels.contains(&Some(false)));
+        self.targets.iter().any(is_negative)
+    }
+
     /// Number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -129,6 +177,12 @@ impl Rows {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The labelled words of a task that have no token, per row; nothing where there are none.
+    #[must_use]
+    pub fn unread(&self, task: usize) -> &[Vec<UnreadWord>] {
+        self.unread.get(task).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Rows of which a text was cut at the maximum length.
@@ -227,5 +281,6 @@ mod tests {
         let negatives = Rows { targets: vec![negatives], ..rows.clone() };
         let pairs = Rows { targets: vec![Targets::Pair(vec![Some(true), None])], ..rows };
         assert_ne!(negatives.fingerprint(true), pairs.fingerprint(true));
+        assert!(negatives.has_negatives() && !pairs.has_negatives());
     }
 }

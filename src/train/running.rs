@@ -8,7 +8,7 @@ use tch::{Kind, Tensor};
 
 use super::metrics::{TagScheme, spearman};
 use super::plan::PlannedTask;
-use super::rows::NO_LABEL;
+use super::rows::{NO_LABEL, NO_TAG};
 use crate::data::task::TaskKind;
 use crate::model::ModelError;
 use crate::model::device::upload;
@@ -26,8 +26,9 @@ enum Truth {
     Labels(u64),
     /// So many classes that the rows have; the values are how many of them are predicted, and how many are in all.
     Sets(u64),
-    /// Classes of the labelled words of each row; a value per word is its most probable class.
-    Words(Vec<Vec<u32>>),
+    /// The labelled words of each row, each with its class and whether it has a token; a value per word with a token is
+    /// its most probable class.
+    Words(Vec<Vec<(bool, u32)>>),
     /// The numbers of the data; a value per row is what is predicted, as the model learns it.
     Numbers(Vec<f32>),
 }
@@ -53,8 +54,12 @@ impl Shown {
     }
 
     /// Logits `[n, classes]` of all tokens against their classes; `words` are the same by rows, without tokens that have
-    /// none.
-    pub(super) fn words(logits: &Tensor, tags: &[i64], words: Vec<Vec<u32>>) -> Result<Self, ModelError> {
+    /// none, and with the labelled words that have no token.
+    pub(super) fn words(
+        logits: &Tensor,
+        tags: &[i64],
+        words: Vec<Vec<(bool, u32)>>,
+    ) -> Result<Self, ModelError> {
         let labelled = (0..).zip(tags).filter(|(_, tag)| **tag != NO_LABEL).map(|(token, _)| token);
         let labelled = upload(&labelled.collect::<Vec<i64>>(), logits.device())?;
         let values = logits.f_detach()?.f_argmax(-1, false)?.f_index_select(0, &labelled)?;
@@ -77,9 +82,12 @@ impl Shown {
             Truth::Words(rows) => {
                 let scheme = TagScheme::of(&task.classes);
                 let mut tally = Tally::default();
-                for truth in rows {
-                    let predicted: Vec<u32> = truth.iter().map(|_| count() as u32).collect();
-                    tally.add_spans(&scheme, &predicted, truth);
+                for words in rows {
+                    // No class stands outside of all entities: a word that is not read counts as missed.
+                    let said = |(is_read, _): &(bool, u32)| if *is_read { count() as u32 } else { NO_TAG };
+                    let predicted: Vec<u32> = words.iter().map(said).collect();
+                    let truth: Vec<u32> = words.iter().map(|(_, tag)| *tag).collect();
+                    tally.add_spans(&scheme, &predicted, &truth);
                 }
                 tally
             }
@@ -159,8 +167,8 @@ impl Tally {
 mod tests {
     use super::*;
     use crate::model::heads::HeadSpec;
-    use crate::train::metrics::{Predictions, metrics_of};
-    use crate::train::rows::{NO_TAG, Targets};
+    use crate::train::metrics::{Predictions, metrics_of, metrics_with_unread};
+    use crate::train::rows::{Targets, UnreadWord};
 
     fn task(kind: TaskKind, classes: &[&str]) -> PlannedTask {
         let classes = classes.iter().map(|class| (*class).to_owned()).collect();
@@ -202,7 +210,8 @@ mod tests {
                 all.push(1);
                 all.extend(&predicted[row]);
             }
-            Shown::words(&logits(&all), &tags, truth[rows].to_vec()).unwrap()
+            let words = |row: &Vec<u32>| row.iter().map(|tag| (true, *tag)).collect();
+            Shown::words(&logits(&all), &tags, truth[rows].iter().map(words).collect()).unwrap()
         };
         let figure = running(&task, &[batch(0..1), batch(1..3)]);
         let with_special = |row: &Vec<u32>, first: u32| [&[first], row.as_slice()].concat();
@@ -210,6 +219,21 @@ mod tests {
         let tags = predicted.iter().map(|row| with_special(row, 1)).collect();
         assert_eq!(figure, evaluated(&task, &targets, &Predictions::Tags { tags, loss: 0.0 }));
         assert_eq!(figure, 0.4, "one of two entities, three predicted; ten of twelve tokens are right");
+    }
+
+    #[test]
+    fn an_entity_that_is_cut_off_is_missed_in_training_as_in_validation() {
+        let task = task(TaskKind::TokenLabels, &["B-X", "I-X", "O"]);
+        // Both words with a token are found; the end of the first entity and all of the second lie beyond the cut.
+        let words = vec![(true, 2), (true, 0), (false, 1), (false, 2), (false, 0)];
+        let logits = Tensor::from_slice(&[0.0_f32, 0.0, 1.0, 1.0, 0.0, 0.0]).view([-1, 3]);
+        let figure = running(&task, &[Shown::words(&logits, &[2, 0], vec![words]).unwrap()]);
+        let unread = |word, tag| UnreadWord { word, tag, before: 2 };
+        let unread = [vec![unread(2, 1), unread(3, 2), unread(4, 0)]];
+        let targets = Targets::Tags(vec![Some(vec![2, 0])]);
+        let said = Predictions::Tags { tags: vec![vec![2, 0]], loss: 0.0 };
+        assert_eq!(figure, metrics_with_unread(&task.head(None), &targets, &said, &unread).figure());
+        assert_eq!(figure, 0.0, "neither entity is found from end to end");
     }
 
     #[test]

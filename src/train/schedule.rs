@@ -51,7 +51,7 @@ impl RunPlan {
             *next += f64::from(phase.epochs);
             Some((start, *next))
         });
-        let last = f64::from(self.epochs());
+        let last = f64::from(self.drawn_epochs());
         let mut phases = self.phases.iter().zip(starts).enumerate();
         let (index, (phase, (start, _))) = phases.find(|(_, (_, (start, end)))| {
             epoch >= *start && (epoch < *end || epoch == last && *end == last)

@@ -22,9 +22,34 @@ pub struct Budget {
     pub spill: Option<PathBuf>,
 }
 
+/// Names the megabytes of memory that kept states may take, where 2 GB are too many or too few.
+const MEMORY_VARIABLE: &str = "FROSTLINE_CACHE_MB";
+/// What they may take where nothing is named.
+const MEMORY: u64 = 2 << 30;
+
 impl Default for Budget {
     fn default() -> Self {
-        Self { memory: 2 << 30, half: false, spill: None }
+        Self { memory: memory(named_memory().as_deref()).unwrap_or(MEMORY), half: false, spill: None }
+    }
+}
+
+/// What is wrong with the variable that names the memory; `None` where it is right or not set.
+pub(super) fn wrong_memory() -> Option<String> {
+    memory(named_memory().as_deref()).err()
+}
+
+fn named_memory() -> Option<String> {
+    std::env::var_os(MEMORY_VARIABLE).map(|value| value.to_string_lossy().into_owned())
+}
+
+/// Bytes that a value of the variable names.
+fn memory(value: Option<&str>) -> Result<u64, String> {
+    let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(MEMORY) };
+    match value.parse::<u64>() {
+        Ok(megabytes) => Ok(megabytes.saturating_mul(1 << 20)),
+        Err(_) => Err(format!(
+            "{MEMORY_VARIABLE} is \"{value}\": use a whole number of megabytes. Token states may take 2048 MB of memory"
+        )),
     }
 }
 
@@ -271,6 +296,16 @@ mod tests {
             assert_eq!(values, [10.0, 11.0, 0.0, 1.0, 2.0, 3.0]);
         }
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "the file has no name");
+    }
+
+    #[test]
+    fn the_memory_is_that_which_is_named() {
+        assert_eq!(memory(None), Ok(2 << 30));
+        assert_eq!(memory(Some("")), Ok(2 << 30));
+        assert_eq!(memory(Some("0")), Ok(0));
+        assert_eq!(memory(Some("3")), Ok(3 << 20));
+        let error = memory(Some("2 GB")).unwrap_err();
+        assert!(error.contains("FROSTLINE_CACHE_MB is \"2 GB\"") && error.contains("megabytes"), "{error}");
     }
 
     #[test]

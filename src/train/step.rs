@@ -255,7 +255,7 @@ impl<'a> Stepper<'a> {
 
     fn dropout(&self) -> Dropout {
         let own = self.model.dropout;
-        self.plan.recipe.encoder_dropout.map_or(own, |p| Dropout { hidden: p, attention: p })
+        self.plan.recipe.encoder_dropout.map_or(own, Dropout::all)
     }
 
     /// Every parameter that trains in a phase, without its gradient yet.

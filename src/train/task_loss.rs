@@ -1,12 +1,12 @@
 //! The loss of each kind of task on a batch: which of its rows are labelled, what the head predicts for them, and what
 //! that costs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tch::{Device, Tensor};
 
 use super::loss::{LossRules, TaskLoss, cosine, numbers, ranking};
-use super::rows::{NO_LABEL, NO_TAG, Rows, Targets};
+use super::rows::{LabelledWord, NO_LABEL, NO_TAG, Rows, Targets, labelled_words};
 use super::running::Shown;
 use super::step::mix;
 use crate::data::task::TaskKind;
@@ -143,8 +143,9 @@ impl TaskBatch<'_> {
         Ok(Some((loss, Shown::numbers(&cosines, wanted)?, first.len())))
     }
 
-    /// The first text of every pair that belongs together asks for its second one, among the second texts of all pairs of
-    /// the batch: those that are labelled 0 are hard negatives, and ask nothing.
+    /// The first text of every pair that belongs together is a query for its second one, among the second texts of all
+    /// pairs of the batch. Pairs that are labelled 0 are hard negatives and no queries; what is right for an equal first
+    /// text is no wrong answer.
     fn ranking(&self) -> Result<Option<Found>, ModelError> {
         let Targets::Pair(labels) = self.targets else { return Ok(None) };
         let (first, second, pairs) = self.pairs(|row| Some((row, labels.get(row).copied().flatten()?)));
@@ -156,17 +157,25 @@ impl TaskBatch<'_> {
                 *known.entry(self.train.second.ids(*row)).or_insert(next)
             })
             .collect();
-        let asking: Vec<usize> = (0..pairs.len()).filter(|at| pairs[*at].1).collect();
-        // One text has nothing to be told from.
-        if asking.is_empty() || known.len() < 2 {
+        // Equal first texts share their right answers.
+        let mut right_ones: HashMap<&[u32], HashSet<usize>> = HashMap::new();
+        for ((row, _), text) in pairs.iter().zip(&texts).filter(|((_, belongs), _)| *belongs) {
+            right_ones.entry(self.train.tokens.ids(*row)).or_default().insert(*text);
+        }
+        let right_for = |at: usize| right_ones.get(self.train.tokens.ids(pairs[at].0));
+        // A query without a wrong answer has nothing to learn.
+        let has_wrong = |at: usize| right_for(at).is_some_and(|right| right.len() < known.len());
+        let asking: Vec<usize> = (0..pairs.len()).filter(|at| pairs[*at].1 && has_wrong(*at)).collect();
+        if asking.is_empty() {
             return Ok(None);
         }
         let queries: Vec<i64> = asking.iter().map(|at| first[*at]).collect();
         let own: Vec<i64> = asking.iter().map(|at| *at as i64).collect();
-        // A text that is there again is no wrong answer, as in the pool of an evaluation, which has each text once.
+        // Another right answer, or the same one again, is no wrong answer, as in the pool of an evaluation.
         let repeats = |own: &usize| {
-            let (own, texts) = (*own, &texts);
-            (0..texts.len()).map(move |other| other != own && texts[other] == texts[own])
+            let (own, texts, right) = (*own, &texts, right_for(*own));
+            let is_right = move |other: usize| right.is_some_and(|right| right.contains(&texts[other]));
+            (0..texts.len()).map(move |other| other != own && is_right(other))
         };
         let repeats: Vec<bool> = asking.iter().flat_map(repeats).collect();
         let repeats = if repeats.contains(&true) {
@@ -182,11 +191,16 @@ impl TaskBatch<'_> {
         Ok(Some((loss, Shown::right(&right, asking.len())?, asking.len())))
     }
 
-    /// Classes of the labelled words of every row.
-    fn words(&self) -> Vec<Vec<u32>> {
+    /// The labelled words of every row: whether each has a token, and its class.
+    fn words(&self) -> Vec<Vec<(bool, u32)>> {
         let Targets::Tags(labels) = self.targets else { return Vec::new() };
-        let rows = self.rows.iter().filter_map(|row| labels.get(*row as usize)?.as_ref());
-        rows.map(|tags| tags.iter().copied().filter(|tag| *tag != NO_TAG).collect()).collect()
+        let unread = self.train.unread(self.task);
+        let of_row = |row: &u32| {
+            let unread = unread.get(*row as usize).map(Vec::as_slice).unwrap_or_default();
+            let words = labelled_words(labels.get(*row as usize)?.as_ref()?, unread);
+            Some(words.into_iter().map(|(word, tag)| (matches!(word, LabelledWord::Token(_)), tag)).collect())
+        };
+        self.rows.iter().filter_map(of_row).collect()
     }
 
     fn device(&self) -> Device {

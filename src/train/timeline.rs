@@ -73,6 +73,20 @@ pub fn place_steps(steps: &mut [StepPoint], epochs: &[EpochPoint]) {
     }
 }
 
+/// The last epoch of a finished run that its patience ended early, and the patience; `None` where it ran to its end.
+#[must_use]
+pub fn ended_early(plan: &RunPlan, epochs: &[EpochPoint]) -> Option<(u32, u32)> {
+    let patience = plan.recipe.patience?;
+    let last = epochs.last()?;
+    // An epoch whose weights were kept is one that improved on those before it.
+    let kept = epochs.iter().rev().find(|epoch| epoch.best)?.epoch;
+    let in_phase = epochs.iter().filter(|epoch| epoch.epoch > 0 && epoch.phase == last.phase).count();
+    let phase = plan.phases.get(last.phase)?;
+    let is_over = last.phase + 1 >= plan.phases.len()
+        && in_phase >= phase.planned_epochs(plan.steps_per_epoch) as usize;
+    (!is_over && last.epoch - kept.min(last.epoch) >= patience).then_some((last.epoch, patience))
+}
+
 /// The end of the axis: epochs that were done or are to be done at most.
 #[must_use]
 pub fn last_epoch(spans: &[PhaseSpan]) -> f64 {
@@ -99,6 +113,7 @@ mod tests {
             name: "run".into(),
             model_path: "model".into(),
             model_sha256: String::new(),
+            tokenizer_sha256: None,
             tensors: Vec::new(),
             tasks: Vec::new(),
             prompt: None,
@@ -142,6 +157,25 @@ mod tests {
         assert_eq!(ends(&plan, &later, 1, true), [(0.0, 2.0), (2.0, 3.0)], "the run ended early too");
         assert_eq!(ends(&plan, &early, 0, true), [(0.0, 2.0)], "the second phase never began");
         assert_eq!(last_epoch(&phase_spans(&plan, &later, &[], 1, false)), 5.0);
+    }
+
+    #[test]
+    fn patience_that_ended_a_run_is_known_from_its_epochs() {
+        let mut plan = plan(Until::Epochs);
+        let epochs = |kept: u32, last: u32| -> Vec<EpochPoint> {
+            let point = |number| EpochPoint {
+                best: number == kept,
+                phase: usize::from(number > 10),
+                ..epoch(number, 0)
+            };
+            (0..=last).map(point).collect()
+        };
+        assert_eq!(ended_early(&plan, &epochs(1, 3)), None, "there is no patience");
+        plan.recipe.patience = Some(2);
+        assert_eq!(ended_early(&plan, &epochs(1, 3)), Some((3, 2)));
+        assert_eq!(ended_early(&plan, &epochs(2, 3)), None, "it was stopped in another way");
+        assert_eq!(ended_early(&plan, &epochs(8, 10)), Some((10, 2)), "the second phase never began");
+        assert_eq!(ended_early(&plan, &epochs(11, 13)), None, "nothing was left to do");
     }
 
     #[test]

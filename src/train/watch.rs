@@ -67,11 +67,12 @@ pub fn check_judged(plan: &RunPlan) -> Result<(), PlanError> {
     if let Some(task) = recipe.watch.task.as_ref().filter(|task| !labelled.contains(&task.as_str())) {
         return Err(PlanError::NoLabelToWatch { task: task.clone(), others });
     }
-    let learning = || tasks.iter().enumerate().filter(|(task, _)| learns(plan, *task)).map(|(_, task)| task);
-    // Where no head trains, and the encoder does, every task is measured over it.
-    let some_learn = learning().next().is_some();
-    if recipe.watch.task.is_none() && some_learn && learning().all(|task| task.labelled_valid == 0) {
-        let tasks = learning().map(|task| task.name.as_str()).collect::<Vec<_>>().join(", ");
+    let learning = tasks.iter().enumerate().filter(|(task, _)| learns(plan, *task)).map(|(_, task)| task);
+    let learning: Vec<&PlannedTask> = learning.collect();
+    // Where no head trains, as below a single frozen head, every measured task counts.
+    let is_unmeasured = !learning.is_empty() && learning.iter().all(|task| task.labelled_valid == 0);
+    if recipe.watch.task.is_none() && is_unmeasured {
+        let tasks = learning.iter().map(|task| task.name.as_str()).collect::<Vec<_>>().join(", ");
         return Err(PlanError::NoLearningTaskToWatch { tasks, others });
     }
     Ok(())
@@ -92,8 +93,12 @@ fn needs_validation(plan: &RunPlan) -> Option<String> {
     early.or(plateau).or_else(task).or_else(figure)
 }
 
-/// Whether a task's head trains in some phase; of a task without a head, whether the encoder does.
+/// Whether a task's head trains in some phase; of a task without a head, whether the encoder does. Nothing is learnt
+/// from a task of weight 0.
 fn learns(plan: &RunPlan, task: usize) -> bool {
+    if plan.has_no_weight(task) {
+        return false;
+    }
     let has_head = plan.tasks.get(task).is_none_or(|task| task.kind.has_head());
     plan.phases.iter().any(|phase| {
         if has_head { phase.thaw(Group::Head(task)) != Thaw::Frozen } else { !phase.encoder_is_frozen() }
@@ -133,15 +138,16 @@ impl Quality {
         }
     }
 
-    /// Of a run's figures on the validation rows: the mean over the tasks whose heads ever train (over all, when none
-    /// does) and that its recipe watches. A task without a head trains with the encoder.
+    /// Of a run's figures on the validation rows: the mean over the tasks whose heads ever train (over all with a weight,
+    /// when none does) and that its recipe watches. A task without a head trains with the encoder.
     #[must_use]
     pub fn of_run(plan: &RunPlan, valid: &[TaskMetrics]) -> Self {
         let watch = &plan.recipe.watch;
         let named = |task: usize| {
             watch.task.as_ref().is_none_or(|name| plan.tasks.get(task).is_some_and(|task| task.name == *name))
         };
-        let labelled = || valid.iter().enumerate().filter(|(task, found)| found.rows > 0 && named(*task));
+        let counts = |task: usize| named(task) && (watch.task.is_some() || !plan.has_no_weight(task));
+        let labelled = || valid.iter().enumerate().filter(|(task, found)| found.rows > 0 && counts(*task));
         let learning: Vec<&TaskMetrics> =
             labelled().filter(|(task, _)| learns(plan, *task)).map(|(_, found)| found).collect();
         let of = if learning.is_empty() { labelled().map(|(_, found)| found).collect() } else { learning };
@@ -200,6 +206,8 @@ impl Stall {
 mod tests {
     use super::*;
     use crate::data::task::TaskKind;
+    use crate::train::plan::Phase;
+    use crate::train::recipe::{Recipe, TaskSettings, Weighting};
 
     #[test]
     fn patience_counts_epochs_without_improvement() {
@@ -248,6 +256,75 @@ mod tests {
             !of(&[&pairs(1)]).is_measured() && of(&[&pairs(2)]).is_measured(),
             "the only text comes first"
         );
+    }
+
+    /// A plan of one phase that trains an encoder of one layer below these heads.
+    fn plan(tasks: Vec<PlannedTask>, heads: Vec<Thaw>) -> RunPlan {
+        let phase = Phase {
+            name: String::new(),
+            embeddings: Thaw::Frozen,
+            layers: vec![Thaw::whole(1e-4)],
+            heads,
+            loss_weights: 1e-3,
+            epochs: 2,
+            until: Until::Epochs,
+        };
+        RunPlan {
+            name: "run".into(),
+            model_path: "model".into(),
+            model_sha256: String::new(),
+            tensors: Vec::new(),
+            tasks,
+            prompt: None,
+            recipe: Recipe::default(),
+            phases: vec![phase],
+            train_rows: 8,
+            parent: None,
+            steps_per_epoch: 2,
+            device: "cpu".into(),
+        }
+    }
+
+    fn labelled() -> Vec<PlannedTask> {
+        tasks().into_iter().map(|task| PlannedTask { labelled_valid: 4, ..task }).collect()
+    }
+
+    #[test]
+    fn below_a_single_frozen_head_there_is_an_epoch_to_choose() {
+        let one = || labelled().into_iter().take(1).collect::<Vec<_>>();
+        assert_eq!(check_judged(&plan(one(), vec![Thaw::Frozen])), Ok(()));
+        // A head that trains without a validation label is still refused, by its name.
+        let mut tasks = labelled();
+        tasks[0].labelled_valid = 0;
+        let refused = check_judged(&plan(tasks, vec![Thaw::whole(1e-3), Thaw::Frozen]));
+        assert!(refused.unwrap_err().to_string().contains("no task that trains (topic)"));
+    }
+
+    #[test]
+    fn a_task_of_weight_0_has_no_part_in_the_choice() {
+        let recipe = |weighting| Recipe {
+            weighting,
+            tasks: [("stars".to_owned(), TaskSettings { weight: 0.0, ..TaskSettings::default() })].into(),
+            ..Recipe::default()
+        };
+        let heads = |weighting| {
+            let phases = recipe(weighting).phases_for(1, &["topic", "stars"]).unwrap();
+            phases[0].heads.iter().map(|head| *head != Thaw::Frozen).collect::<Vec<_>>()
+        };
+        assert_eq!(heads(Weighting::Fixed), [true, false]);
+        assert_eq!(heads(Weighting::Uncertainty), [true, true], "the weights are learnt");
+        let found = [
+            TaskMetrics { accuracy: 0.25, rows: 4, ..TaskMetrics::none("topic", TaskKind::SingleLabel) },
+            TaskMetrics::of_numbers("stars", TaskKind::Score, &[1.0, 2.0], &[1.0, 4.0]),
+        ];
+        // Whether a head trains beside it or none does.
+        for topic in [Thaw::whole(1e-3), Thaw::Frozen] {
+            let weighed = plan(labelled(), vec![topic, Thaw::Frozen]);
+            let mut plan = RunPlan { recipe: recipe(Weighting::Fixed), ..weighed };
+            assert_eq!(Quality::of_run(&plan, &found).figure, 0.25);
+            plan.recipe.watch.task = Some("stars".into());
+            assert_eq!(Quality::of_run(&plan, &found).figure, 1.0, "it is asked for by name");
+        }
     }
 
     fn tasks() -> Vec<PlannedTask> {

@@ -374,7 +374,7 @@ fn retrain_heads(state: &State) -> Result<(), &str> {
     need(run.report.is_some(), "The shown run kept no weights to start from")?;
     need(state.data.ready().is_some(), "The data are not loaded: see the Data page")?;
     let model = state.model.ready().ok_or("The model is not loaded: see the Model page")?;
-    need(model.sha256 == run.plan.model_sha256, "The shown run is of another model than the project's")
+    need(run.plan.other_in(model).is_none(), "The shown run is of another model than the project's")
 }
 
 impl From<Command> for Action {

@@ -16,6 +16,7 @@ use super::panels::{self, Views};
 use super::prefs::Prefs;
 use super::unsaved::{Keep, Keeper, Unsaveds};
 use super::{drops, shell, theme};
+use crate::project::output_file::write_agreed;
 use crate::session::Session;
 use crate::session::command::{Command, Edit, HubCommand};
 use crate::session::state::{Notice, Severity, State};
@@ -229,7 +230,16 @@ impl App {
                 self.actions.send(action);
             }
             (Some(Modal::TypePath { question, path }), Verdict::Go) => {
-                self.use_paths(question, vec![PathBuf::from(path.trim())]);
+                let path = PathBuf::from(path.trim());
+                // A dialog of the system asks whether a file may be replaced; nobody asked here.
+                if matches!(question, Question::NewFile { .. }) && path.exists() {
+                    let text = format!(
+                        "{} exists already, and was left as it is: type another name",
+                        path.display()
+                    );
+                    return self.notify(Severity::Error, text);
+                }
+                self.use_paths(question, vec![path]);
             }
             _ => {}
         }
@@ -405,11 +415,10 @@ impl App {
                 self.session.send(Command::Export(folder));
             }
             Question::CudaFolder => self.session.send(Command::FindCuda(first)),
-            Question::NewFile { bytes, .. } => match std::fs::write(&first, &bytes) {
+            // The dialog asked whether a file that exists is to be replaced.
+            Question::NewFile { bytes, .. } => match write_agreed(&first, &bytes) {
                 Ok(()) => self.notify(Severity::Success, format!("Wrote {}", first.display())),
-                Err(error) => {
-                    self.notify(Severity::Error, format!("Could not write ({error}): {}", first.display()));
-                }
+                Err(error) => self.notify(Severity::Error, error.to_string()),
             },
         }
     }
@@ -447,11 +456,18 @@ impl eframe::App for App {
     }
 }
 
-/// An empty or new folder is filled; in any other a folder of the run's name is made, so that nothing is mixed up.
+/// An empty or new folder is filled; in any other a new folder with the run's name is made, so that nothing is mixed up
+/// or replaced.
 fn export_folder(chosen: PathBuf, run: &str) -> PathBuf {
-    let is_empty =
-        |folder: &Path| std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
-    if is_empty(&chosen) { chosen } else { chosen.join(run) }
+    let is_empty = |folder: &Path| {
+        std::fs::read_dir(folder).map_or(!folder.exists(), |mut entries| entries.next().is_none())
+    };
+    if is_empty(&chosen) {
+        return chosen;
+    }
+    let mut names = std::iter::once(run.to_owned()).chain((2_u32..).map(|number| format!("{run}-{number}")));
+    let free = names.find(|name| is_empty(&chosen.join(name)));
+    chosen.join(free.unwrap_or_else(|| run.to_owned()))
 }
 
 #[cfg(test)]
@@ -465,5 +481,9 @@ mod tests {
         assert_eq!(export_folder(dir.path().join("new"), "run-1"), dir.path().join("new"));
         std::fs::write(dir.path().join("notes.txt"), "x").expect("a file");
         assert_eq!(export_folder(dir.path().to_path_buf(), "run-1"), dir.path().join("run-1"));
+        // An earlier export of that run stays.
+        std::fs::create_dir(dir.path().join("run-1")).expect("a folder");
+        std::fs::write(dir.path().join("run-1/config.json"), "{}").expect("a file");
+        assert_eq!(export_folder(dir.path().to_path_buf(), "run-1"), dir.path().join("run-1-2"));
     }
 }

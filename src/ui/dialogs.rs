@@ -147,9 +147,9 @@ impl Dialogs {
 type Waiting = std::pin::Pin<Box<dyn Future<Output = Vec<PathBuf>> + Send>>;
 
 /// Endings of the files that data mostly lies in; others are behind "All files".
-const ENDINGS: [&str; 15] = [
-    "csv", "tsv", "tab", "psv", "txt", "json", "jsonl", "ndjson", "parquet", "conll", "conllu", "bio", "iob",
-    "tags", "gz",
+const ENDINGS: [&str; 16] = [
+    "csv", "tsv", "tab", "psv", "txt", "json", "jsonl", "ndjson", "parquet", "conll", "conllu", "conllup",
+    "bio", "iob", "tags", "gz",
 ];
 
 fn native(question: &Question) -> Waiting {

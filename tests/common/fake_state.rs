@@ -493,6 +493,7 @@ fn evaluation(tasks: Vec<TaskMetrics>) -> Loadable<Arc<Evaluation>> {
     Loadable::Ready(Arc::new(Evaluation {
         run: "run-1".into(),
         split: Split::Test,
+        untrained: Vec::new(),
         suspects: vec![Vec::new(); tasks.len()],
         said: vec![Said::Nothing; tasks.len()],
         compared: Vec::new(),
@@ -500,7 +501,6 @@ fn evaluation(tasks: Vec<TaskMetrics>) -> Loadable<Arc<Evaluation>> {
         tasks,
         mistakes,
         probes: probes(),
-        untrained: Vec::new(),
     }))
 }
 
@@ -575,6 +575,7 @@ pub(crate) fn every_kind() -> State {
     let measured = Evaluation {
         run,
         split: Split::Test,
+        untrained: Vec::new(),
         suspects: vec![Vec::new(); figures.len()],
         said: vec![Said::Nothing; figures.len()],
         compared: Vec::new(),
@@ -582,7 +583,6 @@ pub(crate) fn every_kind() -> State {
         tasks: figures,
         mistakes,
         probes: probes(),
-        untrained: Vec::new(),
     };
     state.evaluation = Loadable::Ready(Arc::new(measured));
     state

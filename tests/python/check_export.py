@@ -23,7 +23,7 @@ import torch
 import transformers
 from safetensors import safe_open
 from sentence_transformers import SentenceTransformer
-from transformers import AutoModel, AutoModelForTokenClassification, AutoTokenizer
+from transformers import AutoModel, AutoModelForTokenClassification, AutoTokenizer, pipeline
 
 TOLERANCE = 1e-5
 failures = []
@@ -95,6 +95,16 @@ def token_classifier(folder, task, probes):
         compare(f"logits of {task['name']}, {len(found)} tokens", found, expected)
 
 
+def no_classifier(folder):
+    """These folders are no classifiers of transformers: it has to refuse them, not to answer with random weights."""
+    try:
+        answer = pipeline("text-classification", str(folder), device="cpu")(["a text"])
+    except Exception as error:
+        print(f"text-classification on {folder.name}: refused, {error}")
+    else:
+        failures.append(f"text-classification on {folder.name} answers {answer}")
+
+
 def model_card(folder):
     """The examples in README.md run as they stand."""
     blocks = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text("utf-8"), re.S)
@@ -116,6 +126,7 @@ def main():
     _, embeddings = encode(folder, expected["probes"])
     compare("embeddings", embeddings, expected["embeddings"])
     plain_transformers(folder, expected)
+    no_classifier(folder)
     for task in expected["tasks"]:
         if not task["folder"]:
             continue
@@ -124,6 +135,7 @@ def main():
             continue
         _, logits = encode(folder / task["folder"], expected["probes"])
         compare(f"logits of {task['name']}", logits, task["logits"])
+        no_classifier(folder / task["folder"])
         labels = json.loads((folder / task["folder"] / "labels.json").read_text("utf-8"))
         check(f"{task['name']}: classes", labels["classes"] == task["classes"])
 

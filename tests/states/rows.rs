@@ -47,7 +47,7 @@ pub(crate) fn changed(mut state: State) -> State {
     let spread = |index: u32| 9 + index % 17 + index % 23 + (index % 31) * (index % 31) / 8;
     let mut lengths: Vec<u32> = (0..960).map(spread).chain([140, 180, 212, 333]).collect();
     lengths.sort_unstable();
-    state.lengths = Loadable::Ready(Arc::new(TokenLengths { of: lengths.len(), lengths }));
+    state.lengths = Loadable::Ready(Arc::new(TokenLengths { of: lengths.len(), lengths, is_open: false }));
     state.changed_files = vec!["/home/kim/messages/valid.csv".into()];
     state
 }

@@ -19,7 +19,7 @@ use crate::torch_file::{self, Saved};
 
 type Written = Result<(), Box<dyn std::error::Error>>;
 
-const TEXTS: [(&str, &[&str]); 7] = [
+const TEXTS: [(&str, &[&str]); 8] = [
     (
         "delimited",
         &[
@@ -46,6 +46,9 @@ const TEXTS: [(&str, &[&str]); 7] = [
             "{\"columns\":[\"text\",\"label\"],\"index\":[0],\"data\":[[\"one\",1]]}",
             "{\"train\":[{\"text\":\"one\"}],\"test\":[{\"text\":\"two\"}]}",
             "{\"data\":[{\"text\":\"one\",\"label\":\"a\"}],\"version\":1}",
+            "{\"a\":{\"items\":[{\"text\":\"one\",\"spans\":[{\"start\":0,\"end\":3,\"label\":\"X\"}]}]}}",
+            "[[\"one\",{\"entities\":[[0,3,\"X\"]]}]]",
+            "{\"train\":[[\"one\",\"a\"]],\"val\":[[\"two\",\"b\"]]}",
         ],
     ),
     (
@@ -53,8 +56,11 @@ const TEXTS: [(&str, &[&str]); 7] = [
         &[
             "-DOCSTART- -X- O\n\nJohn NNP B-PER\nlives VBZ O\n\n# intent: book\nParis B-LOC\n",
             "1\tWords\tword\tNOUN\t_\t_\t0\troot\n2-3\tdon't\t_\t_\n2.1\tx\ty\tz\n\n",
+            "# global.columns = ID FORM NE\n1\tAnn\tB-PER\n2\truns\tO\n\n",
+            "#FORMAT=WebAnno TSV 3.2\n#T_SP=a.B|c\n\n#Text=Ann\n1-1\t0-3\tAnn\tPER[1]|X\\[\t\n",
         ],
     ),
+    ("fasttext", &["__label__a __label__b one two\n__label__a three\nfour\n"]),
     (
         "any",
         &[
@@ -70,6 +76,8 @@ const TEXTS: [(&str, &[&str]); 7] = [
             "text,label,score,split\none two,a,0.5,train\none two,b,1,test\nthree,NA,-1,valid\n \0",
             "{\"tokens\":[\"a\",\"b\"],\"tags\":[\"B-X\",\"I-X\"]}\n{\"tokens\":[\"c\"],\"tags\":[\"O\"]}\n\u{1}",
             "sentence1,sentence2,score\na,b,1\nc,d,4.5\n\0",
+            "{\"text\":\"one two\",\"label\":[[0,3,\"X\"],[4,9,\"Y\"]]}\n{\"text\":\"a\",\"label\":[]}\n\u{1}",
+            "[{\"data\":{\"text\":\"a\"},\"annotations\":[{\"result\":[{\"value\":{\"choices\":[\"X\"]},\"from_name\":\"t\"}]}]}]",
             "text,toxic,rude\na,0,1\nb,1,0\nc,1,1\n\0",
         ],
     ),

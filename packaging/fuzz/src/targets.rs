@@ -23,11 +23,12 @@ use tempfile::TempDir;
 pub(crate) type Target = fn(&[u8]);
 
 /// All of them. `cargo xtask fuzz` has the same list.
-pub(crate) const ALL: [(&str, Target); 10] = [
+pub(crate) const ALL: [(&str, Target); 11] = [
     ("delimited", delimited),
     ("jsonl", |bytes| named("a.jsonl", FormatName::JsonLines, bytes)),
     ("json", |bytes| named("a.json", FormatName::Json, bytes)),
     ("conll", |bytes| named("a.conll", FormatName::Conll, bytes)),
+    ("fasttext", |bytes| named("a.txt", FormatName::FastText, bytes)),
     ("parquet", parquet),
     ("any", any),
     ("card", card),
@@ -88,7 +89,7 @@ fn card(bytes: &[u8]) {
     let (bytes, last) = split(bytes);
     let name = choice(last, &["a.csv", "a.jsonl", "a.json", "a.conll"]);
     if let Ok(table) = read(name, bytes, Overrides::default()) {
-        drop(describe(vec![table]));
+        drop(describe(vec![table], None));
     }
 }
 

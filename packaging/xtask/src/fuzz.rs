@@ -64,6 +64,8 @@ enum Target {
     Json,
     /// A word on each line
     Conll,
+    /// Texts with labels that begin with `__label__`
+    Fasttext,
     /// Parquet
     Parquet,
     /// Any file: gzip, encodings, and which format it is

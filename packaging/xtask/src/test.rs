@@ -1,8 +1,10 @@
 //! `cargo xtask test`: every check and every test, in the profile that the program is built with.
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::process::{Command, ExitCode};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::run::BUILD_BYTES;
 use crate::steps::Steps;
@@ -50,13 +52,56 @@ pub(crate) fn command(workspace: &Workspace, options: &Options) -> Result<ExitCo
     if let Some(python) = python {
         tests.env("FROSTLINE_PYTHON", python);
     }
+    // With it a test without a file that setup provides fails, and one that this machine cannot run is counted.
+    let record = workspace.target().join("skipped-tests.txt");
+    fs::create_dir_all(workspace.target()).and_then(|()| fs::write(&record, "")).with_context(|| {
+        format!("{} cannot be written: make room, or give the program leave to write", record.display())
+    })?;
+    tests.env("FROSTLINE_SKIPPED_TESTS", &record);
     steps.run("tests", &mut tests, true);
+    let skipped = fs::read_to_string(&record).with_context(|| format!("cannot read {}", record.display()))?;
+    println!("{}", Skipped::of(&skipped).report());
     println!("{}", steps.summary());
     Ok(if steps.all_passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Tests that could not run on this machine: name to reason.
+struct Skipped<'a>(BTreeMap<&'a str, &'a str>);
+
+impl<'a> Skipped<'a> {
+    /// Of the lines that `tests/common/skip.rs` writes: a name, a tab, a reason. A test that skips several parts of
+    /// itself has several lines, and is one test.
+    fn of(record: &'a str) -> Self {
+        Self(record.lines().map(|line| line.split_once('\t').unwrap_or((line, "no reason given"))).collect())
+    }
+
+    fn report(&self) -> String {
+        let count = match self.0.len() {
+            0 => return "no test was skipped".to_owned(),
+            1 => "1 test was skipped".to_owned(),
+            count => format!("{count} tests were skipped"),
+        };
+        let lines: String = self.0.iter().map(|(test, reason)| format!("\n  {test}: {reason}")).collect();
+        format!("{count}:{lines}")
+    }
 }
 
 fn filter(tests: &mut Command, filters: &[String]) {
     if !filters.is_empty() {
         tests.arg("--").args(filters);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn skipped_tests_are_counted_and_named() {
+        assert_eq!(Skipped::of("").report(), "no test was skipped");
+        assert_eq!(Skipped::of("one\tno display\n").report(), "1 test was skipped:\n  one: no display");
+        let record = "two\tno Python\none\tno display\ntwo\tno Python\n";
+        let report = "2 tests were skipped:\n  one: no display\n  two: no Python";
+        assert_eq!(Skipped::of(record).report(), report);
     }
 }

@@ -83,6 +83,89 @@ fn duplicates_and_conflicts_are_different_things() {
     assert_eq!(finding(&card, "1 text carries different labels").rows, [3, 4]);
 }
 
+/// A data set of one task with these labels.
+fn labelled(kind: TaskKind, texts: &[&str], second: &[&str], labels: Labels) -> Dataset {
+    let classes = ["x", "y"].map(str::to_owned).to_vec();
+    Dataset {
+        texts: texts.iter().collect(),
+        second: second.iter().collect(),
+        tasks: vec![TaskLabels { name: "it".into(), kind, classes, labels }],
+        splits: vec![Split::Train; texts.len()],
+        files: vec!["a.csv".into()],
+        origins: (0..texts.len() as u64).map(|row| (0, row + 2)).collect(),
+        ..Dataset::default()
+    }
+}
+
+#[test]
+fn every_kind_of_task_has_its_conflicts() {
+    let texts = ["Good  value", "good value", "other", "GOOD VALUE", "other"];
+    let sets = Labels::Classes(vec![Some(vec![0]), Some(vec![0, 1]), Some(vec![]), None, Some(vec![])]);
+    let tags = |last: u32| Some(vec![0, last]);
+    let kinds = [
+        (TaskKind::SingleLabel, Labels::Class(vec![Some(0), Some(1), Some(0), None, Some(0)])),
+        (TaskKind::MultiLabel, sets),
+        (TaskKind::TokenLabels, Labels::Tags(vec![tags(0), tags(1), Some(vec![0]), None, Some(vec![0])])),
+        (TaskKind::Score, Labels::Number(vec![Some(1.0), Some(2.0), Some(3.0), None, Some(3.0)])),
+    ];
+    for (kind, labels) in kinds {
+        let mut data = labelled(kind, &texts, &[], labels);
+        let card = DataCard::of(&data);
+        assert_eq!(finding(&card, "1 text carries").rows, [0, 1, 3], "{kind:?}");
+        assert_eq!(card.conflicting_texts, [1], "{kind:?}");
+        let fix = finding(&card, "1 text carries").fix.clone().unwrap();
+        fix.apply(&mut data);
+        assert!(!data.tasks[0].is_labelled(1) && data.tasks[0].is_labelled(2), "{kind:?}");
+        assert_eq!(DataCard::of(&data).conflicting_texts, [0], "{kind:?}");
+    }
+    // A tenth of the range is no contradiction.
+    let near = Labels::Number(vec![Some(1.0), Some(1.4), Some(5.0), None, Some(0.0)]);
+    let card = DataCard::of(&labelled(TaskKind::Score, &texts[..4], &[], near));
+    assert_eq!(card.conflicting_texts, [0]);
+    // Of pairs both texts count, in either order.
+    let second = ["b", "c", "x", "B", "Good value"];
+    let numbers = |last: f32| Labels::Number([0.0, 5.0, 5.0, last, 3.0].map(Some).to_vec());
+    for (last, conflicts) in [(0.0, 0), (5.0, 1)] {
+        let data = labelled(TaskKind::Similarity, &texts, &second, numbers(last));
+        assert_eq!(DataCard::of(&data).conflicting_texts, [conflicts]);
+    }
+    let turned = ["c", "x", "Good value", "y", "other one"];
+    let data = labelled(TaskKind::Similarity, &["good value", "a", "C", "b", "d"], &turned, numbers(3.0));
+    assert_eq!(finding(&DataCard::of(&data), "1 pair carries").rows, [0, 2]);
+}
+
+#[test]
+fn findings_do_not_depend_on_the_order_of_rows() {
+    let rows: Vec<(Split, &str, Option<u32>)> = vec![
+        (Train, "Where is the parcel that I ordered three weeks ago?", Some(0)),
+        (Test, "where is the parcel that I  ordered three weeks ago?", Some(1)),
+        (Valid, "Where is the parcel that I ordered 3 weeks ago", Some(0)),
+        (Train, "Where is the parcel that I ordered, three weeks ago", None),
+        (Test, "ok", Some(0)),
+        (Valid, "OK", Some(0)),
+        (Train, "Something else that nobody has written before", Some(1)),
+        (Train, "Something else that nobody has written before", Some(1)),
+    ];
+    let told = |order: &[usize]| {
+        let rows: Vec<(Split, &str, Vec<Option<u32>>)> =
+            order.iter().map(|row| (rows[*row].0, rows[*row].1, vec![rows[*row].2])).collect();
+        let rows: Vec<(Split, &str, &[Option<u32>])> =
+            rows.iter().map(|(split, text, labels)| (*split, *text, labels.as_slice())).collect();
+        let card = DataCard::of(&dataset(&[&["x", "y"]], &rows));
+        card.findings.into_iter().map(|finding| (finding.text, finding.rows.len())).collect::<Vec<_>>()
+    };
+    let expected = told(&[0, 1, 2, 3, 4, 5, 6, 7]);
+    for words in
+        ["1 test row has a text that is also in train", "1 test row has a text that is also in valid"]
+    {
+        assert!(expected.iter().any(|(text, _)| text.contains(words)), "{expected:#?}");
+    }
+    assert!(expected.iter().any(|(text, _)| text.contains("nearly the same as one in another split")));
+    for order in [[7, 6, 5, 4, 3, 2, 1, 0], [3, 1, 4, 0, 5, 2, 6, 7], [1, 0, 3, 2, 5, 4, 7, 6]] {
+        assert_eq!(told(&order), expected, "{order:?}");
+    }
+}
+
 #[test]
 fn texts_in_two_splits_are_leaks() {
     let mut data = healthy();

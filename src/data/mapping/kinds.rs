@@ -1,6 +1,10 @@
 //! Which kind of task a column is for, where it is not one class per text.
 
-use super::{FACT_WORDS, TEXT_NAMES, TaskColumn, is_one_of, normal, says_label, words};
+use std::collections::HashMap;
+
+use super::{
+    FACT_WORDS, TEXT_NAMES, TaskColumn, first_by_name, is_one_of, names_labels, normal, says_label, words,
+};
 use crate::data::profile::Profile;
 use crate::data::task::TaskKind;
 
@@ -40,32 +44,50 @@ const TAGS: [&str; 10] =
     ["ner_tags", "ner", "tags", "labels", "label", "entities", "upos", "pos_tags", "pos", "chunk_tags"];
 
 /// The columns of words and of their tags, where both are lists, or the tags are names of tags with blanks between.
-pub(super) fn words_and_tags<'a>(columns: &[&'a Profile]) -> Option<(&'a str, &'a str)> {
+/// Further lists of tags of entities are tasks as well.
+pub(super) fn words_and_tags<'a>(columns: &[&'a Profile]) -> Option<(&'a str, Vec<&'a str>)> {
+    // Few columns have such a name, and what they hold is looked at then.
+    let is_known = |name: &str| [&WORDS[..], &TAGS, &TEXT_NAMES].iter().any(|names| names.contains(&name));
+    let normals = columns.iter().map(|column| (normal(&column.name), *column));
+    let known: Vec<(String, &Profile)> = normals.filter(|(name, _)| is_known(name)).collect();
     let named = |names: &[&str], fits: &dyn Fn(&Profile) -> bool| {
         names.iter().find_map(|name| {
-            let found = columns.iter().find(|column| fits(column) && normal(&column.name) == *name)?;
+            let (_, found) = known.iter().find(|(normal, column)| fits(column) && normal == name)?;
             Some(found.name.as_str())
         })
     };
-    let lists = || Some((named(&WORDS, &Profile::is_list)?, named(&TAGS, &Profile::is_list)?));
+    let lists = || {
+        let text = named(&WORDS, &Profile::is_word_list)?;
+        let first = named(&TAGS, &Profile::is_word_list);
+        let entities = columns.iter().filter(|column| column.is_list_of_tags());
+        let mut tags: Vec<&str> = entities.map(|column| column.name.as_str()).collect();
+        // The likeliest name comes first; lists that are no tags of entities need one.
+        tags.retain(|name| Some(*name) != first && *name != text);
+        tags.splice(0..0, first);
+        (!tags.is_empty()).then_some((text, tags))
+    };
     let blanks = || {
         let text = named(&WORDS, &|_| true).or_else(|| named(&TEXT_NAMES, &|_| true))?;
-        Some((text, named(&TAGS, &Profile::is_tags)?))
+        Some((text, vec![named(&TAGS, &Profile::is_tags)?]))
     };
     lists().or_else(blanks)
 }
 
 /// The columns of the first and the second text.
 pub(super) fn second_text<'a>(columns: &[&'a Profile]) -> Option<(&'a Profile, &'a Profile)> {
-    let named = |name: &str| {
-        columns.iter().copied().find(|column| column.may_be_prose() && normal(&column.name) == name)
-    };
+    let prose: Vec<&Profile> = columns.iter().copied().filter(|column| column.may_be_prose()).collect();
+    let normals = first_by_name(&prose);
+    let named = |name: &str| normals.get(name).copied();
     PAIRS.iter().find_map(|(first, second, _)| Some((named(first)?, named(second)?)))
 }
 
 /// The same by names alone.
 pub(super) fn pair_names(columns: &[String]) -> Option<(String, String)> {
-    let named = |name: &str| columns.iter().find(|column| normal(column) == name).cloned();
+    let mut normals: HashMap<String, &String> = HashMap::new();
+    for column in columns {
+        normals.entry(normal(column)).or_insert(column);
+    }
+    let named = |name: &str| normals.get(name).map(|column| (*column).clone());
     PAIRS.iter().find_map(|(first, second, _)| Some((named(first)?, named(second)?)))
 }
 
@@ -88,32 +110,52 @@ pub(super) fn of_pairs(second: &Profile, nothing_else: bool) -> Option<TaskColum
     (nothing_else && belong).then(|| TaskColumn::of_kind(&second.name, TaskKind::Ranking))
 }
 
-/// Columns of 0 and 1 that stand for a class each: three or more, and none with a name for labels.
-pub(super) fn indicators(columns: &[&Profile]) -> Vec<String> {
-    let stands_for_class = |column: &&&Profile| {
-        column.is_binary()
-            && !says_label(column)
-            && !words(&column.name).iter().any(|word| is_one_of(word, &FACT_WORDS))
-    };
-    let found: Vec<String> =
-        columns.iter().filter(stands_for_class).map(|column| column.name.clone()).collect();
-    if found.len() >= FEWEST_INDICATORS { found } else { Vec::new() }
+/// Tasks of columns of 0 and 1 that stand for a class each: two or more whose names begin with the same name for labels
+/// (`cats.a`, `label_a`), and of the others three or more, none with a name for labels.
+pub(super) fn indicators(columns: &[&Profile]) -> Vec<TaskColumn> {
+    let mut of_stems: Vec<(&str, Vec<String>)> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut others = Vec::new();
+    for column in columns.iter().filter(|column| column.is_indicator()) {
+        if let Some(stem) = label_stem(&column.name) {
+            let place = *places.entry(stem).or_insert(of_stems.len());
+            match of_stems.get_mut(place) {
+                Some((_, names)) => names.push(column.name.clone()),
+                None => of_stems.push((stem, vec![column.name.clone()])),
+            }
+        } else if !says_label(column) && !words(&column.name).iter().any(|word| is_one_of(word, &FACT_WORDS))
+        {
+            others.push(column.name.clone());
+        }
+    }
+    let of_stems = of_stems.into_iter().filter(|(_, names)| names.len() > 1);
+    let mut tasks: Vec<TaskColumn> =
+        of_stems.filter_map(|(stem, names)| of_indicators(stem, names)).collect();
+    if others.len() >= FEWEST_INDICATORS {
+        tasks.extend(of_indicators("labels", others));
+    }
+    tasks
+}
+
+/// The name for labels that a name begins with: `cats` of `cats.billing`, `label` of `label_billing`.
+fn label_stem(name: &str) -> Option<&str> {
+    let (stem, class) = name.rsplit_once('.').or_else(|| name.split_once('_'))?;
+    (names_labels(stem) && !class.is_empty()).then_some(stem)
 }
 
 /// One task of several columns of 0 and 1.
-pub(super) fn of_indicators(indicators: Vec<String>) -> Option<TaskColumn> {
+fn of_indicators(task: &str, indicators: Vec<String>) -> Option<TaskColumn> {
     let column = indicators.first()?.clone();
-    let task = TaskColumn {
-        task: "labels".to_owned(),
+    Some(TaskColumn {
+        task: task.to_owned(),
         indicators,
         ..TaskColumn::of_kind(&column, TaskKind::MultiLabel)
-    };
-    Some(task)
+    })
 }
 
 /// Whether a column's cells hold several classes each.
 pub(super) fn holds_sets(column: &Profile) -> bool {
-    column.is_list() || column.has_bars()
+    column.has_sets() || column.has_bars()
 }
 
 /// Whether a column's numbers are measured, not chosen from a few.

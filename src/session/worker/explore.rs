@@ -64,7 +64,7 @@ impl Worker {
         let suspected = classes.iter().map(|said| suspects(said)).collect();
         let kept = classes.into_iter().zip(tasks).enumerate().map(|(task, (classes, planned))| {
             let (targets, said) = (rows.targets.get(task), said.predictions.get(task));
-            spans_said(&which, &tokens, &planned.classes, targets, said)
+            spans_said(&which, &tokens, &planned.classes, targets, rows.unread(task), said)
                 .map_or_else(|| said_of(classes, targets, said), Said::Spans)
         });
         let kept = kept.collect();
@@ -171,10 +171,10 @@ impl Worker {
         self.busy("loading the model that the run started from", None);
         let path = plan.model_path.clone();
         let (model, tokenizer) = self.open_model(&path)?;
-        if model.summary.sha256 != plan.model_sha256 {
+        if let Some(what) = plan.other_in(&model.summary) {
             return Err(format!(
-                "the weights in {} are no longer those that run {} started from, so there is nothing to compare it \
-                 with: put them back, or train again",
+                "the {what} in {} changed since run {} started, so there is nothing to compare it with: put the earlier \
+                 files back, or train again",
                 path.display(),
                 plan.name
             ));
@@ -187,7 +187,7 @@ impl Worker {
     fn before(&self) -> Result<&Base, Failure> {
         let Some(tuned) = &self.tuned else { return self.base() };
         let is_its = |base: &&Base| {
-            base.path == tuned.plan.model_path && base.model.summary.sha256 == tuned.plan.model_sha256
+            base.path == tuned.plan.model_path && tuned.plan.other_in(&base.model.summary).is_none()
         };
         let mut known = self.base.iter().chain(&self.start);
         known.find(is_its).ok_or_else(|| "the model that the run started from is not loaded".to_owned())

@@ -25,6 +25,8 @@ const HEAD: usize = 100;
 const MOST_COUNTED: usize = 20_000;
 /// Tokens that every tokeniser can cut a text to.
 const SHORTEST: usize = 16;
+/// Tokens of a very long text that are counted at most.
+const MOST_COUNTED_TOKENS: usize = 1 << 16;
 
 impl Worker {
     pub(super) fn load_data(
@@ -48,7 +50,7 @@ impl Worker {
         drop(tables);
         let read = Arc::new(dataset);
         let (dataset, outcome) = changed(&read, &request.changes);
-        let card = DataCard::of(&dataset);
+        let card = DataCard::of_splits(&dataset);
         let view = Arc::new(DataView { files, mapping, dataset, card, split_note, read, outcome });
         self.data = Some(view.clone());
         Ok(view)
@@ -60,7 +62,7 @@ impl Worker {
         self.forget_data();
         self.busy("changing rows", None);
         let (dataset, outcome) = changed(&view.read, changes);
-        let card = DataCard::of(&dataset);
+        let card = DataCard::of_splits(&dataset);
         let view = Arc::new(DataView { dataset, card, outcome, ..DataView::clone(&view) });
         self.data = Some(view.clone());
         Ok(view)
@@ -85,12 +87,12 @@ impl Worker {
         let rows = dataset.rows();
         let every = rows.div_ceil(MOST_COUNTED).max(1);
         let texts: Vec<&str> = (0..rows).step_by(every).map(|row| dataset.text(row)).collect();
-        // How long a text would be is told even where few of its tokens are kept.
-        let tokens =
-            tokenizer.encode(&texts, SHORTEST, &|_, _| !stopped(stop)).map_err(|error| error.to_string())?;
-        let mut lengths = tokens.full_lengths().to_vec();
+        // Any maximum length that can be chosen is up to the positions, so it is known which texts exceed it.
+        let most = model.summary.max_positions.clamp(SHORTEST, MOST_COUNTED_TOKENS);
+        let counted = tokenizer.lengths(&texts, most, &|_, _| !stopped(stop));
+        let (mut lengths, is_exact) = counted.map_err(|error| error.to_string())?;
         lengths.sort_unstable();
-        Ok(TokenLengths { lengths, of: rows })
+        Ok(TokenLengths { lengths, of: rows, is_open: !is_exact })
     }
 
     /// Reads one table, and says how far it is.

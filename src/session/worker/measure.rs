@@ -10,7 +10,7 @@ use crate::train::evaluate::argmax;
 use crate::train::metrics::{
     JudgedSpan, Predictions, Span, SpanVerdict, TagScheme, judge_spans, threshold_curve,
 };
-use crate::train::rows::{NO_TAG, Rows, Targets};
+use crate::train::rows::{LabelledWord, NO_TAG, Rows, Targets, UnreadWord, labelled_words};
 
 /// What is said of the labelled rows of a single-label task, in the order of the rows; nothing of other kinds: only
 /// where a row has one class is there one that it was taken for.
@@ -59,12 +59,13 @@ pub(super) fn said_of(
 }
 
 /// What became of the entities of a token task; `None` for other kinds. The words that count are those of the figures:
-/// what was not cut off and has a tag that the head knows.
+/// what has a tag that the head knows, read or not.
 pub(super) fn spans_said(
     which: &[usize],
     texts: &Texts,
     classes: &[String],
     targets: Option<&Targets>,
+    unread: &[Vec<UnreadWord>],
     said: Option<&Predictions>,
 ) -> Option<SpansSaid> {
     let (Some(Targets::Tags(labels)), Some(Predictions::Tags { tags, .. })) = (targets, said) else {
@@ -77,9 +78,10 @@ pub(super) fn spans_said(
         wrong_rows: 0,
         rows: Vec::new(),
     };
-    for ((row, labels), tags) in which.iter().zip(labels).zip(tags) {
+    for (index, ((row, labels), tags)) in which.iter().zip(labels).zip(tags).enumerate() {
         let Some(labels) = labels else { continue };
-        let spans = judged(&scheme, texts.word_starts(*row), labels, tags);
+        let unread = unread.get(index).map(Vec::as_slice).unwrap_or_default();
+        let spans = judged(&scheme, texts.word_starts(*row), &labelled_words(labels, unread), tags);
         for (verdict, count) in &mut found.counts {
             *count += spans.iter().filter(|span| span.verdict == *verdict).count();
         }
@@ -96,14 +98,26 @@ pub(super) fn spans_said(
     Some(found)
 }
 
-/// The entities of a row by the words of its text: `labels` and `tags` are of its tokens.
-fn judged(scheme: &TagScheme, word_starts: &[u32], labels: &[u32], tags: &[u32]) -> Vec<JudgedSpan> {
-    let tokens = labels.iter().zip(word_starts).enumerate().filter(|(_, (label, _))| **label != NO_TAG);
+/// The entities of a row by the words of its text: `tags` are of its tokens. A word that is not read is predicted to
+/// be outside, as no class stands outside of all entities: [`NO_TAG`].
+fn judged(
+    scheme: &TagScheme,
+    word_starts: &[u32],
+    labels: &[(LabelledWord, u32)],
+    tags: &[u32],
+) -> Vec<JudgedSpan> {
     let (mut words, mut is, mut said) = (Vec::new(), Vec::new(), Vec::new());
-    for (token, (label, word)) in tokens {
-        words.push(*word as usize);
+    for (word, label) in labels {
         is.push(*label);
-        said.push(tags.get(token).copied().unwrap_or(NO_TAG));
+        let (word, tag) = match word {
+            LabelledWord::Token(token) => (
+                word_starts.get(*token).map_or(usize::MAX, |word| *word as usize),
+                tags.get(*token).copied().unwrap_or(NO_TAG),
+            ),
+            LabelledWord::Unread(word) => (*word, NO_TAG),
+        };
+        words.push(word);
+        said.push(tag);
     }
     let word = |place: usize| words.get(place).copied().unwrap_or(place);
     let by_words = |span: &mut Span| (span.first, span.last) = (word(span.first), word(span.last));
@@ -138,13 +152,18 @@ mod tests {
         let starts = [NO_WORD, 0, 1, NO_WORD, 2, 3, NO_WORD];
         let labels = [NO_TAG, 0, 1, NO_TAG, NO_TAG, 0, NO_TAG];
         let said = [2, 0, 2, 2, 2, 0, 2];
-        let spans = judged(&TagScheme::of(&classes), &starts, &labels, &said);
+        let spans = judged(&TagScheme::of(&classes), &starts, &labelled_words(&labels, &[]), &said);
         let span = |first, last| Some(Span { kind: 0, first, last });
         let wanted = [
             JudgedSpan { verdict: SpanVerdict::WrongBoundary, labelled: span(0, 1), said: span(0, 0) },
             JudgedSpan { verdict: SpanVerdict::Right, labelled: span(3, 3), said: span(3, 3) },
         ];
         assert_eq!(spans, wanted);
+        // An entity whose words have no token is missed, at its place in the text.
+        let unread = [UnreadWord { word: 4, tag: 0, before: 3 }, UnreadWord { word: 5, tag: 1, before: 3 }];
+        let spans = judged(&TagScheme::of(&classes), &starts, &labelled_words(&labels, &unread), &said);
+        let missed = JudgedSpan { verdict: SpanVerdict::Missed, labelled: span(4, 5), said: None };
+        assert_eq!(spans.last(), Some(&missed));
     }
 
     #[test]

@@ -219,7 +219,7 @@ impl Worker {
                 self.outbox.post(News::Tokenized(answer));
             }
             Work::Export(to) => {
-                let answer = answer_of(self.export(&to).map(Arc::new), stop);
+                let answer = answer_of(self.export(&to, stop).map(Arc::new), stop);
                 self.outbox.post(News::Export(answer));
             }
         }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::super::news::{News, Pace};
 use super::super::outbox::Outbox;
 use super::super::state::Severity;
+use crate::project::error::ProjectError;
 use crate::project::runs::{HistoryLine, RunEvent, RunFolder};
 use crate::train::TrainError;
 use crate::train::fit::FitEvent;
@@ -55,7 +56,9 @@ impl<'a> Reporter<'a> {
     }
 
     pub(super) fn take(&mut self, event: FitEvent) -> Result<(), TrainError> {
+        let unfit = |error: ProjectError| TrainError::Unfit(error.to_string());
         let line = match event {
+            FitEvent::Saving => return self.folder.flush().map_err(unfit),
             FitEvent::Note(note) => {
                 self.outbox.post(News::Note(note));
                 return Ok(());
@@ -89,7 +92,7 @@ impl<'a> Reporter<'a> {
             }
             FitEvent::Epoch(point) => self.epoch(point),
         };
-        self.folder.append(&line).map_err(|error| TrainError::Unfit(error.to_string()))
+        self.folder.append(&line).map_err(unfit)
     }
 
     fn epoch(&mut self, point: EpochPoint) -> HistoryLine {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::super::news::News;
 use super::super::state::{RunOutcome, RunView, Severity};
@@ -9,7 +10,7 @@ use super::{Failure, Tuned, Worker};
 use crate::data::dataset::Split;
 use crate::export::ExportReport;
 use crate::export::card::{CardInputs, known_base_model, model_card};
-use crate::export::folder::{ExportRequest, write_folder};
+use crate::export::folder::{ExportRequest, write_folder_until};
 use crate::model::{Model, weights};
 use crate::project::model_place::model_name;
 use crate::project::runs::RunFolder;
@@ -35,7 +36,7 @@ impl Worker {
         Ok(())
     }
 
-    pub(super) fn export(&mut self, to: &Path) -> Result<ExportReport, Failure> {
+    pub(super) fn export(&mut self, to: &Path, stop: &AtomicBool) -> Result<ExportReport, Failure> {
         self.busy("writing the model and reading it back", None);
         let rows = self.data.as_ref().map_or([0; 3], |data| Split::ALL.map(|split| data.card.rows_of(split)));
         let tuned = self.tuned.as_ref().ok_or("there is no trained model yet: train one first")?;
@@ -61,7 +62,7 @@ impl Worker {
             prompt: tuned.plan.prompt.as_ref(),
             card: &card,
         };
-        write_folder(&request).map_err(|error| error.to_string())
+        write_folder_until(&request, stop).map_err(|error| error.to_string())
     }
 }
 
@@ -106,10 +107,14 @@ pub(in crate::session) fn open_run(
     history.drop_stand_ins(&plan);
     place_steps(&mut history.steps, &history.epochs);
     let report = folder.read_report().map_err(|error| error.to_string())?.map(Arc::new);
+    let holder = folder.holder();
     let outcome = history.outcome.unwrap_or_else(|| {
-        RunOutcome::Failed("it was interrupted: the program ended before the run did".into())
+        RunOutcome::Failed(match &holder {
+            Some(holder) => format!("it is not finished: {holder} is training it"),
+            None => "it was interrupted: the program ended before the run did".into(),
+        })
     });
-    let can_resume = outcome.can_be_resumed() && folder.has_checkpoint();
+    let can_resume = outcome.can_be_resumed() && folder.has_checkpoint() && holder.is_none();
     let view = RunView {
         phase: history.phases.last().map_or(0, |(phase, _)| *phase),
         steps: history.steps,
@@ -146,9 +151,9 @@ fn open_tuned(
     }
     let mut model = Model::load(&plan.model_path, device).map_err(text)?;
     // The run's weights over another vocabulary or architecture would mean nothing.
-    if model.summary.sha256 != plan.model_sha256 {
+    if let Some(what) = plan.other_in(&model.summary) {
         return Err(format!(
-            "the weights in {} are not those that it was trained from any more. Put its pretrained model back",
+            "the {what} in {} changed since it was trained. Put the earlier files back, or train again",
             plan.model_path.display()
         ));
     }

@@ -8,7 +8,7 @@ use crate::data::task::TaskKind;
 use crate::model::heads::HeadSpec;
 use crate::text::token_set::TokenSet;
 use crate::text::tokenizer::{NO_WORD, Tokenizer};
-use crate::train::rows::{NO_TAG, Rows, Targets};
+use crate::train::rows::{NO_TAG, Rows, Targets, UnreadWord};
 
 /// Token ids of all rows of a data set.
 pub(in crate::session) struct Texts {
@@ -85,8 +85,43 @@ pub(in crate::session) fn rows_of(
         targets_of(task, texts, which, head)
     });
     let targets = targets.collect();
+    let unread = heads.iter().map(|head| {
+        let task = dataset.tasks.iter().find(|task| task.name == head.task && task.kind == head.kind);
+        unread_of(task, texts, which, head)
+    });
+    let unread = unread.collect();
     let second = if pairs { some(&texts.second) } else { TokenSet::default() };
-    Rows { tokens: some(&texts.first), second, targets, sources: sources_of(dataset, which) }
+    Rows { tokens: some(&texts.first), second, targets, unread, sources: sources_of(dataset, which) }
+}
+
+/// The labelled words of every row that have no token; no rows for a task without token labels.
+fn unread_of(
+    task: Option<&TaskLabels>,
+    texts: &Texts,
+    which: &[usize],
+    head: &HeadSpec,
+) -> Vec<Vec<UnreadWord>> {
+    let Some(TaskLabels { classes, labels: Labels::Tags(labels), .. }) = task else { return Vec::new() };
+    let known: Vec<Option<u32>> = classes
+        .iter()
+        .map(|class| head.classes.iter().position(|known| known == class).map(|at| at as u32))
+        .collect();
+    let of_row = |row: &usize| {
+        let tags = labels.get(*row).and_then(Option::as_ref).map(Vec::as_slice).unwrap_or_default();
+        let mut starts = texts.word_starts(*row).iter().copied().filter(|word| *word != NO_WORD).peekable();
+        let (mut unread, mut before) = (Vec::new(), 0);
+        for (word, class) in (0..).zip(tags) {
+            let tag = known.get(*class as usize).copied().flatten();
+            let is_read = starts.next_if_eq(&word).is_some();
+            match tag {
+                Some(_) if is_read => before += 1,
+                Some(tag) => unread.push(UnreadWord { word, tag, before }),
+                None => {}
+            }
+        }
+        unread
+    };
+    which.iter().map(of_row).collect()
 }
 
 /// Per row the file that it came from; empty where all are of one.
@@ -193,6 +228,17 @@ mod tests {
         let sources = |which: &[usize]| rows_of(&data, &texts(4), which, &[]).sources;
         assert_eq!(sources(&[1, 2, 3]), [0, 2, 1]);
         assert!(sources(&[0, 1]).is_empty() && sources(&[]).is_empty());
+    }
+
+    #[test]
+    fn labelled_words_without_a_token_are_kept_apart() {
+        let tags = Labels::Tags(vec![Some(vec![2, 0, 1, 0]), None]);
+        let data = dataset(TaskKind::TokenLabels, tags);
+        let rows = rows_of(&data, &texts(2), &[1, 0], &[head(TaskKind::TokenLabels, &["b", "z"])]);
+        // The class of the third word is not known to the head.
+        let unread = |word| UnreadWord { word, tag: 0, before: 1 };
+        assert_eq!(rows.unread, [vec![vec![], vec![unread(1), unread(3)]]]);
+        assert_eq!(rows.fingerprint(true), Rows { unread: Vec::new(), ..rows.clone() }.fingerprint(true));
     }
 
     #[test]

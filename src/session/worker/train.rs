@@ -204,9 +204,10 @@ impl Worker {
     /// The plan's pretrained model with new heads.
     fn pretrained(&mut self, plan: &RunPlan) -> Result<(Model, Tokenizer), Failure> {
         let (mut model, tokenizer) = self.open_model(&plan.model_path)?;
-        if model.summary.sha256 != plan.model_sha256 {
+        if let Some(what) = plan.other_in(&model.summary) {
             return Err(format!(
-                "the weights in {} changed since the plan was made. Open the model again on the Model page",
+                "the {what} in {} changed since the plan was made. Put the earlier files back, or open the model again on \
+                 the Model page and start a new run",
                 plan.model_path.display()
             ));
         }
@@ -325,10 +326,12 @@ fn resume_run<'a>(
     stop: &'a AtomicBool,
 ) -> Result<(Running<'a>, RunView), Failure> {
     let mut folder = RunFolder::open(project_dir, name).map_err(|error| error.to_string())?;
+    // Before anything is read: what another process writes is complete once it lets go.
+    folder.lock().map_err(|error| error.to_string())?;
     let plan = Arc::new(folder.read_plan().map_err(|error| error.to_string())?);
     let mut history = folder.read().map_err(|error| error.to_string())?;
     if history.outcome == Some(RunOutcome::Finished) {
-        return Err(format!("run {name} is finished. To go on from its weights, start a new run from it"));
+        return Err(format!("run {name} is finished. To continue from its weights, start a new run from it"));
     }
     let mut store = Store::new(&folder.checkpoint_dir(), every);
     let from = store.read_last().map_err(|error| error.to_string())?;

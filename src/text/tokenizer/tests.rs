@@ -6,6 +6,9 @@ use tokenizers::TruncationParams;
 
 use super::*;
 
+#[path = "../../../tests/common/skip.rs"]
+mod skip;
+
 fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
@@ -22,16 +25,10 @@ fn go_on(_: usize, _: usize) -> bool {
     true
 }
 
-/// The default model, which setup puts there; where the tests of the whole program are required, it must be.
+/// The default model, which setup puts there.
 fn default_model() -> Option<Tokenizer> {
     let dir = root(".models/all-MiniLM-L6-v2");
-    if dir.is_dir() {
-        return Some(Tokenizer::load(&dir).expect("the default model's tokenizer"));
-    }
-    let required = std::env::var("FROSTLINE_WINDOW_TESTS").is_ok_and(|value| value == "required");
-    assert!(!required, "{} is absent: run the project's setup", dir.display());
-    eprintln!("skipped: {} is absent, the project's setup puts it there", dir.display());
-    None
+    skip::is_set_up(&dir).then(|| Tokenizer::load(&dir).expect("the default model's tokenizer"))
 }
 
 fn ids(value: &Value) -> Vec<u32> {

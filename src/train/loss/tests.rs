@@ -86,3 +86,15 @@ fn a_repeat_is_no_wrong_answer() {
     let (with_repeats, _) = ranking(&a, &b, &own, None).unwrap();
     assert!(with_repeats.double_value(&[]) > loss.double_value(&[]) + 0.3);
 }
+
+#[test]
+fn a_step_without_a_label_has_no_part_in_the_mean() {
+    let point =
+        |loss| StepPoint { step: 1, epoch: 0.5, loss, tasks: Vec::new(), rate_factor: 1.0, grad_norm: 0.0 };
+    let mut sums = Sums::new(0);
+    assert!(sums.loss().is_nan());
+    for loss in [0.75, f64::NAN, 0.25] {
+        sums.add(&point(loss), Vec::new());
+    }
+    assert_eq!((sums.steps, sums.loss()), (2, 0.5));
+}

@@ -1,9 +1,9 @@
 //! What a model says of rows, per kind of task, and what it is worth.
 
-use super::{Score, TaskMetrics};
+use super::{Score, TagScheme, TaskMetrics};
 use crate::data::task::TaskKind;
 use crate::model::heads::HeadSpec;
-use crate::train::rows::{NO_TAG, Targets};
+use crate::train::rows::{LabelledWord, NO_TAG, Targets, UnreadWord, labelled_words};
 
 /// What a model says of some rows for one task: one answer per row, labelled or not.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,6 +63,17 @@ impl Predictions {
 /// measured: the figures are those of no row.
 #[must_use]
 pub fn metrics_of(spec: &HeadSpec, targets: &Targets, predictions: &Predictions) -> TaskMetrics {
+    metrics_with_unread(spec, targets, predictions, &[])
+}
+
+/// The same, with the labelled words of every row that have no token: they count as missed.
+#[must_use]
+pub fn metrics_with_unread(
+    spec: &HeadSpec,
+    targets: &Targets,
+    predictions: &Predictions,
+    unread: &[Vec<UnreadWord>],
+) -> TaskMetrics {
     let task = spec.task.as_str();
     match (targets, predictions) {
         (Targets::Class(labels), Predictions::Probabilities { classes, values }) => {
@@ -83,9 +94,21 @@ pub fn metrics_of(spec: &HeadSpec, targets: &Targets, predictions: &Predictions)
             scaled(TaskMetrics::of_numbers(task, TaskKind::Similarity, &predicted, &truth), spec)
         }
         (Targets::Tags(labels), Predictions::Tags { tags, loss }) => {
-            let rows = labels.iter().zip(tags).filter_map(|(truth, said)| Some((truth.as_ref()?, said)));
-            let (said, truth): (Vec<_>, Vec<_>) = rows.map(|(truth, said)| words(truth, said)).unzip();
-            TaskMetrics { loss: *loss, ..TaskMetrics::of_tags(task, &spec.classes, &said, &truth) }
+            let outside = TagScheme::of(&spec.classes).outside().unwrap_or(NO_TAG);
+            let rows = labels.iter().zip(tags).enumerate();
+            let rows = rows.filter_map(|(row, (truth, said))| {
+                let unread = unread.get(row).map(Vec::as_slice).unwrap_or_default();
+                Some(words(truth.as_ref()?, said, unread, outside))
+            });
+            let (said, truth): (Vec<_>, Vec<_>) = rows.unzip();
+            let mut found =
+                TaskMetrics { loss: *loss, ..TaskMetrics::of_tags(task, &spec.classes, &said, &truth) };
+            if let Some(spans) = &mut found.spans {
+                let is_labelled = |row: usize| labels.get(row).is_some_and(Option::is_some);
+                let rows = unread.iter().enumerate().filter(|(row, _)| is_labelled(*row));
+                spans.unread_words = rows.map(|(_, words)| words.len()).sum();
+            }
+            found
         }
         (Targets::Pair(pairs), Predictions::Ranks { ranks, pool, loss }) => {
             let kept: Vec<u32> =
@@ -120,10 +143,13 @@ fn scaled(found: TaskMetrics, spec: &HeadSpec) -> TaskMetrics {
     TaskMetrics { loss: found.loss / spec.scale.factor.powi(2), ..found }
 }
 
-/// Of the tokens of a row those that stand for words: what is said of them, and what is true.
-fn words(truth: &[u32], said: &[u32]) -> (Vec<u32>, Vec<u32>) {
-    let tokens = truth.iter().enumerate().filter(|(_, tag)| **tag != NO_TAG);
-    tokens.map(|(token, tag)| (said.get(token).copied().unwrap_or(NO_TAG), *tag)).unzip()
+/// The labelled words of a row: what is predicted of them, `outside` of those that are not read, and what is true.
+fn words(truth: &[u32], said: &[u32], unread: &[UnreadWord], outside: u32) -> (Vec<u32>, Vec<u32>) {
+    let words = labelled_words(truth, unread).into_iter().map(|(word, tag)| match word {
+        LabelledWord::Token(token) => (said.get(token).copied().unwrap_or(NO_TAG), tag),
+        LabelledWord::Unread(_) => (outside, tag),
+    });
+    words.unzip()
 }
 
 #[cfg(test)]
@@ -181,6 +207,29 @@ mod tests {
         let said = Predictions::Tags { tags: vec![vec![2, 0, 2, 1, 0], vec![0]], loss: 0.5 };
         let found = metrics_of(&entities, &targets, &said);
         assert_eq!((found.rows, found.figure(), found.loss, found.accuracy), (1, 1.0, 0.5, 1.0));
+    }
+
+    /// Nothing is predicted of words without a token: their entities are missed, and one that is read in part is not
+    /// found from end to end.
+    #[test]
+    fn labelled_words_that_are_not_read_count_as_missed() {
+        let entities = spec(TaskKind::TokenLabels, &["B-X", "I-X", "O"]);
+        let targets = Targets::Tags(vec![Some(vec![NO_TAG, 0, 2, 0, NO_TAG]), None, Some(vec![0])]);
+        let said = Predictions::Tags { tags: vec![vec![2, 0, 2, 0, 2], vec![0], vec![0]], loss: 0.0 };
+        let unread = |word, tag, before| UnreadWord { word, tag, before };
+        let rows = [
+            // One entity is cut in two, one lies beyond, and a word in the middle has no token.
+            vec![unread(1, 2, 1), unread(4, 1, 3), unread(5, 2, 3), unread(6, 0, 3)],
+            vec![unread(1, 0, 1)],
+            vec![],
+        ];
+        let found = metrics_with_unread(&entities, &targets, &said, &rows);
+        let spans = found.spans.unwrap();
+        assert_eq!((spans.words, spans.unread_words, spans.entities), (8, 4, 4));
+        assert_eq!((spans.precision, spans.recall), (2.0 / 3.0, 0.5));
+        assert_eq!(found.accuracy, 6.0 / 8.0, "two of the words that are not read are labelled O");
+        let without = metrics_of(&entities, &targets, &said).spans.unwrap();
+        assert_eq!((without.words, without.unread_words, without.recall), (4, 0, 1.0));
     }
 
     #[test]

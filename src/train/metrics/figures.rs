@@ -38,6 +38,12 @@ pub fn format_figure(key: &str, value: f64) -> String {
     }
 }
 
+/// The mean loss of some training steps; `-` where no row of theirs has a label.
+#[must_use]
+pub fn mean_loss(value: f64) -> String {
+    if value.is_nan() { "-".to_owned() } else { format_figure("loss", value) }
+}
+
 /// The headline figure of a kind of task as people read it.
 #[must_use]
 pub fn format_headline(kind: TaskKind, value: f64) -> String {

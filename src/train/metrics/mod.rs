@@ -17,8 +17,8 @@ mod spans;
 mod thresholds;
 mod values;
 
-pub use answers::{Predictions, metrics_of, score_of};
-pub use figures::{Unit, format_figure, format_headline, share, unit};
+pub use answers::{Predictions, metrics_of, metrics_with_unread, score_of};
+pub use figures::{Unit, format_figure, format_headline, mean_loss, share, unit};
 pub use points::{EpochPoint, Headline, Probe, Score, StepPoint};
 pub use ranks::{RankFigures, rank_in_pool};
 pub use sets::{SetFigures, THRESHOLD};

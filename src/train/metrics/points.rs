@@ -31,7 +31,7 @@ pub struct StepPoint {
     pub step: usize,
     /// Fractional epoch reached.
     pub epoch: f64,
-    /// Weighted sum of the task losses.
+    /// Weighted sum of the task losses; NaN where no row of the step has a label that counts.
     pub loss: f64,
     /// Per task over the labelled rows of the step, which the figure is of too; NaN where it is of none.
     pub tasks: Vec<Score>,
@@ -50,7 +50,7 @@ pub struct EpochPoint {
     pub step: usize,
     /// Index of the phase it belongs to.
     pub phase: usize,
-    /// Mean over the epoch of the weighted sum of the task losses.
+    /// Mean of the weighted sum of the task losses over the epoch's steps that have one; NaN where none has.
     pub loss: f64,
     /// Per task over the epoch's training rows as they were met, by the figure that
     /// [`training_key`](super::training_key) names; rows 0 for epoch 0.

@@ -1,9 +1,13 @@
-//! Figures of tagged words: entities that are found from end to end, as seqeval counts them by default.
+//! Figures of tagged words: entities that are found from end to end, as seqeval counts them by default. Which words
+//! form an entity is decided in [`crate::data::spans`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ClassMetrics, Count, TaskMetrics, mean, weighted_f1};
+use crate::data::numbers::thousands;
+use crate::data::spans::{Entity, Place, entities, read_tag};
 use crate::data::task::TaskKind;
+use crate::train::rows::NO_TAG;
 
 /// What is counted of entities beside the F1 of every type.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -18,6 +22,9 @@ pub struct SpanFigures {
     pub words: usize,
     /// Entities that are labelled.
     pub entities: usize,
+    /// Labelled words that the model did not read, most of them beyond the maximum length. They count among the words
+    /// and their entities among the labelled ones, as missed.
+    pub unread_words: usize,
 }
 
 /// An entity: its type, an index into [`TagScheme::types`], and its words, the last one included.
@@ -31,34 +38,31 @@ pub struct Span {
     pub last: usize,
 }
 
-/// How a set of tags is read: `B-PER` is a letter and a type. All usual schemes (IOB1, IOB2, IOE, IOBES) and plain
-/// tags are read by one rule, the one of the evaluation script of `CoNLL`, so nothing has to be declared.
+/// How a set of tags is read: each by its letter and its type, see [`crate::data::spans`], so nothing has to be
+/// declared.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TagScheme {
     /// The types of entities, by name.
     types: Vec<String>,
-    /// Per class its letter and the number of its type; what only stands outside has numbers beyond `types`.
-    tags: Vec<(char, usize)>,
-    /// The number of the type `_`, which a bare `O` has.
-    bare: usize,
+    /// Per class its place and the index of its type; what stands outside has none in `types`.
+    tags: Vec<(Place, usize)>,
 }
 
 impl TagScheme {
     /// Reads the names of the classes.
     #[must_use]
     pub fn of(classes: &[String]) -> Self {
-        let parts: Vec<(char, &str)> = classes.iter().map(|class| letter_and_type(class)).collect();
-        let is_within = |letter: char| !matches!(letter, 'O' | '.');
-        let within: BTreeSet<&str> =
-            parts.iter().filter(|(letter, _)| is_within(*letter)).map(|(_, kind)| *kind).collect();
-        let outside: BTreeSet<&str> = parts.iter().map(|(_, kind)| *kind).chain([BARE]).collect();
-        let numbers: BTreeMap<&str, usize> =
-            within.iter().chain(outside.difference(&within)).copied().zip(0..).collect();
-        let number = |kind: &str| numbers.get(kind).copied().unwrap_or(usize::MAX);
+        let tags: Vec<(Place, &str)> = classes.iter().map(|class| read_tag(class)).collect();
+        let within = tags.iter().filter(|(place, _)| *place != Place::Outside);
+        let types: BTreeSet<&str> = within.map(|(_, kind)| *kind).collect();
+        let indices: BTreeMap<&str, usize> = types.iter().copied().zip(0..).collect();
+        let index = |place: Place, kind: &str| {
+            let known = indices.get(kind).filter(|_| place != Place::Outside);
+            known.copied().unwrap_or(usize::MAX)
+        };
         Self {
-            types: within.iter().map(|kind| type_name(kind, classes, &parts)).collect(),
-            tags: parts.iter().map(|(letter, kind)| (*letter, number(kind))).collect(),
-            bare: number(BARE),
+            tags: tags.iter().map(|(place, kind)| (*place, index(*place, kind))).collect(),
+            types: types.into_iter().map(str::to_owned).collect(),
         }
     }
 
@@ -71,82 +75,36 @@ impl TagScheme {
     /// The class that says that a word is part of nothing: `O`.
     #[must_use]
     pub fn outside(&self) -> Option<u32> {
-        self.tags.iter().position(|(letter, _)| *letter == 'O').map(|class| class as u32)
+        self.tags.iter().position(|(place, _)| *place == Place::Outside).map(|class| class as u32)
     }
 
     /// The entities of a row of tags, in order.
     #[must_use]
     pub fn spans(&self, row: &[u32]) -> Vec<Span> {
-        let mut reader = Reader::new(self);
-        for tag in row {
-            reader.take(Some(*tag));
-        }
-        reader.take(None);
-        reader.spans
-    }
-}
-
-/// The type of a tag that names none.
-const BARE: &str = "_";
-
-/// `B-PER` is `B` and `PER`, `B` alone has the type `_`, and `NOUN` is `N` and `OUN`: what seqeval does.
-fn letter_and_type(class: &str) -> (char, &str) {
-    let mut chars = class.chars();
-    let letter = chars.next().unwrap_or('O');
-    let rest = chars.as_str();
-    let kind = rest.split_once('-').map_or(rest, |(_, kind)| kind);
-    (letter, if kind.is_empty() { BARE } else { kind })
-}
-
-/// The type as it is shown: where a plain tag was cut in two to get it, the whole tag.
-fn type_name(kind: &str, classes: &[String], parts: &[(char, &str)]) -> String {
-    let mut sources = classes.iter().zip(parts).filter(|(_, (letter, own))| *own == kind && *letter != 'O');
-    match (sources.next(), sources.next()) {
-        (Some((class, _)), None) if class.chars().nth(1).is_some_and(|second| second != '-') => class.clone(),
-        _ => kind.to_owned(),
-    }
-}
-
-/// Reads tags one by one and keeps the entities; rows follow each other with an outside tag between them.
-struct Reader<'a> {
-    scheme: &'a TagScheme,
-    /// The tag before; none before the first.
-    before: Option<(char, usize)>,
-    begin: usize,
-    at: usize,
-    spans: Vec<Span>,
-}
-
-impl<'a> Reader<'a> {
-    const fn new(scheme: &'a TagScheme) -> Self {
-        Self { scheme, before: None, begin: 0, at: 0, spans: Vec::new() }
-    }
-
-    /// The rules of `get_entities` in seqeval 1.2.2 (`seqeval/metrics/sequence_labeling.py`), which are those of
-    /// `conlleval.pl`. `None` ends a row.
-    fn take(&mut self, tag: Option<u32>) {
-        let known = tag.and_then(|tag| self.scheme.tags.get(tag as usize)).copied();
-        let (letter, kind) = known.unwrap_or(('O', self.scheme.bare));
-        let before = self.before.map_or('O', |(letter, _)| letter);
-        let same_kind = self.before.is_some_and(|(_, earlier)| earlier == kind);
-        let ends = matches!(before, 'E' | 'S')
-            || matches!((before, letter), ('B' | 'I', 'B' | 'S' | 'O'))
-            || !matches!(before, 'O' | '.') && !same_kind;
-        let starts = matches!(letter, 'B' | 'S')
-            || matches!((before, letter), ('E' | 'S' | 'O', 'E' | 'I'))
-            || !matches!(letter, 'O' | '.') && !same_kind;
-        if ends && let (Some((_, kind)), Some(last)) = (self.before, self.at.checked_sub(1)) {
-            self.spans.push(Span { kind, first: self.begin, last });
-        }
-        if starts {
-            self.begin = self.at;
-        }
-        self.before = Some((letter, kind));
-        self.at += 1;
+        let read = |tag: &u32| self.tags.get(*tag as usize).copied().unwrap_or((Place::Outside, usize::MAX));
+        let span = |found: Entity<usize>| Span { kind: found.kind, first: found.first, last: found.last };
+        entities(row.iter().map(read)).into_iter().map(span).collect()
     }
 }
 
 impl TaskMetrics {
+    /// A sentence on the labelled words that the model did not read; `None` where it read all of them.
+    #[must_use]
+    pub fn unread_note(&self) -> Option<String> {
+        match self.spans.map_or(0, |spans| spans.unread_words) {
+            0 => None,
+            1 => Some(
+                "1 labelled word lies beyond the maximum length (max_length) and counts as missed.".into(),
+            ),
+            more => {
+                let more = thousands(more as u64);
+                Some(format!(
+                    "{more} labelled words lie beyond the maximum length (max_length) and count as missed."
+                ))
+            }
+        }
+    }
+
     /// Figures of tagged words: `predicted` and `truth` hold an index into `classes` for every word of every row.
     ///
     /// Entities are counted as seqeval's default mode counts them; the accuracy is that of single words. A word
@@ -155,22 +113,17 @@ impl TaskMetrics {
     #[must_use]
     pub fn of_tags(task: &str, classes: &[String], predicted: &[Vec<u32>], truth: &[Vec<u32>]) -> Self {
         let scheme = TagScheme::of(classes);
-        let (mut said, mut is) = (Reader::new(&scheme), Reader::new(&scheme));
+        let mut counts = vec![Count::default(); scheme.types.len()];
         let (mut rows, mut words, mut right) = (0, 0_usize, 0_u64);
         let outside = scheme.outside();
         for (predicted, truth) in predicted.iter().zip(truth) {
-            for (word, tag) in truth.iter().enumerate() {
-                let guess = predicted.get(word).copied().or(outside);
-                right += u64::from(guess == Some(*tag));
-                said.take(guess);
-                is.take(Some(*tag));
-            }
-            said.take(None);
-            is.take(None);
+            let guess = |word: usize| predicted.get(word).copied().or(outside).unwrap_or(NO_TAG);
+            let guesses: Vec<u32> = (0..truth.len()).map(guess).collect();
+            right += guesses.iter().zip(truth).filter(|(guess, tag)| guess == tag).count() as u64;
+            count(&mut counts, &scheme.spans(&guesses), &scheme.spans(truth));
             words += truth.len();
             rows += 1;
         }
-        let counts = count(&scheme, &said.spans, &is.spans);
         let classes: Vec<ClassMetrics> =
             scheme.types.iter().zip(&counts).map(|(name, count)| count.of_class(name)).collect();
         let occurs = |count: &Count| count.labelled + count.predicted > 0;
@@ -186,6 +139,7 @@ impl TaskMetrics {
                 f1: sum.f1(),
                 words,
                 entities: sum.labelled as usize,
+                unread_words: 0,
             }),
             classes,
             ..Self::none(task, TaskKind::TokenLabels)
@@ -193,9 +147,9 @@ impl TaskMetrics {
     }
 }
 
-/// Entities per type that are predicted, labelled, and both. Both lists are in order, and a word ends one at most.
-fn count(scheme: &TagScheme, said: &[Span], is: &[Span]) -> Vec<Count> {
-    let mut counts = vec![Count::default(); scheme.types.len()];
+/// Adds the entities of a row that are predicted, labelled, and both, per type. Both lists are in order, and a word ends
+/// one at most.
+fn count(counts: &mut [Count], said: &[Span], is: &[Span]) {
     let mut bump = |span: &Span, add: fn(&mut Count)| {
         if let Some(count) = counts.get_mut(span.kind) {
             add(count);
@@ -212,7 +166,6 @@ fn count(scheme: &TagScheme, said: &[Span], is: &[Span]) -> Vec<Count> {
     for span in said {
         bump(span, |count| count.predicted += 1);
     }
-    counts
 }
 
 #[cfg(test)]
@@ -228,9 +181,20 @@ mod tests {
         let scheme = TagScheme::of(&names(&["B-PER", "B-creative-work", "I-PER", "O"]));
         assert_eq!(scheme.types(), ["PER", "creative-work"]);
         assert_eq!(scheme.outside(), Some(3));
+        let plain = TagScheme::of(&names(&["BRAND", "ORG", "O"]));
+        assert_eq!((plain.types(), plain.outside()), (&names(&["BRAND", "ORG"])[..], Some(2)));
         let plain = TagScheme::of(&names(&["DET", "NOUN", "O"]));
         assert_eq!(plain.types(), ["DET", "NOUN"], "a plain tag keeps its name");
         assert_eq!(TagScheme::of(&names(&["B", "I", "O"])).types(), ["_"]);
+    }
+
+    /// Entities side by side stay two, as on the data card.
+    #[test]
+    fn single_words_of_bilou_are_entities_of_their_own() {
+        let classes = names(&["B-PER", "L-PER", "O", "U-PER"]);
+        let found = TaskMetrics::of_tags("entities", &classes, &[vec![3, 2, 0, 1]], &[vec![3, 3, 0, 1]]);
+        let spans = found.spans.unwrap();
+        assert_eq!((spans.entities, spans.precision, spans.recall), (3, 1.0, 2.0 / 3.0));
     }
 
     #[test]

@@ -4,10 +4,12 @@
 //! added to [`Recipe`], [`TaskSettings`] or what they hold does not compile until the table has an entry for it.
 
 mod choice;
+mod idle;
 mod table;
 mod value;
 
 pub use choice::Choice;
+pub use idle::idle_notes;
 pub use table::{RECIPE, TASK};
 pub use value::{Value, phase_in_words};
 

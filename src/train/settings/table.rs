@@ -54,13 +54,13 @@ table! {
     frozen_head => [entry!(
         "frozen_head", frozen_head, Trains, "frozen head",
         |recipe, around| own_phases(recipe, around).or((recipe.preset != Preset::FreezeHead)
-            .then_some("Only the preset that freezes one head looks at it")),
+            .then_some("Used only by the freeze-head preset")),
         "The task whose head stays as it is; the first one where none is named"
     )],
     part => [entry!(
         "part", part, Trains, "what trains in a layer",
         |recipe, around| without_encoder(recipe, around).or((!recipe.phases.is_empty())
-            .then_some("Each of your phases says it for itself")),
+            .then_some("Set per phase")),
         "All weights of a thawed layer, adapters beside them, biases alone, or norms alone"
     )],
     lora => [
@@ -73,14 +73,14 @@ table! {
             "What an adapter adds is multiplied by alpha / rank"
         ),
         entry!(
-            "lora_targets", lora.targets, Trains, "adapters beside", without_adapters,
+            "lora_targets", lora.targets, Trains, "adapter targets", without_adapters,
             "Which linear layers have adapters"
         ),
     ],
     epochs => [entry!(
         "epochs", epochs, Steps, "epochs",
         |recipe, around| without_training(recipe, around).or((!recipe.phases.is_empty())
-            .then_some("Each of your phases says how long it lasts")),
+            .then_some("Set per phase")),
         "Passes over the training rows, all phases together"
     )],
     batch_size => [entry!(

@@ -23,6 +23,7 @@ pub(super) fn lengths_ui(ui: &mut Ui, state: &State) {
     widgets::card(ui, "Lengths in tokens", |ui| {
         histogram_ui(ui, lengths, cut_at);
         let (middle, longest) = (lengths.at(0.5), lengths.at(1.0));
+        let at_least = if lengths.is_open { "at least " } else { "" };
         let sample = if lengths.lengths.len() < lengths.of {
             format!(", counted in {} of the texts", numbers::thousands(lengths.lengths.len() as u64))
         } else {
@@ -30,7 +31,9 @@ pub(super) fn lengths_ui(ui: &mut Ui, state: &State) {
         };
         widgets::caption(
             ui,
-            &format!("Half of the texts have up to {middle} tokens, the longest {longest}{sample}."),
+            &format!(
+                "Half of the texts have up to {middle} tokens, the longest {at_least}{longest}{sample}."
+            ),
         );
         let cut = lengths.part_above(cut_at);
         if cut > 0.0 {

@@ -162,6 +162,15 @@ fn task_row_ui(
         if let Some(kind) = kind_choice_ui(ui, mapping, position) {
             actions.send(Edit::SetMapping(with_kind(mapping, position, kind)));
         }
+        if let Some(marker) = data.dataset.unconfirmed.get(&current) {
+            let button = ui.small_button(format!("Treat {marker} as not annotated"));
+            if button
+                .on_hover_text(format!("Rows that hold {marker} are not annotated for {current}"))
+                .clicked()
+            {
+                actions.send(Edit::SetMapping(with_missing(mapping, position, marker)));
+            }
+        }
         if let Some(task) = data.dataset.tasks.get(position) {
             let labelled =
                 data.card.tasks.get(position).map_or(0, |counts| counts.all_labelled(data.card.rows));
@@ -250,6 +259,15 @@ fn with_kind(mapping: &Mapping, position: usize, kind: TaskKind) -> Mapping {
     let mut mapping = mapping.clone();
     if let Some(task) = mapping.tasks.get_mut(position) {
         task.kind = kind;
+    }
+    mapping
+}
+
+/// A cell that says of a task that a row is not annotated for it.
+fn with_missing(mapping: &Mapping, position: usize, marker: &str) -> Mapping {
+    let mut mapping = mapping.clone();
+    if let Some(task) = mapping.tasks.get_mut(position) {
+        task.missing.push(marker.to_owned());
     }
     mapping
 }

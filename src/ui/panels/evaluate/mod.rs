@@ -155,6 +155,10 @@ fn evaluation_ui(
     }
     headline_ui(ui, metrics);
     ui.add_space(theme::GAP);
+    if let Some(text) = metrics.unread_note() {
+        widgets::message(ui, Severity::Warning, &text);
+        ui.add_space(theme::GAP);
+    }
     if metrics.kind != TaskKind::SingleLabel {
         // One class is not taken for another where a row has several, or none.
         if !metrics.classes.is_empty() {
@@ -212,8 +216,8 @@ fn untrained_ui(ui: &mut Ui, evaluation: &Evaluation, metrics: &TaskMetrics) {
         ui.add_space(theme::GAP);
     }
     let text = format!(
-        "The head of {} is {UNTRAINED}: its weights are random, and the figures below are those of guessing. What the \
-         embeddings hold is told by the probes.",
+        "The head of {} is {UNTRAINED}: its weights are random, and the figures below are those of guessing. The \
+         probes measure the embeddings.",
         metrics.task
     );
     widgets::card(ui, "", |ui| widgets::message(ui, Severity::Warning, &text));

@@ -156,7 +156,7 @@ fn coloured(dataset: &Dataset) -> Vec<usize> {
 fn choices_ui(ui: &mut Ui, map: &DataMap, dataset: &Dataset, coloured: &[usize], view: &mut MapView) {
     ui.horizontal_wrapped(|ui| {
         if coloured.is_empty() {
-            widgets::caption(ui, "Points have one colour: no task has one class for a row.");
+            widgets::caption(ui, "All points have one colour: there is no single-label task.");
         } else {
             colour_ui(ui, map, dataset, coloured, view);
         }

@@ -56,7 +56,7 @@ pub(super) fn playground_ui(ui: &mut Ui, state: &State, view: &mut PlaygroundVie
                 widgets::caption(ui, reason);
             }
             (Loadable::Empty, None) => {
-                widgets::caption(ui, "What every task says of the text will be shown here.");
+                widgets::caption(ui, "Predictions for every task appear here.");
             }
             (Loadable::Cancelled, _) => widgets::cancelled(ui),
             (Loadable::Loading, _) => widgets::loading(ui, "Classifying"),

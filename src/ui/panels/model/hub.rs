@@ -153,7 +153,7 @@ fn going_on_ui(ui: &mut Ui, download: &Download, name: &str, actions: &mut Actio
         let width = (ui.available_width() - BUTTON_ROOM).clamp(80.0, theme::TEXT_WIDTH - BUTTON_ROOM);
         let fill = Palette::of(ui).accent;
         ui.add(ProgressBar::new(progress.fraction()).fill(fill).desired_width(width).desired_height(8.0));
-        if ui.button("Cancel").on_hover_text("What was fetched is kept, and gone on with").clicked() {
+        if ui.button("Cancel").on_hover_text("What was fetched is kept, and resumed").clicked() {
             actions.send(Command::Hub(HubCommand::Cancel));
         }
     });

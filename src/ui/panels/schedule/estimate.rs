@@ -97,6 +97,7 @@ mod tests {
             name: "run".into(),
             model_path: "model".into(),
             model_sha256: String::new(),
+            tokenizer_sha256: None,
             tensors: Vec::new(),
             tasks: Vec::new(),
             prompt: None,

@@ -78,7 +78,11 @@ impl<'a> Facts<'a> {
             let steps: usize = phases.iter().map(|phase| phase.steps(steps_per_epoch)).sum();
             let per_row = trained as f64 / self.train_rows.max(1) as f64;
             figures.push((short_count(per_row.round() as u64), "trained parameters per row"));
-            figures.push((format!("{} x {}", epochs, thousands(steps_per_epoch as u64)), "epochs x steps"));
+            // Where a phase ends by its steps, the product is another number than the steps below it.
+            if steps == epochs as usize * steps_per_epoch {
+                figures
+                    .push((format!("{} x {}", epochs, thousands(steps_per_epoch as u64)), "epochs x steps"));
+            }
             figures.push((thousands(steps as u64), "steps in all"));
         }
         figures

@@ -214,6 +214,7 @@ mod tests {
             name: "run".into(),
             model_path: "model".into(),
             model_sha256: String::new(),
+            tokenizer_sha256: None,
             tensors: Vec::new(),
             tasks: vec![task("topic"), task("mood")],
             prompt: None,

@@ -203,15 +203,12 @@ fn legend_ui(ui: &mut Ui, run: &RunView, view: &mut CurvesView) {
             }
         }
         ui.separator();
+        let training = training_hint(run);
+        let objective = (0..run.plan.tasks.len()).all(|task| !run.plan.loss_is_comparable(task));
+        let training_name = if objective { "training objective" } else { "training" };
         let kinds = [
             (Kind::Valid, "validation", KeyLook::Dots, "After every epoch, on rows that are not trained on"),
-            (
-                Kind::Train,
-                "training",
-                KeyLook::Dashes,
-                "Of the epoch's training rows as they were met, by the same definition as on validation rows. A \
-                 ranking's is another, within the batch: it is in the table of epochs",
-            ),
+            (Kind::Train, training_name, KeyLook::Dashes, training.as_str()),
             (Kind::Steps, "training, step by step", KeyLook::Thin, "Of the rows of every step, smoothed"),
             (
                 Kind::Sum,
@@ -239,6 +236,22 @@ fn legend_ui(ui: &mut Ui, run: &RunView, view: &mut CurvesView) {
             });
         }
     });
+}
+
+/// What the dashed lines are: by the same definition as on validation rows, or what training descends.
+fn training_hint(run: &RunView) -> String {
+    let other = run.plan.tasks.iter().enumerate().filter(|(task, _)| !run.plan.loss_is_comparable(*task));
+    let other: Vec<&str> = other.map(|(_, task)| task.name.as_str()).collect();
+    let met = "Of the epoch's training rows as they are met, by the same definition as on validation rows";
+    if other.is_empty() {
+        return met.to_owned();
+    }
+    format!(
+        "{met}, but for the loss of {}: that is the training objective, with class weights, label smoothing or the \
+         pool of a batch, and does not compare with the validation loss. A ranking's figure within the batch is in \
+         the table of epochs",
+        other.join(", ")
+    )
 }
 
 fn toggle<T: Ord>(set: &mut BTreeSet<T>, item: T) {
@@ -324,7 +337,8 @@ fn plot_ui(
         let pixels = plot.response().rect.width().max(1.0) as usize;
         if measure == Measure::Loss && view.shows(Kind::Sum) && run.plan.tasks.len() > 1 {
             let trained = run.epochs.iter().filter(|epoch| epoch.epoch > 0);
-            let points: Vec<Point> = trained.map(|epoch| [f64::from(epoch.epoch), epoch.loss]).collect();
+            let points = trained.map(|epoch| [f64::from(epoch.epoch), epoch.loss]);
+            let points: Vec<Point> = points.filter(|[_, loss]| loss.is_finite()).collect();
             let line = Line::new("sum of losses", points).color(palette.muted).width(1.8);
             plot.line(line.style(LineStyle::Dashed { length: 6.0 }).allow_hover(false));
         }

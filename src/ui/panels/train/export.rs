@@ -35,12 +35,27 @@ pub(super) fn export_ui(ui: &mut Ui, run: &RunView, actions: &mut Actions) -> bo
 /// A row for each task, split and epoch, and one for each task and step.
 fn csv(run: &RunView) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let head = ["kind", "epoch", "step", "phase", "split", "task", "loss", "figure", "rows", "figure_name"];
+    let head = [
+        "kind",
+        "epoch",
+        "step",
+        "phase",
+        "split",
+        "task",
+        "loss",
+        "figure",
+        "rows",
+        "figure_name",
+        "loss_name",
+    ];
     // Writing to memory does not fail.
     drop(writer.write_record(head));
     let phase_name = |phase: usize| run.plan.phases.get(phase).map_or("", |phase| phase.name.as_str());
     let mut row = |kind: &str, epoch: String, step: usize, phase: &str, split: &str, scores: &[Score]| {
-        for (task, score) in run.plan.tasks.iter().zip(scores).filter(|(_, score)| score.rows > 0) {
+        let measured = run.plan.tasks.iter().enumerate().zip(scores).filter(|(_, score)| score.rows > 0);
+        for ((index, task), score) in measured {
+            let is_objective = split == "train" && !run.plan.loss_is_comparable(index);
+            let loss_name = if is_objective { "training objective" } else { "loss" };
             let known = |number: f64| if number.is_nan() { String::new() } else { number.to_string() };
             let numbers = [known(score.loss), known(score.figure), score.rows.to_string()];
             let [loss, figure, rows] = &numbers;
@@ -56,6 +71,7 @@ fn csv(run: &RunView) -> String {
                 figure,
                 rows,
                 name,
+                loss_name,
             ]));
         }
     };

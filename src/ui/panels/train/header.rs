@@ -21,8 +21,8 @@ pub(super) fn header_ui(ui: &mut Ui, state: &State, run: &RunView, actions: &mut
         ui.horizontal(|ui| {
             ui.heading(&run.plan.name);
             let preset = match &run.plan.parent {
-                Some(parent) => format!("{}, from {}", run.plan.recipe.preset.title(), parent.run),
-                None => run.plan.recipe.preset.title().to_owned(),
+                Some(parent) => format!("{}, from {}", run.plan.recipe.title(), parent.run),
+                None => run.plan.recipe.title().to_owned(),
             };
             widgets::chip(ui, RichText::new(preset).small(), Palette::of(ui).raised);
             if !narrow {

@@ -4,7 +4,7 @@ use eframe::egui::{self, RichText, Ui};
 
 use crate::session::parent::inherited_in_words;
 use crate::session::state::{RunOutcome, RunView};
-use crate::train::metrics::{EpochPoint, format_figure, format_headline};
+use crate::train::metrics::{EpochPoint, format_figure, format_headline, mean_loss};
 use crate::train::report::START_KEPT;
 use crate::ui::theme::Palette;
 use crate::ui::widgets;
@@ -38,14 +38,14 @@ fn lines(run: &RunView) -> Vec<String> {
     let mut lines = vec![format!(
         "{}: {} on {}, {rows}, {} steps, seed {}",
         plan.name,
-        plan.recipe.preset.title().to_lowercase(),
+        plan.recipe.title().to_lowercase(),
         plan.device,
         thousands(plan.total_steps() as u64),
         plan.recipe.seed
     )];
     lines.extend(inherited_in_words(plan).map(|text| format!("starts from {text}")));
     if let Some(step) = run.resumed_at {
-        lines.push(format!("gone on with from step {}", thousands(step as u64)));
+        lines.push(format!("resumed from step {}", thousands(step as u64)));
     }
     let mut phase = None;
     for epoch in &run.epochs {
@@ -58,6 +58,7 @@ fn lines(run: &RunView) -> Vec<String> {
         }
         lines.push(of_epoch(run, epoch));
     }
+    lines.extend(run.early_end());
     match &run.outcome {
         None => {}
         Some(RunOutcome::Finished) if run.kept_epoch() == Some(0) && run.epochs.len() > 1 => {
@@ -93,7 +94,7 @@ fn of_epoch(run: &RunView, epoch: &EpochPoint) -> String {
             let took = duration(epoch.seconds);
             format!(
                 "epoch {number}, step {step}, {took}: training loss {}; validation: {valid}{best}",
-                format_figure("loss", epoch.loss)
+                mean_loss(epoch.loss)
             )
         }
     }

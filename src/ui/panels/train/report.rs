@@ -33,7 +33,7 @@ fn figures_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
     }
     let all_untrained = run.plan.tasks.iter().all(|task| report.is_untrained(&run.plan, &task.name));
     let name =
-        if all_untrained { "Heads, untrained: figures of guessing" } else { "Figures of the kept weights" };
+        if all_untrained { "Untrained heads: chance-level figures" } else { "Figures of the kept weights" };
     widgets::card_with(ui, name, help, |ui| {
         let palette = Palette::of(ui);
         let across = egui::ScrollArea::horizontal().id_salt("figures across");
@@ -94,7 +94,7 @@ fn proof_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
         let severity = if proof.surprises.is_empty() { Severity::Success } else { Severity::Warning };
         widgets::message(ui, severity, &proof.sentence());
         if report.keeps_the_start(&run.plan) {
-            let text = "The kept weights are those of the start, which no step is part of.";
+            let text = "The kept weights are the starting weights: no training step is in them.";
             widgets::message(ui, Severity::Info, text);
         }
         for (name, what) in &proof.surprises {
@@ -121,6 +121,13 @@ fn proof_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
                 "{rows} longer than the maximum length and cut. It is a setting on the Schedule page."
             );
             widgets::message(ui, Severity::Info, &text);
+        }
+        for (split, tasks) in &report.metrics {
+            for task in tasks {
+                let Some(note) = task.unread_note() else { continue };
+                let text = format!("{}, {} rows: {note}", task.task, split.name());
+                widgets::message(ui, Severity::Info, &text);
+            }
         }
         if !report.changes.is_empty() {
             tensors_ui(ui, &report.changes);

@@ -7,7 +7,7 @@ use crate::data::task::TaskKind;
 use crate::session::command::Command;
 use crate::session::state::{RunView, State};
 use crate::train::metrics::{
-    EpochPoint, Score, format_figure, format_headline, training_is_comparable, training_key,
+    EpochPoint, Score, format_figure, format_headline, mean_loss, training_is_comparable, training_key,
 };
 use crate::train::preset::Preset;
 use crate::ui::actions::Actions;
@@ -125,7 +125,7 @@ fn epoch_row(row: &mut TableRow<'_, '_>, run: &RunView, epoch: &EpochPoint, kept
     };
     let loss = |score: &Score| format_figure("loss", score.loss);
     // Nothing was trained on before the first step.
-    number(row, if epoch.epoch == 0 { "-".to_owned() } else { format_figure("loss", epoch.loss) });
+    number(row, if epoch.epoch == 0 { "-".to_owned() } else { mean_loss(epoch.loss) });
     for (task, planned) in run.plan.tasks.iter().enumerate() {
         let figure = |score: &Score| format_headline(planned.kind, score.figure);
         let training = |score: &Score| known(score.figure, training_key(planned.kind));

@@ -11,7 +11,7 @@ use crate::ui::widgets::numbers::percent;
 /// Draws the sentences; nothing where there is nothing to say.
 pub(super) fn words_ui(ui: &mut Ui, run: &RunView) {
     let finished = matches!(run.outcome, Some(RunOutcome::Finished));
-    for diagnosis in diagnose(&run.epochs, finished) {
+    for diagnosis in diagnose(&run.epochs, finished, |task| run.plan.loss_is_comparable(task)) {
         let (severity, text) = sentence(run, &diagnosis);
         widgets::message(ui, severity, &text);
     }

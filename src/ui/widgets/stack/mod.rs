@@ -171,13 +171,13 @@ const fn kind(group: Group) -> u8 {
 }
 
 fn bands(plan: &RunPlan, left: f32, right: f32, top: f32) -> Vec<Band> {
-    let total = plan.epochs().max(1) as f32;
+    let total = plan.drawn_epochs().max(1) as f32;
     let x_of = |epochs: u32| left + (right - left) * epochs as f32 / total;
     let mut start = 0;
     let mut bands = Vec::with_capacity(plan.phases.len());
     for (phase, planned) in plan.phases.iter().enumerate() {
         // A phase without epochs is visible only where it is all there is.
-        let epochs = if plan.epochs() == 0 && phase == 0 { 1 } else { planned.epochs };
+        let epochs = if plan.drawn_epochs() == 0 && phase == 0 { 1 } else { planned.epochs };
         let x = (x_of(start), x_of(start + epochs));
         start += epochs;
         let name_rect = Rect::from_min_max(pos2(x.0, top), pos2(x.1, top + PHASES));
@@ -216,7 +216,7 @@ fn frost_line(plan: &RunPlan, bands: &[Band], boundaries: &[f32], area: Rect) ->
 
 /// As many epoch numbers as can be told apart: every one, or every 2nd, 5th, 10th ...
 fn epoch_ticks(plan: &RunPlan, area: Rect) -> Vec<(u32, f32)> {
-    let total = plan.epochs();
+    let total = plan.drawn_epochs();
     if total == 0 {
         return Vec::new();
     }

@@ -165,7 +165,7 @@ fn paint_curve(ui: &Ui, rect: Rect, left: f32, palette: &Palette, plan: &RunPlan
     let inner = rect.shrink2(vec2(0.0, 3.0));
     let at = |column: usize| {
         let part = column as f64 / columns as f64;
-        let height = plan.rate_factor_at(part * f64::from(plan.epochs()))?.clamp(0.0, 1.0) as f32;
+        let height = plan.rate_factor_at(part * f64::from(plan.drawn_epochs()))?.clamp(0.0, 1.0) as f32;
         Some(pos2(inner.left() + part as f32 * inner.width(), inner.bottom() - height * inner.height()))
     };
     let columns: Vec<Option<Pos2>> = (0..=columns).map(at).collect();

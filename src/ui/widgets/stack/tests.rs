@@ -26,6 +26,7 @@ fn plan(preset: Preset, layers: usize) -> RunPlan {
         name: "run".into(),
         model_path: "model".into(),
         model_sha256: String::new(),
+        tokenizer_sha256: None,
         tensors,
         tasks: tasks.to_vec(),
         prompt: None,
@@ -63,6 +64,18 @@ fn cells_cover_every_group_and_phase_within_the_rectangle() {
             assert_eq!(cell.lr, plan.phases[cell.phase].thaw(cell.group).lr(), "{preset:?}");
         }
     }
+}
+
+#[test]
+fn phases_that_end_by_steps_stay_within_the_rectangle() {
+    let mut plan = plan(Preset::Gradual, 6);
+    plan.phases[0].epochs = 9;
+    plan.phases[0].until = crate::train::plan::Until::Steps(2);
+    let layout = layout(&plan, Rect::from_min_size(pos2(10.0, 20.0), vec2(600.0, 280.0)));
+    let last = layout.bands.last().unwrap().x.1;
+    assert!((last - layout.area.right()).abs() < 0.01, "{last} {:?}", layout.area);
+    assert!((layout.epochs.last().unwrap().1 - layout.area.right()).abs() < 0.01);
+    assert!(plan.rate_factor_at(f64::from(plan.drawn_epochs())).is_some());
 }
 
 #[test]
