@@ -41,6 +41,11 @@ fn errors_of_commands_for_programs_are_one_json_object() {
 
 /// Runs a command that must end by itself with 1, well before the deadline.
 #[cfg(unix)]
+/// Each with its end.
+fn lines(lines: impl Iterator<Item = String>) -> String {
+    lines.flat_map(|line| [line, "\n".to_owned()]).collect()
+}
+
 fn ends(place: &Place, args: &[&str]) -> String {
     let mut child = place
         .command(args)
@@ -96,7 +101,7 @@ fn a_folder_is_divided_as_init_divides_it() {
     let place = Place::new();
     fs::create_dir(place.path("d")).unwrap();
     let rows = |from: usize, to: usize| {
-        (from..to).map(|row| format!("question {row} about it,{}\n", ["a", "b"][row % 2])).collect::<String>()
+        lines((from..to).map(|row| format!("question {row} about it,{}", ["a", "b"][row % 2])))
     };
     place.write("d/train.csv", &format!("text,label\n{}", rows(0, 40)));
     place.write("d/dev.csv", &format!("text,label\n{}Question 3  about IT,b\n", rows(40, 50)));
@@ -164,7 +169,7 @@ fn an_encoding_in_doubt_is_told_with_the_other_reading_and_can_be_overruled() {
 #[test]
 fn a_score_that_overflows_is_refused_in_its_row() {
     let place = Place::new().with_project();
-    let rows: String = (0..30).map(|row| format!("word number {row} here,{}.5\n", row % 4)).collect();
+    let rows = lines((0..30).map(|row| format!("word number {row} here,{}.5", row % 4)));
     place.write("train.csv", &format!("text,score\n{rows}the last one,1e308\n"));
     let init = place.fails(1, &["init", "q", "--data", "train.csv", "--model", &tiny_model()]);
     assert!(init.contains("line 32 of train.csv: the column \"score\" holds \"1e308\""), "{init}");

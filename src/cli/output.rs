@@ -15,7 +15,7 @@ const STDOUT: &str = "-";
 /// How embeddings are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum EmbeddingFormat {
-    /// A NumPy array
+    #[value(help = "A NumPy array")]
     Npy,
     /// A line per text: the text, then its numbers.
     Csv,

@@ -273,6 +273,7 @@ mod tests {
             name: "run".into(),
             model_path: "model".into(),
             model_sha256: String::new(),
+            tokenizer_sha256: None,
             tensors: Vec::new(),
             tasks,
             prompt: None,
