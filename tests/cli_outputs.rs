@@ -225,7 +225,10 @@ fn a_full_disk_leaves_nothing() {
         let Some(output) = with_small_disk(&place, "200k", &command) else { return };
         let told = stderr(&output);
         assert_eq!(output.status.code(), Some(1), "{command}: {told}");
-        assert!(told.contains("the disk is full. Free some space") || told.contains("no room left"), "{command}: {told}");
+        assert!(
+            told.contains("the disk is full. Free some space") || told.contains("no room left"),
+            "{command}: {told}"
+        );
         assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{command} leaves something");
     }
 }

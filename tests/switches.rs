@@ -302,18 +302,20 @@ fn switches() -> Vec<Switch> {
         assert!(is.run.steps[0].tasks[0].rows > 16);
         differ(was, is);
     });
-    let by_turns = row("sampling", Recipe { batch_size: 8, watch: loss(), ..heads() }, "round-robin", |was, is| {
-        assert_eq!(drawn(was), (8, 64), "every row once");
-        let (small, large) = drawn(is);
-        assert_eq!(small + large, 72, "an epoch is as long as before");
-        assert!(small.abs_diff(large) <= 8, "{small} and {large} by turns");
-        differ(was, is);
-    });
-    let by_temperature = row("sampling", Recipe { batch_size: 8, watch: loss(), ..heads() }, "temperature 3", |was, is| {
-        // 64^(1/3) to 8^(1/3) is 2 to 1.
-        assert_eq!(drawn(is), (24, 48));
-        differ(was, is);
-    });
+    let by_turns =
+        row("sampling", Recipe { batch_size: 8, watch: loss(), ..heads() }, "round-robin", |was, is| {
+            assert_eq!(drawn(was), (8, 64), "every row once");
+            let (small, large) = drawn(is);
+            assert_eq!(small + large, 72, "an epoch is as long as before");
+            assert!(small.abs_diff(large) <= 8, "{small} and {large} by turns");
+            differ(was, is);
+        });
+    let by_temperature =
+        row("sampling", Recipe { batch_size: 8, watch: loss(), ..heads() }, "temperature 3", |was, is| {
+            // 64^(1/3) to 8^(1/3) is 2 to 1.
+            assert_eq!(drawn(is), (24, 48));
+            differ(was, is);
+        });
     let max_length = row("max_length", heads(), "5", |was, is| {
         assert_eq!(report(&was.run).truncated_rows, 0);
         assert!(report(&is.run).truncated_rows > 60);
