@@ -286,11 +286,14 @@ fn an_earlier_run_is_laid_beside_a_later_one_and_taken_away_again() {
 fn a_tokenizer_that_was_replaced_is_refused() {
     let models = tempfile::tempdir().expect("a folder");
     let model = models.path().join("bert");
-    std::fs::create_dir(&model).expect("a folder");
-    for file in std::fs::read_dir(tiny_model("bert")).expect("the model") {
-        let file = file.expect("a file").path();
-        if file.is_file() {
-            std::fs::copy(&file, model.join(file.file_name().expect("a name"))).expect("a copy");
+    for part in ["", "1_Pooling"] {
+        std::fs::create_dir_all(model.join(part)).expect("a folder");
+        for file in std::fs::read_dir(tiny_model("bert").join(part)).expect("the model") {
+            let file = file.expect("a file").path();
+            if file.is_file() {
+                let name = file.file_name().expect("a name");
+                std::fs::copy(&file, model.join(part).join(name)).expect("a copy");
+            }
         }
     }
     let mut place = place_on(&model, Recipe { epochs: 1, ..recipe(Preset::Full) });

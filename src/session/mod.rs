@@ -8,7 +8,6 @@ mod apply;
 mod beside;
 mod data;
 mod draft;
-mod early_end;
 mod hub;
 mod load;
 mod news;

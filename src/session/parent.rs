@@ -174,6 +174,23 @@ pub(crate) fn inherited_in_words(plan: &RunPlan) -> Option<String> {
     Some(format!("the kept weights of {}{}{fresh}", parent.run, loaded.unwrap_or_default()))
 }
 
+impl super::state::RunView {
+    /// The last epoch of a run that early stopping ended, and its patience.
+    #[must_use]
+    pub fn ended_early(&self) -> Option<(u32, u32)> {
+        let finished = self.outcome == Some(super::state::RunOutcome::Finished);
+        crate::train::timeline::ended_early(&self.plan, &self.epochs).filter(|_| finished)
+    }
+
+    /// The same as a sentence.
+    #[must_use]
+    pub fn early_end(&self) -> Option<String> {
+        let (epoch, patience) = self.ended_early()?;
+        let epochs = if patience == 1 { "epoch" } else { "epochs" };
+        Some(format!("ended early after epoch {epoch}: no improvement for {patience} {epochs}"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
