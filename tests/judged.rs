@@ -222,9 +222,15 @@ fn model_like(place: &Place, name: &str, from: &str) -> String {
     let models = format!("{}/tests/fixtures/models", env!("CARGO_MANIFEST_DIR"));
     let dir = place.path(name);
     fs::create_dir_all(dir.join("1_Pooling")).unwrap();
-    for file in
-        ["config.json", "model.safetensors", "modules.json", "1_Pooling/config.json", "tokenizer.json"]
-    {
+    for file in [
+        "config.json",
+        "model.safetensors",
+        "modules.json",
+        "1_Pooling/config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+    ] {
         fs::copy(format!("{models}/{from}/{file}"), dir.join(file)).unwrap();
     }
     dir.to_string_lossy().into_owned()
