@@ -39,13 +39,13 @@ fn errors_of_commands_for_programs_are_one_json_object() {
     }
 }
 
-/// Runs a command that must end by itself with 1, well before the deadline.
-#[cfg(unix)]
 /// Each with its end.
 fn lines(lines: impl Iterator<Item = String>) -> String {
     lines.flat_map(|line| [line, "\n".to_owned()]).collect()
 }
 
+/// Runs a command that must end by itself with 1, well before the deadline.
+#[cfg(unix)]
 fn ends(place: &Place, args: &[&str]) -> String {
     let mut child = place
         .command(args)
