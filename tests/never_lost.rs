@@ -218,7 +218,7 @@ fn a_run_that_was_cut_off_is_found_and_gone_on_with() {
     let said = place.fails(1, &["train", "p", "--resume", "--run", "paused"]);
     assert!(said.contains("is finished") && said.contains("start a new run from it"), "{said}");
     let said = place.fails(1, &["train", "p", "--resume"]);
-    assert!(said.contains("there is no run to go on with"), "{said}");
+    assert!(said.contains("there is no run to resume"), "{said}");
 }
 
 #[test]
