@@ -98,7 +98,10 @@ fn a_start_whose_weights_changed_is_not_compared_with() {
     place.session.send(Command::Similarity(sentences()));
     place.settle();
     let Loadable::Failed(reason) = &place.session.state().similarity else { panic!("compared all the same") };
-    assert!(reason.contains("changed since run") && reason.contains("put the earlier files back"), "{reason}");
+    assert!(
+        reason.contains("changed since run") && reason.contains("put the earlier files back"),
+        "{reason}"
+    );
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -256,7 +256,9 @@ fn a_file_in_blocks_gives_the_bytes_of_the_file_at_once() {
     // More than two of the blocks that are encoded together, of all lengths.
     let texts: Vec<String> = (0..5000).map(|row| format!("{} {row}", "word ".repeat(row % 7))).collect();
     let mut csv = String::from("text\n");
-    texts.iter().for_each(|text| writeln!(csv, "{text}").unwrap());
+    for text in &texts {
+        writeln!(csv, "{text}").unwrap();
+    }
     place.write("in.csv", &csv);
     let model = tiny_model();
     place.ok(&["embed", &model, "in.csv", "-o", "out.jsonl"]);

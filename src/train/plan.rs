@@ -82,7 +82,7 @@ pub enum PlanError {
     NoTask,
     /// A task with fewer than two classes.
     #[error(
-        "task \"{task}\" has {classes} class(es) in the training rows; classification needs at least two"
+        "task \"{task}\" has too few classes in the training rows ({classes}): classification needs at least two. Leave the task out, or label more rows"
     )]
     TooFewClasses {
         /// The task.

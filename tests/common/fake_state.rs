@@ -216,7 +216,7 @@ pub(crate) fn ready(preset: Preset) -> State {
 
 /// A plan that is refused.
 pub(crate) fn refused() -> State {
-    let sentence = "task \"topic\" has 1 class(es) in the training rows; classification needs at least two";
+    let sentence = "task \"topic\" has too few classes in the training rows (1): classification needs at least two. Leave the task out, or label more rows";
     State { plan: Some(Err(sentence.into())), ..ready(Preset::Full) }
 }
 

@@ -194,10 +194,7 @@ fn changes_ui(ui: &mut Ui, similarity: &Similarity) {
         return;
     }
     if changes.iter().all(|change| change.by() == 0.0) {
-        widgets::caption(
-            ui,
-            "No pair changed: the encoder of this run was frozen, and only its heads learnt.",
-        );
+        widgets::caption(ui, "No pair changed: no training step of this run is in the encoder that it kept.");
         return;
     }
     ui.strong("Largest changes");

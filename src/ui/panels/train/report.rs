@@ -92,10 +92,12 @@ fn proof_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
     widgets::card_with(ui, "Proof of freezing", help, |ui| {
         let proof = Proof::of(&report.changes);
         let severity = if proof.surprises.is_empty() { Severity::Success } else { Severity::Warning };
-        widgets::message(ui, severity, &proof.sentence());
         if report.keeps_the_start(&run.plan) {
+            // No phase has a part in them, so that all of the plan would read as frozen.
             let text = "The kept weights are the starting weights: no training step is in them.";
             widgets::message(ui, Severity::Info, text);
+        } else {
+            widgets::message(ui, severity, &proof.sentence());
         }
         for (name, what) in &proof.surprises {
             ui.label(RichText::new(format!("{name}: {what}")).monospace().small());
