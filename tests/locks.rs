@@ -74,7 +74,9 @@ fn two_runs_without_a_name_get_two_folders() {
     let names: Vec<String> = runs::list(&place.path("p")).unwrap().into_iter().map(|run| run.name).collect();
     let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
     assert_eq!(names, BTreeSet::from(["full-01", "full-02"]));
-    names.iter().for_each(|run| assert_whole(&place, run));
+    for run in names {
+        assert_whole(&place, run);
+    }
 }
 
 #[test]

@@ -81,8 +81,8 @@ impl<'a> Skipped<'a> {
             1 => "1 test was skipped".to_owned(),
             count => format!("{count} tests were skipped"),
         };
-        let lines: String = self.0.iter().map(|(test, reason)| format!("\n  {test}: {reason}")).collect();
-        format!("{count}:{lines}")
+        let lines: Vec<String> = self.0.iter().map(|(test, reason)| format!("  {test}: {reason}")).collect();
+        format!("{count}:\n{}", lines.join("\n"))
     }
 }
 
