@@ -110,7 +110,15 @@ fn card(model: &Model) -> String {
 
 fn export(model: &Model, base: &Path, to: &Path) -> Result<ExportReport, ExportError> {
     let max_seq_length = model.summary.max_seq_length;
-    write_folder(&ExportRequest { model, base, to, max_seq_length, prompt: None, card: &card(model) })
+    write_folder(&ExportRequest {
+        model,
+        base,
+        to,
+        max_seq_length,
+        prompt: None,
+        card: &card(model),
+        untrained: &[],
+    })
 }
 
 fn read_json(path: &Path) -> Value {
@@ -365,6 +373,7 @@ fn a_model_without_heads_is_an_export_too() {
         max_seq_length: 24,
         prompt: None,
         card: "# Card\n",
+        untrained: &[],
     };
     for _ in 0..2 {
         assert_eq!(write_folder(&request).unwrap().max_logit_difference, 0.0);

@@ -53,6 +53,7 @@ fn every_mixture_of_kinds_is_exported_and_read_back() {
             max_seq_length: 32,
             prompt: None,
             card: "# Card\n",
+            untrained: &[],
         };
         let report = write_folder(&request).unwrap_or_else(|error| panic!("{named:?}: {error}"));
         assert_eq!((report.max_difference, report.max_logit_difference), (0.0, 0.0), "{named:?}");

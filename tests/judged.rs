@@ -13,7 +13,7 @@ use frostline::model::weights::read_all;
 #[path = "common/program.rs"]
 mod program;
 
-use program::{Place, tiny_model};
+use program::{Place, stderr, tiny_model};
 
 const START_KEPT: &str = "no epoch was better than the start; the starting weights are kept";
 
@@ -299,7 +299,14 @@ fn what_a_frozen_run_tells_is_its_probes_and_its_heads_are_called_untrained() {
     assert!(place.ok(&["inspect", "p/runs/frozen"]).contains("untrained"));
     let project = place.json(&["inspect", "p", "--json"]);
     assert_eq!(project[0]["runs"][0]["figures"], json!({}), "guessing is no result");
-    place.ok(&["export", "p/runs/frozen", "--to", "model"]);
+    let exported = place.run(&["export", "p/runs/frozen", "--to", "model"]);
+    assert!(exported.status.success() && stderr(&exported).contains("untrained"), "{}", stderr(&exported));
+    // Whoever opens the folder is told as well.
+    let predicted = place.run(&["predict", "model", "test.csv", "-o", "said.csv"]);
+    assert!(stderr(&predicted).contains("untrained, so random: the heads of topic, sentiment"), "{predicted:?}");
+    assert!(place.ok(&["eval", "model", "test.csv"]).contains("untrained, with random weights"));
+    assert!(place.ok(&["inspect", "model"]).contains("untrained: its weights are random"));
+    assert_eq!(place.json(&["inspect", "model", "--json"])[0]["heads"][0]["untrained"], true);
     let card = fs::read_to_string(place.path("model/README.md")).unwrap();
     let at = |words: &str| card.find(words).unwrap_or_else(|| panic!("{words} is not in {card}"));
     assert!(at("Probe of the embeddings") < at("Heads that are untrained"), "{card}");

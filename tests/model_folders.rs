@@ -253,6 +253,7 @@ fn an_export_keeps_what_the_folder_said() {
         max_seq_length: 40,
         prompt: None,
         card: "# Card\n",
+        untrained: &[],
     };
     let report = write_folder(&request).unwrap();
     assert_eq!(report.max_difference, 0.0);

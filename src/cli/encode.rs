@@ -62,8 +62,7 @@ fn base_of_run(dir: &Path) -> Option<PathBuf> {
 }
 
 /// Says which heads never trained: what they predict is random.
-fn tell_of_untrained(model: &Offline) {
-    let untrained = model.untrained();
+pub(super) fn tell_of_untrained(untrained: &[String]) {
     if !untrained.is_empty() {
         tell(&format!("warning: {UNTRAINED}, so random: the heads of {}", untrained.join(", ")));
     }
@@ -143,7 +142,7 @@ pub(super) fn predict(args: &PredictArgs) -> anyhow::Result<()> {
             args.model.display()
         );
     }
-    tell_of_untrained(&model);
+    tell_of_untrained(model.untrained());
     if !texts.has_second() && tasks.iter().any(|task| task.kind.takes_pairs()) {
         tell(
             "warning: the file has no column of second texts, so tasks on pairs say nothing: name one with --second",

@@ -6,6 +6,7 @@ use anyhow::bail;
 
 use super::args::ExportArgs;
 use super::console::{count, say};
+use super::encode::tell_of_untrained;
 use super::session::{Driver, require};
 use crate::data::numbers::thousands;
 use crate::export::ExportReport;
@@ -19,6 +20,9 @@ pub(super) fn run(args: &ExportArgs) -> anyhow::Result<()> {
     let mut driver = Driver::open(&project_dir, None)?;
     driver.ask(Command::ShowRun(name))?;
     export_lines(&export(&mut driver, &args.to)?).iter().try_for_each(say)?;
+    let run = driver.state().run.as_ref();
+    let report = run.and_then(|run| Some((run.report.as_ref()?, &run.plan)));
+    tell_of_untrained(&report.map(|(report, plan)| report.untrained_tasks(plan)).unwrap_or_default());
     Ok(())
 }
 

@@ -20,10 +20,14 @@ pub(super) fn describe(dir: &Path) -> anyhow::Result<(Vec<String>, Value)> {
     for head in &tasks {
         let classes: Vec<&str> = head.classes.iter().map(String::as_str).collect();
         let what = if head.kind.has_classes() { shortened(&classes) } else { head.kind.key().to_owned() };
-        lines.push(format!("head {}: {what}", head.task));
+        let untrained =
+            if opened.untrained().contains(&head.task) { ", untrained: its weights are random" } else { "" };
+        lines.push(format!("head {}: {what}{untrained}", head.task));
     }
-    let heads =
-        tasks.iter().map(|head| json!({"task": head.task, "kind": head.kind.key(), "classes": head.classes}));
+    let heads = tasks.iter().map(|head| {
+        let untrained = opened.untrained().contains(&head.task);
+        json!({"task": head.task, "kind": head.kind.key(), "classes": head.classes, "untrained": untrained})
+    });
     let object = object(summary, &heads.collect::<Vec<_>>());
     Ok((lines, object))
 }

@@ -167,7 +167,7 @@ impl<'a, W: Write> PredictionWriter<'a, W> {
         Ok(Self { tasks, form })
     }
 
-    /// The next texts, and per task what is said of each.
+    /// The next texts, and per task the prediction for each.
     pub(super) fn block(&mut self, texts: &[&str], answers: &[Vec<Answer>]) -> anyhow::Result<()> {
         match &mut self.form {
             PredictionForm::Csv(csv) => predictions_csv(csv, texts, answers).map_err(io_of_csv)?,

@@ -56,7 +56,7 @@ pub(super) fn pair(text: &[u8]) -> Option<Row<'static>> {
     Some(Row(vec![cell("text", text), cell("label", label)]))
 }
 
-/// A text and what is said of it, as spaCy has its examples: `["text", {"entities": []}]`.
+/// A text and its annotations, as spaCy writes its examples: `["text", {"entities": []}]`.
 fn of_pair(text: &str) -> Option<Row<'static>> {
     let Ok([Value::String(first), said @ Value::Object(_)]) = serde_json::from_str::<[Value; 2]>(text) else {
         return None;

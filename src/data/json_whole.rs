@@ -24,7 +24,7 @@ impl Whole {
             Value::Array(items) if items.iter().all(Value::is_string) => Some(Self::Texts(items)),
             Value::Array(items) => {
                 let rows = rows(items)?;
-                // A text and an object of what is said of it is a record.
+                // A text and an object of its annotations is a record.
                 let is_pair =
                     |row: &Vec<Value>| matches!(row.as_slice(), [Value::String(_), Value::Object(_)]);
                 (!rows.first().is_some_and(is_pair)).then_some(Self::Rows(None, rows))

@@ -43,6 +43,8 @@ pub struct ExportRequest<'a> {
     pub prompt: Option<&'a Prompt>,
     /// Text of README.md; see [`model_card`](super::card::model_card).
     pub card: &'a str,
+    /// Tasks whose heads never trained: what they predict is random, and the folder says so.
+    pub untrained: &'a [String],
 }
 
 /// Writes the folder, reads it back, and says how far what was read is from what was meant.
@@ -75,7 +77,7 @@ pub fn write_folder_until(
     let behind: Vec<Module> = embedding().chain(normalize).collect();
     write_encoder(&mut writer, "", request, &tokenizer, &behind, max_seq_length)?;
     writer.bytes("README.md", request.card.as_bytes())?;
-    write_heads(&mut writer, model)?;
+    write_heads(&mut writer, model, request.untrained)?;
     for (head, folder) in model.heads.iter().zip(task_folders(model)) {
         let at = format!("tasks/{folder}/");
         if !layout::has_folder(&head.spec, model.family) {
@@ -153,10 +155,10 @@ fn write_encoder(
 }
 
 /// The heads' tensors by the names of the plan, and what they mean.
-fn write_heads(writer: &mut Writer<'_>, model: &Model) -> Result<(), ExportError> {
+fn write_heads(writer: &mut Writer<'_>, model: &Model, untrained: &[String]) -> Result<(), ExportError> {
     let specs: Vec<&HeadSpec> = model.heads.iter().map(|head| &head.spec).collect();
     let summary = &model.summary;
-    let config = layout::heads(&specs, &task_folders(model), summary, model.family);
+    let config = layout::heads(&specs, &task_folders(model), untrained, summary, model.family);
     writer.json(&format!("{HEADS}/config.json"), &config)?;
     let heads = model.params.iter().filter(|param| matches!(param.group, Group::Head(_)));
     let tensors: Vec<(String, &Tensor)> = heads.map(|param| (param.name.clone(), &param.tensor)).collect();

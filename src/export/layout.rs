@@ -180,6 +180,7 @@ pub(super) fn config(base: &Value, architecture: &str) -> Value {
 pub(super) fn heads(
     specs: &[&HeadSpec],
     folders: &[String],
+    untrained: &[String],
     summary: &ModelSummary,
     family: &Family,
 ) -> Value {
@@ -206,6 +207,9 @@ pub(super) fn heads(
             if spec.kind.has_head() {
                 add("weight", json!(format!("{name}.weight")));
                 add("bias", json!(format!("{name}.bias")));
+            }
+            if untrained.contains(&spec.task) {
+                add("untrained", json!(true));
             }
             if has_folder(spec, family) {
                 add("folder", json!(format!("tasks/{folder}")));

@@ -47,6 +47,21 @@ pub fn load_exported(dir: &Path, device: Device) -> Result<(Model, Vec<HeadSpec>
     Ok((model, specs))
 }
 
+/// The tasks of an exported folder whose heads never trained; none of a folder without heads.
+///
+/// # Errors
+/// When the file that describes the heads cannot be read.
+pub fn untrained_heads(dir: &Path) -> Result<Vec<String>, ModelError> {
+    let config = dir.join(HEADS).join("config.json");
+    if !config.is_file() {
+        return Ok(Vec::new());
+    }
+    let config = read_json(&config)?;
+    let tasks = config.get("tasks").and_then(Value::as_array).into_iter().flatten();
+    let untrained = tasks.filter(|task| task.get("untrained").and_then(Value::as_bool) == Some(true));
+    Ok(untrained.filter_map(|task| Some(task.get("name")?.as_str()?.to_owned())).collect())
+}
+
 fn read_specs(config: &Value) -> Result<Vec<HeadSpec>, String> {
     match config.get("version").and_then(Value::as_u64) {
         Some(1..=HEADS_VERSION) => {}

@@ -12,7 +12,7 @@ use crate::data::column::StrColumn;
 use crate::data::dataset::{Dataset, Labels, Split, TaskLabels};
 use crate::data::task::TaskKind;
 use crate::explore::Embeddings;
-use crate::export::load::load_exported;
+use crate::export::load::{load_exported, untrained_heads};
 use crate::model::Model;
 use crate::model::device;
 use crate::model::heads::HeadSpec;
@@ -53,7 +53,7 @@ impl Offline {
             .map_err(|error| format!("{}: {error}", model_dir.display()))?;
         let max_length = model.summary.max_seq_length;
         let default = model.summary.origin.default_prompt.clone();
-        let untrained = Vec::new();
+        let untrained = untrained_heads(model_dir).map_err(|error| error.to_string())?;
         let mut offline =
             Self { model, tokenizer, max_length, truncated: 0, untrained, stop: Arc::default() };
         // A model that leaves its prompt out of the pooling is opened without it: see `lacks_its_prompt`.
@@ -89,7 +89,7 @@ impl Offline {
         self.stop = stop;
     }
 
-    /// Tasks of a run whose heads never trained: what they predict is random.
+    /// Tasks whose heads never trained: what they predict is random.
     #[must_use]
     pub fn untrained(&self) -> &[String] {
         &self.untrained

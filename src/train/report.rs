@@ -95,6 +95,13 @@ impl RunReport {
         index.is_some_and(|index| plan.head_is_untrained(index, plan.phases.len()))
     }
 
+    /// The tasks whose heads are as random as they started, in the order of the plan.
+    #[must_use]
+    pub fn untrained_tasks(&self, plan: &RunPlan) -> Vec<String> {
+        let tasks = plan.tasks.iter().filter(|task| self.is_untrained(plan, &task.name));
+        tasks.map(|task| task.name.clone()).collect()
+    }
+
     /// Whether a run that was to train kept the weights that it started with.
     #[must_use]
     pub fn keeps_the_start(&self, plan: &RunPlan) -> bool {

@@ -61,6 +61,7 @@ impl Worker {
             max_seq_length: tuned.plan.recipe.max_length,
             prompt: tuned.plan.prompt.as_ref(),
             card: &card,
+            untrained: &tuned.untrained(),
         };
         write_folder_until(&request, stop).map_err(|error| error.to_string())
     }
@@ -89,9 +90,7 @@ impl OpenRun {
 impl Tuned {
     /// Tasks whose heads never trained.
     pub(super) fn untrained(&self) -> Vec<String> {
-        let Self { plan, report, .. } = self;
-        let tasks = plan.tasks.iter().filter(|task| report.is_untrained(plan, &task.name));
-        tasks.map(|task| task.name.clone()).collect()
+        self.report.untrained_tasks(&self.plan)
     }
 }
 

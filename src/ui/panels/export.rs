@@ -7,6 +7,7 @@ use egui::{Label, RichText, ScrollArea, Ui};
 
 use crate::export::ExportReport;
 use crate::session::state::{Loadable, RunView, Severity, State};
+use crate::train::report::UNTRAINED;
 use crate::ui::actions::{Action, Actions, Page};
 use crate::ui::panels::parts::train_first_ui;
 use crate::ui::theme::{self, Palette};
@@ -45,7 +46,14 @@ fn ready_ui(ui: &mut Ui, state: &State, run: &RunView, actions: &mut Actions) {
     widgets::card(ui, &format!("Export {}", run.plan.name), |ui| {
         // Tasks on pairs have no head.
         let with_head = run.plan.tasks.iter().filter(|task| task.kind.has_head());
-        let heads: Vec<&str> = with_head.map(|task| task.name.as_str()).collect();
+        let untrained =
+            run.report.as_ref().map(|report| report.untrained_tasks(&run.plan)).unwrap_or_default();
+        let heads: Vec<String> = with_head
+            .map(|task| match untrained.contains(&task.name) {
+                true => format!("{} ({UNTRAINED})", task.name),
+                false => task.name.clone(),
+            })
+            .collect();
         let heads =
             if heads.is_empty() { String::new() } else { format!(", and the heads of {}", heads.join(", ")) };
         let text = format!(

@@ -5,6 +5,7 @@ use eframe::egui::{Align, Key, Label, Layout, RichText, Role, TextEdit, Ui, Widg
 use super::{ask_button, blocked};
 use crate::session::command::Command;
 use crate::session::state::{Answer, Loadable, Severity, State};
+use crate::train::report::UNTRAINED;
 use crate::ui::actions::Actions;
 use crate::ui::panels::parts::{digits, grid_number};
 use crate::ui::theme::{self, Palette};
@@ -68,12 +69,22 @@ pub(super) fn playground_ui(ui: &mut Ui, state: &State, view: &mut PlaygroundVie
                 ui.add(Label::new(RichText::new(format!("\"{}\"", prediction.text)).color(muted)).wrap());
                 let gap = 2.0 * theme::SECTION_GAP;
                 let in_a_row = ((ui.available_width() + gap) / (TASK_WIDTH + gap)).max(1.0) as usize;
+                let untrained = state
+                    .run
+                    .as_ref()
+                    .and_then(|run| run.report.as_ref().map(|report| report.untrained_tasks(&run.plan)));
+                let untrained = untrained.unwrap_or_default();
                 let tasks: Vec<_> = prediction.tasks.iter().enumerate().collect();
                 for row in tasks.chunks(in_a_row) {
                     ui.horizontal_top(|ui| {
                         ui.spacing_mut().item_spacing.x = gap;
                         for (task, (name, answer)) in row {
-                            ui.vertical(|ui| task_ui(ui, *task, name, answer));
+                            let heading = if untrained.contains(name) {
+                                format!("{name} ({UNTRAINED}: a guess)")
+                            } else {
+                                name.clone()
+                            };
+                            ui.vertical(|ui| task_ui(ui, *task, &heading, answer));
                         }
                     });
                 }
