@@ -303,7 +303,10 @@ fn what_a_frozen_run_tells_is_its_probes_and_its_heads_are_called_untrained() {
     assert!(exported.status.success() && stderr(&exported).contains("untrained"), "{}", stderr(&exported));
     // Whoever opens the folder is told as well.
     let predicted = place.run(&["predict", "model", "test.csv", "-o", "said.csv"]);
-    assert!(stderr(&predicted).contains("untrained, so random: the heads of topic, sentiment"), "{predicted:?}");
+    assert!(
+        stderr(&predicted).contains("untrained, so random: the heads of topic, sentiment"),
+        "{predicted:?}"
+    );
     assert!(place.ok(&["eval", "model", "test.csv"]).contains("untrained, with random weights"));
     assert!(place.ok(&["inspect", "model"]).contains("untrained: its weights are random"));
     assert_eq!(place.json(&["inspect", "model", "--json"])[0]["heads"][0]["untrained"], true);

@@ -20,6 +20,10 @@ const RUN: usize = 5;
 const ALIKE: f64 = 0.8;
 /// A text with fewer runs than these says too little.
 const FEWEST_RUNS: usize = 12;
+/// Letters of a text that are looked at.
+const LONGEST: usize = 1 << 22;
+/// Runs of a text that are kept before repeats among them are dropped.
+const FIRST_ROOM: usize = 1 << 16;
 const BANDS: usize = 8;
 const ROWS_PER_BAND: usize = 4;
 /// Texts of one band that are all compared with each other. Of more, each is compared with as many of those next to
@@ -157,24 +161,43 @@ fn pairs_of(mut band: Vec<usize>, nodes: &[Node]) -> Vec<(usize, usize)> {
 }
 
 /// Hashes of the runs of letters and digits of a normal form, sorted, each once. What is between words counts for
-/// nothing.
+/// nothing, nor does what is behind the first [`LONGEST`] letters.
 fn runs_of(text: &str) -> Vec<u64> {
-    let mut letters = Vec::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_alphanumeric() {
-            letters.push(c);
-        } else if letters.last().is_some_and(|last| *last != ' ') {
-            letters.push(' ');
+    let mut runs = Vec::with_capacity(text.len().min(FIRST_ROOM));
+    let mut room = FIRST_ROOM;
+    let (mut window, mut run) = ([' '; RUN], String::with_capacity(4 * RUN));
+    for (number, letter) in (1..=LONGEST).zip(letters_of(text)) {
+        window.rotate_left(1);
+        if let Some(last) = window.last_mut() {
+            *last = letter;
+        }
+        if number < RUN {
+            continue;
+        }
+        run.clear();
+        run.extend(window);
+        runs.push(same::hash(&run));
+        // A long text has few runs that are not in it many times: no more room than for those.
+        if runs.len() == room {
+            runs.sort_unstable();
+            runs.dedup();
+            room = room.max(2 * runs.len());
         }
     }
-    if letters.last() == Some(&' ') {
-        letters.pop();
-    }
-    let mut runs: Vec<u64> =
-        letters.windows(RUN).map(|run| same::hash(&run.iter().collect::<String>())).collect();
     runs.sort_unstable();
     runs.dedup();
     runs
+}
+
+/// Letters and digits, and a single space between words.
+fn letters_of(text: &str) -> impl Iterator<Item = char> {
+    let (mut any, mut gap) = (false, false);
+    text.chars().flat_map(move |c| {
+        let is_letter = c.is_alphanumeric();
+        let space = (is_letter && gap && any).then_some(' ');
+        (any, gap) = (any || is_letter, !is_letter);
+        space.into_iter().chain(is_letter.then_some(c))
+    })
 }
 
 /// A hash for each band of minimal hashes.
@@ -285,6 +308,23 @@ mod tests {
             ..Dataset::default()
         };
         assert_eq!(of(&dataset).expect("few"), [1, 0, 1]);
+    }
+
+    #[test]
+    fn runs_are_those_of_the_letters_and_take_no_more_room_than_there_are() {
+        let plain = |text: &str| {
+            let letters: Vec<char> = letters_of(text).collect();
+            let runs = letters.windows(RUN).map(|run| same::hash(&run.iter().collect::<String>()));
+            runs.collect::<std::collections::BTreeSet<u64>>().into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(letters_of(" -- one, two--3 ").collect::<String>(), "one two 3");
+        for text in ["", "four", "fives", "one, two; three -- 4?", "Grüße, 東京 und ελλάδα"] {
+            assert_eq!(runs_of(text), plain(text), "{text}");
+        }
+        let long = "ab cd ".repeat(1 << 18);
+        let runs = runs_of(&long);
+        assert_eq!(runs, plain(&long));
+        assert!(runs.capacity() <= FIRST_ROOM, "{}", runs.capacity());
     }
 
     #[test]
