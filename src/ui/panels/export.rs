@@ -49,9 +49,12 @@ fn ready_ui(ui: &mut Ui, state: &State, run: &RunView, actions: &mut Actions) {
         let untrained =
             run.report.as_ref().map(|report| report.untrained_tasks(&run.plan)).unwrap_or_default();
         let heads: Vec<String> = with_head
-            .map(|task| match untrained.contains(&task.name) {
-                true => format!("{} ({UNTRAINED})", task.name),
-                false => task.name.clone(),
+            .map(|task| {
+                if untrained.contains(&task.name) {
+                    format!("{} ({UNTRAINED})", task.name)
+                } else {
+                    task.name.clone()
+                }
             })
             .collect();
         let heads =
