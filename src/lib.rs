@@ -5,6 +5,8 @@
 //!
 //! From the bottom up. A module may name those above it in this list, never one below.
 //!
+//! - [`files`]: opening files to read them, and replacing them whole.
+//! - [`format`]: values and texts as people read them: numbers, and what a file's text may do where it is shown.
 //! - [`data`]: files to data sets: reading, column mapping, splits, and the card that says what is in them.
 //! - [`text`]: texts to token ids, and ids to batches; integers only.
 //! - [`model`]: encoder families, pooling, heads, devices, weights in and out.
@@ -17,7 +19,7 @@
 //! - [`ui`]: the window: pages that read the state and send actions.
 //! - [`cli`]: the same work without a window.
 //!
-//! `explore`, `export` and `hub` stand beside each other, and so do `ui` and `cli`: none names another, but for
+//! `files` and `format` stand beside each other, so do `explore`, `export` and `hub`, and so do `ui` and `cli`: none names another, but for
 //! the command line's opening of the window when it is given no command.
 //!
 //! Two roads lead through it. A *run*: [`session::Session`] freezes a [`train::plan::RunPlan`] from the
@@ -75,6 +77,8 @@ pub mod cli;
 pub mod data;
 pub mod explore;
 pub mod export;
+pub mod files;
+pub mod format;
 pub mod hub;
 pub mod model;
 pub mod project;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use crate::data::numbers::thousands;
+use crate::format::numbers::thousands;
 
 /// A line of the result.
 ///

@@ -8,8 +8,8 @@ use super::args::ExportArgs;
 use super::console::{count, say};
 use super::encode::tell_of_untrained;
 use super::session::{Driver, require};
-use crate::data::numbers::thousands;
 use crate::export::ExportReport;
+use crate::format::numbers::thousands;
 use crate::project::runs::RunFolder;
 use crate::session::command::Command;
 

@@ -13,11 +13,11 @@ use crate::data::describe::{Description, describe, refused};
 use crate::data::error::DataError;
 use crate::data::folder::expand;
 use crate::data::mapping::TaskColumn;
-use crate::data::numbers::thousands;
 use crate::data::read::{OnProblem, ReadOptions, read_table};
 use crate::data::split::{SPLIT_SEED, SplitRule};
 use crate::data::table::{Format, Quoting, Table};
 use crate::data::task::TaskKind;
+use crate::format::numbers::thousands;
 use crate::project::Project;
 
 /// Problems that are listed to people; programs get all of them.

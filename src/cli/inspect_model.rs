@@ -8,7 +8,7 @@ use super::args::DeviceArg;
 use super::console::count;
 use super::encode;
 use super::init::shortened;
-use crate::data::numbers::thousands;
+use crate::format::numbers::thousands;
 use crate::model::memory::{ROWS, TOKENS};
 use crate::model::summary::{Group, ModelSummary, TensorInfo};
 

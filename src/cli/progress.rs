@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::console::{count, tell};
-use crate::data::numbers::thousands;
+use crate::format::numbers::thousands;
 
 /// Between two plain lines; a log should not be filled by them.
 const LINE_EVERY: Duration = Duration::from_secs(10);

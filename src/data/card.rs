@@ -6,11 +6,11 @@ use rayon::prelude::*;
 
 use super::dataset::{Dataset, Labels, Split, TaskLabels};
 use super::fix::Fix;
-use super::numbers::thousands;
 use super::same::SameTexts;
 use super::sources::{self, SourceCounts};
 use super::task::TaskKind;
 use super::{coverage, near, same};
+use crate::format::numbers::thousands;
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use super::card::{Finding, Weight};
 use super::dataset::{Dataset, Split};
 use super::error::DataError;
 use super::mapping::{Mapping, TaskColumn};
-use super::numbers::thousands;
 use super::split::split_of_name;
 use super::table::Table;
+use crate::format::numbers::thousands;
 
 /// What of a file is not in the data set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

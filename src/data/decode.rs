@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use super::error::DataError;
 use super::legacy;
 use super::meter::Meter;
-use super::regular_file;
+use crate::files::regular_file;
 
 /// A file's content. Valid UTF-8 but for stray bytes, which the readers report row by row.
 pub(super) struct Text<'a> {

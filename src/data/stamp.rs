@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use twox_hash::XxHash3_128;
 
-use super::regular_file;
+use crate::files::regular_file;
 
 /// A file as it was when it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

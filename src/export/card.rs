@@ -5,8 +5,8 @@
 use super::settings_text::settings_text;
 use super::usage;
 use crate::data::dataset::Split;
-use crate::data::numbers::thousands;
 use crate::data::task::TaskKind;
+use crate::format::numbers::thousands;
 use crate::model::dense::DenseSpec;
 use crate::model::summary::{Group, ModelSummary, Pooling};
 use crate::train::metrics::{Probe, TaskMetrics, format_figure, format_headline, keys, share, title};

@@ -18,7 +18,7 @@ use super::error::HubError;
 use super::name::{HubName, is_commit, path_of_file};
 use super::needed::{self, MODULES};
 use super::offer::Checksum;
-use crate::data::regular_file;
+use crate::files::regular_file;
 
 const PREFIX: &str = "models--";
 /// Between two looks at a lock that another program holds.

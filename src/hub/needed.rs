@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::data::regular_file;
+use crate::files::regular_file;
 use crate::text::encoder_dir::{SETTINGS, encoder_dir, inside};
 
 /// In the model's own folder, beside the encoder's files.

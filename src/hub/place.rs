@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::error::HubError;
-use crate::data::regular_file;
+use crate::files::regular_file;
 
 /// The hub where the environment names no other.
 const PUBLIC_HUB: &str = "https://huggingface.co";

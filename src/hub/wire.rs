@@ -14,7 +14,7 @@ use url::Url;
 
 use super::error::HubError;
 use super::place::{Place, host_of};
-use crate::data::regular_file;
+use crate::files::regular_file;
 
 /// How long a wait lasts before the switch is looked at again: well under what a person takes for no answer.
 const LOOK: Duration = Duration::from_millis(50);

@@ -11,7 +11,7 @@ use super::modules::{Limits, Modules};
 use super::origin;
 use super::stored::Stored;
 use super::summary::{Origin, Pooling};
-use crate::data::regular_file;
+use crate::files::regular_file;
 use crate::text::fingerprint::tokenizer_sha256;
 use crate::text::tokenizer_class::disagreements;
 

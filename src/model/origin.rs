@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::error::ModelError;
 use super::folder::read_json_if_there;
 use super::summary::{FileSize, Prompt};
-use crate::data::regular_file;
+use crate::files::regular_file;
 
 /// Bytes of a README whose front matter is looked at.
 const FRONT: usize = 64 << 10;

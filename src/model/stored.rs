@@ -18,7 +18,7 @@ use super::params::{Param, Params};
 use super::summary::TensorInfo;
 use super::torch_file;
 use super::weights::{canonical_name, finite};
-use crate::data::regular_file;
+use crate::files::regular_file;
 
 /// Bytes that are copied at a time: small enough for a cache, a multiple of every element's width.
 const PIECE: usize = 2 << 20;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::error::ProjectError;
 use super::file::FILE_NAME;
 use super::user_dirs;
-use crate::data::regular_file;
+use crate::files::regular_file;
 
 /// The demo projects: the one a first start opens, and the smallest exercise.
 pub const DEMOS: [&str; 2] = ["demo", "smallest"];

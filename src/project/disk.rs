@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::ProjectError;
 use super::output_file::{beside, resolve};
-use crate::data::regular_file;
+use crate::files::regular_file;
 
 /// Reads a UTF-8 file.
 pub(super) fn read_text(path: &Path) -> Result<String, ProjectError> {

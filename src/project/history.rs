@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ProjectError;
 use super::numbers::json_float;
-use crate::data::regular_file;
 use crate::data::task::TaskKind;
+use crate::files::regular_file;
 use crate::train::metrics::{EpochPoint, Score, StepPoint};
 use crate::train::plan::RunPlan;
 use crate::train::report::RunOutcome;

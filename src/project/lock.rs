@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::regular_file;
+use crate::files::regular_file;
 
 /// How long a held lock is tried again: a look at whether it is held takes it for an instant.
 const TRY_FOR: Duration = Duration::from_millis(300);

@@ -11,7 +11,7 @@ use super::Project;
 use super::disk::write_whole;
 use super::error::ProjectError;
 use super::file::FILE_NAME;
-use crate::data::regular_file;
+use crate::files::regular_file;
 
 const LOCK: &str = "lock";
 /// Where the project is saved that the draft changes.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::data::regular_file;
+use crate::files::regular_file;
 use crate::model::heads::HeadSpec;
 use crate::model::summary::Group;
 use crate::model::weights::file_sha256;

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
 
-pub(super) use crate::data::regular_file::read_at_most;
+pub(super) use crate::files::regular_file::read_at_most;
 
 /// The folder that `modules.json` names for its Transformer; the model's folder itself where it names none.
 ///

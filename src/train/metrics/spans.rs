@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ClassMetrics, Count, TaskMetrics, mean, weighted_f1};
-use crate::data::numbers::thousands;
 use crate::data::spans::{Entity, Place, entities, read_tag};
 use crate::data::task::TaskKind;
+use crate::format::numbers::thousands;
 use crate::train::rows::NO_TAG;
 
 /// What is counted of entities beside the F1 of every type.

@@ -1,6 +1,6 @@
 //! Numbers as people read them: thousands, bytes, durations, shares.
 
-pub use crate::data::numbers::thousands;
+pub use crate::format::numbers::thousands;
 pub use crate::train::metrics::share as percent;
 
 /// `22.7 M`, `384`, `11.9 k`: for parameters.
