@@ -152,13 +152,10 @@ fn every_skipped_test_is_counted() {
 #[test]
 fn files_are_opened_for_reading_in_one_place() {
     // Opens a folder, to have a new name in it written to the disk.
-    const FOLDERS: [(&str, &str); 2] = [
-        ("src/model/weights.rs", "File::open(dir)?.sync_all()"),
-        ("src/files/atomic_file.rs", "File::open(folder(path))?.sync_all()"),
-    ];
+    const FOLDER: (&str, &str) = ("src/files/atomic_file.rs", "File::open(folder(path))?.sync_all()");
     let mut wrong = String::new();
     for file in sources("src") {
-        let code = file.text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        let code = file.program();
         if file.name == "src/files/regular_file.rs" || file.name.ends_with("tests.rs") {
             continue;
         }
@@ -170,13 +167,58 @@ fn files_are_opened_for_reading_in_one_place() {
                         && !before.ends_with(|c: char| c.is_alphanumeric() || c == '_')
                 })
             });
-            let folder = FOLDERS.iter().any(|(name, call)| file.name == *name && line.contains(call));
+            let folder = file.name == FOLDER.0 && line.contains(FOLDER.1);
             if opens && !folder {
                 writeln!(wrong, "  {}:{}: {}", file.name, index + 1, line.trim()).unwrap();
             }
         }
     }
     assert!(wrong.is_empty(), "files::regular_file opens files:\n{wrong}");
+}
+
+/// What is written in place is half there after a crash, and goes wherever a link leads. So files are written whole by
+/// `files::atomic_file`, and only what follows is written otherwise.
+#[test]
+fn files_are_written_whole_in_one_place() {
+    const OTHERWISE: [(&str, &str, &str); 8] = [
+        ("src/export/folder.rs", "File::create_new(", "a file of a new folder that is renamed as a whole"),
+        ("src/export/place.rs", "tempfile::Builder", "that folder"),
+        ("src/export/place.rs", "fs::rename(", "puts it in its place"),
+        ("src/hub/mod.rs", "fs::rename(", "a download that is whole and checked becomes a blob"),
+        ("src/project/demo.rs", "tempfile::Builder", "a new folder that is renamed as a whole"),
+        ("src/project/demo.rs", "File::create_new(", "a file of it"),
+        ("src/project/demo.rs", "fs::rename(", "puts it in its place"),
+        ("src/project/settings.rs", "fs::rename(", "sets a damaged file aside"),
+    ];
+    const WRITES: [&str; 8] = [
+        "fs::write(",
+        "File::create(",
+        "File::create_new(",
+        "OpenOptions",
+        "fs::rename(",
+        "tempfile::Builder",
+        "NamedTempFile",
+        ".persist(",
+    ];
+    let mut wrong = String::new();
+    for file in sources("src") {
+        if file.name.starts_with("src/files/") || file.name.ends_with("tests.rs") {
+            continue;
+        }
+        let code = file.program();
+        for (index, line) in code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"))
+        {
+            let has_reason =
+                |call: &str| OTHERWISE.iter().any(|(name, known, _)| file.name == *name && call == *known);
+            if let Some(call) = WRITES
+                .iter()
+                .find(|call| line.replace("AtomicFile::", "").contains(*call) && !has_reason(call))
+            {
+                writeln!(wrong, "  {}:{}: {call}", file.name, index + 1).unwrap();
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "files::atomic_file writes files:\n{wrong}");
 }
 
 #[test]
@@ -229,6 +271,12 @@ struct Source {
 }
 
 impl Source {
+    /// What comes before its tests.
+    fn program(&self) -> &str {
+        let tests = ["#[cfg(test)]\nmod tests {", "#[cfg(all(test, unix))]\nmod tests {"];
+        tests.iter().fold(&self.text, |text, start| text.split(start).next().unwrap_or_default())
+    }
+
     /// The module of `src` that it belongs to; none for `lib.rs` and `main.rs`.
     fn module(&self) -> Option<&str> {
         let (module, _) = self.name.strip_prefix("src/")?.split_once('/')?;

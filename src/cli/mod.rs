@@ -32,7 +32,7 @@ use args::Command;
 
 use std::path::PathBuf;
 
-use crate::project::lock;
+use crate::files::lock;
 
 /// Does what the arguments ask for.
 ///

@@ -311,7 +311,7 @@ impl Writer<'_> {
 
     fn bytes(&mut self, relative: &str, bytes: &[u8]) -> Result<(), ExportError> {
         let path = self.path_of(relative)?;
-        let written = File::create(&path).and_then(|mut file| {
+        let written = File::create_new(&path).and_then(|mut file| {
             file.write_all(bytes)?;
             file.sync_all()
         });

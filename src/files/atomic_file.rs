@@ -12,6 +12,9 @@ use tempfile::NamedTempFile;
 /// Bytes that are collected before they are written.
 const BUFFER: usize = 1 << 20;
 
+/// How the names of temporary files begin.
+const PREFIX: &str = ".frostline-";
+
 /// A file on its way to its path. Dropped before it is committed, it leaves nothing.
 #[derive(Debug)]
 pub struct AtomicFile {
@@ -98,6 +101,17 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.commit()
 }
 
+/// Removes temporary files that killed processes left in a folder where nobody else writes now. What cannot be removed
+/// stays.
+pub fn remove_leftovers(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        if is_ours && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            drop(fs::remove_file(entry.path()));
+        }
+    }
+}
+
 /// The file itself where it is named through a link, for files of the user's own where a link is to stay one. Never for
 /// a file in a folder that may come from someone else: the link would choose what is written over.
 ///
@@ -117,7 +131,7 @@ fn folder(path: &Path) -> &Path {
 
 fn builder() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".frostline-");
+    builder.prefix(PREFIX);
     #[cfg(unix)]
     {
         // A temporary file is for its owner's eyes; a result follows the user's umask as any other.

@@ -18,7 +18,9 @@ use super::error::HubError;
 use super::name::{HubName, is_commit, path_of_file};
 use super::needed::{self, MODULES};
 use super::offer::Checksum;
-use crate::files::regular_file;
+use crate::files::atomic_file::{self, AtomicFile};
+use crate::files::lock::is_still_at;
+use crate::files::{inside, regular_file};
 
 const PREFIX: &str = "models--";
 /// Between two looks at a lock that another program holds.
@@ -84,20 +86,14 @@ impl Cache {
         }
         let path = self.ref_path(name);
         make_parent(&path)?;
-        let write = || -> io::Result<()> {
-            let mut file = beside(&path)?;
-            io::Write::write_all(&mut file, commit.as_bytes())?;
-            file.persist(&path)?;
-            Ok(())
-        };
-        write().map_err(|error| HubError::disk(&path, &error))
+        atomic_file::write(&path, commit.as_bytes()).map_err(|error| HubError::disk(&path, &error))
     }
 
     /// Marks that the commit has no `modules.json`, as the Python ecosystem does.
     pub(super) fn mark_without_modules(&self, name: &HubName, commit: &str) -> Result<(), HubError> {
         let path = self.no_modules(name, commit);
         make_parent(&path)?;
-        fs::write(&path, "").map_err(|error| HubError::disk(&path, &error))
+        atomic_file::write(&path, b"").map_err(|error| HubError::disk(&path, &error))
     }
 
     fn no_modules(&self, name: &HubName, commit: &str) -> PathBuf {
@@ -157,8 +153,7 @@ impl Cache {
         let path = self.root.join(".locks").join(folder_of(name)).join(format!("{}.lock", checksum.digits()));
         make_parent(&path)?;
         loop {
-            let open = File::options().create(true).truncate(false).write(true).open(&path);
-            let file = open.map_err(|error| HubError::disk(&path, &error))?;
+            let file = inside::open_lock(&path).map_err(|error| HubError::disk(&path, &error))?;
             match file.try_lock() {
                 // Its last holder may have deleted it: then others lock a new file by this name.
                 Ok(()) if is_still_at(&file, &path) => return Ok(Lock(Some(file))),
@@ -225,18 +220,6 @@ fn names_in(folder: &Path) -> Vec<String> {
     entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
 
-/// A temporary file that becomes another by being renamed, as readable as any other file of the user.
-fn beside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".frostline-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(path.parent().unwrap_or(path))
-}
-
 fn link(target: &Path, path: &Path) -> io::Result<()> {
     if fs::read_link(path).is_ok_and(|known| known == target) {
         return Ok(());
@@ -265,26 +248,9 @@ fn symlink(target: &Path, path: &Path) -> io::Result<()> {
 
 fn copy(blob: &Path, path: &Path) -> io::Result<()> {
     let mut from = regular_file::open(blob)?;
-    let mut file = beside(path)?;
+    let mut file = AtomicFile::create(path)?;
     io::copy(&mut from, &mut file)?;
-    file.persist(path)?;
-    Ok(())
-}
-
-#[cfg(unix)]
-fn is_still_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let there = |about: fs::Metadata| (about.dev(), about.ino());
-    match (file.metadata(), fs::metadata(path)) {
-        (Ok(held), Ok(named)) => there(held) == there(named),
-        _ => false,
-    }
-}
-
-/// A file that is open cannot be deleted there.
-#[cfg(not(unix))]
-fn is_still_at(_file: &File, _path: &Path) -> bool {
-    true
+    file.commit()
 }
 
 #[cfg(test)]

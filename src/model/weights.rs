@@ -1,7 +1,5 @@
 //! Safetensors files in and out, whole or not at all. The weights of a model folder are read by [`Stored`].
 
-use std::collections::HashMap;
-use std::fs::File;
 use std::path::Path;
 
 use safetensors::SafeTensors;
@@ -12,6 +10,7 @@ use super::error::ModelError;
 use super::params::{Params, tensor_bytes};
 use super::stored::{Stored, map, sha256_of};
 use super::summary::TensorInfo;
+use crate::files::atomic_file::AtomicFile;
 
 /// Gives a tensor's name in the file its canonical form: the family's prefix and the names of old checkpoints
 /// (`LayerNorm.gamma`) are taken off.
@@ -79,8 +78,8 @@ pub fn write(path: &Path, tensors: &[(String, &Tensor)]) -> Result<(), ModelErro
     write_with(path, tensors, &[])
 }
 
-/// The same with further metadata: to a file of a like name beside it, synced, then renamed, so that a crash, a
-/// full disk or a kill leaves what was there before. Tensors are copied one at a time.
+/// The same with further metadata. A crash, a full disk or a kill leaves what was there before. Tensors are copied one at
+/// a time.
 ///
 /// # Errors
 /// What the system says, with the path.
@@ -94,40 +93,15 @@ pub fn write_with(
     let format = [("format".to_owned(), "pt".to_owned())];
     let more = metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
     let metadata = format.into_iter().chain(more).collect();
-    // Always the same name, so that what a killed process left behind is written over by the next.
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
-    let part = Path::new(&part);
-    let written = write_part(part, path, views, metadata);
-    if written.is_err() {
-        // Half a file is of use to nobody, and a full disk needs its room.
-        drop(std::fs::remove_file(part));
-    }
-    written
-}
-
-fn write_part(
-    part: &Path,
-    path: &Path,
-    views: Vec<(&str, FloatView<'_>)>,
-    metadata: HashMap<String, String>,
-) -> Result<(), ModelError> {
+    let file = AtomicFile::create(path).map_err(ModelError::io(path))?;
+    let part = file.temporary_path();
     safetensors::serialize_to_file(views, Some(metadata), part).map_err(|error| match error {
         safetensors::SafeTensorError::IoError(source) => ModelError::Io { path: path.to_owned(), source },
         other => ModelError::BadWeights { path: path.to_owned(), reason: other.to_string() },
     })?;
     // A file that is not what was meant must not take the place of a good one.
     with_safetensors(part, |_| Ok(()))?;
-    let settle = || -> std::io::Result<()> {
-        File::options().write(true).open(part)?.sync_all()?;
-        std::fs::rename(part, path)?;
-        #[cfg(unix)]
-        if let Some(dir) = path.parent() {
-            File::open(dir)?.sync_all()?; // the new name, too, must outlive a power failure
-        }
-        Ok(())
-    };
-    settle().map_err(ModelError::io(path))
+    file.commit().map_err(ModelError::io(path))
 }
 
 /// A tensor as safetensors writes one: its bytes are copied when they are asked for.

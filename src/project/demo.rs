@@ -100,8 +100,9 @@ fn copy_folder(from: &Path, to: &Path, is_project: bool) -> Result<(), ProjectEr
 
 /// Copies the bytes and not the permissions: what is shipped may be read-only, the copy is to be edited.
 fn copy_file(from: &Path, to: &Path) -> Result<(), ProjectError> {
-    let bytes = regular_file::read(from).map_err(|error| ProjectError::read(from, &error))?;
-    fs::write(to, bytes).map_err(|error| ProjectError::write(to, &error))
+    let mut source = regular_file::open(from).map_err(|error| ProjectError::read(from, &error))?;
+    let copied = fs::File::create_new(to).and_then(|mut copy| io::copy(&mut source, &mut copy));
+    copied.map(drop).map_err(|error| ProjectError::write(to, &error))
 }
 
 #[cfg(test)]

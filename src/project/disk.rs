@@ -1,36 +1,30 @@
 //! Reading and writing of small text files: whole or not at all, with a version in each.
 
 use std::fs;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
 use super::error::ProjectError;
-use super::output_file::{beside, resolve};
-use crate::files::regular_file;
+use crate::files::{atomic_file, regular_file};
 
 /// Reads a UTF-8 file.
 pub(super) fn read_text(path: &Path) -> Result<String, ProjectError> {
     regular_file::read_to_string(path).map_err(|error| ProjectError::read(path, &error))
 }
 
-/// Writes a file next to the place where it belongs, then renames it there: a reader, and a crash, find the old
-/// file or the new one, and nothing in between. A link to a file stays one. Makes the folder where it is missing.
+/// Writes a file whole or not at all, and makes its folder where it is missing. A link at the path is replaced.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ProjectError> {
     let dir = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(dir)
-        .and_then(|()| replace(path, bytes))
+        .and_then(|()| atomic_file::write(path, bytes))
         .map_err(|error| ProjectError::write(path, &error))
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let path = resolve(path).map_err(io::Error::other)?;
-    let mut file = beside().tempfile_in(path.parent().unwrap_or(Path::new(".")))?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
+/// The same for a file of the user's own, such as the settings: a link to it stays one.
+pub(super) fn write_own(path: &Path, bytes: &[u8]) -> Result<(), ProjectError> {
+    let path = atomic_file::resolve(path).map_err(|error| ProjectError::write(path, &error))?;
+    write_whole(&path, bytes)
 }
 
 /// Reads TOML of a version up to `known`; a file that says no version is taken to be of the first.
@@ -148,13 +142,16 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_link_to_a_file_stays_one() {
+    fn a_link_stays_one_where_the_file_is_the_users_own() {
         let dir = tempfile::tempdir().unwrap();
         let (real, link) = (dir.path().join("real.toml"), dir.path().join("link.toml"));
         fs::write(&real, "old").unwrap();
         std::os::unix::fs::symlink(&real, &link).unwrap();
-        write_whole(&link, b"new").unwrap();
+        write_own(&link, b"new").unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&real).unwrap(), b"new");
+        write_whole(&link, b"other").unwrap();
+        assert!(!fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read(&real).unwrap(), b"new");
     }
 
@@ -164,17 +161,5 @@ mod tests {
         fs::write(dir.path().join("taken"), "").unwrap();
         let text = write_whole(&dir.path().join("taken/file.toml"), b"").unwrap_err().to_string();
         assert!(text.contains("a file lies where a folder is needed"), "{text}");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_saved_file_is_as_readable_as_any_other() {
-        use std::os::unix::fs::PermissionsExt;
-        let dir = tempfile::tempdir().unwrap();
-        let (ours, plain) = (dir.path().join("ours"), dir.path().join("plain"));
-        write_whole(&ours, b"").unwrap();
-        fs::write(&plain, b"").unwrap();
-        let mode = |path| fs::metadata(path).unwrap().permissions().mode();
-        assert_eq!(mode(ours), mode(plain));
     }
 }

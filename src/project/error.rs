@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::lock::Holder;
+use crate::files::lock::Holder;
 
 /// Why a project, a run folder or the settings could not be read or written.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]

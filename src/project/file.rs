@@ -1,5 +1,6 @@
 //! `frostline.toml`: the mirror of [`Project`] on disk, its versions, and how it is read and written.
 
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use super::changes_file::{self, EditEntry, FixEntry};
 use super::disk::{absolute, parse_toml, path_from_text, path_to_text, read_text, to_toml, write_whole};
 use super::error::ProjectError;
-use super::lock::{Lock, NoLock};
 use super::model_place::{model_from_text, model_to_text};
 use super::recipe_file::RecipeFile;
 use super::{DataFile, Project};
@@ -17,6 +17,8 @@ use crate::data::mapping::{Mapping, TaskColumn};
 use crate::data::overrides::{FormatName, Overrides};
 use crate::data::table::Quoting;
 use crate::data::task::TaskKind;
+use crate::files::inside;
+use crate::files::lock::{Lock, NoLock};
 
 /// Name of the project file in its folder.
 pub const FILE_NAME: &str = "frostline.toml";
@@ -184,9 +186,10 @@ impl Project {
     pub fn load(dir: &Path) -> Result<Self, ProjectError> {
         let dir = absolute(dir);
         let path = dir.join(FILE_NAME);
-        if !path.exists() {
+        if fs::symlink_metadata(&path).is_err() {
             return Err(ProjectError::NoProject { dir });
         }
+        inside::refuse_links(&dir, &path).map_err(|error| ProjectError::read(&path, &error))?;
         let file: ProjectFile = parse_toml(&path, &read_text(&path)?, VERSION)?;
         file.into_project(&dir)
     }
@@ -223,11 +226,12 @@ impl Project {
         let text = to_toml(&path, HEADER, &ProjectFile::of(self, &dir)?, false)?;
         let text = text.replacen("\n[recipe]\n", &format!("\n[recipe]\n{RECIPE_NOTE}"), 1);
         let refused = |error: &std::io::Error| ProjectError::write(&path, error);
-        std::fs::create_dir_all(&dir).map_err(|error| refused(&error))?;
+        fs::create_dir_all(&dir).map_err(|error| refused(&error))?;
         let _lock = Lock::take_within(&dir.join(LOCK), SAVED_WITHIN).map_err(|reason| match reason {
             NoLock::Held(holder) => ProjectError::ProjectLocked { dir: dir.clone(), holder },
             NoLock::Refused(error) => refused(&error),
         })?;
+        inside::refuse_links(&dir, &path).map_err(|error| refused(&error))?;
         if !replace && path.exists() {
             return Err(ProjectError::ProjectExists { path });
         }

@@ -3,7 +3,7 @@
 //! A line is `{"step": ...}`, `{"epoch": ...}` or `{"event": ...}`. A crash can tear the last line; the reader
 //! passes over a torn line, and the writer that goes on after it starts a line of its own.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::error::ProjectError;
 use super::numbers::json_float;
 use crate::data::task::TaskKind;
-use crate::files::regular_file;
+use crate::files::{inside, regular_file};
 use crate::train::metrics::{EpochPoint, Score, StepPoint};
 use crate::train::plan::RunPlan;
 use crate::train::report::RunOutcome;
@@ -141,7 +141,7 @@ pub(super) struct HistoryWriter {
 impl HistoryWriter {
     pub(super) fn open(path: &Path) -> Result<Self, ProjectError> {
         let open = || -> io::Result<File> {
-            let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
+            let mut file = inside::append(path)?;
             if file.seek(SeekFrom::End(0))? > 0 {
                 file.seek(SeekFrom::End(-1))?;
                 let mut last = [0];

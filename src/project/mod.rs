@@ -10,7 +10,6 @@ pub mod error;
 pub mod file;
 mod history;
 mod keys;
-pub mod lock;
 pub mod model_place;
 mod numbers;
 pub mod output_file;

@@ -2,14 +2,13 @@
 //! nothing that exists is replaced unless the user says so.
 
 use std::fs;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
 use thiserror::Error;
 
-/// Bytes that are collected before they are written.
-const BUFFER: usize = 1 << 20;
+use crate::files::atomic_file::AtomicFile;
+use crate::files::names;
 
 /// Why there is no output.
 #[derive(Debug, Error)]
@@ -93,6 +92,10 @@ impl OutputPlace {
     /// # Errors
     /// When something is in the way.
     pub fn check(path: &Path, replace: bool, inputs: &[&Path]) -> Result<Self, OutputError> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if cfg!(windows) && names::is_device(&name) {
+            return Err(OutputError::NoFile { path: path.to_owned(), what: "a device by its name" });
+        }
         let file = resolve(path)?;
         let Ok(metadata) = fs::metadata(&file) else {
             return Ok(Self { named: path.to_owned(), file, replaces: false });
@@ -128,9 +131,9 @@ impl OutputPlace {
     /// When the system refuses.
     pub fn create(self) -> Result<OutputFile, OutputError> {
         let dir = self.file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let made = fs::create_dir_all(dir).and_then(|()| beside().tempfile_in(dir));
-        let temporary = made.map_err(|reason| OutputError::write(&self.named, reason))?;
-        Ok(OutputFile { place: self, out: BufWriter::with_capacity(BUFFER, temporary) })
+        let made = fs::create_dir_all(dir).and_then(|()| AtomicFile::create(&self.file));
+        let out = made.map_err(|reason| OutputError::write(&self.named, reason))?;
+        Ok(OutputFile { place: self, out })
     }
 }
 
@@ -138,7 +141,7 @@ impl OutputPlace {
 #[derive(Debug)]
 pub struct OutputFile {
     place: OutputPlace,
-    out: BufWriter<NamedTempFile>,
+    out: AtomicFile,
 }
 
 impl OutputFile {
@@ -148,23 +151,11 @@ impl OutputFile {
     /// When the system refuses, or another program made a file there meanwhile; nothing is left then.
     pub fn finish(self) -> Result<(), OutputError> {
         let Self { place, out } = self;
-        let fail = |reason| OutputError::write(&place.named, reason);
-        let file = out.into_inner().map_err(|error| fail(error.into_error()))?;
-        file.as_file().sync_all().map_err(fail)?;
-        if place.replaces {
-            return file.persist(&place.file).map(drop).map_err(|error| fail(error.error));
-        }
-        match file.persist_noclobber(&place.file) {
-            Ok(_) => Ok(()),
-            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-                Err(OutputError::Exists(place.named.clone()))
-            }
-            // File systems without links, which is how nothing is replaced, rename only.
-            Err(error) if !place.file.exists() => {
-                error.file.persist(&place.file).map(drop).map_err(|error| fail(error.error))
-            }
-            Err(error) => Err(fail(error.error)),
-        }
+        let done = if place.replaces { out.commit() } else { out.commit_new() };
+        done.map_err(|reason| match reason.kind() {
+            io::ErrorKind::AlreadyExists => OutputError::Exists(place.named),
+            _ => OutputError::write(&place.named, reason),
+        })
     }
 }
 
@@ -189,7 +180,7 @@ pub fn write_agreed(path: &Path, bytes: &[u8]) -> Result<(), OutputError> {
 }
 
 /// The file itself where it is named through a link, so that the link stays one.
-pub(super) fn resolve(path: &Path) -> Result<PathBuf, OutputError> {
+fn resolve(path: &Path) -> Result<PathBuf, OutputError> {
     if !fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
         return Ok(path.to_owned());
     }
@@ -199,19 +190,6 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, OutputError> {
         }
         _ => OutputError::write(path, reason),
     })
-}
-
-/// For files that are written next to their place and renamed there.
-pub(super) fn beside() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".frostline-");
-    #[cfg(unix)]
-    {
-        // A temporary file is for its owner's eyes; a result follows the user's umask as any other.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    builder
 }
 
 /// Whether two names are of one file: through links of both kinds, other letter case, relative paths.

@@ -13,9 +13,10 @@ pub use super::history::{History, HistoryLine, RunEvent};
 use super::disk::{absolute, read_text, write_whole};
 use super::error::ProjectError;
 use super::history::{self, HistoryWriter};
-use super::lock::{self, Lock, NoLock};
 use super::{plan_file, report_file};
 use crate::data::dataset::Split;
+use crate::files::lock::{self, Lock, NoLock};
+use crate::files::{atomic_file, inside, names};
 use crate::train::metrics::{EpochPoint, Headline, Score, StepPoint};
 use crate::train::plan::{PlannedTask, RunPlan};
 use crate::train::report::{RunOutcome, RunReport};
@@ -26,6 +27,7 @@ const HISTORY: &str = "history.jsonl";
 const REPORT: &str = "report.json";
 const CHECKPOINTS: &str = "checkpoints";
 const LOCK: &str = "run.lock";
+const HOLDER: &str = "run.holder";
 
 /// How a run is listed that a process is writing to.
 pub const RUNNING: &str = "running";
@@ -66,14 +68,19 @@ impl RunFolder {
         let mut folder = Self::at(project_dir, name);
         let runs = folder.project_dir.join(RUNS);
         let exists = || Err(ProjectError::RunExists { name: name.to_owned(), dir: runs.clone() });
+        let refused = |error: &io::Error| ProjectError::write(&folder.dir, error);
+        inside::create_dir_all(&folder.project_dir, &runs).map_err(|error| refused(&error))?;
+        match fs::create_dir(&folder.dir) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => folder.refuse_links()?,
+            Err(error) => return Err(refused(&error)),
+        }
         // Looked at before anything is written, and again once nobody else can write.
-        if folder.dir.join(PLAN).exists() {
+        if !folder.is_unused()? {
             return exists();
         }
-        fs::create_dir_all(&folder.dir).map_err(|error| ProjectError::write(&folder.dir, &error))?;
         folder.lock()?;
-        // A folder without a plan is what a program leaves that was killed before it had written one.
-        if folder.dir.join(PLAN).exists() {
+        if !folder.is_unused()? {
             return exists();
         }
         let checkpoints = folder.checkpoint_dir();
@@ -89,6 +96,7 @@ impl RunFolder {
         // A name with separators in it would lead out of the project.
         check_name(name)?;
         let folder = Self::at(project_dir, name);
+        folder.refuse_links()?;
         if folder.dir.join(PLAN).is_file() {
             Ok(folder)
         } else {
@@ -102,6 +110,29 @@ impl RunFolder {
         Self { project_dir, dir, name: name.to_owned(), history: None, lock: None }
     }
 
+    /// Refuses the folder where a link leads to it or lies in it: see [`inside`].
+    fn refuse_links(&self) -> Result<(), ProjectError> {
+        inside::refuse_links(&self.project_dir, &self.dir)
+            .and_then(|()| inside::refuse_links_in(&self.dir, 1))
+            .map_err(|error| ProjectError::read(&self.dir, &error))
+    }
+
+    /// Whether the folder holds no more than a program leaves in it that reserved the name, or was killed before it had
+    /// written the plan: a lock, and an empty folder for checkpoints.
+    fn is_unused(&self) -> Result<bool, ProjectError> {
+        let unreadable = |error: &io::Error| ProjectError::read(&self.dir, error);
+        for entry in fs::read_dir(&self.dir).map_err(|error| unreadable(&error))? {
+            let entry = entry.map_err(|error| unreadable(&error))?;
+            let name = entry.file_name();
+            let is_lock = name == LOCK || name == HOLDER;
+            let is_empty = || fs::read_dir(entry.path()).is_ok_and(|mut entries| entries.next().is_none());
+            if !is_lock && !(name == CHECKPOINTS && is_empty()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Takes the run's lock, for as long as this lives: nobody else writes to the folder meanwhile.
     ///
     /// # Errors
@@ -113,6 +144,10 @@ impl RunFolder {
                 NoLock::Held(holder) => ProjectError::RunLocked { name: self.name.clone(), holder },
                 NoLock::Refused(error) => ProjectError::write(&path, &error),
             })?);
+            // Nobody else writes here now: what a killed process had not finished is of use to nobody.
+            for dir in [self.dir.clone(), self.checkpoint_dir()] {
+                atomic_file::remove_leftovers(&dir);
+            }
         }
         Ok(())
     }
@@ -267,12 +302,13 @@ pub fn list(project_dir: &Path) -> Result<Vec<RunListing>, ProjectError> {
     for name in run_names(project_dir)? {
         let folder = RunFolder::at(project_dir, &name);
         // A folder without a plan is not a run, or one that is being made.
-        let Ok(written) = fs::metadata(folder.dir.join(PLAN)) else { continue };
+        let Ok(written) = fs::symlink_metadata(folder.dir.join(PLAN)) else { continue };
         found.push((written.modified().unwrap_or(SystemTime::UNIX_EPOCH), folder));
     }
     found.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.name.cmp(&b.1.name)));
     let listing = |(_, folder): (SystemTime, RunFolder)| {
-        folder.listing().unwrap_or_else(|error| RunListing {
+        let listing = folder.refuse_links().and_then(|()| folder.listing());
+        listing.unwrap_or_else(|error| RunListing {
             name: folder.name.clone(),
             preset: String::new(),
             outcome: format!("unreadable: {error}"),
@@ -289,8 +325,13 @@ pub fn list(project_dir: &Path) -> Result<Vec<RunListing>, ProjectError> {
 /// When the folder of the runs is there and cannot be read.
 pub fn next_name(project_dir: &Path, base: &str) -> Result<String, ProjectError> {
     let number = |name: &String| name.strip_prefix(base)?.strip_prefix('-')?.parse::<u32>().ok();
-    let last = run_names(project_dir)?.iter().filter_map(number).max().unwrap_or(0);
-    Ok(format!("{base}-{:02}", last.saturating_add(1)))
+    let names = run_names(project_dir)?;
+    let last = names.iter().filter_map(number).max().unwrap_or(0);
+    let Some(next) = last.checked_add(1) else {
+        let name = format!("{base}-{last}");
+        return Err(ProjectError::RunName { name, reason: "no number comes after it. Rename its folder" });
+    };
+    Ok(format!("{base}-{next:02}"))
 }
 
 /// Makes the folder of a run under a free name, as [`next_name`] gives it: of two processes that ask at the same time,
@@ -299,8 +340,9 @@ pub fn next_name(project_dir: &Path, base: &str) -> Result<String, ProjectError>
 /// # Errors
 /// When the project's folder cannot be read or written.
 pub fn reserve_name(project_dir: &Path, base: &str) -> Result<String, ProjectError> {
-    let runs = absolute(project_dir).join(RUNS);
-    fs::create_dir_all(&runs).map_err(|error| ProjectError::write(&runs, &error))?;
+    let project_dir = &absolute(project_dir);
+    let runs = project_dir.join(RUNS);
+    inside::create_dir_all(project_dir, &runs).map_err(|error| ProjectError::write(&runs, &error))?;
     loop {
         let name = next_name(project_dir, base)?;
         check_name(&name)?;
@@ -322,7 +364,9 @@ pub fn release_name(project_dir: &Path, name: &str) {
 
 /// Names of what lies in the folder of the runs; none without that folder.
 fn run_names(project_dir: &Path) -> Result<Vec<String>, ProjectError> {
-    let runs = absolute(project_dir).join(RUNS);
+    let project_dir = absolute(project_dir);
+    let runs = project_dir.join(RUNS);
+    inside::refuse_links(&project_dir, &runs).map_err(|error| ProjectError::read(&runs, &error))?;
     let entries = match fs::read_dir(&runs) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -338,25 +382,8 @@ fn run_names(project_dir: &Path) -> Result<Vec<String>, ProjectError> {
 
 /// Names that are folders' on every platform, so that a project can be moved between them.
 fn check_name(name: &str) -> Result<(), ProjectError> {
-    let refuse = |reason| Err(ProjectError::RunName { name: name.to_owned(), reason });
-    if name.trim().is_empty() {
-        return refuse("it is empty");
+    match names::fault(name) {
+        Some(reason) => Err(ProjectError::RunName { name: name.to_owned(), reason }),
+        None => Ok(()),
     }
-    if name.len() > 100 {
-        return refuse("it is longer than 100 bytes");
-    }
-    if name.chars().any(|c| c.is_control() || r#"/\:*?"<>|"#.contains(c)) {
-        return refuse(r#"it holds one of / \ : * ? " < > | or a control character"#);
-    }
-    if name.starts_with([' ', '.']) || name.ends_with([' ', '.']) {
-        return refuse("it starts or ends with a space or a full stop");
-    }
-    let stem = name.split('.').next().unwrap_or_default().to_ascii_uppercase();
-    let port = stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT"));
-    let reserved = ["CON", "PRN", "AUX", "NUL"].contains(&stem.as_str())
-        || port.is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|b| b.is_ascii_digit()));
-    if reserved {
-        return refuse("Windows keeps this name for a device");
-    }
-    Ok(())
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::disk::{absolute, parse_toml, read_text, to_toml, write_whole};
+use super::disk::{absolute, parse_toml, read_text, to_toml, write_own};
 use super::error::ProjectError;
 use super::user_dirs;
 
@@ -152,7 +152,7 @@ impl Settings {
     pub fn save_to(&self, dir: &Path) -> Result<(), ProjectError> {
         let path = dir.join(FILE_NAME);
         let text = to_toml(&path, HEADER, &SettingsFile::from(self), true)?;
-        write_whole(&path, text.as_bytes())
+        write_own(&path, text.as_bytes())
     }
 
     /// Puts a project in front of the recent ones.

@@ -3,15 +3,17 @@
 //! Each window that is open has a folder of its own here and holds the lock in it; a folder whose lock nobody holds
 //! was left by one that did not end as it should. It knows projects and files, no window.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::Project;
 use super::disk::write_whole;
 use super::error::ProjectError;
 use super::file::FILE_NAME;
-use crate::files::regular_file;
+use crate::files::lock::{Lock, NoLock};
+use crate::files::{private_dir, regular_file};
 
 const LOCK: &str = "lock";
 /// Where the project is saved that the draft changes.
@@ -34,7 +36,7 @@ pub struct UnsavedStore {
     root: PathBuf,
     dir: PathBuf,
     /// Held for as long as the window lives; the system lets go of it, however that ends.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl UnsavedStore {
@@ -44,6 +46,7 @@ impl UnsavedStore {
     /// # Errors
     /// When no folder can be made or locked below `root`.
     pub fn open(root: &Path) -> io::Result<(Self, Option<Unsaved>)> {
+        private_dir::create(root)?;
         for dir in places(root).filter(|dir| dir.join(FILE_NAME).exists()) {
             let Some(lock) = claim(&dir)? else { continue };
             if let Ok(project) = Project::load(&dir) {
@@ -99,13 +102,12 @@ fn places(root: &Path) -> impl Iterator<Item = PathBuf> {
 }
 
 /// Takes hold of a folder, which is made where it is missing; `None` where another one holds it.
-fn claim(dir: &Path) -> io::Result<Option<File>> {
-    fs::create_dir_all(dir)?;
-    let lock = File::create(dir.join(LOCK))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(Some(lock)),
-        Err(fs::TryLockError::WouldBlock) => Ok(None),
-        Err(fs::TryLockError::Error(error)) => Err(error),
+fn claim(dir: &Path) -> io::Result<Option<Lock>> {
+    private_dir::create(dir)?;
+    match Lock::take_within(&dir.join(LOCK), Duration::ZERO) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(NoLock::Held(_)) => Ok(None),
+        Err(NoLock::Refused(error)) => Err(error),
     }
 }
 

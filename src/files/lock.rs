@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::files::regular_file;
+use super::{inside, regular_file};
 
 /// How long a held lock is tried again: a look at whether it is held takes it for an instant.
 const TRY_FOR: Duration = Duration::from_millis(300);
@@ -76,7 +76,7 @@ fn seconds_now() -> u64 {
 
 /// Why there is no lock.
 #[derive(Debug)]
-pub(super) enum NoLock {
+pub enum NoLock {
     /// Another process holds it, or this one by another handle; its name where that can be read.
     Held(Option<Holder>),
     /// The system refuses to make the file or to lock it.
@@ -85,24 +85,29 @@ pub(super) enum NoLock {
 
 /// A lock that is held. It ends when this is dropped, and with the process at the latest.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub struct Lock {
     path: PathBuf,
     /// `None` on file systems that know no locks: nothing can be promised there, and nothing is refused.
     file: Option<File>,
 }
 
 impl Lock {
-    /// Takes the lock of that path.
-    pub(super) fn take(path: &Path) -> Result<Self, NoLock> {
+    /// Takes the lock of that path. The file is made where it is missing; a link is not followed.
+    ///
+    /// # Errors
+    /// When another holds it, or the system refuses.
+    pub fn take(path: &Path) -> Result<Self, NoLock> {
         Self::take_within(path, TRY_FOR)
     }
 
     /// The same, with as much patience as the caller has.
-    pub(super) fn take_within(path: &Path, patience: Duration) -> Result<Self, NoLock> {
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub fn take_within(path: &Path, patience: Duration) -> Result<Self, NoLock> {
         let deadline = Instant::now() + patience;
         loop {
-            let open = File::options().create(true).truncate(false).read(true).write(true).open(path);
-            let file = open.map_err(NoLock::Refused)?;
+            let file = inside::open_lock(path).map_err(NoLock::Refused)?;
             match file.try_lock() {
                 Ok(()) if is_still_at(&file, path) => {
                     let lock = Self { path: path.to_owned(), file: Some(file) };
@@ -148,7 +153,8 @@ impl Drop for Lock {
 }
 
 /// Whether the lock of that path is held, and by whom. It changes nothing and waits for nobody.
-pub(super) fn holder(path: &Path) -> Option<Holder> {
+#[must_use]
+pub fn holder(path: &Path) -> Option<Holder> {
     let file = regular_file::open(path).ok()?;
     match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => Some(Holder::read(&holder_of(path)).unwrap_or_default()),
@@ -169,7 +175,7 @@ fn knows_no_locks(error: &io::Error) -> bool {
 
 /// Whether the file that was opened is the one that lies at the path now.
 #[cfg(unix)]
-fn is_still_at(file: &File, path: &Path) -> bool {
+pub(crate) fn is_still_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
     match (file.metadata(), fs::metadata(path)) {
@@ -180,7 +186,7 @@ fn is_still_at(file: &File, path: &Path) -> bool {
 
 /// Windows keeps the name of a file that is to be removed until its last handle is closed.
 #[cfg(not(unix))]
-fn is_still_at(_: &File, path: &Path) -> bool {
+pub(crate) fn is_still_at(_: &File, path: &Path) -> bool {
     path.exists()
 }
 
