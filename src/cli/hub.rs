@@ -103,6 +103,9 @@ fn open(hub: &Hub, name: &HubName, as_is: bool) -> anyhow::Result<PathBuf> {
 /// Asks the hub, and says what it has.
 fn look_up(hub: &Hub, name: &HubName) -> Result<Offer, HubError> {
     tell(&format!("looking for {name} on {}", hub.place().host()));
+    if let Some(warning) = hub.place().token_warning() {
+        tell(&format!("warning: {warning}"));
+    }
     let offer = hub.look_up(name, &interrupt::is_asked)?;
     let whole = format!("{name}: {} in {}", size(offer.bytes()), count(offer.files.len(), "file"));
     let cached = match offer.bytes_to_fetch() {
