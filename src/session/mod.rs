@@ -362,6 +362,7 @@ impl Session {
             devices: old.devices,
             device: old.device,
             cuda_missing: old.cuda_missing,
+            cuda_library: old.cuda_library,
             notices: old.notices,
             busy: old.busy,
             hub: old.hub,
