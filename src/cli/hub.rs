@@ -92,8 +92,17 @@ fn open(hub: &Hub, name: &HubName, as_is: bool) -> anyhow::Result<PathBuf> {
     }
     let fetched = look_up(hub, name).and_then(|offer| fetch(hub, &offer));
     match (fetched, found) {
-        (Err(HubError::Unreachable { host, .. }), Some(folder)) => {
-            tell(&format!("warning: {host} cannot be asked whether {name} says more than is in the cache"));
+        (
+            Err(
+                error @ (HubError::Unreachable { .. }
+                | HubError::Certificate { .. }
+                | HubError::NoCertificates { .. }),
+            ),
+            Some(folder),
+        ) => {
+            tell(&format!(
+                "warning: nobody can be asked whether {name} says more than is in the cache: {error}"
+            ));
             Ok(folder)
         }
         (fetched, _) => Ok(fetched?),

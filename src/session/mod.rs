@@ -355,10 +355,10 @@ impl Session {
         self.desk.iter_mut().for_each(Desk::leave_project);
         self.beside.iter_mut().for_each(Beside::forget);
         self.earlier.forget();
-        let State { devices, device, cuda_missing, cuda_library, notices, busy, hub, .. } =
+        let State { devices, device, cuda_missing, cuda_library, hub, busy, notices, .. } =
             std::mem::take(&mut self.state);
         let machine = State { devices, device, cuda_missing, cuda_library, ..State::default() };
-        self.state = State { project, dir, notices, busy, hub, ..machine };
+        self.state = State { project, dir, hub, busy, notices, ..machine };
         self.queue(Work::ForgetRun);
         self.list_runs();
         self.refresh(Stale { data: true, model: true, plan: true, ..Stale::default() });
