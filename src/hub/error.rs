@@ -66,8 +66,8 @@ pub enum HubError {
     },
     /// The token is not taken.
     #[error(
-        "{host} refuses {}for {repo} (status {status}): {}",
-        if *.token == TokenUse::Sent { "the token " } else { "" },
+        "{host} refuses {}{repo} (status {status}): {}",
+        if *.token == TokenUse::Sent { "the token for " } else { "" },
         match .token {
             TokenUse::Sent => "it may have expired, or may not read this model. Set HF_TOKEN to another",
             TokenUse::None => "a token is needed. Set HF_TOKEN to one that may read this model",
