@@ -9,11 +9,13 @@ mod program;
 mod skip;
 
 use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use hub_server::{Answer, COMMIT, HubServer, Model, Request};
+use hub_server::{Answer, COMMIT, HubServer, Model, Request, company_certificate};
 use program::{Place, stderr, tiny_model};
 use serde_json::Value;
 
@@ -287,4 +289,105 @@ fn the_token_of_the_environment_is_used() {
     desk.server.misbehaves(|request, _| request.is_for("/api/").then(|| Answer::status(401)));
     let error = desk.fails(&["download", "org/tiny"]);
     assert!(error.contains("refuses the token") && !error.contains("hf_secret"), "{error}");
+}
+
+/// A proxy that takes every connection to the server, whatever host it is meant for; its address.
+fn proxy_to(server: &HubServer) -> String {
+    let (listener, hub) =
+        (TcpListener::bind("127.0.0.1:0").unwrap(), server.address().replace("http://", ""));
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let mut reader = BufReader::new(client.try_clone().unwrap());
+            let mut line = String::from("CONNECT");
+            while !line.trim().is_empty() {
+                line.clear();
+                reader.read_line(&mut line).unwrap();
+            }
+            let (mut client, mut hub) = (client, TcpStream::connect(&hub).unwrap());
+            client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            let (mut back_client, mut back_hub) = (client.try_clone().unwrap(), hub.try_clone().unwrap());
+            std::thread::spawn(move || drop(io::copy(&mut client, &mut hub)));
+            std::thread::spawn(move || drop(io::copy(&mut back_hub, &mut back_client)));
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn the_token_crosses_no_network_in_clear() {
+    let desk = Desk::new();
+    let proxy = proxy_to(&desk.server);
+    let output = desk
+        .command(&["download", "org/tiny"])
+        .envs([("HF_ENDPOINT", "http://hub.example"), ("HF_TOKEN", "hf_secret"), ("ALL_PROXY", &proxy)])
+        .output()
+        .unwrap();
+    let told = stderr(&output);
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("the token is not sent to hub.example"), "{told}");
+    let requests = desk.server.requests();
+    assert!(requests.iter().any(|request| request.is_for("/api/")));
+    assert!(!format!("{requests:?}").contains("hf_secret"), "{requests:?}");
+
+    // Where it is needed, the message says why it was not sent.
+    desk.server.misbehaves(|request, _| request.is_for("/api/").then(|| Answer::status(401)));
+    let output = desk
+        .command(&["download", "org/tiny"])
+        .envs([("HF_ENDPOINT", "http://hub.example"), ("HF_TOKEN", "hf_secret"), ("ALL_PROXY", &proxy)])
+        .output()
+        .unwrap();
+    assert!(stderr(&output).contains("the token is sent to https addresses only"), "{}", stderr(&output));
+}
+
+#[test]
+fn what_is_on_this_machine_is_asked_without_a_proxy() {
+    let desk = Desk::new();
+    desk.server.wants_token("hf_secret");
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let address = format!("http://ada:secret@{}", proxy.local_addr().unwrap());
+    let output = desk
+        .command(&["download", "org/tiny"])
+        .envs([("HF_TOKEN", "hf_secret"), ("ALL_PROXY", &address)])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(proxy.accept().is_err(), "the proxy was asked");
+}
+
+#[test]
+fn users_and_passwords_in_addresses_are_not_shown() {
+    let desk = Desk::new();
+    let endpoint = desk.server.address().replace("http://", "http://ada:secret@");
+    let run = |variables: &[(&str, &str)]| {
+        let mut command = desk.command(&["download", "org/tiny"]);
+        let output = command.envs(variables.iter().copied()).output().unwrap();
+        let all = format!("{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
+        assert!(!all.contains("secret") && !all.contains("ada"), "{all}");
+        all
+    };
+    desk.server.misbehaves(|request, _| {
+        request.is_for("/api/").then(|| Answer::status(403).with("X-Error-Code", "GatedRepo"))
+    });
+    assert!(run(&[("HF_ENDPOINT", &endpoint)]).contains("Accept them on http://127.0.0.1:"));
+    assert!(run(&[("HF_ENDPOINT", "ftp://ada:secret@hub.example")]).contains("hub.example"));
+    let nobody =
+        [("HF_ENDPOINT", "http://ada:secret@hub.example"), ("ALL_PROXY", "http://ada:secret@127.0.0.1:9")];
+    assert!(run(&nobody).contains("hub.example cannot be reached"));
+    desk.server.behaves();
+    run(&[("HF_ENDPOINT", &endpoint)]);
+    assert!(desk.snapshot().join("config.json").exists());
+}
+
+#[test]
+fn certificates_of_a_company_are_named_by_a_variable() {
+    let server = HubServer::start_safe();
+    server.has("org/tiny", Model::of_folder(Path::new(&tiny_model())));
+    let desk = Desk { server, place: Place::new().with_data() };
+    let error = desk.fails(&["download", "org/tiny"]);
+    assert!(error.contains("set SSL_CERT_FILE to"), "{error}");
+    let output = desk.command(&["download", "org/tiny"]).env("SSL_CERT_FILE", company_certificate()).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
 }

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use frostline::hub::{Hub, HubError, HubName, Patience, Place, Progress, Token};
-use hub_server::{Answer, COMMIT, HubServer, Model, git_sha1, noise, sha256};
+use hub_server::{Answer, COMMIT, HubServer, Model, company_certificate, git_sha1, noise, sha256};
 use serde_json::json;
 
 const WEIGHTS: usize = 3_000_000;
@@ -39,16 +39,27 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
-        Self { server: HubServer::with_small(), dir: tempfile::tempdir().expect("a folder") }
+        Self::with(HubServer::with_small())
+    }
+
+    /// A hub over https that only those trust who name the company's certificate.
+    fn safe() -> Self {
+        let server = HubServer::start_safe();
+        server.has("org/small", Model::small());
+        Self::with(server)
+    }
+
+    fn with(server: HubServer) -> Self {
+        Self { server, dir: tempfile::tempdir().expect("a folder") }
     }
 
     fn place(&self) -> Place {
         Place {
             cache: self.dir.path().join("hub"),
-            endpoint: self.server.address(),
+            endpoint: self.server.address().parse().expect("an address"),
             token: None,
             offline: false,
-            certificates: None,
+            certificates: Vec::new(),
         }
     }
 
@@ -397,6 +408,76 @@ fn the_token_goes_to_the_hub_and_nowhere_else() {
 }
 
 #[test]
+fn the_token_does_not_follow_to_another_port_whatever_is_asked_for() {
+    let desk = Desk::new();
+    let port = desk.server.elsewhere().rsplit_once(':').unwrap().1.to_owned();
+    for elsewhere in [
+        format!("http://127.0.0.1:{port}/x"),
+        format!("//127.0.0.1:{port}/x"),
+        format!("http://ada:secret@127.0.0.1:{port}/x"),
+    ] {
+        desk.server.misbehaves(move |request, _| {
+            (request.is_for("/api/") && !request.elsewhere).then(|| Answer::to(&elsewhere))
+        });
+        let hub = Hub::at(Place { token: Token::new("hf_secret"), ..desk.place() }, patience());
+        let error = fetch(&hub, "org/small").unwrap_err().to_string();
+        assert!(!error.contains("secret"), "{error}");
+        let requests = desk.server.requests();
+        assert_eq!(requests.len(), 2, "{requests:?}");
+        for request in requests {
+            let token = request.headers.get("authorization").map(String::as_str);
+            assert_eq!(token, (!request.elsewhere).then_some("Bearer hf_secret"), "{request:?}");
+            assert!(!format!("{request:?}").contains("ada"), "{request:?}");
+        }
+    }
+}
+
+#[test]
+fn only_certificates_that_are_trusted_are_taken() {
+    let desk = Desk::safe();
+    let refused = desk.refused();
+    assert!(refused.contains("SSL_CERT_FILE") && refused.starts_with("127.0.0.1:"), "{refused}");
+    assert!(desk.server.requests().is_empty(), "nothing is asked of nobody knows whom");
+
+    let folder = desk.dir.path().join("certificates");
+    fs::create_dir(&folder).unwrap();
+    fs::copy(company_certificate(), folder.join("company.pem")).unwrap();
+    fs::write(folder.join("remarks.txt"), "no certificate").unwrap();
+    for named in [company_certificate(), folder.clone()] {
+        let hub = Hub::at(Place { certificates: vec![named], ..desk.place() }, patience());
+        assert_whole(&fetch(&hub, "org/small").unwrap());
+        fs::remove_dir_all(desk.repo()).unwrap();
+    }
+    for (named, expected) in [("remarks.txt", "holds no certificate"), ("none.pem", "SSL_CERT_FILE")] {
+        let hub = Hub::at(Place { certificates: vec![folder.join(named)], ..desk.place() }, patience());
+        let error = fetch(&hub, "org/small").unwrap_err().to_string();
+        assert!(error.contains(expected) && error.contains(named), "{error}");
+    }
+}
+
+#[test]
+fn a_hub_over_https_gets_the_token_and_is_not_left_for_plain_http() {
+    let (desk, plain) = (Desk::safe(), HubServer::with_small());
+    desk.server.wants_token("hf_secret");
+    let place =
+        Place { token: Token::new("hf_secret"), certificates: vec![company_certificate()], ..desk.place() };
+    let hub = Hub::at(place, patience());
+    assert_whole(&fetch(&hub, "org/small").unwrap());
+    for request in desk.server.requests() {
+        assert_eq!(request.headers.contains_key("authorization"), !request.elsewhere, "{request:?}");
+    }
+
+    fs::remove_dir_all(desk.repo()).unwrap();
+    let address = plain.address();
+    desk.server.misbehaves(move |request, _| {
+        request.is_for("/resolve/").then(|| Answer::to(&format!("{address}{}", request.path)))
+    });
+    let error = fetch(&hub, "org/small").unwrap_err().to_string();
+    assert!(error.contains("without https"), "{error}");
+    assert!(plain.requests().is_empty());
+}
+
+#[test]
 fn a_hub_in_trouble_is_asked_again_a_few_times() {
     let desk = Desk::new();
     let times = Arc::new(AtomicUsize::new(0));
@@ -497,7 +578,7 @@ fn nobody_there_is_said_and_the_cache_still_opens() {
     desk.fetch().unwrap();
     // A port that nobody listens on.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let place = Place { endpoint: format!("http://{free}"), ..desk.place() };
+    let place = Place { endpoint: format!("http://{free}").parse().unwrap(), ..desk.place() };
     let hub = Hub::at(place, patience());
     let error = hub.look_up(&name("org/small"), &|| false).unwrap_err().to_string();
     assert!(

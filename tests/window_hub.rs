@@ -132,10 +132,10 @@ impl Window {
         server.has("org/tiny", Model::of_folder(&bert).file("README.md", readme).file("tf_model.h5", "x"));
         let place = Place {
             cache: dir.path().join("hub"),
-            endpoint: server.address(),
+            endpoint: server.address().parse().expect("an address"),
             token: None,
             offline: false,
-            certificates: None,
+            certificates: Vec::new(),
         };
         let harness = Harness::builder().with_size(SIZE).build_eframe(move |creation| {
             let ctx = creation.egui_ctx.clone();

@@ -45,6 +45,9 @@ pub(super) fn open(model: &Path, device: &DeviceArg) -> anyhow::Result<Offline> 
     };
     let mut opened = opened.map_err(|reason| anyhow!(reason))?;
     opened.stop_by(interrupt::switch());
+    if let Some(library) = opened.cuda_library() {
+        tell(&format!("CUDA part of libtorch: {library}"));
+    }
     if opened.lacks_its_prompt() {
         tell(
             "warning: this model puts a prompt before every text and leaves it out of the pooling, which is not \

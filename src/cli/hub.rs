@@ -92,8 +92,17 @@ fn open(hub: &Hub, name: &HubName, as_is: bool) -> anyhow::Result<PathBuf> {
     }
     let fetched = look_up(hub, name).and_then(|offer| fetch(hub, &offer));
     match (fetched, found) {
-        (Err(HubError::Unreachable { host, .. }), Some(folder)) => {
-            tell(&format!("warning: {host} cannot be asked whether {name} says more than is in the cache"));
+        (
+            Err(
+                error @ (HubError::Unreachable { .. }
+                | HubError::Certificate { .. }
+                | HubError::NoCertificates { .. }),
+            ),
+            Some(folder),
+        ) => {
+            tell(&format!(
+                "warning: nobody can be asked whether {name} says more than is in the cache: {error}"
+            ));
             Ok(folder)
         }
         (fetched, _) => Ok(fetched?),
@@ -103,6 +112,9 @@ fn open(hub: &Hub, name: &HubName, as_is: bool) -> anyhow::Result<PathBuf> {
 /// Asks the hub, and says what it has.
 fn look_up(hub: &Hub, name: &HubName) -> Result<Offer, HubError> {
     tell(&format!("looking for {name} on {}", hub.place().host()));
+    if let Some(warning) = hub.place().token_warning() {
+        tell(&format!("warning: {warning}"));
+    }
     let offer = hub.look_up(name, &interrupt::is_asked)?;
     let whole = format!("{name}: {} in {}", size(offer.bytes()), count(offer.files.len(), "file"));
     let cached = match offer.bytes_to_fetch() {

@@ -42,6 +42,9 @@ impl Driver {
         let dir = std::path::absolute(project_dir)
             .with_context(|| format!("{} is no path", project_dir.display()))?;
         driver.ask(Command::OpenProject(dir))?;
+        if let Some(library) = driver.cuda_library() {
+            tell(&format!("CUDA part of libtorch: {library}"));
+        }
         require(
             &driver.state().data,
             "no data file is named. Add one under [[data.file]] in frostline.toml",
@@ -51,6 +54,12 @@ impl Driver {
             "no model is named. Add `model = \"FOLDER\"` or `model = \"ORG/NAME@main\"` to frostline.toml",
         )?;
         Ok(driver)
+    }
+
+    /// The file of libtorch's CUDA part, where the work is to use it.
+    fn cuda_library(&self) -> Option<&str> {
+        let state = self.state();
+        state.cuda_library.as_deref().filter(|_| state.device.starts_with("cuda"))
     }
 
     /// What is known.

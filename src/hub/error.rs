@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::endpoint::TokenUse;
+
 /// Why a model could not be had from the hub or from its cache.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum HubError {
@@ -34,8 +36,8 @@ pub enum HubError {
         host: String,
         /// The model.
         repo: String,
-        /// Whether a token was sent.
-        token: bool,
+        /// What the hub got of the user's token.
+        token: TokenUse,
     },
     /// The model has no such revision.
     #[error("{repo} has no revision \"{revision}\". Leave out what follows the @ to get its main branch")]
@@ -48,44 +50,51 @@ pub enum HubError {
     /// Its owner wants the licence to be accepted first.
     #[error(
         "{repo} is given only to those who accepted its terms. Accept them on {page}{}, and try again",
-        if *.token { " as the owner of your token" } else { ", set HF_TOKEN to a token of your account" }
+        match .token {
+            TokenUse::Sent => " as the owner of your token",
+            TokenUse::None => ", set HF_TOKEN to a token of your account",
+            TokenUse::Withheld => ", give HF_ENDPOINT an https address, since the token is sent to no other",
+        }
     )]
     Gated {
         /// The model.
         repo: String,
         /// Where they are accepted.
         page: String,
-        /// Whether a token was sent.
-        token: bool,
+        /// What the hub got of the user's token.
+        token: TokenUse,
     },
     /// The token is not taken.
     #[error(
-        "{host} refuses {}for {repo} (status {status}): {}",
-        if *.token { "the token " } else { "" },
-        if *.token { "it may have expired, or may not read this model. Set HF_TOKEN to another" }
-        else { "a token is needed. Set HF_TOKEN to one that may read this model" }
+        "{host} refuses {}{repo} (status {status}): {}",
+        if *.token == TokenUse::Sent { "the token for " } else { "" },
+        match .token {
+            TokenUse::Sent => "it may have expired, or may not read this model. Set HF_TOKEN to another",
+            TokenUse::None => "a token is needed. Set HF_TOKEN to one that may read this model",
+            TokenUse::Withheld => "the token is sent to https addresses only. Give HF_ENDPOINT one",
+        }
     )]
     Refused {
         /// The hub.
         host: String,
         /// The model.
         repo: String,
-        /// Whether a token was sent.
-        token: bool,
+        /// What the hub got of the user's token.
+        token: TokenUse,
         /// Status of the reply.
         status: u16,
     },
     /// Too many requests.
     #[error("{host} takes no more requests from here for now{}. Try again later{}",
         .seconds.map(|seconds| format!(": it asks to wait {seconds} s")).unwrap_or_default(),
-        if *.token { "" } else { "; with HF_TOKEN set, it takes more" })]
+        if *.token == TokenUse::None { "; with HF_TOKEN set, it takes more" } else { "" })]
     TooMany {
         /// The hub.
         host: String,
         /// How long it asks to wait.
         seconds: Option<u64>,
-        /// Whether a token was sent.
-        token: bool,
+        /// What the hub got of the user's token.
+        token: TokenUse,
     },
     /// The server is in trouble.
     #[error("{host} answers with status {status}. The fault is there, not here: try again later")]
@@ -102,6 +111,27 @@ pub enum HubError {
         host: String,
         /// Why.
         reason: String,
+    },
+    /// Who the server is, nobody vouches for.
+    #[error(
+        "{host} shows a certificate that this system does not trust ({reason}). Where your network has certificates of \
+         its own, install them in the system, or set SSL_CERT_FILE to a file with them; otherwise somebody may stand \
+         between"
+    )]
+    Certificate {
+        /// The host.
+        host: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The system trusts nobody.
+    #[error(
+        "{host} cannot be reached safely: this system has no list of certificates that it trusts. Install the package \
+         ca-certificates, or set SSL_CERT_FILE to such a list"
+    )]
+    NoCertificates {
+        /// The host.
+        host: String,
     },
     /// The connection was lost over and over.
     #[error(
@@ -217,11 +247,13 @@ pub enum HubError {
     },
 }
 
-fn hidden(token: bool) -> &'static str {
-    if token {
-        "; the token that was sent may not see it"
-    } else {
-        "; for a private model, set HF_TOKEN to a token that may read it"
+const fn hidden(token: TokenUse) -> &'static str {
+    match token {
+        TokenUse::Sent => "; the token that was sent may not see it",
+        TokenUse::None => "; for a private model, set HF_TOKEN to a token that may read it",
+        TokenUse::Withheld => {
+            "; for a private model, give HF_ENDPOINT an https address: the token is sent to no other"
+        }
     }
 }
 
@@ -270,10 +302,13 @@ mod tests {
             let unknown = HubError::UnknownModel { host: "hub".into(), repo: "a/b".into(), token };
             (gated.to_string(), unknown.to_string())
         };
-        let (gated, unknown) = told(false);
+        let (gated, unknown) = told(TokenUse::None);
         assert!(gated.contains("https://hub/a/b, set HF_TOKEN"), "{gated}");
         assert!(unknown.contains("Check the spelling; for a private model, set HF_TOKEN"), "{unknown}");
-        assert!(told(true).0.contains("as the owner of your token"));
+        assert!(told(TokenUse::Sent).0.contains("as the owner of your token"));
+        let (gated, unknown) = told(TokenUse::Withheld);
+        assert!(gated.contains("give HF_ENDPOINT an https address"), "{gated}");
+        assert!(unknown.contains("give HF_ENDPOINT an https address"), "{unknown}");
         let full = HubError::disk(Path::new("/cache/x"), &io::ErrorKind::StorageFull.into()).to_string();
         assert!(full.starts_with("/cache/x: the disk is full. Make room"), "{full}");
         let few = HubError::NoRoom { needed: 90_900_000, free: 12_000_000, path: "/cache".into() };

@@ -5,6 +5,8 @@
 //! name, the names of its files, and the token where there is one. It must never know a tensor, a project or a session.
 
 mod cache;
+mod certificates;
+mod endpoint;
 pub mod error;
 mod meter;
 mod name;
@@ -14,6 +16,7 @@ mod place;
 mod transfer;
 mod wire;
 
+pub use endpoint::{Endpoint, TokenUse};
 pub use error::HubError;
 pub use meter::Progress;
 pub use name::HubName;
@@ -324,7 +327,7 @@ fn encoded(text: &str, keeps_slashes: bool) -> String {
 
 /// A fault in the words for a model.
 fn told(wire: &Wire, name: &HubName, fault: Fault) -> HubError {
-    let (host, repo, token) = (wire.host().to_owned(), name.repo().to_owned(), wire.has_token());
+    let (host, repo, token) = (wire.host().to_owned(), name.repo().to_owned(), wire.token_use());
     let Status { number: status, code, retry_after } = match fault {
         Fault::Final(error) => return error,
         Fault::Lost(reason) => return HubError::Unreachable { host, reason },
@@ -334,7 +337,7 @@ fn told(wire: &Wire, name: &HubName, fault: Fault) -> HubError {
         (401 | 403, Some("GatedRepo")) => gated(wire, name),
         // The hub does not tell what is private from what is not there, unless one may know.
         (401 | 404, Some("RepoNotFound")) | (404, None) => HubError::UnknownModel { host, repo, token },
-        (401, None) if !token => HubError::UnknownModel { host, repo, token },
+        (401, None) if token == TokenUse::None => HubError::UnknownModel { host, repo, token },
         (404, _) => HubError::UnknownRevision { repo, revision: name.revision().to_owned() },
         (401 | 403, _) => HubError::Refused { host, repo, token, status },
         (429, _) => HubError::TooMany { host, seconds: retry_after, token },
@@ -345,7 +348,7 @@ fn told(wire: &Wire, name: &HubName, fault: Fault) -> HubError {
 
 fn gated(wire: &Wire, name: &HubName) -> HubError {
     let page = format!("{}/{}", wire.endpoint(), name.repo());
-    HubError::Gated { repo: name.repo().to_owned(), page, token: wire.has_token() }
+    HubError::Gated { repo: name.repo().to_owned(), page, token: wire.token_use() }
 }
 
 /// Bytes of the files in a folder and in the folders right in it, through links.

@@ -4,6 +4,9 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use ureq::http::HeaderValue;
+
+use super::endpoint::{Endpoint, TokenUse};
 use super::error::HubError;
 use crate::files::regular_file;
 
@@ -15,14 +18,14 @@ const PUBLIC_HUB: &str = "https://huggingface.co";
 pub struct Place {
     /// The cache: `models--ORG--NAME` folders lie in it.
     pub cache: PathBuf,
-    /// Address of the hub, without a slash at its end.
-    pub endpoint: String,
+    /// Address of the hub.
+    pub endpoint: Endpoint,
     /// The user's token, where there is one.
     pub token: Option<Token>,
     /// Nothing may be fetched.
     pub offline: bool,
-    /// Certificates to trust instead of the built-in ones, for networks that have their own.
-    pub certificates: Option<PathBuf>,
+    /// Files and folders of certificates to trust instead of the system's; none: the system's.
+    pub certificates: Vec<PathBuf>,
 }
 
 /// A secret: never shown, and sent to the hub alone.
@@ -37,8 +40,12 @@ impl Token {
         (!text.is_empty()).then(|| Self(text.to_owned()))
     }
 
-    pub(super) fn header(&self) -> String {
-        format!("Bearer {}", self.0)
+    /// The value of the header, which the libraries below show as little as this does; `None` where a header cannot
+    /// hold such characters.
+    pub(super) fn header(&self) -> Option<HeaderValue> {
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", self.0)).ok()?;
+        value.set_sensitive(true);
+        Some(value)
     }
 }
 
@@ -78,11 +85,8 @@ impl Place {
         })?;
 
         let endpoint = text("HF_ENDPOINT").unwrap_or_else(|| PUBLIC_HUB.to_owned());
-        let endpoint = endpoint.trim().trim_end_matches('/').to_owned();
-        if !(endpoint.starts_with("https://") || endpoint.starts_with("http://")) {
-            let reason = format!("\"{endpoint}\" is no address: it should begin with https://");
-            return Err(HubError::BadSetting { variable: "HF_ENDPOINT", reason });
-        }
+        let endpoint =
+            endpoint.parse().map_err(|reason| HubError::BadSetting { variable: "HF_ENDPOINT", reason })?;
 
         let token_file = path("HF_TOKEN_PATH").or_else(|| hf_home.map(|dir| dir.join("token")));
         let in_file = || token_file.and_then(|file| regular_file::read_to_string(file.as_ref()).ok());
@@ -95,20 +99,38 @@ impl Place {
         }
 
         let offline = is_true("HF_HUB_OFFLINE") || is_true("TRANSFORMERS_OFFLINE");
-        Ok(Self { cache, endpoint, token, offline, certificates: path("SSL_CERT_FILE") })
+        let folders = set("SSL_CERT_DIR").map(|value| std::env::split_paths(&value).collect::<Vec<_>>());
+        let folders = folders.unwrap_or_default().into_iter().filter(|dir| !dir.as_os_str().is_empty());
+        let certificates = path("SSL_CERT_FILE").into_iter().chain(folders).collect();
+        Ok(Self { cache, endpoint, token, offline, certificates })
     }
 
     /// The hub's name as people know it: `huggingface.co`.
     #[must_use]
     pub fn host(&self) -> &str {
-        host_of(&self.endpoint)
+        self.endpoint.host()
     }
-}
 
-/// The host, and the port where there is one, of an address.
-pub(super) fn host_of(address: &str) -> &str {
-    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
-    rest.split(['/', '?', '#']).next().unwrap_or(rest)
+    /// What requests say of who asks.
+    #[must_use]
+    pub fn token_use(&self) -> TokenUse {
+        match &self.token {
+            None => TokenUse::None,
+            Some(_) if self.endpoint.is_private() => TokenUse::Sent,
+            Some(_) => TokenUse::Withheld,
+        }
+    }
+
+    /// A warning where the user's token is withheld.
+    #[must_use]
+    pub fn token_warning(&self) -> Option<String> {
+        (self.token_use() == TokenUse::Withheld).then(|| {
+            format!(
+                "HF_ENDPOINT is not https, so the token is not sent to {}: others on the network could read it",
+                self.host()
+            )
+        })
+    }
 }
 
 fn in_home(path: PathBuf, home: Option<&Path>) -> PathBuf {
@@ -142,7 +164,10 @@ mod tests {
         assert_eq!(cache(&[("HF_HOME", "")]), "/home/ada/.cache/huggingface/hub");
 
         let usual = place(&[]).unwrap();
-        assert_eq!((usual.endpoint.as_str(), usual.host()), ("https://huggingface.co", "huggingface.co"));
+        assert_eq!(
+            (usual.endpoint.to_string().as_str(), usual.host()),
+            ("https://huggingface.co", "huggingface.co")
+        );
         assert!(!usual.offline && usual.token.is_none());
         let mirror = place(&[("HF_ENDPOINT", "http://127.0.0.1:8000/"), ("HF_HUB_OFFLINE", "yes")]).unwrap();
         assert_eq!(mirror.host(), "127.0.0.1:8000");
@@ -169,5 +194,48 @@ mod tests {
             assert!(!format!("{place:?}").contains("hf_"), "{place:?}");
         }
         assert!(place(&[("HF_TOKEN", "a\r\nHost: x")]).is_err());
+        let header = Token::new("hf_secret").and_then(|token| token.header()).unwrap();
+        assert_eq!(format!("{header:?}"), "Sensitive");
+        assert!(Token::new("a\nHost: x").and_then(|token| token.header()).is_none());
+    }
+
+    #[test]
+    fn the_token_is_withheld_from_plain_http_across_a_network() {
+        let with =
+            |endpoint| place(&[("HF_TOKEN", "hf_secret"), ("HF_ENDPOINT", endpoint)]).unwrap().token_use();
+        for endpoint in
+            ["https://mirror.example", "http://127.0.0.1:8000", "http://[::1]:80", "http://localhost"]
+        {
+            assert_eq!(with(endpoint), TokenUse::Sent, "{endpoint}");
+        }
+        for endpoint in
+            ["http://mirror.example", "http://10.0.0.7:8000", "http://127.0.0.1.example", "http://0.0.0.0"]
+        {
+            assert_eq!(with(endpoint), TokenUse::Withheld, "{endpoint}");
+        }
+        assert_eq!(place(&[("HF_ENDPOINT", "http://mirror.example")]).unwrap().token_use(), TokenUse::None);
+    }
+
+    #[test]
+    fn a_user_and_a_password_in_the_address_of_the_hub_are_shown_nowhere() {
+        let place = place(&[("HF_ENDPOINT", "https://ada:secret@mirror.example:8443/hub/")]).unwrap();
+        assert_eq!(
+            (place.host(), place.endpoint.to_string().as_str()),
+            ("mirror.example:8443", "https://mirror.example:8443/hub")
+        );
+        assert!(!format!("{place:?}").contains("secret"), "{place:?}");
+        let refused = super::tests::place(&[("HF_ENDPOINT", "ftp://ada:secret@mirror.example")]).unwrap_err();
+        assert!(!refused.to_string().contains("secret"), "{refused}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn certificates_are_named_as_openssl_names_them() {
+        let with = |variables: &[(&str, &str)]| place(variables).unwrap().certificates;
+        assert!(with(&[]).is_empty() && with(&[("SSL_CERT_FILE", "")]).is_empty());
+        assert_eq!(
+            with(&[("SSL_CERT_FILE", "/a.pem"), ("SSL_CERT_DIR", "/b:/c:")]),
+            ["/a.pem", "/b", "/c"].map(PathBuf::from)
+        );
     }
 }

@@ -2,19 +2,17 @@
 //! by piece. Whoever waits for a piece looks at the stop switch between two, however long the server is silent.
 
 use std::io::Read;
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use ureq::http::{HeaderMap, Response, header};
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::http::{HeaderMap, HeaderValue, Response, header};
 use ureq::{Agent, Body};
-use url::Url;
 
+use super::certificates;
+use super::endpoint::{Endpoint, TokenUse, host_of, is_loopback, redirected, without_user};
 use super::error::HubError;
-use super::place::{Place, host_of};
-use crate::files::regular_file;
+use super::place::{Place, Token};
 
 /// How long a wait lasts before the switch is looked at again: well under what a person takes for no answer.
 const LOOK: Duration = Duration::from_millis(50);
@@ -100,28 +98,27 @@ enum Piece {
 }
 
 /// What is asked for.
-#[derive(Clone)]
 struct Question {
+    endpoint: Endpoint,
+    path: String,
     head_only: bool,
     /// First byte that is wanted.
     from: u64,
-    authorization: Option<String>,
+    /// For the hub alone.
+    authorization: Option<HeaderValue>,
 }
 
 /// The hub, as requests go to it.
 pub(super) struct Wire {
     agent: Agent,
-    endpoint: String,
-    authorization: Option<String>,
+    endpoint: Endpoint,
+    authorization: Option<HeaderValue>,
+    token_use: TokenUse,
     pub patience: Patience,
 }
 
 impl Wire {
     pub(super) fn new(place: &Place, patience: Patience) -> Result<Self, HubError> {
-        let mut tls = TlsConfig::builder();
-        if let Some(roots) = own_roots(place)? {
-            tls = tls.root_certs(roots);
-        }
         let agent = Agent::config_builder()
             .user_agent(concat!("frostline/", env!("CARGO_PKG_VERSION")))
             // Statuses and redirects are dealt with here: the token goes to the hub and nowhere else.
@@ -129,27 +126,29 @@ impl Wire {
             .max_redirects(0)
             .max_redirects_will_error(false)
             // A hub that is reached safely is not left for one that is not.
-            .https_only(place.endpoint.starts_with("https://"))
+            .https_only(place.endpoint.is_https())
             .timeout_connect(Some(patience.connect))
             .timeout_recv_response(Some(patience.silence))
             .timeout_per_read(Some(patience.silence))
-            .tls_config(tls.build())
+            .tls_config(certificates::tls_config(&place.certificates)?)
             .build()
             .into();
-        let authorization = place.token.as_ref().map(super::place::Token::header);
-        Ok(Self { agent, endpoint: place.endpoint.clone(), authorization, patience })
+        let token_use = place.token_use();
+        let token = place.token.as_ref().filter(|_| token_use == TokenUse::Sent);
+        let authorization = token.and_then(Token::header);
+        Ok(Self { agent, endpoint: place.endpoint.clone(), authorization, token_use, patience })
     }
 
-    pub(super) fn endpoint(&self) -> &str {
+    pub(super) const fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
     pub(super) fn host(&self) -> &str {
-        host_of(&self.endpoint)
+        self.endpoint.host()
     }
 
-    pub(super) fn has_token(&self) -> bool {
-        self.authorization.is_some()
+    pub(super) const fn token_use(&self) -> TokenUse {
+        self.token_use
     }
 
     /// The body of a small reply, with attempts. `path` begins with a slash.
@@ -176,7 +175,7 @@ impl Wire {
     /// The headers of a file: the hub's own.
     pub(super) fn headers(&self, path: &str, stop: &dyn Fn() -> bool) -> Result<HeaderMap, Fault> {
         self.attempt(stop, || {
-            let reply = self.ask(path, Question { head_only: true, from: 0, authorization: None }, stop)?;
+            let reply = self.ask(path, true, 0, stop)?;
             if reply.status != 200 {
                 return Err(Fault::Status(Self::status_of(&reply)));
             }
@@ -186,14 +185,16 @@ impl Wire {
 
     /// Begins to fetch a file at a byte, in one attempt.
     pub(super) fn get(&self, path: &str, from: u64, stop: &dyn Fn() -> bool) -> Result<Reply, Fault> {
-        self.ask(path, Question { head_only: false, from, authorization: None }, stop)
+        self.ask(path, false, from, stop)
     }
 
-    fn ask(&self, path: &str, mut question: Question, stop: &dyn Fn() -> bool) -> Result<Reply, Fault> {
-        question.authorization.clone_from(&self.authorization);
+    fn ask(&self, path: &str, head_only: bool, from: u64, stop: &dyn Fn() -> bool) -> Result<Reply, Fault> {
         let (sender, pieces) = bounded(PIECES);
-        let (agent, address) = (self.agent.clone(), format!("{}{path}", self.endpoint));
-        let carry = move || carry_out(&agent, &address, &question, &sender);
+        let (endpoint, path, authorization) =
+            (self.endpoint.clone(), path.to_owned(), self.authorization.clone());
+        let question = Question { endpoint, path, head_only, from, authorization };
+        let agent = self.agent.clone();
+        let carry = move || carry_out(&agent, &question, &sender);
         thread::Builder::new()
             .name("frostline-transfer".into())
             .spawn(carry)
@@ -314,8 +315,8 @@ fn next_piece(pieces: &Receiver<Piece>, limit: Duration, stop: &dyn Fn() -> bool
 }
 
 /// The thread of a request. It ends when the reply does, or when nobody takes the pieces any more.
-fn carry_out(agent: &Agent, address: &str, question: &Question, pieces: &Sender<Piece>) {
-    let (mut response, of_hub) = match follow(agent, address, question) {
+fn carry_out(agent: &Agent, question: &Question, pieces: &Sender<Piece>) {
+    let (mut response, of_hub) = match follow(agent, question) {
         Ok(found) => found,
         Err(fault) => return drop(pieces.send(Piece::Fault(fault))),
     };
@@ -329,7 +330,7 @@ fn carry_out(agent: &Agent, address: &str, question: &Question, pieces: &Sender<
         let piece = match body.read(&mut buffer) {
             Ok(0) => Piece::End,
             Ok(read) => Piece::Bytes(buffer.get(..read).unwrap_or_default().to_vec()),
-            Err(error) => Piece::Fault(Fault::Lost(error.to_string())),
+            Err(error) => Piece::Fault(Fault::Lost(without_user(&error.to_string()).into_owned())),
         };
         let is_last = !matches!(piece, Piece::Bytes(_));
         if pieces.send(piece).is_err() || is_last {
@@ -339,11 +340,11 @@ fn carry_out(agent: &Agent, address: &str, question: &Question, pieces: &Sender<
 }
 
 /// Asks, and asks where it is sent; gives the hub's own headers too, where that was elsewhere.
-fn follow(agent: &Agent, address: &str, question: &Question) -> Result<(Response<Body>, HeaderMap), Fault> {
-    let bad = |reason: String| HubError::BadReply { host: host_of(address).to_owned(), reason };
-    let asked_first =
-        Url::parse(address).map_err(|error| bad(format!("{address} is no address: {error}")))?;
-    let mut address = asked_first.clone();
+fn follow(agent: &Agent, question: &Question) -> Result<(Response<Body>, HeaderMap), Fault> {
+    let hub = &question.endpoint;
+    let bad = |reason: String| HubError::BadReply { host: hub.host().to_owned(), reason };
+    let mut address =
+        hub.address(&question.path).ok_or_else(|| bad(format!("{} is no path of it", question.path)))?;
     let mut of_hub = HeaderMap::new();
     for _ in 0..=MOST_REDIRECTS {
         let mut request =
@@ -352,15 +353,23 @@ fn follow(agent: &Agent, address: &str, question: &Question) -> Result<(Response
         if question.from > 0 {
             request = request.header("range", format!("bytes={}-", question.from));
         }
-        if let Some(token) = question.authorization.as_ref().filter(|_| same_server(&asked_first, &address)) {
-            request = request.header("authorization", token);
+        if let Some(token) = question.authorization.as_ref().filter(|_| hub.may_have_token(&address)) {
+            request = request.header(header::AUTHORIZATION, token);
+        }
+        if is_loopback(&address) {
+            // A proxy would take what was meant for this machine alone across the network.
+            request = request.config().proxy(None).build();
         }
         let response = request.call().map_err(|error| fault_of(error, host_of(address.as_str())))?;
         let to = response.headers().get(header::LOCATION).filter(|_| response.status().is_redirection());
         let Some(to) = to else { return Ok((response, of_hub)) };
-        let to = to.to_str().ok().and_then(|to| resolved(&address, to));
+        let to = to.to_str().ok().and_then(|to| redirected(&address, to));
         let to = to.ok_or_else(|| bad("it sends to an address that is none".into()))?;
-        if of_hub.is_empty() && !same_server(&asked_first, &to) {
+        if hub.is_https() && to.scheme() != "https" {
+            let reason = format!("it sends to {} without https", host_of(to.as_str()));
+            return Err(bad(reason).into());
+        }
+        if of_hub.is_empty() && !hub.is_server_of(&to) {
             of_hub = response.headers().clone();
         }
         address = to;
@@ -368,87 +377,20 @@ fn follow(agent: &Agent, address: &str, question: &Question) -> Result<(Response
     Err(bad(format!("it sends from one address to the next, more than {MOST_REDIRECTS} times")).into())
 }
 
-/// Whether two addresses have the same scheme, host and port, and neither smuggles in a user.
-fn same_server(one: &Url, other: &Url) -> bool {
-    one.origin() == other.origin() && one.username() == other.username() && one.password() == other.password()
-}
-
-/// Where a `Location` leads from an address; only to the web.
-fn resolved(from: &Url, to: &str) -> Option<Url> {
-    let to = from.join(to).ok().filter(|_| !to.is_empty())?;
-    matches!(to.scheme(), "https" | "http").then_some(to)
-}
-
 fn fault_of(error: ureq::Error, host: &str) -> Fault {
+    if let Some(refused) = certificates::refused(&error, host) {
+        return refused.into();
+    }
     match error {
         ureq::Error::HostNotFound => Fault::Lost("there is no such host, or no network".into()),
         ureq::Error::Timeout(_) => Fault::Lost("it does not answer in time".into()),
         ureq::Error::Io(_) | ureq::Error::ConnectionFailed | ureq::Error::ConnectProxyFailed(_) => {
-            Fault::Lost(error.to_string())
+            Fault::Lost(without_user(&error.to_string()).into_owned())
         }
-        // Certificates, redirects to http, headers without end: the same the next time.
-        other => HubError::Unreachable { host: host.to_owned(), reason: other.to_string() }.into(),
-    }
-}
-
-/// Certificates that the environment names.
-fn own_roots(place: &Place) -> Result<Option<RootCerts>, HubError> {
-    let Some(path) = &place.certificates else { return Ok(None) };
-    let bad = |reason: String| HubError::BadSetting { variable: "SSL_CERT_FILE", reason };
-    let bytes = regular_file::read(path).map_err(|error| bad(format!("{}: {error}", path.display())))?;
-    let certificates: Vec<_> = parse_pem(&bytes)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            _ => None,
-        })
-        .collect();
-    if certificates.is_empty() {
-        return Err(bad(format!("{} holds no certificate", path.display())));
-    }
-    Ok(Some(RootCerts::Specific(Arc::new(certificates))))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn url(address: &str) -> Url {
-        Url::parse(address).unwrap()
-    }
-
-    #[test]
-    fn redirects_lead_where_the_browser_would_go() {
-        let from = url("https://hub.example/org/name/resolve/main/x.json?a=1");
-        for (to, expected) in [
-            ("https://cdn.example/x", Some("https://cdn.example/x")),
-            (
-                "HTTPS://cdn.example/x?Signature=a%2Fb~c&Key-Pair-Id=d",
-                Some("https://cdn.example/x?Signature=a%2Fb~c&Key-Pair-Id=d"),
-            ),
-            ("/other/x.json", Some("https://hub.example/other/x.json")),
-            ("//cdn.example/x", Some("https://cdn.example/x")),
-            ("y.json", Some("https://hub.example/org/name/resolve/main/y.json")),
-            ("../../raw/y.json", Some("https://hub.example/org/name/raw/y.json")),
-            ("file:///etc/passwd", None),
-            ("data:text/plain,x", None),
-            ("", None),
-        ] {
-            assert_eq!(resolved(&from, to).as_ref().map(Url::as_str), expected, "{to}");
-        }
-    }
-
-    #[test]
-    fn the_token_is_for_one_server_only() {
-        let hub = url("https://hub.example/a");
-        assert!(same_server(&hub, &url("https://HUB.example:443/b?c")));
-        for other in [
-            "http://hub.example/a",
-            "https://hub.example:8443/a",
-            "https://hub.example.org/a",
-            "https://x@hub.example/a",
-            "https://hub.example@evil.example/a",
-        ] {
-            assert!(!same_server(&hub, &url(other)), "{other}");
+        // Headers without end, a proxy's address that is none: the same the next time.
+        other => {
+            let reason = without_user(&other.to_string()).into_owned();
+            HubError::Unreachable { host: host.to_owned(), reason }.into()
         }
     }
 }

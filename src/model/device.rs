@@ -1,10 +1,12 @@
 //! The devices there are. CUDA is found at run time: libtorch's CUDA part is opened before the first tensor
 //! where it can be, and the reason is kept where it cannot.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tch::kind::Element;
 use tch::{Cuda, Device, TchError, Tensor};
+
+use super::cuda;
 
 /// The devices that can be chosen, and why CUDA is not among them.
 #[derive(Clone, Debug)]
@@ -13,6 +15,8 @@ pub struct Devices {
     pub list: Vec<(String, String)>,
     /// Why there is no CUDA device; `None` when there is one.
     pub cuda_missing: Option<String>,
+    /// The file of libtorch's CUDA part that was loaded, and who put it there, for people.
+    pub cuda_library: Option<String>,
 }
 
 /// Looks for devices. `named` is a folder the user pointed to: a libtorch, or a Python environment with `PyTorch`.
@@ -22,20 +26,18 @@ pub struct Devices {
 pub fn find(named: Option<&Path>) -> Devices {
     let threads = tch::get_num_threads();
     let mut list = vec![("cpu".to_owned(), format!("CPU, {threads} threads"))];
-    let loaded = load_cuda(named);
+    let loaded = cuda::load(named);
     let count = if Cuda::is_available() { Cuda::device_count() } else { 0 };
     for index in 0..count {
         list.push((format!("cuda:{index}"), format!("CUDA {index}")));
     }
-    let cuda_missing = if count > 0 {
-        None
-    } else {
-        Some(match loaded {
-            Ok(from) => format!("{} was loaded, but no NVIDIA driver or GPU answered.", from.display()),
-            Err(reason) => reason,
-        })
+    let cuda_library = loaded.as_ref().ok().map(ToString::to_string);
+    let cuda_missing = match loaded {
+        _ if count > 0 => None,
+        Ok(library) => Some(format!("{library} was loaded, but no NVIDIA driver or GPU answered.")),
+        Err(reason) => Some(reason),
     };
-    Devices { list, cuda_missing }
+    Devices { list, cuda_missing, cuda_library }
 }
 
 /// The device of a key: `cpu`, `cuda`, `cuda:1`.
@@ -107,63 +109,4 @@ pub fn send(here: Tensor, device: Device) -> Result<Tensor, TchError> {
     // Pinned memory can run out: the copy is then a slower one.
     let pinned = here.f_pin_memory(device).unwrap_or(here);
     pinned.f_to_dtype_layout((pinned.f_kind()?, device), true, false)
-}
-
-const CUDA_LIBRARY: &str = if cfg!(windows) { "torch_cuda.dll" } else { "libtorch_cuda.so" };
-
-fn load_cuda(named: Option<&Path>) -> Result<PathBuf, String> {
-    if cfg!(target_os = "macos") {
-        return Err("CUDA does not exist on macOS; training runs on the CPU.".into());
-    }
-    let candidates = candidates(named);
-    let Some(library) = candidates.iter().find(|path| path.is_file()) else {
-        return Err(format!(
-            "{CUDA_LIBRARY} was not found beside the app, in .libtorch or in a Python environment you named. \
-             Run `cargo xtask setup --cuda`, or name the environment whose PyTorch sees the GPU."
-        ));
-    };
-    open(library).map_err(|reason| format!("{} could not be loaded: {reason}.", library.display()))?;
-    Ok(library.clone())
-}
-
-fn candidates(named: Option<&Path>) -> Vec<PathBuf> {
-    let mut folders = Vec::new();
-    if let Some(named) = named {
-        folders.extend([named.to_owned(), named.join("lib"), named.join("torch/lib")]);
-        for lib in [named.join("lib"), named.join("Lib")] {
-            let pythons = std::fs::read_dir(&lib).into_iter().flatten().flatten();
-            folders.extend(pythons.map(|python| python.path().join("site-packages/torch/lib")));
-            folders.push(lib.join("site-packages/torch/lib"));
-        }
-    }
-    if let Some(folder) = std::env::current_exe().ok().as_deref().and_then(Path::parent) {
-        folders.extend([folder.to_owned(), folder.join("lib")]);
-    }
-    if let Some(libtorch) = std::env::var_os("LIBTORCH") {
-        folders.push(PathBuf::from(libtorch).join("lib"));
-    }
-    folders.push(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".libtorch/lib"));
-    folders.into_iter().map(|folder| folder.join(CUDA_LIBRARY)).collect()
-}
-
-#[expect(
-    unsafe_code,
-    reason = "opening a shared library runs its initialisers; it is libtorch's own CUDA part"
-)]
-fn open(library: &Path) -> Result<(), String> {
-    #[cfg(unix)]
-    {
-        use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
-        // SAFETY: the library belongs to the libtorch this program is linked to; it is kept open for ever.
-        let library =
-            unsafe { Library::open(Some(library), RTLD_NOW | RTLD_GLOBAL) }.map_err(|e| e.to_string())?;
-        std::mem::forget(library);
-    }
-    #[cfg(not(unix))]
-    {
-        // SAFETY: as above.
-        let library = unsafe { libloading::Library::new(library) }.map_err(|e| e.to_string())?;
-        std::mem::forget(library);
-    }
-    Ok(())
 }

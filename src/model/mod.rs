@@ -25,6 +25,7 @@ pub mod bert;
 pub mod check;
 mod config;
 mod conv;
+pub mod cuda;
 pub mod deberta;
 pub mod dense;
 pub mod device;

@@ -53,8 +53,11 @@ fn shipped_demo(name: &str) -> Option<PathBuf> {
 fn shipped_roots() -> Vec<PathBuf> {
     let program = env::current_exe().ok().and_then(|path| fs::canonicalize(path).ok());
     let mut roots = program.as_deref().and_then(Path::parent).map(roots_of_bundle).unwrap_or_default();
-    // In a checkout the program lies in target/release; the last resort is where it was built.
-    roots.push(PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+    // In a checkout the program lies in target/release; the last resort is where it was built. A package has none: on
+    // another machine that folder may be anybody's.
+    if cfg!(feature = "dev-paths") {
+        roots.push(PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+    }
     roots
 }
 

@@ -53,10 +53,10 @@ mod tests {
         let (cache, dir) = (home.path().join("hub"), home.path().join("project"));
         let place = Place {
             cache: cache.clone(),
-            endpoint: "https://hub".into(),
+            endpoint: "https://hub".parse().unwrap(),
             token: None,
             offline: true,
-            certificates: None,
+            certificates: Vec::new(),
         };
         let hub = Hub::at(place, Patience::default());
         let snapshot = cache.join("models--org--name/snapshots").join(COMMIT);

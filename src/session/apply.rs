@@ -13,8 +13,9 @@ impl Session {
         match news {
             News::Busy(busy) => state.busy = busy,
             News::Notice(severity, text) => self.notify(severity, text),
-            News::Devices { list, chosen, cuda_missing } => {
-                (state.devices, state.device, state.cuda_missing) = (list, chosen, cuda_missing);
+            News::Devices { list, chosen, cuda_missing, cuda_library } => {
+                (state.devices, state.device) = (list, chosen);
+                (state.cuda_missing, state.cuda_library) = (cuda_missing, cuda_library);
                 self.preview_plan();
             }
             News::Data { generation, answer } => {

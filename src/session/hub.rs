@@ -133,6 +133,7 @@ impl Session {
             Ok(found) => found,
             Err(error) => return self.state.hub.offer = Loadable::Failed(error.to_string()),
         };
+        let warning = hub.place().token_warning();
         let (asked, stop) = (desk.asked, Arc::new(AtomicBool::new(false)));
         desk.look_up.clone_from(&stop);
         self.state.hub.offer = Loadable::Loading;
@@ -143,6 +144,9 @@ impl Session {
                 HubNews::Offer { asked, answer: answer.map(Arc::new).map_err(|error| error.to_string()) }
             },
         );
+        if let Some(warning) = warning {
+            self.notify(Severity::Warning, warning);
+        }
     }
 
     /// Fetches what the last look-up offered; the project's model it is then.

@@ -355,18 +355,10 @@ impl Session {
         self.desk.iter_mut().for_each(Desk::leave_project);
         self.beside.iter_mut().for_each(Beside::forget);
         self.earlier.forget();
-        let old = std::mem::take(&mut self.state);
-        self.state = State {
-            project,
-            dir,
-            devices: old.devices,
-            device: old.device,
-            cuda_missing: old.cuda_missing,
-            notices: old.notices,
-            busy: old.busy,
-            hub: old.hub,
-            ..State::default()
-        };
+        let State { devices, device, cuda_missing, cuda_library, hub, busy, notices, .. } =
+            std::mem::take(&mut self.state);
+        let machine = State { devices, device, cuda_missing, cuda_library, ..State::default() };
+        self.state = State { project, dir, hub, busy, notices, ..machine };
         self.queue(Work::ForgetRun);
         self.list_runs();
         self.refresh(Stale { data: true, model: true, plan: true, ..Stale::default() });

@@ -105,6 +105,7 @@ pub(super) enum News {
         list: Vec<DeviceInfo>,
         chosen: String,
         cuda_missing: Option<String>,
+        cuda_library: Option<String>,
     },
     Data {
         generation: u64,

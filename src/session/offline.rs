@@ -35,6 +35,7 @@ pub struct Offline {
     max_length: usize,
     truncated: usize,
     untrained: Vec<String>,
+    cuda_library: Option<String>,
     stop: Arc<AtomicBool>,
 }
 
@@ -45,7 +46,7 @@ impl Offline {
     /// # Errors
     /// A sentence: what is wrong with the folder, or which devices there are.
     pub fn open(model_dir: &Path, device: &str) -> Result<Self, String> {
-        let device = find(device)?;
+        let (device, cuda_library) = find(device)?;
         let (model, _) = load_exported(model_dir, device).map_err(|error| error.to_string())?;
         let tokenizer = Tokenizer::load(model_dir).map_err(|error| error.to_string())?;
         tokenizer
@@ -54,8 +55,15 @@ impl Offline {
         let max_length = model.summary.max_seq_length;
         let default = model.summary.origin.default_prompt.clone();
         let untrained = untrained_heads(model_dir).map_err(|error| error.to_string())?;
-        let mut offline =
-            Self { model, tokenizer, max_length, truncated: 0, untrained, stop: Arc::default() };
+        let mut offline = Self {
+            model,
+            tokenizer,
+            max_length,
+            truncated: 0,
+            untrained,
+            cuda_library,
+            stop: Arc::default(),
+        };
         // A model that leaves its prompt out of the pooling is opened without it: see `lacks_its_prompt`.
         if let Some(prompt) = default.filter(|_| !offline.lacks_its_prompt()) {
             offline.put_before(&prompt)?;
@@ -68,7 +76,7 @@ impl Offline {
     /// # Errors
     /// A sentence: what is wrong with the run, or which devices there are.
     pub fn open_run(run_dir: &Path, device: &str) -> Result<Self, String> {
-        let device = find(device)?;
+        let (device, cuda_library) = find(device)?;
         let project = run_dir.parent().and_then(Path::parent);
         let name = run_dir.file_name().map(|name| name.to_string_lossy().into_owned());
         let (Some(project), Some(name)) = (project, name) else {
@@ -81,7 +89,7 @@ impl Offline {
             format!("run {name} kept no weights: it ended before its first epoch did. Train again")
         })?;
         let max_length = plan.recipe.max_length;
-        Ok(Self { model, tokenizer, max_length, truncated: 0, untrained, stop: Arc::default() })
+        Ok(Self { model, tokenizer, max_length, truncated: 0, untrained, cuda_library, stop: Arc::default() })
     }
 
     /// From now on gives up within a batch once this switch is set.
@@ -113,6 +121,12 @@ impl Offline {
         let origin = &self.model.summary.origin;
         let named = origin.prompts.iter().find(|prompt| Some(&prompt.name) == origin.default_prompt.as_ref());
         origin.pools_no_prompt && named.is_some_and(|prompt| !prompt.text.is_empty())
+    }
+
+    /// The file of libtorch's CUDA part, and who put it there, where the work is done with it.
+    #[must_use]
+    pub fn cuda_library(&self) -> Option<&str> {
+        self.cuda_library.as_deref()
     }
 
     /// Most tokens of a text, and how many texts had more until now and were cut.
@@ -261,7 +275,9 @@ fn unlabelled(texts: &[&str], second: &[&str], heads: &[HeadSpec]) -> Dataset {
     }
 }
 
-fn find(key: &str) -> Result<tch::Device, String> {
+/// The device of a key, and the file of libtorch's CUDA part where it is one of CUDA's.
+fn find(key: &str) -> Result<(tch::Device, Option<String>), String> {
     let devices = device::find(Settings::load().0.cuda_dir.as_deref());
-    device::parse(key, &devices)
+    let device = device::parse(key, &devices)?;
+    Ok((device, devices.cuda_library.filter(|_| device.is_cuda())))
 }

@@ -481,6 +481,8 @@ pub struct State {
     pub device: String,
     /// Why there is no CUDA, in a sentence; `None` when there is.
     pub cuda_missing: Option<String>,
+    /// The file of libtorch's CUDA part that was loaded, and who put it there; `None` where none was.
+    pub cuda_library: Option<String>,
     /// What this process takes of the machine, while a run goes on.
     pub load: Option<Load>,
     /// What the worker is doing, training apart.

@@ -25,6 +25,7 @@ pub fn text(state: &State, environment: &Environment) -> String {
         line("Device", &format!("{}: {}{chosen}", device.key, device.name));
     }
     line("CUDA", state.cuda_missing.as_deref().unwrap_or("found"));
+    line("CUDA part", state.cuda_library.as_deref().unwrap_or("none loaded"));
     match &state.model {
         Loadable::Ready(model) => line(
             "Model",
@@ -67,11 +68,13 @@ mod tests {
             }],
             device: "cpu".into(),
             cuda_missing: Some("libtorch_cuda.so was not found".into()),
+            cuda_library: Some("/torch/lib/libtorch_cuda.so (named in the settings)".into()),
             ..State::default()
         };
         let text = text(&state, &Environment { libtorch: "2.11.0".into(), ..Environment::default() });
         assert!(text.contains("cpu: CPU, 2 threads (in use)"), "{text}");
         assert!(text.contains("libtorch_cuda.so was not found"), "{text}");
+        assert!(text.contains("CUDA part /torch/lib/libtorch_cuda.so (named in the settings)"), "{text}");
         assert!(text.contains("2.11.0"), "{text}");
     }
 }

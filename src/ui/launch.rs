@@ -8,6 +8,7 @@ use super::app::Environment;
 use super::prefs::Prefs;
 use super::unsaved::{Keep, Unsaveds};
 use super::window::{WindowArgs, open_window};
+use crate::model::cuda::LIBTORCH_VERSION;
 use crate::project::demo::{default_model_dir, demo_dir, install_demo};
 use crate::project::settings::{Settings, Theme, WindowPlace};
 use crate::project::unsaved::UnsavedStore;
@@ -37,7 +38,7 @@ pub fn launch(project: Option<PathBuf>) -> eframe::Result {
     let environment = Environment {
         default_model: default_model_dir(),
         demo: demo_dir().and_then(|_| install_demo("demo").ok()),
-        libtorch: "2.11.0".into(),
+        libtorch: LIBTORCH_VERSION.into(),
     };
     open_window(WindowArgs { first, prefs, keep_prefs, unsaveds: unsaveds(), environment })
 }

@@ -4,13 +4,16 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
@@ -204,6 +207,7 @@ struct Shared {
     mischief: Mutex<Mischief>,
     requests: Mutex<Vec<Request>>,
     ports: Mutex<[u16; 2]>,
+    tls: Option<Arc<ServerConfig>>,
     ended: AtomicBool,
 }
 
@@ -212,12 +216,28 @@ pub(crate) struct HubServer(Arc<Shared>);
 
 impl HubServer {
     pub(crate) fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// A server over https, in the name of this machine. It is vouched for by [`company_certificate`] alone.
+    pub(crate) fn start_safe() -> Self {
+        let certificate = CertificateDer::from_pem_file(of_tls("server.pem")).unwrap();
+        let key = PrivateKeyDer::from_pem_file(of_tls("server.key")).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config =
+            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+        Self::start_with(Some(Arc::new(config)))
+    }
+
+    fn start_with(tls: Option<Arc<ServerConfig>>) -> Self {
         let shared = Arc::new(Shared {
             models: Mutex::default(),
             token: Mutex::default(),
             mischief: Mutex::new(Box::new(|_, _| None)),
             requests: Mutex::default(),
             ports: Mutex::default(),
+            tls,
             ended: AtomicBool::new(false),
         });
         for place in [0, 1] {
@@ -230,7 +250,7 @@ impl HubServer {
                         return;
                     }
                     let shared = shared.clone();
-                    std::thread::spawn(move || drop(serve(&shared, connection, place == 1)));
+                    std::thread::spawn(move || drop(greet(&shared, connection, place == 1)));
                 }
             });
         }
@@ -265,11 +285,11 @@ impl HubServer {
     }
 
     pub(crate) fn address(&self) -> String {
-        format!("http://127.0.0.1:{}", self.0.ports.lock().unwrap()[0])
+        self.0.address(0)
     }
 
     pub(crate) fn elsewhere(&self) -> String {
-        format!("http://127.0.0.1:{}", self.0.ports.lock().unwrap()[1])
+        self.0.address(1)
     }
 
     /// All requests since the last call.
@@ -287,15 +307,40 @@ impl Drop for HubServer {
     }
 }
 
-fn serve(shared: &Shared, connection: TcpStream, elsewhere: bool) -> io::Result<()> {
-    let mut reader = BufReader::new(connection.try_clone()?);
-    let mut writer = connection;
+impl Shared {
+    fn address(&self, port: usize) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}", self.ports.lock().unwrap()[port])
+    }
+}
+
+fn of_tls(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tls").join(file)
+}
+
+/// The certificate of a company that exists in these tests alone; its key was thrown away.
+pub(crate) fn company_certificate() -> PathBuf {
+    of_tls("ca.pem")
+}
+
+fn greet(shared: &Shared, connection: TcpStream, elsewhere: bool) -> io::Result<()> {
+    match &shared.tls {
+        None => serve(shared, connection, elsewhere),
+        Some(config) => {
+            let tls = ServerConnection::new(config.clone()).map_err(io::Error::other)?;
+            serve(shared, StreamOwned::new(tls, connection), elsewhere)
+        }
+    }
+}
+
+fn serve(shared: &Shared, connection: impl Read + Write, elsewhere: bool) -> io::Result<()> {
+    let mut reader = BufReader::new(connection);
     loop {
         let Some(request) = read_request(&mut reader, elsewhere)? else { return Ok(()) };
         shared.requests.lock().unwrap().push(request.clone());
         let right = right_answer(shared, &request);
         let instead = shared.mischief.lock().unwrap()(&request, &right);
-        if !send(&mut writer, &request, &instead.unwrap_or(right), &shared.ended)? {
+        if !send(reader.get_mut(), &request, &instead.unwrap_or(right), &shared.ended)? {
             return Ok(());
         }
     }
@@ -352,7 +397,7 @@ fn right_answer(shared: &Shared, request: &Request) -> Answer {
     let Some((_, bytes)) = found else { return Answer::status(404).with("X-Error-Code", "EntryNotFound") };
     if is_large(file) {
         let sum = sha256(bytes);
-        Answer::to(&format!("http://127.0.0.1:{}/cdn/{sum}", shared.ports.lock().unwrap()[1]))
+        Answer::to(&format!("{}/cdn/{sum}", shared.address(1)))
             .with("X-Repo-Commit", COMMIT)
             .with("X-Linked-Etag", &format!("\"{sum}\""))
             .with("X-Linked-Size", &bytes.len().to_string())
@@ -377,7 +422,7 @@ fn part_of(bytes: &[u8], request: &Request) -> Answer {
 }
 
 /// True when the connection may be used for the next request.
-fn send(writer: &mut TcpStream, request: &Request, answer: &Answer, ended: &AtomicBool) -> io::Result<bool> {
+fn send(writer: &mut impl Write, request: &Request, answer: &Answer, ended: &AtomicBool) -> io::Result<bool> {
     let mut head = format!("HTTP/1.1 {} Status\r\n", answer.status);
     for (name, value) in &answer.headers {
         write!(head, "{name}: {value}\r\n").unwrap();

@@ -10,6 +10,7 @@ mod bench;
 mod disk;
 mod fuzz;
 mod needs;
+mod package;
 mod peers;
 mod pins;
 mod place;
@@ -59,6 +60,10 @@ enum Command {
     /// a build before that. An input that is found is kept in .fuzz/found/TARGET; what was learnt about inputs stays
     /// in .fuzz/corpus and is where the next run goes on.
     Fuzz(fuzz::Options),
+    /// Put the program and all it needs into a folder of dist, with setup first where that is needed
+    ///
+    /// The program in it knows of no folder of this machine: that is checked before anything is packed.
+    Package(package::Options),
     /// Take pictures of the real program at work, with setup first where that is needed
     ///
     /// Every page in both looks and several sizes, empty and on the demo, which is trained for it.
@@ -75,6 +80,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test::command(&workspace, &options),
         Command::Bench(options) => bench::command(&workspace, &options),
         Command::Fuzz(options) => fuzz::command(&workspace, &options),
+        Command::Package(options) => package::command(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Command::Screenshots(options) => screenshots::command(&workspace, &options),
     });
     outcome.unwrap_or_else(|error| {

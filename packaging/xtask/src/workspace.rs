@@ -22,6 +22,16 @@ impl Workspace {
         Ok(Self { root: root.to_path_buf() })
     }
 
+    /// The checkout's own folder.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A package, by its name.
+    pub(crate) fn dist(&self, name: &str) -> PathBuf {
+        self.root.join("dist").join(name)
+    }
+
     pub(crate) fn libtorch(&self) -> PathBuf {
         self.root.join(".libtorch")
     }

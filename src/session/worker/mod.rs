@@ -114,7 +114,7 @@ impl Worker {
         Self {
             outbox,
             steps_every,
-            devices: Devices { list: Vec::new(), cuda_missing: None },
+            devices: Devices { list: Vec::new(), cuda_missing: None, cuda_library: None },
             device: Device::Cpu,
             data: None,
             base: None,
@@ -253,7 +253,8 @@ impl Worker {
         };
         let list = self.devices.list.iter().map(info).collect();
         let cuda_missing = self.devices.cuda_missing.clone();
-        self.outbox.post(News::Devices { list, chosen, cuda_missing });
+        let cuda_library = self.devices.cuda_library.clone();
+        self.outbox.post(News::Devices { list, chosen, cuda_missing, cuda_library });
     }
 
     /// libtorch looks for CUDA once, at its first tensor; so the folder is written down for the next start.

@@ -11,6 +11,7 @@ use crate::data::dataset::Split;
 use crate::export::ExportReport;
 use crate::export::card::{CardInputs, known_base_model, model_card};
 use crate::export::folder::{ExportRequest, write_folder_until};
+use crate::model::cuda::LIBTORCH_VERSION;
 use crate::model::{Model, weights};
 use crate::project::model_place::model_name;
 use crate::project::runs::RunFolder;
@@ -52,7 +53,7 @@ impl Worker {
             report: &tuned.report,
             outcome: &tuned.outcome,
             rows,
-            versions: &[("Frostline", env!("CARGO_PKG_VERSION")), ("libtorch", "2.11.0")],
+            versions: &[("Frostline", env!("CARGO_PKG_VERSION")), ("libtorch", LIBTORCH_VERSION)],
         });
         let request = ExportRequest {
             model: &tuned.model,

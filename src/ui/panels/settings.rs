@@ -94,6 +94,9 @@ fn device_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
         if state.devices.is_empty() {
             ui.add(Label::new(RichText::new("Looking for devices").color(palette.muted)));
         }
+        if let Some(library) = &state.cuda_library {
+            widgets::caption(ui, &format!("CUDA part of libtorch: {library}"));
+        }
         if let Some(reason) = &state.cuda_missing {
             widgets::message(ui, Severity::Info, reason);
             widgets::action_button(ui, state, actions, Action::FindCuda);
