@@ -200,7 +200,7 @@ pub(super) struct ExportArgs {
     /// Folder to write the model to: a new one or an empty one.
     #[arg(long, value_name = "DIR")]
     pub(super) to: PathBuf,
-    /// Replace an earlier export in that folder.
+    /// Replace an earlier export in that folder; one that holds anything else is kept under another name.
     #[arg(long)]
     pub(super) force: bool,
 }
@@ -267,7 +267,7 @@ pub(super) struct TourArgs {
     /// Folder to export to; exports/RUN in the project when left out.
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
-    /// Replace an earlier export in that folder.
+    /// Replace an earlier export in that folder; one that holds anything else is kept under another name.
     #[arg(long)]
     pub(super) force: bool,
     #[command(flatten)]

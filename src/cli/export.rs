@@ -8,7 +8,7 @@ use super::args::ExportArgs;
 use super::console::{count, say};
 use super::encode::tell_of_untrained;
 use super::session::{Driver, require};
-use crate::export::ExportReport;
+use crate::export::{ExportReport, KeptExport};
 use crate::format::numbers::thousands;
 use crate::project::runs::RunFolder;
 use crate::session::command::Command;
@@ -57,6 +57,7 @@ pub(super) fn export_lines(report: &ExportReport) -> Vec<String> {
         report.max_difference,
         report.max_logit_difference
     ));
+    lines.extend(report.kept.iter().map(KeptExport::in_words));
     lines.push(format!("exported to {}", report.dir.display()));
     lines
 }
