@@ -91,7 +91,7 @@ fn sees(window: &Harness<'static, App>, text: &str) -> bool {
     window.query_all_by_label_contains(text).next().is_some()
 }
 
-fn dir(window: &Harness<'static, App>) -> Option<&Path> {
+fn dir<'a>(window: &'a Harness<'static, App>) -> Option<&'a Path> {
     window.state().state().dir.as_deref()
 }
 

@@ -8,11 +8,8 @@ use anyhow::bail;
 use super::args::TrustArg;
 use super::console::{count, tell};
 use crate::project::ProjectError;
-use crate::project::outside::{OutsidePath, Role};
+use crate::project::outside::{OutsidePath, Role, listed};
 use crate::project::trust::Trust;
-
-/// Most paths that are listed.
-const LISTED: usize = 50;
 
 /// Lets a command go on that reads all that a project names.
 ///
@@ -64,7 +61,8 @@ fn agree(
         if paths.is_empty() {
             return Ok(());
         }
-        let list = listed(&paths);
+        let lines = listed(&paths).into_iter().map(|(path, what)| format!("  {path} ({what})"));
+        let list = lines.collect::<Vec<_>>().join("\n");
         if !trust.trust_paths && !asked(project_dir, &paths, &list)? {
             bail!(
                 "{} names {} outside its folder, which nobody on this computer agreed to yet, and which {} not read:\n{list}\n\
@@ -80,14 +78,6 @@ fn agree(
         }
         agreed.extend(paths);
     }
-}
-
-fn listed(paths: &[OutsidePath]) -> String {
-    let mut lines: Vec<String> = paths.iter().take(LISTED).map(|outside| format!("  {outside}")).collect();
-    if let Some(more) = paths.len().checked_sub(LISTED).filter(|more| *more > 0) {
-        lines.push(format!("  and {more} more"));
-    }
-    lines.join("\n")
 }
 
 /// Asked only where somebody is there to answer; an empty answer is a no.

@@ -4,9 +4,8 @@
 //! Windows that alone sends a hash of the user's password to the computer of a network share. Names are compared, and
 //! links are read, never followed.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
-use std::fmt;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -57,20 +56,38 @@ impl OutsidePath {
             Role::RunModel(run) => format!("pretrained model of run {}", shown(run)),
             Role::Link(link) => format!("the link {} leads there", shown(&link.to_string_lossy())),
         };
-        if self.is_network {
-            format!(
-                "{role}; a network share: opening it sends your user name and a hash of your password to that computer"
-            )
-        } else {
-            role
-        }
+        if self.is_network { format!("{role}; {SHARE}") } else { role }
     }
 }
 
-impl fmt::Display for OutsidePath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", shown(&self.path.to_string_lossy()), self.role_in_words())
+/// What opening a path on another computer does.
+const SHARE: &str =
+    "a network share: opening it sends your user name and a hash of your password to that computer";
+
+/// Most paths that are listed one by one.
+const MOST_LISTED: usize = 50;
+
+/// The paths as a question lists them, each with what it is; many of them by the folders they are in, so that none is
+/// hidden behind the others.
+#[must_use]
+pub fn listed(paths: &[OutsidePath]) -> Vec<(String, String)> {
+    let text = |path: &Path| shown(&path.to_string_lossy());
+    if paths.len() <= MOST_LISTED {
+        return paths.iter().map(|outside| (text(&outside.path), outside.role_in_words())).collect();
     }
+    let mut folders: BTreeMap<(bool, &Path), Vec<&OutsidePath>> = BTreeMap::new();
+    for outside in paths {
+        let folder = outside.path.parent().unwrap_or(&outside.path);
+        folders.entry((!outside.is_network, folder)).or_default().push(outside);
+    }
+    let line = |((_, folder), inside): ((bool, &Path), Vec<&OutsidePath>)| match inside.as_slice() {
+        [outside] => (text(&outside.path), outside.role_in_words()),
+        several => {
+            let share = several.first().filter(|outside| outside.is_network).map(|_| format!("; {SHARE}"));
+            (text(folder), format!("{} paths in this folder{}", several.len(), share.unwrap_or_default()))
+        }
+    };
+    folders.into_iter().map(line).collect()
 }
 
 /// A text of a file in which nothing moves the cursor or turns the direction of reading: what is agreed to must be what
@@ -151,6 +168,8 @@ impl Look {
     fn sorted(mut self) -> Vec<OutsidePath> {
         self.found.sort();
         self.found.dedup_by(|a, b| a.path == b.path);
+        // What reaches another computer comes first.
+        self.found.sort_by_key(|outside| !outside.is_network);
         self.found
     }
 

@@ -10,7 +10,7 @@ use super::app::Environment;
 use super::dialogs::Question;
 use super::finder::{Finder, finder_ui};
 use super::{diagnostics, theme, widgets};
-use crate::project::outside::{OutsidePath, shown};
+use crate::project::outside::{OutsidePath, listed, shown};
 use crate::project::unsaved::Unsaved;
 use crate::session::command::Command;
 use crate::session::state::State;
@@ -147,19 +147,18 @@ fn outside_ui(ui: &mut Ui, asked: &OutsideAsked) -> Option<Verdict> {
     widgets::paragraph(
         ui,
         format!(
-            "{} names the paths below, and none of them was touched so far. Read them only if you trust whoever made the \
+            "\u{201c}{}\u{201d} names the paths below, and none of them was touched so far. Read them only if you trust whoever made the \
              project: what it trains and exports can tell what is in them.",
-            shown(&asked.dir.to_string_lossy())
+            shown(&asked.dir.file_name().unwrap_or(asked.dir.as_os_str()).to_string_lossy())
         ),
     );
     ui.add_space(theme::GAP);
     egui::ScrollArea::vertical().max_height(HIGHEST_LIST).auto_shrink([false, true]).show(ui, |ui| {
-        for outside in &asked.paths {
-            ui.add(
-                egui::Label::new(egui::RichText::new(shown(&outside.path.to_string_lossy())).monospace())
-                    .wrap(),
-            );
-            widgets::caption(ui, &outside.role_in_words());
+        ui.spacing_mut().item_spacing.y = 0.0;
+        for (path, what) in listed(&asked.paths) {
+            ui.add(egui::Label::new(egui::RichText::new(path).monospace()).wrap());
+            widgets::caption(ui, &what);
+            ui.add_space(theme::GRID * 2.0);
         }
     });
     ui.add_space(theme::SECTION_GAP);

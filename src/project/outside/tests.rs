@@ -73,8 +73,11 @@ fn network_shares_are_told_on_every_system() {
             let dir = project(&text);
             let paths = outside_paths(dir.path()).unwrap();
             let [outside] = paths.as_slice() else { panic!("{path}: {paths:?}") };
-            assert!(outside.is_network && outside.to_string().contains("hash of your password"), "{path}");
-            assert!(outside.to_string().starts_with(path), "{outside}");
+            assert!(
+                outside.is_network && outside.role_in_words().contains("hash of your password"),
+                "{path}"
+            );
+            assert_eq!(listed(&paths)[0].0, path);
         }
     }
 }
@@ -161,4 +164,17 @@ fn names_of_the_hub_are_no_paths() {
 #[test]
 fn nothing_that_is_shown_hides_what_it_is() {
     assert_eq!(shown("a\u{1b}[2Jb\u{202e}c\nd é"), "a\\u{1b}[2Jb\\u{202e}c\\u{a}d é");
+}
+
+#[test]
+fn many_paths_are_listed_by_their_folders_and_none_is_hidden() {
+    let outside = |path: String| OutsidePath { path: path.into(), role: Role::Data, is_network: false };
+    let mut paths: Vec<OutsidePath> = (0..5000).map(|file| outside(format!("/data/{file}.csv"))).collect();
+    paths.push(outside("/home/kim/.ssh/id".into()));
+    let line = |path: &str, words: &str| (path.to_owned(), words.to_owned());
+    assert_eq!(
+        listed(&paths),
+        [line("/data", "5000 paths in this folder"), line("/home/kim/.ssh/id", "data")]
+    );
+    assert_eq!(listed(&paths[..3]).len(), 3);
 }
