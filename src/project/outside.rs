@@ -349,10 +349,9 @@ fn is_network(text: &str) -> bool {
 }
 
 fn is_device_of_unix(path: &Path) -> bool {
-    let is_below = |folder: &&str| path.starts_with(folder);
-    cfg!(unix)
-        && ["/dev", "/proc", "/sys"].iter().any(|folder| is_below(&folder))
-        && !path.starts_with("/dev/shm")
+    let is_of_system = ["/dev", "/proc", "/sys"].iter().any(|folder| path.starts_with(folder));
+    // Memory that people keep data in.
+    cfg!(unix) && is_of_system && !path.starts_with("/dev/shm")
 }
 
 #[cfg(test)]
