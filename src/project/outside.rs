@@ -176,8 +176,11 @@ impl Look {
     /// The TOML file there, where it is one and is in the project; whoever opens it tells what is wrong with it.
     fn table(&mut self, relative: &Path) -> Result<Option<toml::Table>, ProjectError> {
         let Some(path) = self.followed(relative)? else { return Ok(None) };
-        let text =
-            regular_file::read_at_most(&path, LARGEST).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        // Others might read it whole: what is not looked through here is not to be opened.
+        if fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.len() > LARGEST) {
+            return Err(ProjectError::malformed(&path, None, "it is far too large for such a file"));
+        }
+        let text = regular_file::read_to_string(&path).ok();
         Ok(text.and_then(|text| toml::from_str(&text).ok()))
     }
 
@@ -332,12 +335,12 @@ fn backslashed(text: &str) -> String {
 /// `\\?\C:\` is a folder like any other; what else begins so is a device or leads around every rule of names.
 fn is_device_of_windows(text: &str) -> bool {
     let text = backslashed(text);
-    let device = ["\\\\?\\", "\\??\\"].iter().find_map(|prefix| text.strip_prefix(prefix));
+    let device = text.strip_prefix("\\\\?\\");
     let is_folder = |rest: &str| {
         let drive = matches!(rest.as_bytes(), [letter, b':', b'\\', ..] if letter.is_ascii_alphabetic());
         drive || rest.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("UNC\\"))
     };
-    text.starts_with("\\\\.\\") || device.is_some_and(|rest| !is_folder(rest))
+    text.starts_with("\\\\.\\") || text.starts_with("\\??\\") || device.is_some_and(|rest| !is_folder(rest))
 }
 
 /// `\\server\share`, on every system: a project is the same wherever it is opened.

@@ -61,6 +61,15 @@ fn paths_that_leave_the_folder_are_listed_with_what_they_are() {
 }
 
 #[test]
+fn a_file_that_is_too_large_to_be_looked_through_is_refused() {
+    for name in [FILE_NAME, "runs/full-1/run.toml"] {
+        let dir = project(MINE);
+        fs::File::create(dir.path().join(name)).unwrap().set_len(LARGEST + 1).unwrap();
+        assert!(outside_paths(dir.path()).unwrap_err().to_string().contains("far too large"), "{name}");
+    }
+}
+
+#[test]
 fn network_shares_are_told_on_every_system() {
     for path in [
         r"\\server\share\x.csv",
@@ -85,7 +94,7 @@ fn network_shares_are_told_on_every_system() {
 #[test]
 fn devices_are_refused_on_every_system() {
     let of_windows =
-        [r"\\.\PhysicalDrive0", r"\\.\pipe\x", r"//./COM1", r"\\?\GLOBALROOT\Device", r"\??\pipe\x"];
+        [r"\\.\PhysicalDrive0", r"\\.\pipe\x", r"//./COM1", r"\\?\GLOBALROOT\Device", r"\??\UNC\server\x"];
     let of_unix = ["/dev/zero", "/dev/../dev/sda", "/proc/self/mem", "/sys/x", "/dev"];
     for path in of_windows.into_iter().chain(of_unix.into_iter().filter(|_| cfg!(unix))) {
         let told = outside_paths(with_data(path).path()).unwrap_err().to_string();
