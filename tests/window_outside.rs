@@ -118,6 +118,18 @@ fn a_strangers_project_opens_only_once_its_user_agrees() {
 }
 
 #[test]
+fn an_answer_that_cannot_be_written_down_is_taken_all_the_same() {
+    let place = Place::new();
+    // A file in the way of the folder of settings.
+    fs::write(place.0.path().join("config"), "").expect("a file");
+    let mut window = place.window();
+    ask(&mut window, Command::OpenProject(place.project()));
+    press(&mut window, "Read these files");
+    assert_eq!(dir(&window), Some(place.project().as_path()));
+    assert!(sees(&window, "is not remembered"));
+}
+
+#[test]
 fn what_is_chosen_and_saved_in_the_window_is_agreed_to() {
     let place = Place::new();
     let mut window = place.window();

@@ -1,6 +1,7 @@
 //! Opening a project: what it names outside its folder is asked about before any of it is touched, and what the user
 //! chose in this window is agreed to.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::App;
@@ -16,6 +17,8 @@ use crate::ui::unsaved::Keep;
 pub(super) struct Opening {
     /// What the user agreed to; `None` where nobody is asked, as in tests of other things.
     trust: Option<Trust>,
+    /// What the user agreed to here, by folder of the project and path, for where nothing can be written down.
+    agreed: HashSet<(PathBuf, PathBuf)>,
     /// What is opened once the question that is shown has its answer.
     waiting: Option<Command>,
     /// The saved state of the project that was noted down last: its folder, and the run that is shown.
@@ -44,7 +47,11 @@ impl Opening {
         if !dir.is_dir() {
             return Gate::Open(command);
         }
-        match trust.unconfirmed(dir) {
+        let unconfirmed = trust.unconfirmed(dir).map(|mut paths| {
+            paths.retain(|outside| !self.agreed.contains(&(dir.to_owned(), outside.path.clone())));
+            paths
+        });
+        match unconfirmed {
             Ok(paths) if paths.is_empty() => Gate::Open(command),
             Ok(paths) => Gate::Ask(Box::new(OutsideAsked { dir: dir.to_owned(), command, paths })),
             Err(error) => Gate::Refuse(error.to_string()),
@@ -55,9 +62,10 @@ impl Opening {
     ///
     /// # Errors
     /// Why it is not remembered.
-    fn agree(&self, asked: &OutsideAsked) -> Result<(), String> {
+    fn agree(&mut self, asked: &OutsideAsked) -> Result<(), String> {
         let Some(trust) = &self.trust else { return Ok(()) };
         let paths: Vec<PathBuf> = asked.paths.iter().map(|outside| outside.path.clone()).collect();
+        self.agreed.extend(paths.iter().map(|path| (asked.dir.clone(), path.clone())));
         trust.confirm(&asked.dir, &paths).map_err(|error| error.to_string())
     }
 
@@ -131,14 +139,11 @@ impl App {
     /// The user's answer to what a project names outside its folder.
     pub(super) fn answered(&mut self, asked: OutsideAsked, verdict: Verdict) {
         if verdict == Verdict::Go {
-            match self.opening.agree(&asked) {
-                // Behind a link that was agreed to there may be further paths.
-                Ok(()) => self.open(asked.command),
-                Err(error) => {
-                    self.notify(Severity::Warning, format!("What you agreed to is not remembered: {error}"));
-                    self.session.send(asked.command);
-                }
+            if let Err(error) = self.opening.agree(&asked) {
+                self.notify(Severity::Warning, format!("What you agreed to is not remembered: {error}"));
             }
+            // Behind a link that was agreed to there may be further paths.
+            self.open(asked.command);
         } else if matches!(asked.command, Command::Restore(_)) {
             // Changes that were found stay for another time.
             self.keeper.end(Keep::SetAside);
