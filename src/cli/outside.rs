@@ -63,14 +63,17 @@ fn agree(
         }
         let lines = listed(&paths).into_iter().map(|(path, what)| format!("  {path} ({what})"));
         let list = lines.collect::<Vec<_>>().join("\n");
-        if !trust.trust_paths && !asked(project_dir, &paths, &list)? {
-            bail!(
+        let agreed_to = if trust.trust_paths { Some(true) } else { asked(project_dir, &paths, &list)? };
+        match agreed_to {
+            Some(true) => {}
+            Some(false) => bail!("nothing outside {} was read, and nothing was done", project_dir.display()),
+            None => bail!(
                 "{} names {} outside its folder, which nobody on this computer agreed to yet, and which {} not read:\n{list}\n\
                  Where you trust whoever made the project, agree once with --trust-paths, or open the project in the window",
                 project_dir.display(),
                 count(paths.len(), "path"),
                 if paths.len() == 1 { "was" } else { "were" },
-            );
+            ),
         }
         let paths: Vec<PathBuf> = paths.into_iter().map(|outside| outside.path).collect();
         if let Err(error) = user.confirm(project_dir, &paths) {
@@ -80,18 +83,18 @@ fn agree(
     }
 }
 
-/// Asked only where somebody is there to answer; an empty answer is a no.
-fn asked(project_dir: &Path, paths: &[OutsidePath], list: &str) -> io::Result<bool> {
+/// The answer, where somebody is there to give one; an empty one is a no.
+fn asked(project_dir: &Path, paths: &[OutsidePath], list: &str) -> io::Result<Option<bool>> {
     if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-        return Ok(false);
+        return Ok(None);
     }
     tell(&format!(
-        "{} names {} outside its folder:\n{list}\nA project from someone else can so have your own files read. Read them, \
-         now and later? [y/N]",
+        "{} names {} outside its folder:\n{list}\nA project from someone else can have your own files read this way. \
+         Read them, now and later? [y/N]",
         project_dir.display(),
         count(paths.len(), "path")
     ));
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    Ok(Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")))
 }
