@@ -144,6 +144,21 @@ fn what_is_chosen_and_saved_in_the_window_is_agreed_to() {
 }
 
 #[test]
+fn a_run_that_came_into_the_folder_later_is_asked_about() {
+    let place = Place::new();
+    let mut window = place.window();
+    ask(&mut window, Command::OpenProject(place.project()));
+    press(&mut window, "Read these files");
+    let run = place.project().join("runs/theirs");
+    fs::create_dir_all(&run).expect("a folder");
+    fs::write(run.join("run.toml"), "model = \"../other\"\n").expect("a plan");
+    ask(&mut window, Command::ShowRun("theirs".into()));
+    assert!(sees(&window, HEADING) && sees(&window, "pretrained model of run theirs"));
+    press(&mut window, "Cancel");
+    assert!(!sees(&window, HEADING));
+}
+
+#[test]
 fn a_device_is_refused_without_a_question() {
     let place = Place::new();
     fs::write(place.project().join("frostline.toml"), "model = '\\\\.\\PhysicalDrive0'\n")

@@ -344,6 +344,7 @@ impl App {
             Action::Session(Command::Dismiss(id)) if id & OWN_NOTICE != 0 => {
                 self.notices.retain(|notice| notice.id != id);
             }
+            Action::Session(command @ Command::ShowRun(_)) => self.open(command),
             Action::Session(command) => {
                 if let Command::SelectDevice(device) = &command {
                     self.prefs.device = Some(device.clone());

@@ -164,7 +164,7 @@ fn outside_ui(ui: &mut Ui, asked: &OutsideAsked) -> Option<Verdict> {
     ui.add_space(theme::SECTION_GAP);
     let mut verdict = None;
     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-        if ui.button("Cancel").on_hover_text("The project is not opened").clicked() {
+        if ui.button("Cancel").on_hover_text("Nothing is opened").clicked() {
             verdict = Some(Verdict::Stay);
         }
         let read =

@@ -25,7 +25,7 @@ pub(super) struct Opening {
     noted: Option<(PathBuf, Option<String>)>,
 }
 
-/// What becomes of a command that opens a project.
+/// What becomes of a command that opens a project or a run.
 enum Gate {
     /// It may be sent.
     Open(Command),
@@ -41,13 +41,19 @@ impl Opening {
     }
 
     /// Looks what the project names.
-    fn gate(&self, command: Command) -> Gate {
-        let (Some(trust), Some(dir)) = (&self.trust, folder(&command)) else { return Gate::Open(command) };
+    fn gate(&self, command: Command, open: Option<&Path>) -> Gate {
+        let (Some(trust), Some(dir)) = (&self.trust, folder(&command, open)) else {
+            return Gate::Open(command);
+        };
         // A folder that is gone is for the session to refuse.
         if !dir.is_dir() {
             return Gate::Open(command);
         }
-        let unconfirmed = trust.unconfirmed(dir).map(|mut paths| {
+        let unconfirmed = match &command {
+            Command::ShowRun(run) => trust.unconfirmed_of_run(dir, run),
+            _ => trust.unconfirmed(dir),
+        };
+        let unconfirmed = unconfirmed.map(|mut paths| {
             paths.retain(|outside| !self.agreed.contains(&(dir.to_owned(), outside.path.clone())));
             paths
         });
@@ -92,8 +98,11 @@ impl Opening {
     }
 }
 
-fn folder(command: &Command) -> Option<&Path> {
+/// Folder of the project that a command reads, where `open` is that of the one that is open.
+fn folder<'a>(command: &'a Command, open: Option<&'a Path>) -> Option<&'a Path> {
     match command {
+        // It may have come into the folder since that was opened.
+        Command::ShowRun(_) => open,
         Command::OpenProject(dir) => Some(dir),
         Command::Restore(unsaved) => unsaved.dir.as_deref(),
         _ => None,
@@ -108,13 +117,13 @@ impl App {
         self
     }
 
-    /// Opens a project, after asking about what it names outside its folder.
+    /// Opens a project or a run of it, after asking about what it names outside its folder.
     pub(super) fn open(&mut self, command: Command) {
         if self.modal.is_some() {
             self.opening.waiting = Some(command);
             return;
         }
-        match self.opening.gate(command) {
+        match self.opening.gate(command, self.session.state().dir.as_deref()) {
             Gate::Open(command) => self.session.send(command),
             Gate::Ask(asked) => self.modal = Some(Modal::Outside(asked)),
             Gate::Refuse(reason) => self.notify(Severity::Error, reason),
