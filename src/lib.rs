@@ -58,6 +58,11 @@
 //!   `tests/fixtures/trajectories/make.py` recorded of `PyTorch`.
 //! - **Invariant: an export is read back before it is put in its place, and a failed one leaves the earlier.**
 //!   `tests/export.rs`, `what_is_read_back_is_the_same_to_the_bit`, `an_export_that_fails_leaves_the_earlier_one`.
+//! - **Invariant: an export takes nothing away that no export wrote.** `tests/export.rs`,
+//!   `an_earlier_export_with_what_is_the_users_is_kept_whole`, `what_is_not_an_export_stays`.
+//! - **Invariant: nothing outside a project's folder is touched before its user agrees.** `tests/cli_outside.rs`,
+//!   `paths_outside_are_listed_refused_and_agreed_to_once`; `tests/window_outside.rs`,
+//!   `a_strangers_project_opens_only_once_its_user_agrees`; `project/outside.rs`, whose tests name every way out.
 //! - **Invariant: every version of a file ever written can be read.** `tests/project_files.rs`,
 //!   `tests/project_runs.rs` and `project/settings.rs`, each on a fixture in `tests/fixtures`.
 //! - **Invariant: nothing that a file or a person supplies makes the program panic.** The lints `unwrap_used`

@@ -184,7 +184,8 @@ fn the_folder_holds_what_its_readers_look_for() {
             "tokenizer_config.json",
         ];
         let mut expected: Vec<String> = encoder.iter().map(|&file| file.to_owned()).collect();
-        expected.extend(["README.md", "heads/config.json", "heads/model.safetensors"].map(str::to_owned));
+        let once = ["README.md", "heads/config.json", "heads/model.safetensors", "heads/written.json"];
+        expected.extend(once.map(str::to_owned));
         for task in ["topic", "mood_tone"] {
             expected.extend(encoder.iter().map(|file| format!("tasks/{task}/{file}")));
             for file in ["2_Dense/config.json", "2_Dense/model.safetensors", "labels.json"] {
@@ -425,11 +426,6 @@ fn what_is_not_an_export_stays() {
     refused(&to, "no earlier export of Frostline");
     fs::remove_dir_all(&to).unwrap();
 
-    // An export that something was added to.
-    export(&model, &base, &to).unwrap();
-    fs::write(to.join("notes.txt"), "mine").unwrap();
-    refused(&to, "it holds notes.txt");
-    fs::remove_file(to.join("notes.txt")).unwrap();
     export(&model, &base, &to).unwrap();
 
     // The pretrained model may be an export itself; it is not to be replaced by what came of it.
@@ -440,6 +436,46 @@ fn what_is_not_an_export_stays() {
     }
     let text = export(&again, &to.join("tasks/topic"), &to).unwrap_err().to_string();
     assert!(text.contains("holds the pretrained model"), "{text}");
+    load_exported(&to, Device::Cpu).unwrap();
+}
+
+#[test]
+fn an_earlier_export_with_what_is_the_users_is_kept_whole() {
+    let (base, dir) = (fixture("bert"), tempfile::tempdir().unwrap());
+    let model = tuned(&base);
+    let to = dir.path().join("out");
+    let mut earlier = export(&model, &base, &to).unwrap();
+    assert_eq!(earlier.kept, None);
+    let edits: [(&str, &str); 5] = [
+        ("README.md", "README.md, which was edited"),
+        ("tasks/notes.md", "tasks/notes.md"),
+        ("1_Pooling/mine.json", "1_Pooling/mine.json"),
+        ("heads/thoughts.txt", "heads/thoughts.txt"),
+        (".git/HEAD", ".git/"),
+    ];
+    for (number, (file, told)) in (1..).zip(edits) {
+        fs::create_dir_all(to.join(file).parent().unwrap()).unwrap();
+        fs::write(to.join(file), "mine").unwrap();
+        let before = files(&to);
+        earlier = export(&model, &base, &to).unwrap();
+        let kept = earlier.kept.clone().unwrap();
+        assert_eq!(kept.dir, dir.path().canonicalize().unwrap().join(format!("out.before-{number}")));
+        assert_eq!(kept.additions, [told]);
+        assert!(kept.in_words().contains(told), "{}", kept.in_words());
+        assert_eq!(files(&kept.dir), before);
+        assert_eq!(fs::read(kept.dir.join(file)).unwrap(), b"mine");
+        assert_ne!(fs::read(to.join(file)).ok().as_deref(), Some(b"mine".as_slice()));
+        // What is kept is still a model.
+        load_exported(&kept.dir, Device::Cpu).unwrap();
+    }
+
+    // Exports of versions that kept no list: whether their model card was edited cannot be told.
+    fs::remove_file(to.join("heads/written.json")).unwrap();
+    let kept = export(&model, &base, &to).unwrap().kept.unwrap();
+    assert!(kept.additions.is_empty() && kept.dir.join("README.md").is_file());
+
+    assert_eq!(export(&model, &base, &to).unwrap().kept, None);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1 + edits.len() + 1, "nothing else is left");
     load_exported(&to, Device::Cpu).unwrap();
 }
 

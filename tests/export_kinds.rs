@@ -111,7 +111,7 @@ fn a_run_of_each_kind_alone_is_exported_and_used() {
                 kind.key()
             ),
         );
-        place.ok(&["train", "p", "--run", "one"]);
+        place.ok(&["train", "p", "--run", "one", "--trust-paths"]);
         let told = place.ok(&["export", "p/runs/one", "--to", "out"]);
         assert!(told.contains("largest difference"), "{told}");
         assert_eq!(place.path("out/heads/model.safetensors").exists(), kind.has_head(), "{kind:?}");

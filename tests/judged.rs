@@ -244,14 +244,14 @@ fn weights_of_another_pretrained_model_are_refused_by_both_names() {
     // The same shapes, other weights.
     let other = model_like(&place, "another", "bert_gelu_new");
     choose(&other);
-    let said = place.fails(1, &["train", "p", "--from", "first", "--run", "second"]);
+    let said = place.fails(1, &["train", "p", "--from", "first", "--run", "second", "--trust-paths"]);
     assert!(said.contains("another pretrained model") && said.contains(&tiny_model()), "{said}");
     assert!(said.contains(&other) && !place.path("p/runs/second").exists(), "{said}");
     // The same weights, another vocabulary.
     place.edit_project(|text| text.replace(&other, &tiny_model()));
     let same = model_like(&place, "same", "bert");
     choose(&same);
-    place.ok(&["train", "p", "--from", "first", "--run", "copied"]);
+    place.ok(&["train", "p", "--from", "first", "--run", "copied", "--trust-paths"]);
     let file = place.path("same/tokenizer.json");
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replacen("\"the\"", "\"THE\"", 1)).unwrap();

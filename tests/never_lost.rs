@@ -308,6 +308,8 @@ fn with_mounts(place: &Place, script: &str) -> Option<Output> {
         command
             .current_dir(place.path(""))
             .env("FROSTLINE", program::PROGRAM)
+            .env("FROSTLINE_CONFIG_DIR", place.path("user/config"))
+            .env("FROSTLINE_DATA_DIR", place.path("user/data"))
             .env("RUNS", place.path("p/runs"));
         command.output()
     };

@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use frostline::project::trust::Trust;
+
 /// For each thing that is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
@@ -181,6 +183,8 @@ fn prepare(home: &Path) -> (PathBuf, PathBuf) {
         model.display()
     );
     fs::write(project.join("frostline.toml"), text).expect("a file");
+    // The model lies outside the project: its user agreed to that before.
+    Trust::at(&home.join("config")).confirm(&project, &[model]).expect("a record");
     (project, file)
 }
 

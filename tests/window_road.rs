@@ -584,7 +584,7 @@ fn a_paused_run_is_gone_on_with_after_a_restart() {
         let copy = home.join("copy");
         copy_all(&project, &copy);
         let resumed = std::process::Command::new(env!("CARGO_BIN_EXE_frostline"))
-            .args(["train", "--resume"])
+            .args(["train", "--resume", "--trust-paths"])
             .arg(&copy)
             .output()
             .expect("the program");

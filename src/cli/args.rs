@@ -67,6 +67,8 @@ pub(super) struct FindRateArgs {
     pub(super) project: PathBuf,
     #[command(flatten)]
     pub(super) device: DeviceArg,
+    #[command(flatten)]
+    pub(super) trust: TrustArg,
     /// Print one JSON object per line instead of text.
     #[arg(long)]
     pub(super) json: bool,
@@ -91,6 +93,8 @@ pub(super) struct TrainArgs {
     pub(super) checkpoint_every: u64,
     #[command(flatten)]
     pub(super) device: DeviceArg,
+    #[command(flatten)]
+    pub(super) trust: TrustArg,
     /// Print one JSON object per line instead of text.
     #[arg(long)]
     pub(super) json: bool,
@@ -108,6 +112,8 @@ pub(super) struct EvalArgs {
     pub(super) reading: ReadingArgs,
     #[command(flatten)]
     pub(super) device: DeviceArg,
+    #[command(flatten)]
+    pub(super) trust: TrustArg,
     #[command(flatten)]
     pub(super) bad_rows: BadRowsArg,
     /// Print one JSON object per line instead of text.
@@ -143,6 +149,8 @@ pub(super) struct EmbedArgs {
     pub(super) prompt: Option<String>,
     #[command(flatten)]
     pub(super) device: DeviceArg,
+    #[command(flatten)]
+    pub(super) trust: TrustArg,
 }
 
 /// Numbers that are multiplied.
@@ -173,6 +181,8 @@ pub(super) struct PredictArgs {
     pub(super) force: ForceArg,
     #[command(flatten)]
     pub(super) device: DeviceArg,
+    #[command(flatten)]
+    pub(super) trust: TrustArg,
 }
 
 #[derive(Debug, clap::Args)]
@@ -188,6 +198,8 @@ pub(super) struct SimilarArgs {
     pub(super) prompt: Option<String>,
     #[command(flatten)]
     pub(super) device: DeviceArg,
+    #[command(flatten)]
+    pub(super) trust: TrustArg,
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub(super) json: bool,
@@ -200,9 +212,11 @@ pub(super) struct ExportArgs {
     /// Folder to write the model to: a new one or an empty one.
     #[arg(long, value_name = "DIR")]
     pub(super) to: PathBuf,
-    /// Replace an earlier export in that folder.
+    /// Replace an earlier export in that folder; one that holds anything else is kept under another name.
     #[arg(long)]
     pub(super) force: bool,
+    #[command(flatten)]
+    pub(super) trust: TrustArg,
 }
 
 #[derive(Debug, clap::Args)]
@@ -219,6 +233,8 @@ pub(super) struct InspectArgs {
     pub(super) path: PathBuf,
     #[command(flatten)]
     pub(super) reading: ReadingArgs,
+    #[command(flatten)]
+    pub(super) trust: TrustArg,
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub(super) json: bool,
@@ -267,11 +283,13 @@ pub(super) struct TourArgs {
     /// Folder to export to; exports/RUN in the project when left out.
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
-    /// Replace an earlier export in that folder.
+    /// Replace an earlier export in that folder; one that holds anything else is kept under another name.
     #[arg(long)]
     pub(super) force: bool,
     #[command(flatten)]
     pub(super) device: DeviceArg,
+    #[command(flatten)]
+    pub(super) trust: TrustArg,
 }
 
 #[derive(Debug, clap::Args)]
@@ -279,6 +297,14 @@ pub(super) struct DeviceArg {
     /// Where to compute: cpu, cuda or cuda:N. The one chosen last in the window when left out, else the CPU.
     #[arg(long, value_name = "DEVICE", value_parser = device_key)]
     pub(super) device: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub(super) struct TrustArg {
+    /// Read the paths outside its folder that the project names, now and later. Without a terminal to ask on, a project
+    /// from someone else is refused until this is given once.
+    #[arg(long)]
+    pub(super) trust_paths: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -26,7 +26,7 @@ pub(super) fn run(args: &TourArgs) -> anyhow::Result<()> {
         Some(dir) => dir.clone(),
         None => demo::install_demo("demo")?,
     };
-    let mut driver = Driver::open(&dir, args.device.device.as_deref())?;
+    let mut driver = Driver::open(&dir, args.device.device.as_deref(), args.trust)?;
     let data = Arc::clone(require(&driver.state().data, "the project names no data file")?);
     heading(&format!("1. The data of {}", driver.state().project.name))?;
     data_lines(&data).iter().try_for_each(say)?;

@@ -1,17 +1,18 @@
 //! `embed`, `predict` and `similar`: a model folder, or a run's, applied to texts.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
 use serde_json::json;
 
-use super::args::{DeviceArg, EmbedArgs, InputArgs, Precision, PredictArgs, SimilarArgs};
+use super::args::{DeviceArg, EmbedArgs, InputArgs, Precision, PredictArgs, SimilarArgs, TrustArg};
 use super::console::{count, say, say_json, tell};
 use super::figures::matrix_lines;
 use super::output::Output;
 use super::tables::Texts;
 use super::writers::{EmbeddingWriter, PredictionWriter};
-use super::{hub, interrupt, tables};
+use super::{hub, interrupt, outside, tables};
 use crate::explore::similarity::cosine_matrix;
 use crate::project::output_file::in_words;
 use crate::project::runs::RunFolder;
@@ -23,7 +24,7 @@ use crate::train::report::UNTRAINED;
 const RUN_PLAN: &str = "run.toml";
 
 /// Opens a model folder, a run folder, or a model of the hub by its name.
-pub(super) fn open(model: &Path, device: &DeviceArg) -> anyhow::Result<Offline> {
+pub(super) fn open(model: &Path, device: &DeviceArg, trust: TrustArg) -> anyhow::Result<Offline> {
     let dir = &hub::folder_of(model)?;
     if !dir.is_dir() {
         bail!(
@@ -35,7 +36,11 @@ pub(super) fn open(model: &Path, device: &DeviceArg) -> anyhow::Result<Offline> 
         Some(device) => device.clone(),
         None => Settings::load().0.device.unwrap_or_else(|| "cpu".to_owned()),
     };
-    let opened = if dir.join(RUN_PLAN).is_file() {
+    let is_run = fs::symlink_metadata(dir.join(RUN_PLAN)).is_ok();
+    if is_run {
+        outside::require_of_run(dir, trust)?;
+    }
+    let opened = if is_run {
         if let Some(base) = base_of_run(dir) {
             hub::require(&base)?;
         }
@@ -85,7 +90,7 @@ pub(super) fn embed(args: &EmbedArgs) -> anyhow::Result<()> {
     let output = Output::check(&args.output, args.force.force, &inputs(&args.input, &args.model))?;
     let texts = Texts::open(&args.input, None)?;
     let rows = args.shard.map_or(0..texts.rows(), |shard| shard.range(texts.rows()));
-    let mut model = open(&args.model, &args.device)?;
+    let mut model = open(&args.model, &args.device, args.trust)?;
     if args.precision == Precision::Bfloat16 {
         model.reduce().map_err(|reason| anyhow!(reason))?;
     }
@@ -137,7 +142,7 @@ pub(super) fn predict(args: &PredictArgs) -> anyhow::Result<()> {
     let format = args.format()?;
     let output = Output::check(&args.output, args.force.force, &inputs(&args.input, &args.model))?;
     let texts = Texts::open(&args.input, args.second.as_deref())?;
-    let mut model = open(&args.model, &args.device)?;
+    let mut model = open(&args.model, &args.device, args.trust)?;
     let tasks = model.tasks();
     if tasks.is_empty() {
         bail!(
@@ -172,7 +177,7 @@ pub(super) fn predict(args: &PredictArgs) -> anyhow::Result<()> {
 }
 
 pub(super) fn similar(args: &SimilarArgs) -> anyhow::Result<()> {
-    let mut model = open(&args.model, &args.device)?;
+    let mut model = open(&args.model, &args.device, args.trust)?;
     if let Some(prompt) = &args.prompt {
         model.put_before(prompt).map_err(|reason| anyhow!(reason))?;
     }

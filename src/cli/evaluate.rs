@@ -1,5 +1,6 @@
 //! `frostline eval`: a trained model on labelled files that it has not seen.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
@@ -9,7 +10,7 @@ use super::args::EvalArgs;
 use super::console::{count, say, say_json, tell};
 use super::encode;
 use super::figures::{classes_table, metrics_json, metrics_table};
-use super::tables;
+use super::{outside, tables};
 use crate::data::assemble::assemble;
 use crate::data::dataset::{Dataset, Split, TaskLabels};
 use crate::data::mapping::{self, Mapping, TaskColumn};
@@ -28,13 +29,17 @@ const NO_SPLIT: SplitRule = SplitRule { valid: 0.0, test: 0.0, seed: 0 };
 const FINISHED: &str = "finished";
 
 pub(super) fn run(args: &EvalArgs) -> anyhow::Result<()> {
+    // The columns may have to be guessed on the project's own files.
+    if let Some(project_dir) = project_dir_of(&args.model) {
+        outside::require(&project_dir, args.trust)?;
+    }
     let project =
         if args.model.join(file::FILE_NAME).is_file() { Some(Project::load(&args.model)?) } else { None };
     let model_dir = match &project {
         Some(_) => newest_finished(&args.model)?,
         None => args.model.clone(),
     };
-    let mut model = encode::open(&model_dir, &args.device)?;
+    let mut model = encode::open(&model_dir, &args.device, args.trust)?;
     let tasks = model.tasks();
     if tasks.is_empty() {
         bail!(
@@ -158,6 +163,18 @@ fn newest_finished(project_dir: &Path) -> anyhow::Result<PathBuf> {
         bail!("{} has {others}: train it first, or name a run's folder", project_dir.display());
     };
     Ok(runs::RunFolder::open(project_dir, &newest.name)?.dir().to_owned())
+}
+
+/// The folder of the project that is meant, or that the run lies in.
+fn project_dir_of(model: &Path) -> Option<PathBuf> {
+    let is_there = |path: PathBuf| fs::symlink_metadata(path).is_ok();
+    let dir = std::path::absolute(model).ok()?;
+    if is_there(dir.join(file::FILE_NAME)) {
+        return Some(dir);
+    }
+    let project_dir = dir.parent()?.parent()?;
+    (is_there(dir.join("run.toml")) && is_there(project_dir.join(file::FILE_NAME)))
+        .then(|| project_dir.to_owned())
 }
 
 /// The project that a run folder lies in.

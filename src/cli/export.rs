@@ -7,17 +7,19 @@ use anyhow::bail;
 use super::args::ExportArgs;
 use super::console::{count, say};
 use super::encode::tell_of_untrained;
+use super::outside;
 use super::session::{Driver, require};
-use crate::export::ExportReport;
+use crate::export::{ExportReport, KeptExport};
 use crate::format::numbers::thousands;
 use crate::project::runs::RunFolder;
 use crate::session::command::Command;
 
 pub(super) fn run(args: &ExportArgs) -> anyhow::Result<()> {
     let (project_dir, name) = place_of(&args.run)?;
+    outside::require(&project_dir, args.trust)?;
     RunFolder::open(&project_dir, &name)?;
     refuse_to_replace(&args.to, args.force)?;
-    let mut driver = Driver::open(&project_dir, None)?;
+    let mut driver = Driver::open(&project_dir, None, args.trust)?;
     driver.ask(Command::ShowRun(name))?;
     export_lines(&export(&mut driver, &args.to)?).iter().try_for_each(say)?;
     let run = driver.state().run.as_ref();
@@ -57,6 +59,7 @@ pub(super) fn export_lines(report: &ExportReport) -> Vec<String> {
         report.max_difference,
         report.max_logit_difference
     ));
+    lines.extend(report.kept.iter().map(KeptExport::in_words));
     lines.push(format!("exported to {}", report.dir.display()));
     lines
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::args::InitArgs;
-use super::console::{count, say};
+use super::console::{count, say, tell};
 use super::{hub, tables};
 use crate::data::assemble::assemble;
 use crate::data::card::{DataCard, Weight};
@@ -14,6 +14,7 @@ use crate::data::table::Table;
 use crate::data::task::TaskKind;
 use crate::model::check::check;
 use crate::project::model_place::model_name;
+use crate::project::trust::Trust;
 use crate::project::{DataFile, Project, ProjectError, demo, file};
 use crate::train::preset::Preset;
 
@@ -60,6 +61,10 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<()> {
     let no_task = mapping.tasks.is_empty();
     project.mapping = Some(mapping);
     project.save_new(&dir)?;
+    // Named here by the user: nobody has to agree to them again.
+    if let Err(error) = Trust::of_user().confirm_chosen(&dir, &project) {
+        tell(&format!("warning: the next command will ask about the paths outside the project: {error}"));
+    }
 
     say(format!("{} written", target.display()))?;
     lines.iter().try_for_each(say)?;

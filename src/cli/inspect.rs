@@ -1,5 +1,6 @@
 //! `frostline inspect`: what a data file, a model, a run or a project holds.
 
+use std::fs;
 use std::path::Path;
 
 use anyhow::{anyhow, bail};
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use super::args::InspectArgs;
 use super::console::{count, say, say_json, table};
 use super::figures::{epoch_lines, json_key, probe_json, probe_line, run_json, run_tables};
-use super::{hub, inspect_data, inspect_model};
+use super::{hub, inspect_data, inspect_model, outside};
 use crate::data::dataset::Split;
 use crate::project::model_place::model_name;
 use crate::project::runs::{self, RunFolder};
@@ -26,6 +27,13 @@ struct Found {
 
 pub(super) fn run(args: &InspectArgs) -> anyhow::Result<()> {
     let path = &hub::folder_of(&args.path)?;
+    let is_there = |name: &str| fs::symlink_metadata(path.join(name)).is_ok();
+    if is_there(file::FILE_NAME) {
+        outside::require_links(path, args.trust)?;
+    } else if is_there("run.toml") {
+        let dir = std::path::absolute(path)?;
+        outside::require_links(dir.parent().and_then(Path::parent).unwrap_or(path), args.trust)?;
+    }
     let found = if !path.exists() {
         bail!("{} is not there", path.display())
     } else if path.is_file() {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::args::DeviceArg;
+use super::args::{DeviceArg, TrustArg};
 use super::console::count;
 use super::encode;
 use super::init::shortened;
@@ -14,7 +14,7 @@ use crate::model::summary::{Group, ModelSummary, TensorInfo};
 
 /// A model for people, line by line, and for programs.
 pub(super) fn describe(dir: &Path) -> anyhow::Result<(Vec<String>, Value)> {
-    let opened = encode::open(dir, &DeviceArg { device: Some("cpu".to_owned()) })?;
+    let opened = encode::open(dir, &DeviceArg { device: Some("cpu".to_owned()) }, TrustArg::default())?;
     let (summary, tasks) = (opened.summary(), opened.tasks());
     let mut lines = lines(summary);
     for head in &tasks {

@@ -18,6 +18,7 @@ mod inspect_model;
 mod interrupt;
 mod mistyped;
 mod output;
+mod outside;
 mod parquet_file;
 mod progress;
 mod reading;
@@ -111,8 +112,11 @@ fn open_window(project: Option<PathBuf>) -> anyhow::Result<()> {
         );
     }
     if let Some(dir) = &project {
-        // Said here, before the window: a mistyped command looks like a project's name.
-        crate::project::Project::load(dir)?;
+        // Said here, before the window: a mistyped command looks like a project's name. One whose paths the window is
+        // yet to ask about is not read before.
+        if !dir.is_dir() || crate::project::trust::Trust::of_user().unconfirmed(dir)?.is_empty() {
+            crate::project::Project::load(dir)?;
+        }
     }
     crate::ui::launch(project).map_err(|error| anyhow::anyhow!("the window could not be opened: {error}"))
 }

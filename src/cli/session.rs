@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 
+use super::args::TrustArg;
 use super::console::tell;
-use super::{hub, interrupt};
+use super::{hub, interrupt, outside};
 use crate::project::Project;
 use crate::session::Session;
 use crate::session::command::Command;
@@ -28,8 +29,10 @@ impl Driver {
     /// Opens a project and waits until its data and model are loaded.
     ///
     /// # Errors
-    /// When the device, the project, the data or the model cannot be had.
-    pub(super) fn open(project_dir: &Path, device: Option<&str>) -> anyhow::Result<Self> {
+    /// When the device, the project, the data or the model cannot be had, or the project names paths that its user does
+    /// not agree to.
+    pub(super) fn open(project_dir: &Path, device: Option<&str>, trust: TrustArg) -> anyhow::Result<Self> {
+        outside::require(project_dir, trust)?;
         // Loaded here first: the reason why a folder is not a project is an error of this command alone.
         let project = Project::load(project_dir)?;
         if let Some(model) = &project.model {

@@ -17,6 +17,7 @@ use super::layout::{self, Module};
 use super::load::load_exported;
 use super::place::{self, HEADS, Staged};
 use super::proof::{self, Side};
+use super::written::{self, Written};
 use crate::data::task::TaskKind;
 use crate::files::regular_file;
 use crate::model::dense::{self, DenseActivation, DenseSpec};
@@ -35,7 +36,8 @@ pub struct ExportRequest<'a> {
     pub model: &'a Model,
     /// The folder that the pretrained model came from; its tokenizer is copied unchanged.
     pub base: &'a Path,
-    /// The folder to write: a new one, an empty one, or an earlier export, which is replaced.
+    /// The folder to write: a new one, an empty one, or an earlier export, which is replaced, and kept under another name
+    /// where it holds anything that the export did not write.
     pub to: &'a Path,
     /// Tokens at which the exported encoder cuts a text.
     pub max_seq_length: usize,
@@ -69,7 +71,7 @@ pub fn write_folder_until(
     all_finite(model)?;
     let tokenizer = tokenizer_files(request.base)?;
     let staged = Staged::beside(request.to, request.base)?;
-    let mut writer = Writer { staged, files: Vec::new(), stop };
+    let mut writer = Writer { staged, written: Written::default(), stop };
 
     let normalize = model.summary.normalize.then_some(Module::Normalize);
     let embedding =
@@ -93,18 +95,23 @@ pub fn write_folder_until(
         write_head(&mut writer, &at, model, &head.spec)?;
     }
 
+    writer.list()?;
+
     let written = writer.staged.dir();
     let (read_back, _) = load_exported(&written, model.device)?;
     let prompt = request.prompt.map_or("", |prompt| &prompt.text);
     let meant = Side { model, tokenizer: Tokenizer::load(request.base)?.with_prompt(prompt), max_seq_length };
     let difference = proof::compare(&meant, &Side::of_folder(&read_back, &written)?)?.accept()?;
     writer.goes_on()?;
+    let files = writer.written.sizes();
+    let (dir, kept) = writer.staged.put()?;
     Ok(ExportReport {
-        dir: writer.staged.put()?,
-        files: writer.files,
+        dir,
+        files,
         probes: difference.probes,
         max_difference: difference.embeddings,
         max_logit_difference: difference.logits,
+        kept,
     })
 }
 
@@ -143,7 +150,10 @@ fn write_encoder(
                 writer.json(&format!("{folder}/config.json"), &config)?;
             }
             // Has no settings; the folder is what its reader looks for.
-            Module::Normalize => writer.folder(&folder)?,
+            Module::Normalize => {
+                writer.folder(&folder)?;
+                writer.written.folder(&folder);
+            }
             Module::Dense => {}
         }
     }
@@ -296,7 +306,7 @@ fn all_finite(model: &Model) -> Result<(), ExportError> {
 /// Writes files into the folder beside the place, and names those at the place when one cannot be written.
 struct Writer<'a> {
     staged: Staged,
-    files: Vec<(String, u64)>,
+    written: Written,
     stop: &'a AtomicBool,
 }
 
@@ -311,35 +321,45 @@ impl Writer<'_> {
 
     fn bytes(&mut self, relative: &str, bytes: &[u8]) -> Result<(), ExportError> {
         let path = self.path_of(relative)?;
-        let written = File::create_new(&path).and_then(|mut file| {
+        let done = File::create_new(&path).and_then(|mut file| {
             file.write_all(bytes)?;
             file.sync_all()
         });
-        self.done(relative, written.map(|()| bytes.len() as u64))
+        done.map_err(|error| self.cannot(relative, &error))?;
+        self.written.bytes(relative, bytes);
+        Ok(())
     }
 
     fn tensors(&mut self, relative: &str, tensors: &[(String, &Tensor)]) -> Result<(), ExportError> {
         let path = self.path_of(relative)?;
         match weights::write(&path, tensors) {
-            Ok(()) => self.done(relative, fs::metadata(&path).map(|file| file.len())),
-            Err(ModelError::Io { source, .. }) => self.done(relative, Err(source)),
-            Err(other) => Err(other.into()),
+            Ok(()) => {}
+            Err(ModelError::Io { source, .. }) => return Err(self.cannot(relative, &source)),
+            Err(other) => return Err(other.into()),
         }
+        let added = self.written.file(relative, &path);
+        added.map(drop).map_err(|error| self.cannot(relative, &error))
     }
 
     /// A hard link to a file that is there already, or a copy where the disk knows no links.
     fn second_name(&mut self, relative: &str, of: &str) -> Result<(), ExportError> {
-        let (path, of) = (self.path_of(relative)?, self.staged.dir().join(of));
-        let bytes = match fs::hard_link(&of, &path) {
-            Ok(()) => fs::metadata(&path).map(|file| file.len()),
-            Err(_) => fs::copy(&of, &path),
-        };
-        self.done(relative, bytes)
+        let (path, first) = (self.path_of(relative)?, self.staged.dir().join(of));
+        if fs::hard_link(&first, &path).is_err() {
+            fs::copy(&first, &path).map_err(|error| self.cannot(relative, &error))?;
+        }
+        self.written.second_name(relative, of);
+        Ok(())
+    }
+
+    /// The list of what was written, by which the next export knows what it may replace.
+    fn list(&mut self) -> Result<(), ExportError> {
+        let list = self.written.to_json().map_err(|error| self.cannot(written::LIST, &error.into()))?;
+        self.bytes(written::LIST, &list)
     }
 
     fn folder(&self, relative: &str) -> Result<(), ExportError> {
         let made = fs::create_dir_all(self.staged.dir().join(relative));
-        made.map_err(|error| ExportError::write(&self.staged.shown(relative), &error))
+        made.map_err(|error| self.cannot(relative, &error))
     }
 
     fn path_of(&self, relative: &str) -> Result<PathBuf, ExportError> {
@@ -350,9 +370,7 @@ impl Writer<'_> {
         Ok(self.staged.dir().join(relative))
     }
 
-    fn done(&mut self, relative: &str, written: io::Result<u64>) -> Result<(), ExportError> {
-        let bytes = written.map_err(|error| ExportError::write(&self.staged.shown(relative), &error))?;
-        self.files.push((relative.to_owned(), bytes));
-        Ok(())
+    fn cannot(&self, relative: &str, error: &io::Error) -> ExportError {
+        ExportError::write(&self.staged.shown(relative), error)
     }
 }

@@ -12,6 +12,7 @@ mod place;
 mod proof;
 mod settings_text;
 mod usage;
+mod written;
 
 use std::path::PathBuf;
 
@@ -33,4 +34,36 @@ pub struct ExportReport {
     pub max_difference: f64,
     /// The same over the logits of all heads.
     pub max_logit_difference: f64,
+    /// The export that was at the place before, where it is kept.
+    pub kept: Option<KeptExport>,
+}
+
+/// An earlier export that held more than what had been written, and was moved aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptExport {
+    /// Where it is now.
+    pub dir: PathBuf,
+    /// What in it was not as it had been written, paths relative to it, in words; empty where it has no list of what was
+    /// written, as those of earlier versions.
+    pub additions: Vec<String>,
+}
+
+impl KeptExport {
+    /// What is kept, why and where, as a sentence.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        const NAMED: usize = 3;
+        let kept = format!("it is kept as {}", self.dir.display());
+        if self.additions.is_empty() {
+            return format!(
+                "The earlier export has no list of what was written, so what is yours in it cannot be told: {kept}"
+            );
+        }
+        let named = self.additions.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join("; ");
+        let more = match self.additions.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!("; and {more} more"),
+        };
+        format!("The earlier export holds what is yours ({named}{more}): {kept}")
+    }
 }

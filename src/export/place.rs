@@ -1,5 +1,5 @@
-//! The place of an export: whether it may be used, and putting a finished folder there in one step. It must
-//! never know what the folder holds beyond the names of its entries.
+//! The place of an export: whether it may be used, and putting a finished folder there in one step. Of an earlier
+//! export that is there nothing is lost that this program did not write: such a folder is kept under another name.
 
 use std::fs;
 use std::io;
@@ -8,24 +8,10 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::error::ExportError;
+use super::{KeptExport, written};
 
-/// Beside the tokenizer's files, everything at the top of an exported folder.
-const WRITTEN: [&str; 7] = [
-    "config.json",
-    "model.safetensors",
-    "modules.json",
-    "sentence_bert_config.json",
-    "config_sentence_transformers.json",
-    "README.md",
-    "tasks",
-];
-
-/// Whether a folder of this name is that of a module: `1_Pooling`.
-fn is_of_module(name: &str) -> bool {
-    name.split_once('_').is_some_and(|(place, class)| {
-        place.parse::<u32>().is_ok() && matches!(class, "Pooling" | "Dense" | "Normalize")
-    })
-}
+/// Most earlier exports that are kept beside one place.
+const MOST_ASIDE: u32 = 10_000;
 
 /// What every export has and nobody else writes.
 pub(super) const HEADS: &str = "heads";
@@ -82,25 +68,37 @@ impl Staged {
         self.place.join(relative)
     }
 
-    /// Puts the folder at its place, and gives that.
-    pub(super) fn put(self) -> Result<PathBuf, ExportError> {
-        let (new, old, place) = (self.dir(), self.around.path().join("old"), self.place);
+    /// Puts the folder at its place, and gives that; and the earlier export, where it is kept.
+    pub(super) fn put(self) -> Result<(PathBuf, Option<KeptExport>), ExportError> {
+        let (new, mut old, place) = (self.dir(), self.around.path().join("old"), self.place);
         let earlier = place.exists();
         if earlier && !self.replaces {
             // Another program was quicker: what it made is not ours to throw away.
             return Err(in_use(&place, "another export"));
         }
+        let mut kept = None;
         if earlier {
             fs::rename(&place, &old).map_err(|error| ExportError::write(&place, &error))?;
-        }
-        // Something may have been put into the earlier export while this one was written.
-        let still_ours = if earlier { check(&old, &old.join("no base")) } else { Ok(()) };
-        if let Err(error) = still_ours {
-            if fs::rename(&old, &place).is_err() {
-                let kept = self.around.keep();
-                return Err(ExportError::Stranded { path: place, kept, reason: error.to_string() });
+            // Looked at here, where nobody else puts anything into it any more.
+            let aside = check(&old, &old.join("no base")).and_then(|()| {
+                let additions = if is_empty(&old) { None } else { written::additions(&old) };
+                let aside = additions.map(|additions| Ok((set_aside(&old, &place)?, additions)));
+                aside.transpose()
+            });
+            match aside {
+                Ok(None) => {}
+                Ok(Some((dir, additions))) => {
+                    old.clone_from(&dir);
+                    kept = Some(KeptExport { dir, additions });
+                }
+                Err(error) => {
+                    if fs::rename(&old, &place).is_err() {
+                        let kept = self.around.keep();
+                        return Err(ExportError::Stranded { path: place, kept, reason: error.to_string() });
+                    }
+                    return Err(error);
+                }
             }
-            return Err(error);
         }
         if let Err(error) = fs::rename(&new, &place) {
             if earlier && fs::rename(&old, &place).is_err() {
@@ -113,8 +111,37 @@ impl Staged {
         if let Err(error) = self.around.close() {
             tracing::warn!("the replaced export is still in {}: {error}", leftover.display());
         }
-        Ok(place)
+        Ok((place, kept))
     }
+}
+
+/// Moves an earlier export to the first free name beside its place: `NAME.before-1`.
+fn set_aside(old: &Path, place: &Path) -> Result<PathBuf, ExportError> {
+    let name = place.file_name().unwrap_or_default();
+    for number in 1..=MOST_ASIDE {
+        let mut name = name.to_owned();
+        name.push(format!(".before-{number}"));
+        let aside = place.with_file_name(name);
+        // Made first, so that the name is ours: a folder takes the place of an empty one, and of nothing else.
+        match fs::create_dir(&aside) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+            Err(error) => return Err(ExportError::write(&aside, &error)),
+        }
+        let moved = if cfg!(windows) {
+            fs::remove_dir(&aside).and_then(|()| fs::rename(old, &aside))
+        } else {
+            fs::rename(old, &aside)
+        };
+        return match moved {
+            Ok(()) => Ok(aside),
+            Err(error) => {
+                drop(fs::remove_dir(&aside));
+                Err(ExportError::write(&aside, &error))
+            }
+        };
+    }
+    Err(in_use(place, "files of yours, and so do all earlier exports beside it"))
 }
 
 /// The folder itself where it is named through a link, so that the link stays one.
@@ -135,23 +162,20 @@ fn check(place: &Path, base: &Path) -> Result<(), ExportError> {
     if fs::canonicalize(base).is_ok_and(|base| base.starts_with(place)) {
         return Err(ExportError::TargetHoldsBase(place.to_owned()));
     }
+    if place.join(HEADS).join("config.json").is_file() {
+        return Ok(());
+    }
     let unreadable = |reason| ExportError::Read { path: place.to_owned(), reason };
     let mut names = Vec::new();
     for entry in fs::read_dir(place).map_err(unreadable)? {
         names.push(entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned());
     }
     names.sort();
-    let ours = |name: &String| {
-        name == HEADS || WRITTEN.contains(&name.as_str()) || is_of_module(name) || is_of_tokenizer(name)
-    };
-    // Something that was put into an export is not for us to throw away.
-    if let Some(other) = names.iter().find(|name| !ours(name)) {
-        return Err(in_use(place, other));
-    }
-    match names.first() {
-        Some(first) if !place.join(HEADS).join("config.json").is_file() => Err(in_use(place, first)),
-        _ => Ok(()),
-    }
+    names.first().map_or(Ok(()), |first| Err(in_use(place, first)))
+}
+
+fn is_empty(dir: &Path) -> bool {
+    fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 fn in_use(path: &Path, found: &str) -> ExportError {
@@ -166,6 +190,10 @@ mod tests {
         let staged = Staged::beside(place, Path::new("no base")).unwrap();
         fs::create_dir(staged.dir().join(HEADS)).unwrap();
         fs::write(staged.dir().join(HEADS).join("config.json"), "{}").unwrap();
+        let mut list = written::Written::default();
+        list.bytes("heads/config.json", b"{}");
+        list.bytes("README.md", b"first");
+        fs::write(staged.dir().join(written::LIST), list.to_json().unwrap()).unwrap();
         staged
     }
 
@@ -186,11 +214,43 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let place = dir.path().join("model");
         staged(&place).put().unwrap();
-        let later = staged(&place);
+        for (number, name) in [(1, "notes.txt"), (2, "heads/notes.txt")] {
+            let later = staged(&place);
+            fs::write(place.join(name), "mine").unwrap();
+            let kept = later.put().unwrap().1.unwrap();
+            assert_eq!(kept.dir, dir.path().join(format!("model.before-{number}")));
+            assert_eq!(kept.additions, [name]);
+            assert_eq!(fs::read_to_string(kept.dir.join(name)).unwrap(), "mine");
+            assert!(!place.join(name).exists());
+        }
+        staged(&place).put().unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3, "nothing else is left beside it");
+    }
+
+    #[test]
+    fn an_earlier_export_takes_no_name_that_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("model");
+        staged(&place).put().unwrap();
+        fs::write(dir.path().join("model.before-1"), "a file").unwrap();
+        fs::create_dir(dir.path().join("model.before-2")).unwrap();
         fs::write(place.join("notes.txt"), "mine").unwrap();
+        let kept = staged(&place).put().unwrap().1.unwrap();
+        assert_eq!(kept.dir, dir.path().join("model.before-3"));
+        assert_eq!(fs::read(dir.path().join("model.before-1")).unwrap(), b"a file");
+    }
+
+    #[test]
+    fn what_took_the_place_of_an_export_meanwhile_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("model");
+        staged(&place).put().unwrap();
+        let later = staged(&place);
+        fs::remove_dir_all(&place).unwrap();
+        fs::create_dir(&place).unwrap();
+        fs::write(place.join("thesis.tex"), "mine").unwrap();
         let told = later.put().unwrap_err().to_string();
-        assert!(told.contains("notes.txt"), "{told}");
-        assert_eq!(fs::read_to_string(place.join("notes.txt")).unwrap(), "mine");
-        staged(&dir.path().join("other")).put().unwrap();
+        assert!(told.contains("thesis.tex"), "{told}");
+        assert_eq!(fs::read_to_string(place.join("thesis.tex")).unwrap(), "mine");
     }
 }

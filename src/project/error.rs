@@ -125,6 +125,18 @@ pub enum ProjectError {
         /// The environment variable that names one.
         variable: &'static str,
     },
+    /// A project names a device, or a link in it leads to one.
+    #[error(
+        "{} reads {path}, which is a device or a file of the system's own, and no project may: take it out of the \
+         project first",
+        .dir.display()
+    )]
+    DevicePath {
+        /// Folder of the project.
+        dir: PathBuf,
+        /// The path, as it is shown.
+        path: String,
+    },
     /// A demo project that is not shipped with this copy of the program.
     #[error(
         "the demo project \"{name}\" is not beside the program: install Frostline again, or run it from its checkout"

@@ -1,7 +1,8 @@
 //! The project: what the user decided, as a folder with `frostline.toml` and `runs/`; and the user's settings.
 //!
 //! The live types are here; what is written to disk are versioned mirrors of them: [`mod@file`], [`runs`],
-//! [`settings`], [`unsaved`]. It must never know a tensor, a session or a window.
+//! [`settings`], [`unsaved`]. What a project names outside its folder is looked for in [`outside`] and agreed to in
+//! [`trust`]. It must never know a tensor, a session or a window.
 
 mod changes_file;
 pub mod demo;
@@ -13,12 +14,14 @@ mod keys;
 pub mod model_place;
 mod numbers;
 pub mod output_file;
+pub mod outside;
 mod phase_file;
 mod plan_file;
 mod recipe_file;
 mod report_file;
 pub mod runs;
 pub mod settings;
+pub mod trust;
 pub mod unsaved;
 pub mod user_dirs;
 

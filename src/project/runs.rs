@@ -21,8 +21,8 @@ use crate::train::metrics::{EpochPoint, Headline, Score, StepPoint};
 use crate::train::plan::{PlannedTask, RunPlan};
 use crate::train::report::{RunOutcome, RunReport};
 
-const RUNS: &str = "runs";
-const PLAN: &str = "run.toml";
+pub(super) const RUNS: &str = "runs";
+pub(super) const PLAN: &str = "run.toml";
 const HISTORY: &str = "history.jsonl";
 const REPORT: &str = "report.json";
 const CHECKPOINTS: &str = "checkpoints";

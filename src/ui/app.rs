@@ -1,12 +1,15 @@
 //! The app: owns the session, the prefs and what each page remembers; draws a frame and carries out what was
 //! asked for in it. The only place of the window that sends commands.
 
-use std::path::{Path, PathBuf};
+mod opening;
+
+use std::path::PathBuf;
 use std::time::Instant;
 
 use eframe::egui;
 use egui::{Context, Ui, ViewportCommand};
 
+use self::opening::Opening;
 use super::actions::{Action, Actions, Page};
 use super::dialogs::{self, Answer, Dialogs, Question};
 use super::finder::Finder;
@@ -51,6 +54,7 @@ pub struct App {
     may_close: bool,
     keeper: Keeper,
     ages: Ages,
+    opening: Opening,
 }
 
 /// Notices of the window itself are told from the session's by this bit.
@@ -87,6 +91,7 @@ impl App {
             may_close: false,
             keeper: Keeper::default(),
             ages: Ages::default(),
+            opening: Opening::default(),
         }
     }
 
@@ -157,8 +162,9 @@ impl App {
         for action in self.actions.take() {
             self.carry_out(action, &ctx);
         }
+        self.open_waiting();
         self.keep_changed_prefs(&ctx);
-        if !matches!(self.modal, Some(Modal::Restore(_))) {
+        if !self.found_changes_wait() {
             self.keeper.follow(&ctx, self.session.state());
         }
     }
@@ -169,6 +175,7 @@ impl App {
         if let Some(dir) = &state.dir {
             self.prefs.remember(dir);
         }
+        self.opening.follow(state);
         if !state.dirty
             && let Some(action) = self.after_save.take()
         {
@@ -223,9 +230,12 @@ impl App {
                 self.actions.send(Action::SaveProject);
             }
             (Some(Modal::Leave(action)), Verdict::Go) => self.leave(action, ctx),
-            (Some(Modal::Restore(unsaved)), Verdict::Save) => self.session.send(Command::Restore(unsaved)),
+            (Some(Modal::Restore(unsaved)), Verdict::Save) => {
+                self.restore(Command::Restore(unsaved));
+            }
             (Some(Modal::Restore(_)), Verdict::Go) => self.keeper.end(Keep::Forget),
             (Some(Modal::Restore(_)), Verdict::Stay) => self.keeper.end(Keep::SetAside),
+            (Some(Modal::Outside(asked)), verdict) => self.answered(*asked, verdict),
             (Some(Modal::Find(Finder { chosen: Some(action), .. })), Verdict::Go) => {
                 self.actions.send(action);
             }
@@ -334,6 +344,7 @@ impl App {
             Action::Session(Command::Dismiss(id)) if id & OWN_NOTICE != 0 => {
                 self.notices.retain(|notice| notice.id != id);
             }
+            Action::Session(command @ Command::ShowRun(_)) => self.open(command),
             Action::Session(command) => {
                 if let Command::SelectDevice(device) = &command {
                     self.prefs.device = Some(device.clone());
@@ -365,7 +376,7 @@ impl App {
             Action::OpenDemo => match self.environment.demo.clone() {
                 Some(demo) => {
                     self.page = Page::Data;
-                    self.session.send(Command::OpenProject(demo));
+                    self.open(Command::OpenProject(demo));
                 }
                 None => self.notify(
                     Severity::Warning,
@@ -374,7 +385,7 @@ impl App {
             },
             Action::Quit => {
                 self.may_close = true;
-                if !matches!(self.modal, Some(Modal::Restore(_))) {
+                if !self.found_changes_wait() {
                     self.keeper.end(Keep::Forget);
                 }
                 self.keep_window_size(ctx);
@@ -382,7 +393,7 @@ impl App {
             }
             Action::Session(command) => {
                 self.page = Page::Data;
-                self.session.send(command);
+                self.open(command);
             }
             _ => {}
         }
@@ -407,11 +418,11 @@ impl App {
                 self.session.send(Command::Edit(Edit::SetFiles(files)));
             }
             Question::ModelFolder => self.session.send(Command::Edit(Edit::SetModel(first))),
-            Question::ProjectFolder => self.session.send(Command::OpenProject(first)),
+            Question::ProjectFolder => self.open(Command::OpenProject(first)),
             Question::SaveFolder => self.session.send(Command::SaveProject(Some(first))),
             Question::ExportFolder => {
                 let name = self.session.state().run.as_ref().map_or("model", |run| run.plan.name.as_str());
-                let folder = export_folder(first, name);
+                let folder = dialogs::export_folder(first, name);
                 self.session.send(Command::Export(folder));
             }
             Question::CudaFolder => self.session.send(Command::FindCuda(first)),
@@ -453,37 +464,5 @@ impl eframe::App for App {
             self.keep_window_size(&ui.ctx().clone());
         }
         self.frame_ui(ui);
-    }
-}
-
-/// An empty or new folder is filled; in any other a new folder with the run's name is made, so that nothing is mixed up
-/// or replaced.
-fn export_folder(chosen: PathBuf, run: &str) -> PathBuf {
-    let is_empty = |folder: &Path| {
-        std::fs::read_dir(folder).map_or(!folder.exists(), |mut entries| entries.next().is_none())
-    };
-    if is_empty(&chosen) {
-        return chosen;
-    }
-    let mut names = std::iter::once(run.to_owned()).chain((2_u32..).map(|number| format!("{run}-{number}")));
-    let free = names.find(|name| is_empty(&chosen.join(name)));
-    chosen.join(free.unwrap_or_else(|| run.to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_export_does_not_mix_with_what_is_there() {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        assert_eq!(export_folder(dir.path().to_path_buf(), "run-1"), dir.path());
-        assert_eq!(export_folder(dir.path().join("new"), "run-1"), dir.path().join("new"));
-        std::fs::write(dir.path().join("notes.txt"), "x").expect("a file");
-        assert_eq!(export_folder(dir.path().to_path_buf(), "run-1"), dir.path().join("run-1"));
-        // An earlier export of that run stays.
-        std::fs::create_dir(dir.path().join("run-1")).expect("a folder");
-        std::fs::write(dir.path().join("run-1/config.json"), "{}").expect("a file");
-        assert_eq!(export_folder(dir.path().to_path_buf(), "run-1"), dir.path().join("run-1-2"));
     }
 }

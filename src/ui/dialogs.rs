@@ -201,6 +201,20 @@ pub fn show_folder(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// An empty or new folder is filled; in any other a new folder with the run's name is made, so that nothing is mixed up
+/// or replaced.
+pub(super) fn export_folder(chosen: PathBuf, run: &str) -> PathBuf {
+    let is_empty = |folder: &Path| {
+        std::fs::read_dir(folder).map_or(!folder.exists(), |mut entries| entries.next().is_none())
+    };
+    if is_empty(&chosen) {
+        return chosen;
+    }
+    let mut names = std::iter::once(run.to_owned()).chain((2_u32..).map(|number| format!("{run}-{number}")));
+    let free = names.find(|name| is_empty(&chosen.join(name)));
+    chosen.join(free.unwrap_or_else(|| run.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,5 +241,18 @@ mod tests {
         if cfg!(target_os = "linux") {
             assert_eq!(judge(Vec::new(), Duration::from_millis(5)), Answer::Unavailable);
         }
+    }
+
+    #[test]
+    fn an_export_does_not_mix_with_what_is_there() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        assert_eq!(export_folder(dir.path().to_path_buf(), "run-1"), dir.path());
+        assert_eq!(export_folder(dir.path().join("new"), "run-1"), dir.path().join("new"));
+        std::fs::write(dir.path().join("notes.txt"), "x").expect("a file");
+        assert_eq!(export_folder(dir.path().to_path_buf(), "run-1"), dir.path().join("run-1"));
+        // An earlier export of that run stays.
+        std::fs::create_dir(dir.path().join("run-1")).expect("a folder");
+        std::fs::write(dir.path().join("run-1/config.json"), "{}").expect("a file");
+        assert_eq!(export_folder(dir.path().to_path_buf(), "run-1"), dir.path().join("run-1-2"));
     }
 }

@@ -1,5 +1,7 @@
 //! The few questions that the window asks in its own voice. Only what loses work is asked about.
 
+use std::path::PathBuf;
+
 use eframe::egui;
 use egui::{Context, Id, Key, Ui};
 
@@ -8,7 +10,9 @@ use super::app::Environment;
 use super::dialogs::Question;
 use super::finder::{Finder, finder_ui};
 use super::{diagnostics, theme, widgets};
+use crate::project::outside::{OutsidePath, listed, shown};
 use crate::project::unsaved::Unsaved;
+use crate::session::command::Command;
 use crate::session::state::State;
 
 /// What is asked.
@@ -20,6 +24,8 @@ pub enum Modal {
     About,
     /// Changes were found that were never saved.
     Restore(Box<Unsaved>),
+    /// A project names paths outside its folder that nobody agreed to yet.
+    Outside(Box<OutsideAsked>),
     /// An action is looked for.
     Find(Finder),
     /// There is no file dialog: a path can be typed.
@@ -29,6 +35,17 @@ pub enum Modal {
         /// What was typed so far.
         path: String,
     },
+}
+
+/// A project that is to be opened, and what it would read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutsideAsked {
+    /// What opens it.
+    pub command: Command,
+    /// Its folder.
+    pub dir: PathBuf,
+    /// The paths outside of it.
+    pub paths: Vec<OutsidePath>,
 }
 
 /// What was answered.
@@ -54,13 +71,14 @@ pub fn modal_ui(
     let shown = egui::Modal::new(Id::unique("modal")).frame(frame).show(ctx, |ui| {
         ui.set_width(match modal {
             Modal::About => 480.0,
-            Modal::Find(_) => 560.0,
+            Modal::Find(_) | Modal::Outside(_) => 560.0,
             _ => 400.0,
         });
         match modal {
             Modal::Leave(action) => leave_ui(ui, action, state),
             Modal::About => about_ui(ui, state, environment),
             Modal::Restore(unsaved) => restore_ui(ui, unsaved),
+            Modal::Outside(asked) => outside_ui(ui, asked),
             Modal::Find(finder) => finder_ui(ui, finder, state).then_some(Verdict::Go),
             Modal::TypePath { question, path } => type_path_ui(ui, question, path),
         }
@@ -115,6 +133,43 @@ fn restore_ui(ui: &mut Ui, unsaved: &Unsaved) -> Option<Verdict> {
             verdict = Some(Verdict::Stay);
         }
         if ui.button("Throw them away").clicked() {
+            verdict = Some(Verdict::Go);
+        }
+    });
+    verdict
+}
+
+/// Height of the list of paths, in points, from which on it scrolls.
+const HIGHEST_LIST: f32 = 220.0;
+
+fn outside_ui(ui: &mut Ui, asked: &OutsideAsked) -> Option<Verdict> {
+    ui.heading("This project reads files outside its folder");
+    widgets::paragraph(
+        ui,
+        format!(
+            "\u{201c}{}\u{201d} names the paths below, and none of them was touched so far. Read them only if you trust whoever made the \
+             project: what it trains and exports can tell what is in them.",
+            shown(&asked.dir.file_name().unwrap_or(asked.dir.as_os_str()).to_string_lossy())
+        ),
+    );
+    ui.add_space(theme::GAP);
+    egui::ScrollArea::vertical().max_height(HIGHEST_LIST).auto_shrink([false, true]).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        for (path, what) in listed(&asked.paths) {
+            ui.add(egui::Label::new(egui::RichText::new(path).monospace()).wrap());
+            widgets::caption(ui, &what);
+            ui.add_space(theme::GRID * 2.0);
+        }
+    });
+    ui.add_space(theme::SECTION_GAP);
+    let mut verdict = None;
+    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+        if ui.button("Cancel").on_hover_text("Nothing is opened").clicked() {
+            verdict = Some(Verdict::Stay);
+        }
+        let read =
+            ui.button("Read these files").on_hover_text("Asks again only if the project names other paths");
+        if read.clicked() {
             verdict = Some(Verdict::Go);
         }
     });

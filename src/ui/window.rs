@@ -10,6 +10,7 @@ use super::app::{App, Environment};
 use super::dialogs::Dialogs;
 use super::prefs::Prefs;
 use super::unsaved::Unsaveds;
+use crate::project::trust::Trust;
 use crate::session::Session;
 use crate::session::command::Command;
 
@@ -64,7 +65,8 @@ pub fn open_window(args: WindowArgs) -> eframe::Result {
             let dialogs = Dialogs::native();
             let mut app = App::new(&creation.egui_ctx, session, prefs, dialogs, environment)
                 .keeping_prefs(keep_prefs)
-                .keeping_unsaved(unsaveds);
+                .keeping_unsaved(unsaveds)
+                .asking_about_paths(Trust::of_user());
             if let Some(command) = first {
                 app.ask(Action::Session(command));
             }

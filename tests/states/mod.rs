@@ -398,6 +398,7 @@ pub(crate) fn exported() -> State {
             probes: 32,
             max_difference: 2.4e-7,
             max_logit_difference: 9.5e-7,
+            kept: None,
         })),
         ..trained()
     }

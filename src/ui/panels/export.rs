@@ -140,6 +140,9 @@ fn proof_ui(ui: &mut Ui, state: &State, report: &ExportReport, actions: &mut Act
         let largest = report.max_difference.max(report.max_logit_difference);
         let (severity, verdict) = verdict(largest);
         widgets::message(ui, severity, verdict);
+        if let Some(kept) = &report.kept {
+            widgets::message(ui, Severity::Info, &kept.in_words());
+        }
         widgets::facts(ui, "proof", |ui| {
             widgets::fact(ui, "Folder", report.dir.display().to_string());
             let probes = numbers::counted(report.probes, "sentence", "sentences");

@@ -159,6 +159,8 @@ pub(super) fn peer_arguments(lab: &Lab) -> Vec<OsString> {
 pub(super) fn train(project: &Path) -> Vec<OsString> {
     let mut arguments = words(["train".as_ref(), project.as_os_str(), "--json".as_ref()]);
     arguments.extend(words(["--run".as_ref(), "bench".as_ref(), "--device".as_ref(), "cpu".as_ref()]));
+    // Its data and its model lie outside the project's folder.
+    arguments.push("--trust-paths".into());
     arguments
 }
 
