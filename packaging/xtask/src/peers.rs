@@ -137,7 +137,7 @@ fn install(python: &Path, list: &Path, venv: &Path) -> Result<()> {
         Command::new(python)
             .args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input"])
             .args((!std::io::stdout().is_terminal()).then_some("--quiet"))
-            .args(["--no-deps", "--only-binary=:all:", "-r"])
+            .args(["--no-deps", "--only-binary=:all:", "--require-hashes", "-r"])
             .arg(list)
             // `/tmp` is often too small for the wheel of torch.
             .env("TMPDIR", venv),
