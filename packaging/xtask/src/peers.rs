@@ -54,7 +54,7 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<PathBuf> {
         return Ok(python);
     }
     let started = Instant::now();
-    let base = needs::python_with_venv()?;
+    let base = needs::python_with_venv(workspace.consent)?;
     disk::require(&venv, NEEDED_BYTES, "to install the Python libraries")?;
     println!("installing sentence-transformers and transformers into {}", venv.display());
     place::remove(&venv)?;

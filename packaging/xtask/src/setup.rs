@@ -96,7 +96,7 @@ pub(crate) fn ensure(workspace: &Workspace, options: &Options) -> Result<()> {
         .filter(|tree| options.force || !stamp::is_complete(&tree.cached(&cache), &[&tree.digest]))
         .collect();
     if !uncached.is_empty() {
-        fill_cache(&cache, &uncached)?;
+        fill_cache(workspace, &cache, &uncached)?;
     }
     for tree in todo {
         place::place(&tree.cached(&cache), &tree.target)?;
@@ -164,7 +164,7 @@ fn lock(cache: &Path) -> Result<File> {
     Ok(file)
 }
 
-fn fill_cache(cache: &Path, trees: &[&Tree]) -> Result<()> {
+fn fill_cache(workspace: &Workspace, cache: &Path, trees: &[&Tree]) -> Result<()> {
     let wheels = Wheels::open(cache.join("wheels"))?;
     wheels.clean()?;
     place::remove_leftovers(cache, PARTIAL)?;
@@ -181,7 +181,7 @@ fn fill_cache(cache: &Path, trees: &[&Tree]) -> Result<()> {
     )?;
     if !missing.is_empty() {
         let platform = Platform::current().unwrap_or(Platform::LinuxX86_64);
-        let python = needs::python_with_pip()?;
+        let python = needs::python_with_pip(workspace.consent)?;
         println!("from the Python package index to {}: {}", cache.display(), disk::in_words(download_bytes));
         for pin in missing {
             wheels.download(pin, &python, platform)?;

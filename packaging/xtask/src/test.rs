@@ -23,7 +23,7 @@ pub(crate) struct Options {
 
 /// The subcommand. A failed step does not keep the later ones from running: one run tells everything.
 pub(crate) fn command(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
-    needs::for_tests()?;
+    needs::for_tests(workspace.consent)?;
     setup::ensure(workspace, &setup::Options::default())?;
     let python = options.python.then(|| peers::ensure(workspace)).transpose()?;
     if !workspace.program().exists() {
