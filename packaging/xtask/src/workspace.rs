@@ -26,6 +26,10 @@ impl Workspace {
         Ok(Self { root: root.to_path_buf(), consent })
     }
 
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     pub(crate) fn libtorch(&self) -> PathBuf {
         self.root.join(".libtorch")
     }
