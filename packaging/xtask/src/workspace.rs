@@ -26,6 +26,7 @@ impl Workspace {
         Ok(Self { root: root.to_path_buf(), consent })
     }
 
+    /// The checkout's own folder.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
