@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 
 const RULES: &str = "deny.toml";
 
-/// The name that cargo-deny gives to RustSec's database, whose address it holds a hash of.
+/// The name that cargo-deny gives to rustsec/advisory-db, whose address it holds a hash of.
 const DATABASE: &str = "advisory-db-3157b0e258782691";
 
 /// Licences, sources and wildcards. Crates that are built in two releases are not listed here: that is no fault.
@@ -29,7 +29,7 @@ pub(crate) struct Advisories {
 }
 
 impl Advisories {
-    /// Of a clone of RustSec's advisory-db. Nothing is fetched, so how new it is, is the caller's affair; cargo-deny
+    /// Of a clone of rustsec/advisory-db. Nothing is fetched, so how new it is, is the caller's affair; cargo-deny
     /// refuses one older than 90 days.
     pub(crate) fn open(workspace: &Workspace, database: &Path) -> Result<Self> {
         let database = database

@@ -18,7 +18,7 @@ pub(crate) struct Options {
     /// Also open exported folders with sentence-transformers, in a virtual environment in .venv
     #[arg(long)]
     python: bool,
-    /// Also hold every dependency against the advisories in this clone of RustSec's advisory-db
+    /// Also hold every dependency against the advisories in this clone of rustsec/advisory-db
     #[arg(long, value_name = "PATH")]
     advisories: Option<PathBuf>,
     /// Run only the tests with one of these words in their names, and no other check
