@@ -42,7 +42,7 @@ impl Advisories {
         let databases = folder.path().join("databases");
         fs::create_dir(&databases)?;
         link(&database, &databases.join(DATABASE))?;
-        let path = workspace.root().join(RULES);
+        let path = workspace.dependency_rules();
         let rules = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         fs::write(folder.path().join(RULES), with_databases(&rules, &databases)?)?;
         Ok(Self { folder })
@@ -59,15 +59,15 @@ impl Advisories {
 
 /// The whole workspace with every feature, and a `Cargo.lock` that stays as it is.
 fn deny(workspace: &Workspace, cargo_deny: &Path) -> Command {
-    let mut command = workspace.command(cargo_deny);
-    command.current_dir(workspace.root()).args(["--workspace", "--locked"]);
+    let mut command = workspace.tool(cargo_deny);
+    command.args(["--workspace", "--locked"]);
     command
 }
 
 fn with_databases(rules: &str, databases: &Path) -> Result<String> {
     let section = "[advisories]\n";
     if !rules.contains(section) {
-        bail!("{RULES} has no section [advisories]");
+        bail!("deny.toml has no section [advisories]");
     }
     // JSON's strings are TOML's as well.
     let path = serde_json::to_string(&databases.to_string_lossy())?;
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn the_rules_of_the_checkout_take_a_database() {
-        let rules = fs::read_to_string(workspace().root().join(RULES)).unwrap();
+        let rules = fs::read_to_string(workspace().dependency_rules()).unwrap();
         let rules = with_databases(&rules, Path::new("/a \"b\"")).unwrap();
         assert!(rules.contains("[advisories]\ndb-path = \"/a \\\"b\\\"\"\n"), "{rules}");
         assert!(with_databases("[bans]\n", Path::new("a")).is_err());
@@ -117,7 +117,7 @@ mod tests {
     /// Every exception stays explained: cargo-deny takes one without a reason.
     #[test]
     fn every_ignored_advisory_has_its_reason() {
-        let rules = fs::read_to_string(workspace().root().join(RULES)).unwrap();
+        let rules = fs::read_to_string(workspace().dependency_rules()).unwrap();
         let ignored: Vec<&str> = rules.lines().filter(|line| line.contains("RUSTSEC-")).collect();
         assert!(!ignored.is_empty());
         assert!(ignored.iter().all(|line| line.contains("reason = \"")), "{ignored:?}");

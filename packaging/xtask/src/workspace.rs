@@ -26,11 +26,6 @@ impl Workspace {
         Ok(Self { root: root.to_path_buf(), consent })
     }
 
-    /// The checkout's own folder.
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
-    }
-
     pub(crate) fn libtorch(&self) -> PathBuf {
         self.root.join(".libtorch")
     }
@@ -45,6 +40,11 @@ impl Workspace {
 
     pub(crate) fn pins(&self, file: &str) -> PathBuf {
         self.root.join("packaging").join("pins").join(file)
+    }
+
+    /// What the dependencies are held against.
+    pub(crate) fn dependency_rules(&self) -> PathBuf {
+        self.root.join("deny.toml")
     }
 
     /// A script of the benchmark.
@@ -119,6 +119,13 @@ impl Workspace {
             }
         }
         cargo
+    }
+
+    /// A program that works on the checkout.
+    pub(crate) fn tool(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.root);
+        command
     }
 
     /// A program that finds libtorch. Linux and macOS look where the program itself says; Windows looks only
