@@ -29,7 +29,8 @@
 //!
 //! # Invariants
 //!
-//! What a test or a lint holds is written here with its name; what only good will holds is not.
+//! What a test or a lint holds is written here with its name; what only good will holds is not. What is promised about
+//! files from others stands in `docs/security.md`, in the same manner.
 //!
 //! - **Invariant: dependencies run one way**, in the order of the codemap.
 //!   `tests/architecture.rs`, `modules_name_only_what_is_below_them`.

@@ -126,7 +126,7 @@ pub(crate) fn command(workspace: &Workspace, options: &Options) -> Result<ExitCo
     if cfg!(windows) {
         bail!("libFuzzer as it is built here needs Linux or macOS");
     }
-    needs::for_build()?;
+    needs::for_build(workspace.consent)?;
     setup::ensure(workspace, &setup::Options::default())?;
     build(workspace)?;
     let fuzzer = Fuzzer { workspace, folder: workspace.fuzz() };

@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a terminal tool talks on the terminal")]
 
 mod bench;
+mod deny;
 mod disk;
 mod fuzz;
 mod needs;
@@ -31,12 +32,16 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::needs::Consent;
 use crate::workspace::Workspace;
 
 /// Frostline's own commands: set up, run, test, measure, fuzz, take pictures.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
 struct Cli {
+    /// Install missing system packages without asking; as root on Debian and Ubuntu
+    #[arg(long, short, global = true)]
+    yes: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -74,7 +79,8 @@ fn main() -> ExitCode {
     if let Some(outcome) = fuzz::as_compiler() {
         return outcome;
     }
-    let outcome = Workspace::find().and_then(|workspace| match Cli::parse().command {
+    let cli = Cli::parse();
+    let outcome = Workspace::find(Consent::new(cli.yes)).and_then(|workspace| match cli.command {
         Command::Setup(options) => setup::command(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Command::Run(options) => run::command(&workspace, &options),
         Command::Test(options) => test::command(&workspace, &options),

@@ -1,8 +1,9 @@
 //! What the system has to offer beyond Rust, said in a sentence where it is missing.
 //!
-//! On Debian and its relatives, root gets the missing packages installed; everyone else is told the one line
-//! that does it.
+//! On Debian and its relatives, root is asked whether the missing packages may be installed, or says so beforehand
+//! with `--yes`; everyone else is told the one line that does it.
 
+use std::io::{self, BufRead, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -64,26 +65,67 @@ const WINDOW_TESTS: [Need; 5] = [
     need(Probe::Vulkan, "a software Vulkan driver", "mesa-vulkan-drivers"),
 ];
 
+/// Whether system packages may be installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Consent {
+    /// With `--yes`.
+    Given,
+    /// There is somebody at a terminal to ask.
+    Ask,
+    /// There is nobody to ask, so nothing is installed.
+    Nobody,
+}
+
+impl Consent {
+    pub(crate) fn new(yes: bool) -> Self {
+        if yes {
+            Self::Given
+        } else if io::stdin().is_terminal() && io::stderr().is_terminal() {
+            Self::Ask
+        } else {
+            Self::Nobody
+        }
+    }
+
+    fn allows(self, packages: &str) -> Result<bool> {
+        match self {
+            Self::Given => Ok(true),
+            Self::Nobody => Ok(false),
+            Self::Ask => {
+                eprint!("install with apt-get: {packages}? [Y/n] ");
+                answer(&mut io::stdin().lock()).context("cannot read the answer")
+            }
+        }
+    }
+}
+
+/// An empty line is the yes that `[Y/n]` offers; the end of the input is no answer.
+fn answer(input: &mut impl BufRead) -> io::Result<bool> {
+    let mut line = String::new();
+    let length = input.read_line(&mut line)?;
+    Ok(length > 0 && matches!(line.trim().to_ascii_lowercase().as_str(), "" | "y" | "yes"))
+}
+
 /// Makes sure of what a build needs.
-pub(crate) fn for_build() -> Result<()> {
-    provide(&[COMPILER])
+pub(crate) fn for_build(consent: Consent) -> Result<()> {
+    provide(&[COMPILER], consent)
 }
 
 /// Makes sure of what a build and a window need.
-pub(crate) fn for_window() -> Result<()> {
+pub(crate) fn for_window(consent: Consent) -> Result<()> {
     let window: &[Need] = if cfg!(target_os = "linux") { &WINDOW } else { &[] };
-    provide(&[&[COMPILER], window].concat())
+    provide(&[&[COMPILER], window].concat(), consent)
 }
 
 /// Makes sure of what a build and all tests need.
-pub(crate) fn for_tests() -> Result<()> {
+pub(crate) fn for_tests(consent: Consent) -> Result<()> {
     let window =
         if cfg!(target_os = "linux") { [WINDOW.as_slice(), &WINDOW_TESTS].concat() } else { Vec::new() };
-    provide(&[&[COMPILER], window.as_slice()].concat())
+    provide(&[&[COMPILER], window.as_slice()].concat(), consent)
 }
 
 /// A Python whose pip can download.
-pub(crate) fn python_with_pip() -> Result<PathBuf> {
+pub(crate) fn python_with_pip(consent: Consent) -> Result<PathBuf> {
     if let Found::OldPip(python, version) = python::find() {
         let python = python.display();
         bail!(
@@ -91,7 +133,7 @@ pub(crate) fn python_with_pip() -> Result<PathBuf> {
              pip` and then the same command again"
         );
     }
-    provide(&[PIP])?;
+    provide(&[PIP], consent)?;
     match python::find() {
         Found::Python(python) => Ok(python),
         _ => bail!("Python 3 with pip was there a moment ago and is gone; run the same command again"),
@@ -99,14 +141,14 @@ pub(crate) fn python_with_pip() -> Result<PathBuf> {
 }
 
 /// A Python with pip that can also make virtual environments.
-pub(crate) fn python_with_venv() -> Result<PathBuf> {
-    let python = python_with_pip()?;
-    provide(&[VENV])?;
+pub(crate) fn python_with_venv(consent: Consent) -> Result<PathBuf> {
+    let python = python_with_pip(consent)?;
+    provide(&[VENV], consent)?;
     Ok(python)
 }
 
-/// Installs what is missing where that is this tool's to do, and fails with the way to it where not.
-fn provide(needs: &[Need]) -> Result<()> {
+/// Installs what is missing where that is possible and allowed, and fails with the way to it where not.
+fn provide(needs: &[Need], consent: Consent) -> Result<()> {
     let missing = still_missing(needs);
     if missing.is_empty() {
         return Ok(());
@@ -116,7 +158,10 @@ fn provide(needs: &[Need]) -> Result<()> {
         bail!(message(&missing, installer));
     }
     println!("missing: {}", missing.iter().map(|need| need.what).collect::<Vec<_>>().join("; "));
-    println!("installing with apt-get, as this is root: {}", packages(&missing));
+    if !consent.allows(&packages(&missing))? {
+        bail!(message(&missing, installer));
+    }
+    println!("installing with apt-get: {}", packages(&missing));
     apt_get(&["update", "-qq"])?;
     apt_get(&["install", "-y", "-qq", "--no-install-recommends", &packages(&missing)])?;
     let missing = still_missing(&missing);
@@ -182,8 +227,15 @@ fn message(missing: &[Need], installer: Installer) -> String {
     let what = missing.iter().map(|need| need.what).collect::<Vec<_>>().join("\n  - ");
     let needs_compiler = missing.iter().any(|need| matches!(need.probe, Probe::Compiler));
     let remedy = match installer {
-        Installer::Apt | Installer::AptAsRoot => {
+        Installer::Apt => {
             format!("sudo apt-get install -y --no-install-recommends {}", packages(missing))
+        }
+        Installer::AptAsRoot => {
+            let packages = packages(missing);
+            return format!(
+                "this system lacks:\n  - {what}\nto have it installed, run the same command again with --yes; or \
+                 install it yourself:\n  apt-get install -y --no-install-recommends {packages}"
+            );
         }
         Installer::Macos if needs_compiler => "xcode-select --install".to_owned(),
         Installer::Macos => "brew install python3".to_owned(),
@@ -249,6 +301,26 @@ mod tests {
         assert!(message.contains("C++ compiler") && message.contains("Xvfb"), "{message}");
         let line = "sudo apt-get install -y --no-install-recommends g++ xvfb";
         assert_eq!(message.lines().last().map(str::trim), Some(line), "{message}");
+    }
+
+    #[test]
+    fn root_without_a_terminal_installs_nothing_without_yes() {
+        let missing = need(Probe::OnPath("no-such-program-anywhere"), "it", "no-such-package-anywhere");
+        let error = provide(&[missing], Consent::Nobody).unwrap_err().to_string();
+        assert!(error.starts_with("this system lacks:\n  - it"), "{error}");
+        let as_root = message(&[missing], Installer::AptAsRoot);
+        assert!(as_root.contains("again with --yes") && !as_root.contains("sudo"), "{as_root}");
+        assert!(Consent::Given.allows("it").unwrap());
+        assert_eq!(Consent::new(true), Consent::Given);
+    }
+
+    #[test]
+    fn only_a_yes_is_a_yes() {
+        for (typed, allowed) in
+            [("\n", true), ("y\n", true), ("YES\r\n", true), ("n\n", false), ("what\n", false), ("", false)]
+        {
+            assert_eq!(answer(&mut typed.as_bytes()).unwrap(), allowed, "{typed:?}");
+        }
     }
 
     #[test]

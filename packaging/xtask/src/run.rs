@@ -28,9 +28,9 @@ pub(crate) struct Options {
 pub(crate) fn command(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     let in_terminal = options.headless || !has_display();
     if in_terminal {
-        needs::for_build()?;
+        needs::for_build(workspace.consent)?;
     } else {
-        needs::for_window()?;
+        needs::for_window(workspace.consent)?;
     }
     setup::ensure(workspace, &setup::Options::default())?;
     build(workspace)?;

@@ -35,7 +35,7 @@ pub(crate) fn command(workspace: &Workspace, options: &Options) -> Result<ExitCo
     if !cfg!(target_os = "linux") {
         bail!("pictures are taken on a screen of Xvfb, which is there on Linux only");
     }
-    needs::for_tests()?;
+    needs::for_tests(workspace.consent)?;
     setup::ensure(workspace, &setup::Options::default())?;
     run::build(workspace)?;
     let into = std::path::absolute(&options.into).context("the folder for the pictures")?;

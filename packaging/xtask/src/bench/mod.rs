@@ -138,7 +138,7 @@ pub(crate) fn command(workspace: &Workspace, options: &Options) -> Result<ExitCo
         );
     }
     let started = Instant::now();
-    needs::for_build()?;
+    needs::for_build(workspace.consent)?;
     setup::ensure(workspace, &setup::Options::default())?;
     run::build(workspace)?;
     let lab = Lab::set_up(workspace, options)?;
