@@ -41,11 +41,13 @@ fn is_harmless(args: &[&str], output: &Output) {
 fn hostile() -> (Place, String) {
     let place = Place::new();
     let model = place.path("model");
-    fs::create_dir(&model).unwrap();
-    for entry in fs::read_dir(tiny_model()).unwrap() {
-        let entry = entry.unwrap();
-        if entry.path().is_file() {
-            fs::copy(entry.path(), model.join(entry.file_name())).unwrap();
+    fs::create_dir_all(model.join("1_Pooling")).unwrap();
+    for folder in ["", "1_Pooling"] {
+        for entry in fs::read_dir(Path::new(&tiny_model()).join(folder)).unwrap() {
+            let entry = entry.unwrap();
+            if entry.path().is_file() {
+                fs::copy(entry.path(), model.join(folder).join(entry.file_name())).unwrap();
+            }
         }
     }
     let licence = EVIL.replace('\n', " ");
