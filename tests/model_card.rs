@@ -152,3 +152,108 @@ fn a_run_with_a_frozen_head_of_an_unknown_model() {
     });
     compare("frozen_head.md", &card);
 }
+
+/// Names that would be more than text on a page, in code or in front matter.
+const HOSTILE: [&str; 12] = [
+    "x | y | z |\n| forged | row |",
+    "<img src=x onerror=alert(1)><script>alert(1)</script>",
+    "[free](javascript:alert(1)) ![x](https://x.y/z.png)",
+    "``` \n```\n# forged heading\n```",
+    "`code` *bold* _it_ ~~no~~ $x$ &lt;b&gt;",
+    "\n---\nlicense: mit\n---\n",
+    "- item\n1. one\n> quote\n===",
+    "# forged",
+    "1. forged",
+    "\"]}\nimport os; os.system('x')\n\"\"\"",
+    "\u{1b}]52;c;cm0=\u{7}\u{9b}2J\u{202e}txt\u{2028}\u{85}\u{e0041}",
+    "https://evil.example www.evil.example me@evil.example",
+];
+
+#[test]
+fn names_from_strangers_are_text_in_every_place_of_the_card() {
+    use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
+
+    let events_of = |name: &str| {
+        let model =
+            ModelSummary { name: name.into(), model_type: name.into(), sha256: name.into(), ..model(true) };
+        let recipe = Recipe {
+            tasks: [(
+                name.to_owned(),
+                frostline::train::recipe::TaskSettings { weight: 0.5, ..Default::default() },
+            )]
+            .into(),
+            ..Recipe::default()
+        };
+        let task = PlannedTask {
+            name: name.into(),
+            classes: vec![name.into(), "other".into()],
+            labelled_train: 10,
+            labelled_valid: 10,
+            ..PlannedTask::default()
+        };
+        let mut plan = RunPlan::build("run-01", &recipe, &model, vec![task], 10, "cpu").unwrap();
+        plan.name = name.into();
+        plan.device = name.into();
+        for phase in &mut plan.phases {
+            phase.name = name.into();
+        }
+        let report = RunReport {
+            metrics: vec![(Split::Valid, vec![figures(name, 2)])],
+            drifts: vec![HeadDrift { task: name.into(), before: 0.875, after: 0.625 }],
+            ..RunReport::default()
+        };
+        let card = model_card(&CardInputs {
+            title: name,
+            base_model: Some(name),
+            license: Some(name),
+            model: &model,
+            plan: &plan,
+            report: &report,
+            outcome: &RunOutcome::Failed(name.into()),
+            rows: [10, 10, 0],
+            versions: &[(name, name)],
+        });
+        let hidden = |c: char| c != '\n' && frostline::format::visible::is_hidden(c);
+        assert!(!card.contains(hidden), "{card:?}");
+        let options = Options::all() - Options::ENABLE_SMART_PUNCTUATION;
+        let events: Vec<Event<'static>> = Parser::new_ext(&card, options).map(Event::into_static).collect();
+        (card, events)
+    };
+    // What a page is made of, but for the text in it.
+    let shape = |events: &[Event<'static>]| {
+        let of = |event: &Event<'static>| match event {
+            Event::Text(_) => None,
+            Event::Code(_) => Some("code".to_owned()),
+            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language))) => {
+                Some(format!("fence {language}"))
+            }
+            Event::End(TagEnd::CodeBlock) => Some("end of fence".to_owned()),
+            other => Some(format!("{other:?}")),
+        };
+        events.iter().filter_map(of).collect::<Vec<_>>()
+    };
+    let front_matter = |card: &str| {
+        let lines = card.lines().skip(1).take_while(|line| *line != "---");
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    // A plain name of two words is no name of the hub either.
+    let (plain_card, plain) = events_of("plain name");
+    for name in HOSTILE {
+        let (card, events) = events_of(name);
+        assert_eq!(shape(&events), shape(&plain), "{name:?}:\n{card}");
+        let (found, wanted) = (front_matter(&card), front_matter(&plain_card));
+        assert_eq!(found.len(), wanted.len(), "{card}");
+        for key in ["base_model: ", "license: "] {
+            let value = found.iter().find_map(|line| line.strip_prefix(key)).unwrap();
+            // Escapes of characters beyond the first 65,536 are longer than those of JSON.
+            let json = value.replace("\\U000e0041", "\\udb40\\udc41");
+            assert_eq!(serde_json::from_str::<String>(&json).unwrap(), name, "{value}");
+        }
+        let shown: String = events
+            .iter()
+            .filter_map(|e| if let Event::Text(text) = e { Some(&**text) } else { None })
+            .collect();
+        let first = name.split_whitespace().next().unwrap();
+        assert!(shown.contains(&*frostline::format::visible::visible(first)), "{name:?}: {shown}");
+    }
+}

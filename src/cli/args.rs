@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 
 use super::output::{EmbeddingFormat, PredictionFormat};
 use super::reading::ReadingArgs;
+use super::writers::Cells;
 use crate::train::preset::Preset;
 
 /// Fine-tunes multi-task sentence encoders on your own machine. Without a command, the window opens.
@@ -134,6 +135,8 @@ pub(super) struct EmbedArgs {
     #[arg(long, value_name = "FORMAT", value_enum)]
     pub(super) output_format: Option<EmbeddingFormat>,
     #[command(flatten)]
+    pub(super) cells: CellsArg,
+    #[command(flatten)]
     pub(super) force: ForceArg,
     /// Embed only block I of N, counted from 0: the rows are cut into N contiguous blocks of equal size, give
     /// or take one row, and the outputs of blocks 0 to N-1 end to end are the output without this option.
@@ -177,6 +180,8 @@ pub(super) struct PredictArgs {
     /// Format of the output, instead of the one that the ending names; to stdout csv when left out.
     #[arg(long, value_name = "FORMAT", value_enum)]
     pub(super) output_format: Option<PredictionFormat>,
+    #[command(flatten)]
+    pub(super) cells: CellsArg,
     #[command(flatten)]
     pub(super) force: ForceArg,
     #[command(flatten)]
@@ -224,6 +229,14 @@ pub(super) struct ForceArg {
     /// Replace a file that exists; never the input.
     #[arg(long)]
     pub(super) force: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct CellsArg {
+    /// Put ' before texts that a spreadsheet would compute: those that begin with =, +, -, @, a tab or a line end.
+    /// Otherwise cells of csv are written as they are.
+    #[arg(long)]
+    pub(super) for_spreadsheet: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -348,6 +361,13 @@ impl Shard {
     pub(super) fn range(self, rows: usize) -> std::ops::Range<usize> {
         let bound = |index: usize| (index as u128 * rows as u128 / self.of as u128) as usize;
         bound(self.index)..bound(self.index + 1)
+    }
+}
+
+impl CellsArg {
+    /// How texts are written.
+    pub(super) const fn cells(&self) -> Cells {
+        if self.for_spreadsheet { Cells::ForSpreadsheet } else { Cells::AsTheyAre }
     }
 }
 

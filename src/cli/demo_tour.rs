@@ -10,6 +10,7 @@ use super::figures::matrix_lines;
 use super::session::{Driver, require};
 use super::train::{self, News};
 use crate::data::dataset::{Dataset, Split};
+use crate::format::shell;
 use crate::project::demo;
 use crate::session::command::Command;
 use crate::session::state::{DataView, RunView};
@@ -66,7 +67,7 @@ pub(super) fn run(args: &TourArgs) -> anyhow::Result<()> {
     let report = export(&mut driver, &export_dir(args, &dir, &view))?;
     export_lines(&report).iter().try_for_each(say)?;
     say("")?;
-    say(format!("To see the same in the window: frostline {}", dir.display()))?;
+    say(format!("To see the same in the window: frostline {}", shell::path(&dir)))?;
     Ok(())
 }
 

@@ -99,7 +99,8 @@ pub(super) fn embed(args: &EmbedArgs) -> anyhow::Result<()> {
     }
     let (name, dim, wanted) = (output.name(), model.dim(), rows.len());
     let cannot = |error| cannot_write(&name, error);
-    let mut writer = EmbeddingWriter::begin(output.create()?, format, wanted, dim).map_err(cannot)?;
+    let mut writer =
+        EmbeddingWriter::begin(output.create()?, format, args.cells.cells(), wanted, dim).map_err(cannot)?;
     let mut progress = tables::row_progress("embedding", wanted);
     let mut done = 0;
     let embedded = texts.each(rows, CHUNK, &mut |texts, _| {
@@ -158,7 +159,8 @@ pub(super) fn predict(args: &PredictArgs) -> anyhow::Result<()> {
     }
     let name = output.name();
     let cannot = |error| cannot_write(&name, error);
-    let mut writer = PredictionWriter::begin(output.create()?, format, &tasks).map_err(cannot)?;
+    let mut writer =
+        PredictionWriter::begin(output.create()?, format, args.cells.cells(), &tasks).map_err(cannot)?;
     let mut progress = tables::row_progress("predicting", texts.rows());
     let mut done = 0;
     let predicted = texts.each(0..texts.rows(), CHUNK, &mut |texts, second| {

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::args::DownloadArgs;
 use super::console::{count, say, say_json, size, tell};
 use super::interrupt;
+use crate::format::visible::visible;
 use crate::hub::{Hub, HubError, HubName, Offer, Progress};
 
 /// Between two plain lines.
@@ -177,7 +178,7 @@ impl Bar {
     }
 
     fn set(&self, progress: &Progress) {
-        self.0.set_message(progress.file.clone());
+        self.0.set_message(visible(&progress.file).into_owned());
         self.0.set_prefix(pace(progress));
         self.0.set_position(progress.done);
     }

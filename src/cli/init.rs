@@ -12,6 +12,7 @@ use crate::data::mapping::{self, Mapping};
 use crate::data::split::{SPLIT_SEED, SplitRule};
 use crate::data::table::Table;
 use crate::data::task::TaskKind;
+use crate::format::shell;
 use crate::model::check::check;
 use crate::project::model_place::model_name;
 use crate::project::trust::Trust;
@@ -71,7 +72,7 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<()> {
     if no_task {
         say("Add [[data.task]] with column = \"...\" to the file.")?;
     } else {
-        say(format!("Next: frostline train {}", args.dir.display()))?;
+        say(format!("Next: frostline train {}", shell::path(&args.dir)))?;
     }
     Ok(())
 }

@@ -7,13 +7,14 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 use super::args::{Args, Command};
+use crate::format::visible::visible;
 
 impl Args {
     /// The arguments of this process. What is wrong with them ends it with 2; `--help` ends it with 0.
     #[must_use]
     pub fn of_command_line() -> Self {
         let words: Vec<OsString> = std::env::args_os().collect();
-        Self::of(&words).unwrap_or_else(|error| error.exit())
+        Self::of(&words).unwrap_or_else(|error| shown(error, &words).exit())
     }
 
     fn of(words: &[OsString]) -> Result<Self, clap::Error> {
@@ -31,6 +32,21 @@ impl Args {
             _ => {}
         }
         Ok(self)
+    }
+}
+
+/// The error without what acts on a terminal: a pattern such as `*` puts the names of a stranger's files among the words.
+/// The styles of the parser's own are lost with it only where there is such a name.
+fn shown(error: clap::Error, words: &[OsString]) -> clap::Error {
+    let visible_words: Vec<OsString> =
+        words.iter().map(|word| visible(&word.to_string_lossy()).into_owned().into()).collect();
+    if visible_words == words {
+        return error;
+    }
+    // The same words, as they are shown, are refused for the same reason.
+    match Args::of(&visible_words) {
+        Err(shown) => shown,
+        Ok(_) => Args::command().error(error.kind(), visible(&error.to_string())),
     }
 }
 

@@ -100,7 +100,7 @@ pub fn exit_code_of_signal() -> Option<u8> {
 
 /// Says on stderr why something could not be done.
 pub fn report(error: &anyhow::Error) {
-    console::tell(&format!("error: {error:#}"));
+    console::tell_error(error);
 }
 
 #[cfg(feature = "window")]

@@ -1,12 +1,13 @@
 //! Where results go: a file that is whole or not there, or stdout as they come; and in which format.
 
-use std::io::{self, BufWriter, Stdout, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 
 use super::args::{Args, EmbedArgs, PredictArgs};
+use super::console::data_out;
 use crate::project::output_file::{OutputError, OutputFile, OutputPlace};
 
 /// The output that means stdout.
@@ -43,6 +44,9 @@ impl EmbedArgs {
     /// A wrong command line.
     pub(super) fn format(&self) -> Result<EmbeddingFormat, clap::Error> {
         let format = output_format(self.output_format, &self.output, EmbeddingFormat::Csv)?;
+        if self.cells.for_spreadsheet && format != EmbeddingFormat::Csv {
+            return Err(only_of_csv());
+        }
         if self.output == Path::new(STDOUT)
             && !matches!(format, EmbeddingFormat::Csv | EmbeddingFormat::Jsonl)
         {
@@ -60,8 +64,17 @@ impl PredictArgs {
     /// # Errors
     /// A wrong command line.
     pub(super) fn format(&self) -> Result<PredictionFormat, clap::Error> {
-        output_format(self.output_format, &self.output, PredictionFormat::Csv)
+        let format = output_format(self.output_format, &self.output, PredictionFormat::Csv)?;
+        if self.cells.for_spreadsheet && format != PredictionFormat::Csv {
+            return Err(only_of_csv());
+        }
+        Ok(format)
     }
+}
+
+fn only_of_csv() -> clap::Error {
+    let reason = "--for-spreadsheet is about the cells of csv; the other formats are not opened by spreadsheets as formulas";
+    Args::command().error(ErrorKind::ArgumentConflict, reason)
 }
 
 /// As asked for, or by the ending of the name.
@@ -122,7 +135,7 @@ impl Output {
     pub(super) fn create(self) -> Result<Sink, OutputError> {
         Ok(match self.place {
             Some(place) => Sink::File(place.create()?),
-            None => Sink::Stdout(BufWriter::new(io::stdout())),
+            None => Sink::Stdout(BufWriter::new(data_out())),
         })
     }
 }
@@ -130,7 +143,7 @@ impl Output {
 /// What results are written to. A file that is not finished is removed.
 pub(super) enum Sink {
     File(OutputFile),
-    Stdout(BufWriter<Stdout>),
+    Stdout(BufWriter<Box<dyn Write + Send>>),
 }
 
 impl Sink {

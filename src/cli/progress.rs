@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::console::{count, tell};
 use crate::format::numbers::thousands;
+use crate::format::visible::visible;
 
 /// Between two plain lines; a log should not be filled by them.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -24,7 +25,7 @@ impl Progress {
     /// Starts at 0 of `total`.
     pub(super) fn start(what: &str, total: usize, unit: &'static str) -> Self {
         let bar = io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new(total as u64).with_message(what.to_owned());
+            let bar = ProgressBar::new(total as u64).with_message(visible(what).into_owned());
             let template =
                 format!("{{msg}} [{{wide_bar}}] {{human_pos}}/{{human_len}} {unit}s, {{eta}} left");
             // The template is ours; where it were wrong, the plain bar does.
@@ -39,8 +40,9 @@ impl Progress {
     /// Says how much is done, and in words what is being done.
     pub(super) fn set(&mut self, done: usize, what: &str) {
         if let Some(bar) = &self.bar {
+            let what = visible(what);
             if bar.message() != what {
-                bar.set_message(what.to_owned());
+                bar.set_message(what.into_owned());
             }
             bar.set_position(done as u64);
         } else if self.last_line.elapsed() >= LINE_EVERY {

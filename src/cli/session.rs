@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 
 use super::args::TrustArg;
-use super::console::tell;
+use super::console::{Reasons, tell};
 use super::{hub, interrupt, outside};
 use crate::project::Project;
 use crate::session::Session;
@@ -141,7 +141,7 @@ impl Driver {
 }
 
 fn refuse(errors: &[String]) -> anyhow::Result<()> {
-    if errors.is_empty() { Ok(()) } else { bail!(errors.join("\n")) }
+    if errors.is_empty() { Ok(()) } else { Err(Reasons(errors.to_vec()).into()) }
 }
 
 /// What must have been loaded by now.

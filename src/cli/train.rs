@@ -8,7 +8,7 @@ use anyhow::{anyhow, bail};
 use serde_json::{Value, json};
 
 use super::args::TrainArgs;
-use super::console::{count, say, say_json, tell};
+use super::console::{Reasons, count, say, say_json, tell};
 use super::figures::{epoch_json, epoch_lines, probe_json, probe_line, run_json, run_tables};
 use super::interrupt;
 use super::progress::Progress;
@@ -166,7 +166,7 @@ fn watch(
             Ok(view)
         }
         None if errors.is_empty() => Err(anyhow!("the run \"{name}\" did not start")),
-        None => Err(anyhow!(errors.join("\n"))),
+        None => Err(Reasons(errors).into()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Embeddings and predictions in the formats of files, block after block: nothing but the block at hand is held.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use safetensors::Dtype;
@@ -10,13 +11,31 @@ use super::output::{EmbeddingFormat, PredictionFormat};
 use super::parquet_file::ParquetWriter;
 use crate::data::task::TaskKind;
 use crate::explore::Embeddings;
+use crate::format::spreadsheet::text_cell;
 use crate::model::heads::HeadSpec;
 use crate::session::state::Answer;
 use crate::train::metrics::THRESHOLD;
 
+/// How texts become cells of CSV: as they are, or so that no spreadsheet computes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cells {
+    AsTheyAre,
+    ForSpreadsheet,
+}
+
+impl Cells {
+    fn text(self, text: &str) -> Cow<'_, str> {
+        match self {
+            Self::AsTheyAre => Cow::Borrowed(text),
+            Self::ForSpreadsheet => text_cell(text),
+        }
+    }
+}
+
 /// Writes embeddings.
 pub(super) struct EmbeddingWriter<W: Write + Send> {
     form: EmbeddingForm<W>,
+    cells: Cells,
 }
 
 enum EmbeddingForm<W: Write + Send> {
@@ -32,6 +51,7 @@ impl<W: Write + Send> EmbeddingWriter<W> {
     pub(super) fn begin(
         mut out: W,
         format: EmbeddingFormat,
+        cells: Cells,
         rows: usize,
         dim: usize,
     ) -> anyhow::Result<Self> {
@@ -53,7 +73,7 @@ impl<W: Write + Send> EmbeddingWriter<W> {
             EmbeddingFormat::Jsonl => EmbeddingForm::JsonLines(out),
             EmbeddingFormat::Parquet => EmbeddingForm::Parquet(ParquetWriter::begin(out, dim)?),
         };
-        Ok(Self { form })
+        Ok(Self { form, cells })
     }
 
     /// The next texts and their embeddings.
@@ -62,7 +82,9 @@ impl<W: Write + Send> EmbeddingWriter<W> {
             EmbeddingForm::Values(out) => {
                 embeddings.values.iter().try_for_each(|value| out.write_all(&value.to_le_bytes()))?;
             }
-            EmbeddingForm::Csv(csv) => embeddings_csv(csv, texts, embeddings).map_err(io_of_csv)?,
+            EmbeddingForm::Csv(csv) => {
+                embeddings_csv(csv, self.cells, texts, embeddings).map_err(io_of_csv)?
+            }
             EmbeddingForm::JsonLines(out) => embeddings_jsonl(out, texts, embeddings)?,
             EmbeddingForm::Parquet(parquet) => parquet.block(texts, embeddings)?,
         }
@@ -118,11 +140,12 @@ fn safetensors_header(rows: usize, dim: usize) -> anyhow::Result<Vec<u8>> {
 
 fn embeddings_csv<W: Write>(
     csv: &mut csv::Writer<W>,
+    cells: Cells,
     texts: &[&str],
     embeddings: &Embeddings,
 ) -> Result<(), csv::Error> {
     for (row, text) in texts.iter().enumerate() {
-        csv.write_field(text)?;
+        csv.write_field(&*cells.text(text))?;
         // The shortest decimal that reads back as the same number.
         csv.write_record(embeddings.row(row).iter().map(f32::to_string))?;
     }
@@ -146,6 +169,7 @@ fn embeddings_jsonl(out: &mut impl Write, texts: &[&str], embeddings: &Embedding
 pub(super) struct PredictionWriter<'a, W: Write> {
     tasks: &'a [HeadSpec],
     form: PredictionForm<W>,
+    cells: Cells,
 }
 
 enum PredictionForm<W: Write> {
@@ -155,22 +179,31 @@ enum PredictionForm<W: Write> {
 
 impl<'a, W: Write> PredictionWriter<'a, W> {
     /// Begins with the names of the columns, where the format has some.
-    pub(super) fn begin(out: W, format: PredictionFormat, tasks: &'a [HeadSpec]) -> anyhow::Result<Self> {
+    pub(super) fn begin(
+        out: W,
+        format: PredictionFormat,
+        cells: Cells,
+        tasks: &'a [HeadSpec],
+    ) -> anyhow::Result<Self> {
         let form = match format {
             PredictionFormat::Csv => {
                 let mut csv = csv::Writer::from_writer(out);
-                csv.write_record(columns(tasks)).map_err(io_of_csv)?;
+                let names = columns(tasks);
+                let names = names.iter().map(|name| cells.text(name).into_owned());
+                csv.write_record(names).map_err(io_of_csv)?;
                 PredictionForm::Csv(Box::new(csv))
             }
             PredictionFormat::Jsonl => PredictionForm::JsonLines(out),
         };
-        Ok(Self { tasks, form })
+        Ok(Self { tasks, form, cells })
     }
 
     /// The next texts, and per task the prediction for each.
     pub(super) fn block(&mut self, texts: &[&str], answers: &[Vec<Answer>]) -> anyhow::Result<()> {
         match &mut self.form {
-            PredictionForm::Csv(csv) => predictions_csv(csv, texts, answers).map_err(io_of_csv)?,
+            PredictionForm::Csv(csv) => {
+                predictions_csv(csv, self.cells, texts, answers).map_err(io_of_csv)?
+            }
             PredictionForm::JsonLines(out) => predictions_jsonl(out, texts, self.tasks, answers)?,
         }
         Ok(())
@@ -222,15 +255,22 @@ fn columns(tasks: &[HeadSpec]) -> Vec<String> {
 
 fn predictions_csv<W: Write>(
     csv: &mut csv::Writer<W>,
+    cells: Cells,
     texts: &[&str],
     answers: &[Vec<Answer>],
 ) -> Result<(), csv::Error> {
     for (row, text) in texts.iter().enumerate() {
-        csv.write_field(text)?;
+        csv.write_field(&*cells.text(text))?;
         for answer in answers.iter().filter_map(|answers| answers.get(row)) {
-            csv.write_field(answer.cell())?;
-            if let Some(beside) = beside(answer) {
-                csv.write_field(beside)?;
+            let (cell, beside) = (answer.cell(), beside(answer));
+            // What the program computed is a number, also below zero.
+            let is_number = matches!(answer, Answer::Number(_) | Answer::Cosine { .. });
+            csv.write_field(if is_number { Cow::Borrowed(&*cell) } else { cells.text(&cell) }.as_bytes())?;
+            if let Some(beside) = beside {
+                let has_names = matches!(answer, Answer::AnyOf(_));
+                csv.write_field(
+                    if has_names { cells.text(&beside) } else { Cow::Borrowed(&*beside) }.as_bytes(),
+                )?;
             }
         }
         csv.write_record(None::<&[u8]>)?;
@@ -287,7 +327,8 @@ mod tests {
 
     fn embedded(format: EmbeddingFormat, texts: &[&str], embeddings: &Embeddings) -> Vec<u8> {
         let mut writer =
-            EmbeddingWriter::begin(Vec::new(), format, embeddings.rows(), embeddings.dim).unwrap();
+            EmbeddingWriter::begin(Vec::new(), format, Cells::AsTheyAre, embeddings.rows(), embeddings.dim)
+                .unwrap();
         // A row at a time, as the smallest of blocks.
         for (row, text) in texts.iter().enumerate() {
             let one = Embeddings { values: embeddings.row(row).to_vec(), dim: embeddings.dim };
@@ -302,7 +343,7 @@ mod tests {
         tasks: &[HeadSpec],
         answers: &[Vec<Answer>],
     ) -> String {
-        let mut writer = PredictionWriter::begin(Vec::new(), format, tasks).unwrap();
+        let mut writer = PredictionWriter::begin(Vec::new(), format, Cells::AsTheyAre, tasks).unwrap();
         writer.block(texts, answers).unwrap();
         String::from_utf8(writer.finish().unwrap()).unwrap()
     }

@@ -6,6 +6,8 @@ use super::settings_text::settings_text;
 use super::usage;
 use crate::data::dataset::Split;
 use crate::data::task::TaskKind;
+use crate::format::literal::quoted;
+use crate::format::markdown::{code, code_cell, inline, text};
 use crate::format::numbers::thousands;
 use crate::model::dense::DenseSpec;
 use crate::model::summary::{Group, ModelSummary, Pooling};
@@ -55,7 +57,7 @@ pub fn known_base_model(sha256: &str) -> Option<&'static str> {
 /// pooled embedding before any normalisation, which is what they were trained on.
 #[must_use]
 pub fn model_card(inputs: &CardInputs<'_>) -> String {
-    let mut parts = vec![front_matter(inputs), format!("# {}", line(inputs.title)), introduction(inputs)];
+    let mut parts = vec![front_matter(inputs), format!("# {}", text(inputs.title)), introduction(inputs)];
     parts.push("## Use".into());
     parts.push(usage::as_encoder(inputs));
     parts.push(usage::of_heads(inputs));
@@ -79,18 +81,22 @@ fn front_matter(inputs: &CardInputs<'_>) -> String {
     for tag in ["sentence-transformers", "sentence-similarity", "feature-extraction"] {
         lines.push(format!("- {tag}"));
     }
-    // A quoted JSON string is a YAML string too, whatever it holds.
     lines.extend(inputs.base_model.map(|name| format!("base_model: {}", quoted(name))));
     lines.extend(inputs.license.map(|name| format!("license: {}", quoted(name))));
     lines.push("---".into());
     lines.join("\n")
 }
 
+/// True where a name of the hub can stand in an address as it is.
+fn is_hub_name(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/')) && !name.is_empty()
+}
+
 fn introduction(inputs: &CardInputs<'_>) -> String {
     let CardInputs { model, plan, .. } = inputs;
     let base = match inputs.base_model {
-        Some(name) => format!("[{0}](https://huggingface.co/{0})", line(name)),
-        None => format!("`{}`", line(&model.name)),
+        Some(name) if is_hub_name(name) => format!("[{}](https://huggingface.co/{name})", inline(name)),
+        other => code(other.unwrap_or(&model.name)),
     };
     let heads = heads_in_words(&plan.tasks);
     let normalised = if model.normalize { ", scaled to length 1" } else { "" };
@@ -99,18 +105,18 @@ fn introduction(inputs: &CardInputs<'_>) -> String {
          numbers: {pooling}{normalised}.\n\n\
          | | |\n|---|---|\n\
          | Architecture | {kind}, {layers} layers, {parameters} parameters |\n\
-         | Pretrained weights | SHA-256 `{sha256}` |\n\
+         | Pretrained weights | SHA-256 {sha256} |\n\
          | Preset | {preset} |\n\
          | Run | {outcome} |{kept}",
         length = plan.recipe.max_length.min(model.max_positions),
         hidden = model.embedding(),
         pooling = pooled_from(model),
-        kind = line(&model.model_type),
+        kind = inline(&model.model_type),
         layers = model.applications,
         parameters = thousands(model.parameters()),
-        sha256 = line(&plan.model_sha256),
+        sha256 = code_cell(&plan.model_sha256),
         preset = plan.recipe.title(),
-        outcome = cell(&inputs.outcome.to_string()),
+        outcome = inline(&inputs.outcome.to_string()),
         kept = kept(inputs).map_or_else(String::new, |kept| format!("\n| Kept weights | {kept} |")),
     )
 }
@@ -120,7 +126,7 @@ fn kept(inputs: &CardInputs<'_>) -> Option<String> {
     let CardInputs { plan, report, .. } = inputs;
     let from = plan.parent.as_ref().map_or_else(
         || "the pretrained ones".to_owned(),
-        |parent| format!("those that run {} kept", cell(&parent.run)),
+        |parent| format!("those that run {} kept", inline(&parent.run)),
     );
     Some(match report.kept_epoch {
         _ if plan.epochs() == 0 => from,
@@ -186,7 +192,7 @@ fn data(inputs: &CardInputs<'_>) -> String {
         let [labelled_train, labelled_valid] = counts.map(|count| thousands(count as u64));
         let classes =
             if task.kind.has_classes() { thousands(task.classes.len() as u64) } else { "none".to_owned() };
-        let (name, kind) = (cell(&task.name), task.kind.key());
+        let (name, kind) = (inline(&task.name), task.kind.key());
         format!("| {name} | {kind} | {classes} | {labelled_train} | {labelled_valid} |")
     }));
     if inputs.report.truncated_rows > 0 {
@@ -198,7 +204,7 @@ fn data(inputs: &CardInputs<'_>) -> String {
         for task in tasks {
             let Some(note) = task.unread_note() else { continue };
             lines.push(String::new());
-            lines.push(format!("{}, {} rows: {note}", cell(&task.task), split.name()));
+            lines.push(format!("{}, {} rows: {note}", text(&task.task), split.name()));
         }
     }
     lines.join("\n")
@@ -216,7 +222,8 @@ fn training(inputs: &CardInputs<'_>) -> String {
     let set = set_differently(&plan.recipe, &tasks);
     if !set.is_empty() {
         let mut table = vec!["| Set differently from the preset | Value |".to_owned(), "|---|---|".into()];
-        table.extend(set.iter().map(|shown| format!("| {} | {} |", cell(&shown.key), cell(&shown.value))));
+        table
+            .extend(set.iter().map(|shown| format!("| {} | {} |", inline(&shown.key), inline(&shown.value))));
         parts.push(table.join("\n"));
     }
     let mut table = vec![
@@ -226,11 +233,11 @@ fn training(inputs: &CardInputs<'_>) -> String {
     table.extend(plan.phases.iter().enumerate().map(|(index, phase)| {
         format!(
             "| {} | {} | {} | {} | {} | {} |",
-            cell(&phase.name),
+            inline(&phase.name),
             phase.epochs,
             thaw(phase.embeddings),
             layers(phase),
-            cell(&heads(plan, phase)),
+            inline(&heads(plan, phase)),
             thousands(plan.trainable_parameters(index)),
         )
     }));
@@ -244,7 +251,7 @@ fn training(inputs: &CardInputs<'_>) -> String {
         format!(
             "The {head} of {} was frozen while the encoder below it moved: its validation {} was {} before, and is {} \
              after.",
-            line(&drift.task),
+            inline(&drift.task),
             kind.figure(),
             format_headline(kind, drift.before),
             format_headline(kind, drift.after)
@@ -387,7 +394,7 @@ fn figures_note(inputs: &CardInputs<'_>) -> String {
 
 fn figures_row(split: Split, task: &TaskMetrics) -> String {
     let numbers = task.named().into_iter().map(|(key, value)| format_figure(key, value));
-    let cells = [split.name().to_owned(), cell(&task.task), thousands(task.rows as u64)];
+    let cells = [split.name().to_owned(), inline(&task.task), thousands(task.rows as u64)];
     format!("| {} |", cells.into_iter().chain(numbers).collect::<Vec<_>>().join(" | "))
 }
 
@@ -400,7 +407,7 @@ fn capital(name: &str) -> String {
 fn probe_row(probe: &Probe) -> String {
     format!(
         "| {} | {} | {} | {} (k = {}) | {} |",
-        cell(&probe.task),
+        inline(&probe.task),
         thousands(probe.rows as u64),
         share(probe.nearest_centroid),
         share(probe.nearest_neighbours),
@@ -411,12 +418,12 @@ fn probe_row(probe: &Probe) -> String {
 
 fn made_with(inputs: &CardInputs<'_>) -> String {
     let versions: Vec<String> =
-        inputs.versions.iter().map(|(name, version)| format!("{} {}", line(name), line(version))).collect();
+        inputs.versions.iter().map(|(name, version)| format!("{} {}", text(name), inline(version))).collect();
     format!(
-        "{}. Run `{}` on `{}`, seed {}, {:.0} seconds.",
+        "{}. Run {} on {}, seed {}, {:.0} seconds.",
         versions.join(", "),
-        line(&inputs.plan.name),
-        line(&inputs.plan.device),
+        code(&inputs.plan.name),
+        code(&inputs.plan.device),
         inputs.plan.recipe.seed,
         inputs.report.seconds,
     )
@@ -433,28 +440,6 @@ fn rate(lr: f64) -> String {
     }
 }
 
-/// A string in quotes, with escapes that JSON, YAML and Python read alike.
-pub(super) fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
-/// Text that stays on its line.
-pub(super) fn line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Text that stays in its cell of a table and is no markup.
-pub(super) fn cell(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in line(text).chars() {
-        if matches!(c, '|' | '\\' | '`' | '*' | '_' | '<' | '[') {
-            safe.push('\\');
-        }
-        safe.push(c);
-    }
-    safe
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -468,11 +453,5 @@ mod tests {
         {
             assert_eq!(rate(lr), text);
         }
-    }
-
-    #[test]
-    fn names_from_files_cannot_break_the_page() {
-        assert_eq!(cell("a|b\n*c* <i> `x` [l](u)"), "a\\|b \\*c\\* \\<i> \\`x\\` \\[l](u)");
-        assert_eq!(quoted("say \"hi\"\n\\"), "\"say \\\"hi\\\"\\n\\\\\"");
     }
 }

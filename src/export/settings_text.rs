@@ -1,6 +1,6 @@
 //! A recipe in words, for the model card.
 
-use super::card::line;
+use crate::format::markdown;
 use crate::model::lora::Lora;
 use crate::train::plan::{Part, RunPlan};
 use crate::train::recipe::{Decay, OptimizerKind, Precision, Recipe, Sampling, TaskSettings, Weighting};
@@ -57,7 +57,8 @@ fn losses(recipe: &Recipe) -> String {
         }
         Weighting::Fixed => {
             let weight = |(task, settings): (&String, &TaskSettings)| {
-                (settings.weight != 1.0).then(|| format!("{} for {}", settings.weight, line(task)))
+                (settings.weight != 1.0)
+                    .then(|| format!("{} for {}", settings.weight, markdown::inline(task)))
             };
             let weights: Vec<String> = recipe.tasks.iter().filter_map(weight).collect();
             if weights.is_empty() {
@@ -127,7 +128,7 @@ fn further(recipe: &Recipe) -> Vec<String> {
             parts.push(format!("a hidden layer of {units} units with tanh"));
         }
         if !parts.is_empty() {
-            said.push(format!("The task {}: {}.", line(task), parts.join(", ")));
+            said.push(format!("The task {}: {}.", markdown::inline(task), parts.join(", ")));
         }
     }
     said

@@ -1,9 +1,11 @@
 //! The model card's examples: how an exported folder is used from Python. It knows the layout of the folder, and no
 //! figure of the run.
 
-use super::card::{CardInputs, cell, quoted};
+use super::card::CardInputs;
 use super::layout;
 use crate::data::task::TaskKind;
+use crate::format::literal::quoted;
+use crate::format::markdown::inline;
 use crate::model::encoder;
 use crate::model::heads::HeadSpec;
 
@@ -14,7 +16,7 @@ pub(super) fn as_encoder(inputs: &CardInputs<'_>) -> String {
         format!(
             "Every text gets {} in front, as in training: sentence-transformers puts it there by itself, as the default \
              prompt of this folder; with anything else, put it there.\n\n",
-            cell(&prompt.told())
+            inline(&prompt.told())
         )
     });
     format!(

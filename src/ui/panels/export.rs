@@ -6,6 +6,8 @@ use eframe::egui;
 use egui::{Label, RichText, ScrollArea, Ui};
 
 use crate::export::ExportReport;
+use crate::format::literal::quoted;
+use crate::format::shell;
 use crate::session::state::{Loadable, RunView, Severity, State};
 use crate::train::report::UNTRAINED;
 use crate::ui::actions::{Action, Actions, Page};
@@ -206,7 +208,7 @@ fn snippet_ui(ui: &mut Ui, dir: &Path, run: &RunView) {
             let others = if run.plan.tasks.len() > 1 { " and the other tasks" } else { "" };
             let text = format!("Predictions of {task}{others}, without Python:");
             ui.label(RichText::new(text).color(palette.muted));
-            let command = format!("frostline predict \"{}\" texts.csv -o predictions.csv", dir.display());
+            let command = format!("frostline predict {} texts.csv -o predictions.csv", shell::path(dir));
             widgets::code_block(ui, &command);
             if ui.button("Copy command").on_hover_text("Copies the command line for predictions").clicked() {
                 ui.ctx().copy_text(command);
@@ -216,18 +218,13 @@ fn snippet_ui(ui: &mut Ui, dir: &Path, run: &RunView) {
     });
 }
 
-/// A Python string literal of a path.
-fn python_string(path: &Path) -> String {
-    format!("\"{}\"", path.display().to_string().replace('\\', "\\\\").replace('"', "\\\""))
-}
-
 fn embed_snippet(dir: &Path) -> String {
     format!(
         "from sentence_transformers import SentenceTransformer\n\n\
          model = SentenceTransformer({})\n\
          vectors = model.encode([\"A first sentence.\", \"And another.\"])\n\
          print(model.similarity(vectors, vectors))\n",
-        python_string(dir)
+        quoted(&dir.display().to_string())
     )
 }
 
