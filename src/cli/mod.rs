@@ -98,6 +98,15 @@ pub fn exit_code_of_signal() -> Option<u8> {
     interrupt::exit_code()
 }
 
+/// The error for a panic that nothing else caught: a fault of the program, whatever it was given.
+#[must_use]
+pub fn fault(panic: &str) -> anyhow::Error {
+    anyhow::anyhow!(
+        "an unexpected fault in the program: {panic}. What was saved is whole. Please report it, with the command and, \
+         if you can share it, the file that was read"
+    )
+}
+
 /// Says on stderr why something could not be done.
 pub fn report(error: &anyhow::Error) {
     console::tell_error(error);

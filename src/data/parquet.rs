@@ -3,7 +3,6 @@
 //! Class names that a data set's features carry beside the table take the place of their numbers.
 
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use bytes::Bytes;
@@ -20,6 +19,7 @@ use super::meter::Meter;
 use super::parquet_cells::{self, Cells};
 use super::read::Records;
 use super::table::{Column, Format};
+use crate::files::guard;
 
 /// True for what begins as Parquet files do.
 pub(super) fn is_parquet(bytes: &[u8]) -> bool {
@@ -84,11 +84,11 @@ fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, Failure>) -> Result<
             std::io::Error::other(format!("the Parquet file is damaged or cut off ({why})")),
         )
     };
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(Failure::Cancelled)) => Err(DataError::Cancelled),
-        Ok(Err(Failure::Parquet(error))) => Err(damaged(error.to_string())),
-        Err(_) => Err(damaged("its lengths do not fit together".to_owned())),
+    match guard::guarded(work).unwrap_or_else(|panic| Err(Failure::Panic(panic))) {
+        Ok(done) => Ok(done),
+        Err(Failure::Cancelled) => Err(DataError::Cancelled),
+        Err(Failure::Parquet(error)) => Err(damaged(error.to_string())),
+        Err(Failure::Panic(_)) => Err(damaged("its lengths do not fit together".to_owned())),
     }
 }
 
@@ -96,6 +96,7 @@ fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, Failure>) -> Result<
 pub(super) enum Failure {
     Cancelled,
     Parquet(parquet::errors::ParquetError),
+    Panic(String),
 }
 
 impl From<parquet::errors::ParquetError> for Failure {
@@ -115,14 +116,19 @@ fn rows_of(bytes: &Bytes, group: Option<usize>, meter: &Meter) -> Result<Records
     let cells = pieces
         .par_iter()
         .map(|(group, leaf)| {
-            let group = reader.get_row_group(*group)?;
-            let chunk = group.metadata().column(leaf.index);
-            let (rows, size) = (group.metadata().num_rows(), chunk.compressed_size());
-            let cells = parquet_cells::read(group.get_column_reader(leaf.index)?, leaf, rows, size, meter)?;
-            let (start, length) = chunk.byte_range();
-            let end = start.saturating_add(length) as usize;
-            meter.let_go(bytes.get(start as usize..end).unwrap_or_default());
-            Ok(cells)
+            // Each on a thread of its own, where the guard around all of them does not reach.
+            let piece = || {
+                let group = reader.get_row_group(*group)?;
+                let chunk = group.metadata().column(leaf.index);
+                let (rows, size) = (group.metadata().num_rows(), chunk.compressed_size());
+                let cells =
+                    parquet_cells::read(group.get_column_reader(leaf.index)?, leaf, rows, size, meter)?;
+                let (start, length) = chunk.byte_range();
+                let end = start.saturating_add(length) as usize;
+                meter.let_go(bytes.get(start as usize..end).unwrap_or_default());
+                Ok(cells)
+            };
+            guard::guarded(piece).unwrap_or_else(|panic| Err(Failure::Panic(panic)))
         })
         .collect::<Result<Vec<Cells>, Failure>>()?;
 

@@ -8,6 +8,7 @@ pub mod encoder_dir;
 pub mod fingerprint;
 mod long_text;
 mod sentencepiece;
+mod soundness;
 mod spm_classes;
 mod spm_tokens;
 pub mod token_set;

@@ -87,7 +87,7 @@ impl Sentencepiece {
         let unknown =
             unknown.ok_or_else(|| format!("it has {} pieces, and none for what is unknown", pieces.len()))?;
         let charsmap = model.normalizer.and_then(|normalizer| normalizer.charsmap).unwrap_or_default();
-        if !charsmap.is_empty() && !is_sound(&charsmap) {
+        if !charsmap.is_empty() && !charsmap_is_sound(&charsmap) {
             return Err("its table of characters makes no sense".into());
         }
         Ok(Self {
@@ -104,7 +104,7 @@ impl Sentencepiece {
 ///
 /// The layout is that of darts-clone: the trie's bytes counted in front, units of 32 bits, the texts with a zero byte
 /// behind each.
-fn is_sound(charsmap: &[u8]) -> bool {
+pub(super) fn charsmap_is_sound(charsmap: &[u8]) -> bool {
     const LEAF: u32 = 1 << 31;
     let Some((size, rest)) = charsmap.split_first_chunk::<4>() else { return false };
     let Some((trie, texts)) = rest.split_at_checked(u32::from_le_bytes(*size) as usize) else { return false };

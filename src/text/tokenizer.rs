@@ -12,9 +12,11 @@ use tokenizers::normalizers::{Lowercase, Sequence};
 
 use super::encoder_dir::{SMALL, VOCABULARY, encoder_dir, read_at_most, settings_of};
 use super::long_text::Beginnings;
+use super::soundness;
 use super::token_set::TokenSet;
 use super::tokenizer_class::ClassSettings;
 use super::vocab_files;
+use crate::files::guard::guarded;
 
 /// Texts that are tokenized between two looks at whether to go on.
 const CHUNK: usize = 1024;
@@ -119,6 +121,8 @@ struct Cut {
 pub struct Tokenizer {
     inner: Arc<tokenizers::Tokenizer>,
     beginnings: Arc<Beginnings>,
+    /// The file that it comes from.
+    path: Arc<Path>,
     /// Put before every text.
     prompt: String,
     special_tokens: usize,
@@ -137,12 +141,25 @@ impl Tokenizer {
         let dir = &encoder_dir(dir);
         let (path, json) = json_of(dir)?;
         let damaged = |reason: String| TokenizerError::Damaged { path: path.clone(), reason };
-        let mut inner =
-            tokenizers::Tokenizer::from_bytes(&json).map_err(|error| damaged(error.to_string()))?;
-        if path.ends_with("tokenizer.json") {
-            ClassSettings::read(dir)?.apply(&mut inner).map_err(damaged)?;
+        soundness::check(&json).map_err(damaged)?;
+        let class = path.ends_with("tokenizer.json").then(|| ClassSettings::read(dir)).transpose()?;
+        guarded(|| Self::of_json(&path, &json, class.as_ref(), lower_cases(dir)))
+            .unwrap_or_else(|panic| Err(gave_up(&panic)))
+            .map_err(damaged)
+    }
+
+    /// Builds one, on the library's word.
+    fn of_json(
+        path: &Path,
+        json: &[u8],
+        class: Option<&ClassSettings>,
+        lower_cases: bool,
+    ) -> Result<Self, String> {
+        let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(|error| error.to_string())?;
+        if let Some(class) = class {
+            class.apply(&mut inner)?;
         }
-        if lower_cases(dir) {
+        if lower_cases {
             let mut steps = vec![NormalizerWrapper::Lowercase(Lowercase)];
             steps.extend(inner.get_normalizer().cloned());
             inner.with_normalizer(Some(NormalizerWrapper::Sequence(Sequence::new(steps))));
@@ -150,12 +167,20 @@ impl Tokenizer {
         let stored_pad = inner.get_padding().map(|padding| padding.pad_id);
         // Published files store the padding and the cut of whoever saved them (MiniLM: both to 128).
         inner.with_padding(None);
-        inner.with_truncation(None).map_err(|error| damaged(error.to_string()))?;
+        inner.with_truncation(None).map_err(|error| error.to_string())?;
 
         let vocabulary = inner.get_vocab(true);
         let Some(max_id) = vocabulary.values().max().copied() else {
-            return Err(damaged("its vocabulary is empty".to_owned()));
+            return Err("its vocabulary is empty".to_owned());
         };
+        let processor = inner.get_post_processor().map(serde_json::to_value).transpose();
+        let processor = processor.map_err(|error| error.to_string())?.unwrap_or_default();
+        let around = soundness::ids_around(&processor)?;
+        if let Some(id) =
+            around.into_iter().chain(stored_pad.map(u64::from)).find(|id| *id > u64::from(max_id))
+        {
+            return Err(format!("it puts the id {id} around texts, and its vocabulary ends at {max_id}"));
+        }
         let named_pad = ["[PAD]", "<pad>"].iter().find_map(|token| inner.token_to_id(token));
         let special_tokens = inner
             .get_post_processor()
@@ -167,6 +192,7 @@ impl Tokenizer {
             pad_id: stored_pad.or(named_pad).unwrap_or(0),
             beginnings: Arc::new(Beginnings::of(&inner)),
             inner: Arc::new(inner),
+            path: path.into(),
             prompt: String::new(),
         })
     }
@@ -175,7 +201,7 @@ impl Tokenizer {
     #[must_use]
     pub fn with_prompt(&self, prompt: &str) -> Self {
         let (inner, beginnings) = (self.inner.clone(), self.beginnings.clone());
-        Self { inner, beginnings, prompt: prompt.to_owned(), ..*self }
+        Self { inner, beginnings, path: self.path.clone(), prompt: prompt.to_owned(), ..*self }
     }
 
     #[cfg(test)]
@@ -267,7 +293,7 @@ impl Tokenizer {
         for chunk in texts.chunks(CHUNK) {
             let cut = chunk.par_iter().enumerate().map(|(index, text)| {
                 let fail = |reason| TokenizerError::Text { row: done + index, reason };
-                self.encode_one(text.as_ref(), max_length).map_err(fail)
+                self.guarded(|| self.encode_one(text.as_ref(), max_length)).map_err(fail)
             });
             cut.collect::<Result<Vec<Cut>, _>>()?.into_iter().for_each(&mut take);
             done += chunk.len();
@@ -276,6 +302,12 @@ impl Tokenizer {
             }
         }
         Ok(())
+    }
+
+    /// Has the library do something with a text. It panics where a regular expression of the file takes too long.
+    fn guarded<T>(&self, work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+        let failed = |panic: String| Err(format!("{}, which is in {}", gave_up(&panic), self.path.display()));
+        guarded(work).unwrap_or_else(failed)
     }
 
     /// A text behind the prompt.
@@ -288,10 +320,8 @@ impl Tokenizer {
     /// # Errors
     /// When the tokenizer refuses the text.
     pub fn tokens(&self, text: &str) -> Result<Vec<(String, u32)>, TokenizerError> {
-        let encoding = self
-            .inner
-            .encode_fast(self.prompted(text), true)
-            .map_err(|error| TokenizerError::Text { row: 0, reason: error.to_string() })?;
+        let encode = || self.inner.encode_fast(self.prompted(text), true).map_err(|error| error.to_string());
+        let encoding = self.guarded(encode).map_err(|reason| TokenizerError::Text { row: 0, reason })?;
         Ok(encoding.get_tokens().iter().cloned().zip(encoding.get_ids().iter().copied()).collect())
     }
 
@@ -311,7 +341,7 @@ impl Tokenizer {
             let first = all.len();
             let starts = chunk.par_iter().enumerate().map(|(index, text)| {
                 let fail = |reason| TokenizerError::Text { row: first + index, reason };
-                self.word_starts_of(text.as_ref(), max_length).map_err(fail)
+                self.guarded(|| self.word_starts_of(text.as_ref(), max_length)).map_err(fail)
             });
             all.extend(starts.collect::<Result<Vec<_>, _>>()?);
             if !progress(all.len(), texts.len()) {
@@ -371,9 +401,12 @@ impl Tokenizer {
         }
         let added = encoding.get_special_tokens_mask();
         let trailing = added.iter().rev().take_while(|mark| **mark == 1).count();
-        let (body, tail) = ids.split_at_checked(length - trailing).unwrap_or((ids, &[]));
+        let (body, tail) = ids.split_at_checked(length.saturating_sub(trailing)).unwrap_or((ids, &[]));
         let kept = body.get(..max_length.saturating_sub(trailing)).unwrap_or(body);
-        Ok(Cut { ids: [kept, tail].concat(), full_length, is_counted })
+        let mut ids = [kept, tail].concat();
+        // A file may put more behind a text than it says.
+        ids.truncate(max_length);
+        Ok(Cut { ids, full_length, is_counted })
     }
 }
 
@@ -392,6 +425,11 @@ pub fn json_of(dir: &Path) -> Result<(PathBuf, Vec<u8>), TokenizerError> {
         Some((path, json)) => Ok((path, json.to_string().into_bytes())),
         None => Err(missing(dir)),
     }
+}
+
+/// What a panic of the library means.
+fn gave_up(panic: &str) -> String {
+    format!("the library for tokenizers gave up ({panic}) on the file's rules")
 }
 
 /// Whether sentence-transformers' settings ask for texts in lower case, whatever the tokenizer does. What is wrong

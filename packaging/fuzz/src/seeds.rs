@@ -19,7 +19,7 @@ use crate::torch_file::{self, Saved};
 
 type Written = Result<(), Box<dyn std::error::Error>>;
 
-const TEXTS: [(&str, &[&str]); 8] = [
+const TEXTS: [(&str, &[&str]); 10] = [
     (
         "delimited",
         &[
@@ -86,6 +86,30 @@ const TEXTS: [(&str, &[&str]); 8] = [
         &[
             include_str!("../../../assets/demo/frostline.toml"),
             include_str!("../../../assets/smallest/frostline.toml"),
+        ],
+    ),
+    (
+        "run",
+        &[
+            concat!(include_str!("../../../tests/fixtures/project/v2/runs/branched-02/run.toml"), "\0"),
+            concat!(
+                include_str!("../../../tests/fixtures/project/v2/runs/branched-02/history.jsonl"),
+                "\u{1}"
+            ),
+            concat!(include_str!("../../../tests/fixtures/project/v1/runs/gradual-01/report.json"), "\u{2}"),
+        ],
+    ),
+    (
+        "tokenizer",
+        &[
+            include_str!("../../../tests/fixtures/models/bert/tokenizer.json"),
+            include_str!("../../../tests/fixtures/models/roberta/tokenizer.json"),
+            include_str!("../../../tests/fixtures/models/xlm_roberta/tokenizer.json"),
+            include_str!("../../../tests/fixtures/models/albert/tokenizer.json"),
+            include_str!("../seeds/words.json"),
+            include_str!("../seeds/unigram.json"),
+            include_str!("../seeds/pairs.json"),
+            include_str!("../seeds/pieces.json"),
         ],
     ),
 ];

@@ -15,7 +15,9 @@ use frostline::data::table::{Quoting, Table};
 use frostline::model::stored::Stored;
 use frostline::model::summary::{Group, TensorInfo};
 use frostline::model::weights;
+use frostline::project::runs::{self, RunFolder};
 use frostline::project::{Project, file};
+use frostline::text::tokenizer::Tokenizer;
 use tch::Device;
 use tempfile::TempDir;
 
@@ -23,7 +25,7 @@ use tempfile::TempDir;
 pub(crate) type Target = fn(&[u8]);
 
 /// All of them. `cargo xtask fuzz` has the same list.
-pub(crate) const ALL: [(&str, Target); 11] = [
+pub(crate) const ALL: [(&str, Target); 13] = [
     ("delimited", delimited),
     ("jsonl", |bytes| named("a.jsonl", FormatName::JsonLines, bytes)),
     ("json", |bytes| named("a.json", FormatName::Json, bytes)),
@@ -35,6 +37,8 @@ pub(crate) const ALL: [(&str, Target); 11] = [
     ("safetensors", |bytes| weights_of("model.safetensors", bytes)),
     ("torch", |bytes| weights_of("pytorch_model.bin", bytes)),
     ("project", project),
+    ("run", run),
+    ("tokenizer", tokenizer),
 ];
 
 /// Delimited text with everything a user may say of it.
@@ -126,6 +130,67 @@ fn project(bytes: &[u8]) {
             }
         }
         Err(error) => drop(error.to_string()),
+    }
+}
+
+/// What a run's folder holds besides weights, one file of it, as the last byte says: all are read as text.
+fn run(bytes: &[u8]) {
+    let (bytes, last) = split(bytes);
+    let folder = scratch().join("runs").join("a");
+    let names = ["run.toml", "history.jsonl", "report.json"];
+    let name = choice(last, &names);
+    if fs::create_dir_all(&folder).is_err() || fs::write(folder.join(name), bytes).is_err() {
+        return;
+    }
+    if let Ok(listed) = runs::list(scratch()) {
+        drop(listed);
+    }
+    if let Ok(run) = RunFolder::open(scratch(), "a") {
+        drop((
+            run.read_plan().is_ok(),
+            run.read().is_ok(),
+            run.read_outcome().is_ok(),
+            run.read_report().is_ok(),
+        ));
+    }
+}
+
+/// Loaded, and texts of several kinds encoded, cut and as words. An id that comes out is one of the vocabulary.
+fn tokenizer(bytes: &[u8]) {
+    let folder = scratch().join("model");
+    if fs::create_dir_all(&folder).is_err() || fs::write(folder.join("tokenizer.json"), bytes).is_err() {
+        return;
+    }
+    let tokenizer = match Tokenizer::load(&folder) {
+        Ok(tokenizer) => tokenizer,
+        Err(error) => return drop(error.to_string()),
+    };
+    assert!(tokenizer.pad_id() <= tokenizer.max_id(), "padding is of the vocabulary");
+    let long = "one two, ".repeat(40);
+    let texts = [
+        "The card's 2nd PIN, why?",
+        "",
+        "   ",
+        "Wörter 漢字かな e\u{301}\u{fdfa}\0\u{202e} \u{1f600}",
+        &long,
+    ];
+    for text in texts {
+        match tokenizer.encode(&[text], 16, &|_, _| true) {
+            Ok(set) => {
+                let ids = set.ids(0);
+                assert!(ids.len() <= 16, "{} ids", ids.len());
+                assert!(
+                    ids.iter().all(|id| *id <= tokenizer.max_id()),
+                    "an id beyond the vocabulary: {ids:?}"
+                );
+            }
+            Err(error) => drop(error.to_string()),
+        }
+        match tokenizer.word_starts(&[text], 16, &|_, _| true) {
+            Ok(starts) => drop(starts),
+            Err(error) => drop(error.to_string()),
+        }
+        drop(tokenizer.tokens(text).is_ok());
     }
 }
 

@@ -78,6 +78,10 @@ enum Target {
     Torch,
     /// frostline.toml, read, written and read again
     Project,
+    /// A run's plan, history and report
+    Run,
+    /// tokenizer.json, loaded and given texts
+    Tokenizer,
 }
 
 impl Target {
@@ -89,6 +93,7 @@ impl Target {
     fn most_bytes(self) -> u32 {
         match self {
             Self::Parquet | Self::Any => 8192,
+            Self::Tokenizer => 20_480,
             _ => 4096,
         }
     }

@@ -16,7 +16,6 @@ pub(super) use runs::open_run;
 pub(super) use texts::{Texts, rows_of};
 pub(super) use train::{Begin, RunRequest};
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,6 +30,7 @@ use super::news::{Answer, Job, News, NoAnswer, Work};
 use super::outbox::{Outbox, Wake};
 use super::state::{Busy, DataView, DeviceInfo, RunOutcome, Severity};
 use crate::explore::Embeddings;
+use crate::files::guard;
 use crate::model::Model;
 use crate::model::device::{self, Devices};
 use crate::project::settings::Settings;
@@ -152,7 +152,7 @@ impl Worker {
         }
         let done = catch_unwind(AssertUnwindSafe(|| self.work(job.work, &job.stop)));
         if let Err(panic) = done {
-            let reason = format!("an unexpected fault in the program: {}", words(panic.as_ref()));
+            let reason = format!("an unexpected fault in the program: {}", guard::words(panic.as_ref()));
             tracing::error!("a job panicked: {reason}");
             self.outbox.post(without_answer(NoAnswer::Failed(reason)));
         }
@@ -331,10 +331,4 @@ fn without_answer(work: &Work) -> Box<dyn Fn(NoAnswer) -> News> {
 /// True once the user asked to stop.
 fn stopped(stop: &AtomicBool) -> bool {
     stop.load(Ordering::Relaxed)
-}
-
-/// What a panic said.
-fn words(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no reason given".into())
 }
