@@ -411,6 +411,98 @@ const DAMAGES: &[Damage] = &[
         &["pytorch_model.bin", "lie over each other"],
     ),
     (
+        "a name of a megabyte, recalled thousands of times",
+        |f| {
+            let mut pickle = torch_file::start();
+            torch_file::text(&mut pickle, &"n".repeat(1 << 20));
+            pickle.extend(b"q\x05");
+            torch_file::rebuild(&mut pickle, "FloatStorage", "0", 256, (0, &[1], &[1]));
+            pickle.extend(b"q\x06");
+            pickle.extend(b"h\x05h\x06".repeat(20_000));
+            pickle.extend(b"u.");
+            torch_file::archive(&f.at("pytorch_model.bin"), &pickle, &[("data/0".into(), vec![0; 1024])]);
+        },
+        &["pytorch_model.bin", "a name of 1048576 bytes"],
+    ),
+    (
+        "a storage named by a megabyte, recalled thousands of times",
+        |f| {
+            let mut pickle = torch_file::start();
+            torch_file::text(&mut pickle, "first");
+            torch_file::rebuild(&mut pickle, "FloatStorage", &"s".repeat(1 << 20), 256, (0, &[1], &[1]));
+            pickle.extend(b"q\x06");
+            for number in 0..20_000 {
+                torch_file::text(&mut pickle, &number.to_string());
+                pickle.extend(b"h\x06");
+            }
+            pickle.extend(b"u.");
+            torch_file::archive(&f.at("pytorch_model.bin"), &pickle, &[]);
+        },
+        &["pytorch_model.bin", "a name of 1048576 bytes"],
+    ),
+    (
+        "one tensor a hundred thousand times",
+        |f| {
+            let mut pickle = torch_file::start();
+            torch_file::text(&mut pickle, "twice");
+            pickle.extend(b"q\x05");
+            torch_file::rebuild(&mut pickle, "FloatStorage", "0", 256, (0, &[1], &[1]));
+            pickle.extend(b"q\x06");
+            pickle.extend(b"h\x05h\x06".repeat(100_000));
+            pickle.extend(b"u.");
+            torch_file::archive(&f.at("pytorch_model.bin"), &pickle, &[("data/0".into(), vec![0; 1024])]);
+        },
+        &["pytorch_model.bin", "twice is there twice"],
+    ),
+    (
+        "an entry of the archive with an endless name",
+        |f| {
+            let entries = [(format!("data/{}", "e".repeat(60_000)), vec![0; 8])];
+            torch_file::archive(&f.at("pytorch_model.bin"), b"\x80\x02}.", &entries);
+        },
+        &["pytorch_model.bin", "an entry has a name of 60"],
+    ),
+    (
+        "one name for two tensors in a header",
+        |f| {
+            let tensor = r#"{"dtype":"F32","shape":[0],"data_offsets":[0,0]}"#;
+            let header = format!(r#"{{"x":{tensor},"x":{tensor}}}"#);
+            let length = (header.len() as u64).to_le_bytes();
+            f.write("model.safetensors", [&length[..], header.as_bytes()].concat());
+        },
+        &["model.safetensors", "tensor x is there twice"],
+    ),
+    (
+        "a name of a megabyte in a header",
+        |f| {
+            let tensor = json!({"dtype": "F32", "shape": [0], "data_offsets": [0, 0]});
+            let mut header = json!({});
+            header["n".repeat(1 << 20)] = tensor;
+            f.write("model.safetensors", safetensors(&header, &[]));
+        },
+        &["model.safetensors", "a tensor's name has 1048576 bytes"],
+    ),
+    (
+        "an index of two hundred thousand tensors in as many shards",
+        |f| {
+            f.write("s0.safetensors", "");
+            let shards = (0..200_000).map(|n| (format!("t{n}"), json!("s0.safetensors")));
+            let mut map: serde_json::Map<String, Value> = shards.collect();
+            map.insert("last".into(), json!("s1.safetensors"));
+            f.write("model.safetensors.index.json", json!({ "weight_map": map }).to_string());
+        },
+        &["index.json", "s1.safetensors", "not in the folder"],
+    ),
+    (
+        "modules without end",
+        |f| {
+            f.write("model.safetensors", &*WEIGHTS);
+            let module = json!({"path": "2_Dense", "type": "sentence_transformers.models.Dense"});
+            f.write("modules.json", Value::from(vec![module; 10_000]).to_string());
+        },
+        &["modules.json", "lists 10000 modules"],
+    ),
+    (
         "weights that are a folder",
         |f| fs::create_dir(f.at("model.safetensors")).unwrap(),
         &["has no model.safetensors"],

@@ -98,7 +98,7 @@ fn killed(place: &Place, run: &str, way: &Way, after: Duration, seen: &mut Seen)
     seen.with_checkpoint += usize::from(dir.join("last.safetensors").is_file());
     let files = fs::read_dir(dir).map(Iterator::collect::<Vec<_>>).unwrap_or_default();
     let part = |entry: &std::io::Result<fs::DirEntry>| {
-        entry.as_ref().unwrap().path().extension().is_some_and(|ending| ending == "part")
+        entry.as_ref().unwrap().file_name().to_string_lossy().starts_with(".frostline-")
     };
     seen.within_a_write += usize::from(files.iter().any(part));
     false

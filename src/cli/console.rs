@@ -9,7 +9,7 @@ use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
 use crate::format::numbers::thousands;
-use crate::format::visible::{VisibleWriter, visible};
+use crate::format::visible::{VisibleWriter, clipped, visible};
 
 /// A line of the result, on one line whatever is in it.
 ///
@@ -50,11 +50,11 @@ pub(super) fn tell_error(error: &anyhow::Error) {
         Some(Reasons(reasons)) => {
             let lines = reasons.iter().enumerate();
             lines.for_each(|(index, reason)| match index {
-                0 => tell(&format!("error: {reason}")),
-                _ => tell(reason),
+                0 => tell(&clipped(&format!("error: {reason}"))),
+                _ => tell(&clipped(reason)),
             });
         }
-        None => tell(&format!("error: {error:#}")),
+        None => tell(&clipped(&format!("error: {error:#}"))),
     }
 }
 

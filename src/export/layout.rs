@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::data::task::TaskKind;
+use crate::files::names;
 use crate::model::dense::DenseSpec;
 use crate::model::encoder::Family;
 use crate::model::heads::HeadSpec;
@@ -256,13 +257,9 @@ fn folder_name(task: &str) -> String {
     let allowed = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ') { c } else { '_' };
     let name: String = task.trim().chars().map(allowed).take(LONGEST).collect();
     let name = name.trim_matches(['.', ' ']);
-    let stem = name.split('.').next().unwrap_or(name).to_ascii_lowercase();
-    let numbered = |device: &str| {
-        stem.strip_prefix(device).is_some_and(|n| n.len() == 1 && n.chars().all(|c| c.is_ascii_digit()))
-    };
     if name.is_empty() {
         "task".into()
-    } else if matches!(stem.as_str(), "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt") {
+    } else if names::is_device(name) {
         // Windows keeps these for devices.
         format!("_{name}")
     } else {

@@ -66,11 +66,12 @@ pub fn append(path: &Path) -> io::Result<File> {
     open(path, OpenOptions::new().create(true).read(true).append(true))
 }
 
-/// Opens a regular file, created where it is missing, for the lock on it. As [`append`] it follows no link.
+/// Opens a regular file, created where it is missing, to read and to write it, or to lock it. As [`append`] it follows no
+/// link.
 ///
 /// # Errors
 /// As [`append`].
-pub fn open_lock(path: &Path) -> io::Result<File> {
+pub fn open_to_write(path: &Path) -> io::Result<File> {
     open(path, OpenOptions::new().create(true).truncate(false).read(true).write(true))
 }
 
@@ -140,10 +141,10 @@ mod tests {
         let (victim, link) = (dir.path().join("victim"), dir.path().join("link"));
         fs::write(&victim, "kept").unwrap();
         symlink(&victim, &link).unwrap();
-        assert!(append(&link).is_err() && open_lock(&link).is_err());
+        assert!(append(&link).is_err() && open_to_write(&link).is_err());
         let (dangling, made) = (dir.path().join("dangling"), dir.path().join("made"));
         symlink(&made, &dangling).unwrap();
-        assert!(append(&dangling).is_err() && open_lock(&dangling).is_err() && !made.exists());
+        assert!(append(&dangling).is_err() && open_to_write(&dangling).is_err() && !made.exists());
         append(&dir.path().join("log")).unwrap().write_all(b"line\n").unwrap();
         append(&dir.path().join("log")).unwrap().write_all(b"line\n").unwrap();
         assert_eq!(fs::read(dir.path().join("log")).unwrap(), b"line\nline\n");

@@ -107,7 +107,7 @@ impl Lock {
     pub fn take_within(path: &Path, patience: Duration) -> Result<Self, NoLock> {
         let deadline = Instant::now() + patience;
         loop {
-            let file = inside::open_lock(path).map_err(NoLock::Refused)?;
+            let file = inside::open_to_write(path).map_err(NoLock::Refused)?;
             match file.try_lock() {
                 Ok(()) if is_still_at(&file, path) => {
                     let lock = Self { path: path.to_owned(), file: Some(file) };

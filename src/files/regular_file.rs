@@ -10,6 +10,9 @@ use std::path::Path;
 /// Bytes that are read of a file whose size the system does not tell.
 const UNSIZED: u64 = 1 << 20;
 
+/// Bytes of the largest file that is read whole without another limit.
+const LARGEST: u64 = 256 << 20;
+
 /// Opens a regular file for reading.
 ///
 /// # Errors
@@ -30,12 +33,13 @@ pub fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Reads a regular file: what was in it when it was opened, however fast it grows.
+/// Reads a regular file: what was in it when it was opened, however fast it grows. What is read whole is small; a file
+/// of 256 MB is taken for something else, for instance a hole of any size, which costs nothing on the disk.
 ///
 /// # Errors
-/// As [`open`], and when it cannot be read.
+/// As [`open`], and when it cannot be read or is larger.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
-    read_at_most(path, u64::MAX)
+    read_at_most(path, LARGEST)
 }
 
 /// Reads a regular file that has no business being larger than this.
@@ -109,6 +113,10 @@ mod tests {
         assert_eq!(read_to_string(&path).unwrap(), "one");
         assert_eq!(read_at_most(&path, 3).unwrap(), b"one");
         assert!(read_at_most(&path, 2).unwrap_err().to_string().contains("far too large"));
+        // A hole.
+        File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        assert!(read(&path).unwrap_err().to_string().contains("far too large"));
+        assert!(read_to_string(&path).is_err());
         fs::write(&path, "").unwrap();
         assert_eq!(read(&path).unwrap(), b"");
         #[cfg(unix)]

@@ -32,6 +32,22 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// Characters of a message; a name from a file may have millions.
+const LONGEST_MESSAGE: usize = 4000;
+
+/// A message at a length that somebody can read: of a longer one the beginning and the end.
+#[must_use]
+pub fn clipped(text: &str) -> Cow<'_, str> {
+    let count = text.chars().count();
+    if count <= LONGEST_MESSAGE {
+        return Cow::Borrowed(text);
+    }
+    let half = LONGEST_MESSAGE / 2;
+    let beginning = text.chars().take(half);
+    let end = text.chars().skip(count - half);
+    Cow::Owned(beginning.chain(" [\u{2026}] ".chars()).chain(end).collect())
+}
+
 /// True for control characters, for those that set the direction of text, and for those that take no room or leave a
 /// gap that nobody can tell from a space.
 #[must_use]
@@ -105,6 +121,14 @@ impl<W: Write> Write for VisibleWriter<W> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_message_of_any_length_can_be_read() {
+        assert_eq!(clipped("short"), "short");
+        let long = format!("begins {} ends", "\u{e9}".repeat(1 << 20));
+        let shown = clipped(&long);
+        assert!(shown.starts_with("begins") && shown.ends_with("ends") && shown.chars().count() < 4100);
+    }
 
     #[test]
     fn what_acts_on_a_terminal_is_written_out() {

@@ -153,7 +153,7 @@ impl Cache {
         let path = self.root.join(".locks").join(folder_of(name)).join(format!("{}.lock", checksum.digits()));
         make_parent(&path)?;
         loop {
-            let file = inside::open_lock(&path).map_err(|error| HubError::disk(&path, &error))?;
+            let file = inside::open_to_write(&path).map_err(|error| HubError::disk(&path, &error))?;
             match file.try_lock() {
                 // Its last holder may have deleted it: then others lock a new file by this name.
                 Ok(()) if is_still_at(&file, &path) => return Ok(Lock(Some(file))),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::error::HubError;
+use crate::files::names;
 
 /// The branch that is meant where no revision is named.
 const DEFAULT_REVISION: &str = "main";
@@ -123,7 +124,8 @@ pub(super) fn is_hex(text: &str, digits: usize) -> bool {
 pub(super) fn path_of_file(name: &str) -> Option<PathBuf> {
     let is_plain = |c: char| !c.is_control() && !matches!(c, '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|');
     let is_part = |part: &str| {
-        !part.is_empty() && part.chars().all(is_plain) && !part.ends_with(['.', ' ']) && part.len() <= 255
+        let plain = part.chars().all(is_plain) && !part.ends_with(['.', ' ']) && part.len() <= 255;
+        !part.is_empty() && plain && !names::is_device(part)
     };
     name.split('/').all(is_part).then(|| name.split('/').collect())
 }

@@ -73,13 +73,14 @@ impl Offer {
     /// Bytes of all files.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.bytes).sum()
+        self.files.iter().map(|file| file.bytes).fold(0, u64::saturating_add)
     }
 
     /// Bytes that are still to be fetched.
     #[must_use]
     pub fn bytes_to_fetch(&self) -> u64 {
-        self.files.iter().map(|file| file.bytes - file.cached.min(file.bytes)).sum()
+        let left = self.files.iter().map(|file| file.bytes.saturating_sub(file.cached));
+        left.fold(0, u64::saturating_add)
     }
 
     /// The model at its commit: the name under which the same bytes are found again.

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::error::HubError;
 use super::offer::{Checksum, RemoteFile};
 use super::wire::{Attempts, Fault, Reply, Wire};
+use crate::files::inside;
 
 /// An attempt that brought so much was worth it: those before it are forgotten.
 const WORTH_IT: u64 = 1 << 20;
@@ -132,8 +133,7 @@ struct Part<'a> {
 impl<'a> Part<'a> {
     /// Opens what an earlier download left, and takes it into the checksum; or begins.
     fn open(path: &'a Path, file: &RemoteFile, stop: &dyn Fn() -> bool) -> Result<Self, HubError> {
-        let open = File::options().create(true).truncate(false).read(true).write(true).open(path);
-        let opened = open.map_err(|error| HubError::disk(path, &error))?;
+        let opened = inside::open_to_write(path).map_err(|error| HubError::disk(path, &error))?;
         let hash = Hash::new(&file.checksum, file.bytes);
         let mut part = Self { path, file: opened, hash, bytes: file.bytes, there: 0, begun_earlier: false };
         let length = part.told(|file| Ok(file.metadata()?.len()))?;

@@ -16,7 +16,7 @@ use crate::text::fingerprint::tokenizer_sha256;
 use crate::text::tokenizer_class::disagreements;
 
 /// No JSON file of a model but the tokenizer's is anywhere near this.
-const LARGEST_JSON: u64 = 64 << 20;
+const LARGEST_JSON: u64 = 16 << 20;
 
 /// What the JSON files of a model folder say.
 pub struct Folder {

@@ -24,7 +24,8 @@ impl ModelSummary {
     /// Memory for work with this model.
     #[must_use]
     pub fn memory(&self) -> Memory {
-        let all: u64 = self.tensors.iter().map(super::summary::TensorInfo::elements).sum();
+        let elements = self.tensors.iter().map(super::summary::TensorInfo::elements);
+        let all = elements.fold(0, u64::saturating_add);
         let trained = self.parameters();
         let kept = self.values_kept_per_token() * ROWS * TOKENS;
         Memory { weights: all * FLOAT, training: (3 * all + 3 * trained + kept) * FLOAT }

@@ -51,6 +51,7 @@ pub mod post_norm;
 pub mod reader;
 pub mod roberta;
 pub mod room;
+mod safetensors_header;
 pub mod sentence;
 pub mod stored;
 pub mod summary;

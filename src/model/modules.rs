@@ -11,6 +11,9 @@ use super::folder::{read_json, read_json_if_there};
 use super::summary::Pooling;
 use crate::text::encoder_dir::{inside, settings_of};
 
+/// Modules of a model. One may be named again and again, and its weights would be read as often.
+const MOST_MODULES: usize = 32;
+
 /// What is said of the sentence embedding.
 pub(super) struct Modules {
     /// The folder of the encoder.
@@ -58,6 +61,9 @@ impl Modules {
         };
         let bad = |reason: String| ModelError::BadJson { path: path.clone(), reason };
         let list = list.as_array().ok_or_else(|| bad("expected a list of modules".into()))?;
+        if list.len() > MOST_MODULES {
+            return Err(bad(format!("it lists {} modules; models have five or six", list.len())));
+        }
         let (mut encoders, mut poolings) = (0, 0);
         for module in list {
             let kind = module.get("type").and_then(Value::as_str);

@@ -7,7 +7,7 @@
 
 mod value;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tch::Kind;
 
@@ -15,10 +15,13 @@ pub(super) use value::Refusal;
 use value::{Global, Storage, Tensor, Value, damaged, empty, shortened, size, too_many};
 
 /// Values, remembered places and stack entries that a pickle may make. A state dict of a thousand tensors makes
-/// some twenty thousand.
-const MOST_VALUES: usize = 1_000_000;
+/// some twenty thousand. Each takes a hundred bytes at most, and a tensor a few hundred.
+const MOST_VALUES: usize = 500_000;
 /// Dimensions of a tensor.
 const MOST_DIMENSIONS: usize = 8;
+/// Bytes of a name. A pickle recalls a text with two bytes, so without this a file of a megabyte could ask for copies
+/// of gigabytes.
+pub(super) const LONGEST_NAME: usize = 512;
 
 /// A tensor as the pickle describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,12 +53,19 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Pickled>, Refusal> {
     let Value::Dict(top) = top else {
         return Err(Refusal::Foreign("it holds no dictionary of tensors".into()));
     };
-    machine
-        .dict(top)?
-        .iter()
-        .filter(|(key, _)| *key != Value::Text("_metadata"))
-        .map(|item| machine.tensor_of(item))
-        .collect()
+    let items = machine.dict(top)?;
+    let mut names = HashSet::new();
+    let mut tensors = Vec::new();
+    for (key, value) in items.iter().filter(|(key, _)| *key != Value::Text("_metadata")) {
+        let tensor = machine.tensor_of(*key, *value)?;
+        if let Value::Text(name) = key
+            && !names.insert(*name)
+        {
+            return Err(damaged(&format!("the tensor {} is there twice", shortened(name))));
+        }
+        tensors.push(tensor);
+    }
+    Ok(tensors)
 }
 
 #[derive(Default)]
@@ -357,7 +367,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn tensor_of(&self, (key, value): &(Value<'a>, Value<'a>)) -> Result<Pickled, Refusal> {
+    fn tensor_of(&self, key: Value<'a>, value: Value<'a>) -> Result<Pickled, Refusal> {
         let Value::Text(name) = key else {
             return Err(Refusal::Foreign(format!("it has {} for a tensor's name", key.what())));
         };
@@ -368,10 +378,19 @@ impl<'a> Machine<'a> {
                 value.what()
             )));
         };
-        let tensor = self.tensors.get(*at).ok_or_else(empty)?;
+        let tensor = self.tensors.get(at).ok_or_else(empty)?;
         let storage = self.storages.get(tensor.storage).ok_or_else(empty)?;
+        for text in [name, storage.key] {
+            if text.len() > LONGEST_NAME {
+                return Err(damaged(&format!(
+                    "a name of {} bytes begins with {}",
+                    text.len(),
+                    shortened(text)
+                )));
+            }
+        }
         Ok(Pickled {
-            name: (*name).to_owned(),
+            name: name.to_owned(),
             storage: storage.key.to_owned(),
             kind: storage.kind,
             kind_name: storage.kind_name.to_owned(),

@@ -4,6 +4,7 @@
 //! behind it: loading needs hardly more memory than the float32 weights themselves.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::{Component, Path, PathBuf};
 
 use memmap2::Mmap;
@@ -15,6 +16,7 @@ use tch::{Device, Kind, Tensor};
 use super::error::ModelError;
 use super::folder::read_json;
 use super::params::{Param, Params};
+use super::safetensors_header;
 use super::summary::TensorInfo;
 use super::torch_file;
 use super::weights::{canonical_name, finite};
@@ -99,15 +101,18 @@ impl Stored {
             return Err(bad("expected \"weight_map\", which says of each tensor where it is".into()));
         };
         let mut shard_of: HashMap<&str, usize> = HashMap::new();
-        let mut names: Vec<&str> = Vec::new();
+        let (mut names, mut places): (Vec<&str>, HashMap<&str, usize>) = (Vec::new(), HashMap::new());
         for (tensor, shard) in weight_map {
             let shard =
                 shard.as_str().ok_or_else(|| bad(format!("the file of tensor {tensor} is no text")))?;
-            let place = names.iter().position(|known| *known == shard).unwrap_or(names.len());
-            if place == names.len() {
-                check_shard(dir, index, shard)?;
-                names.push(shard);
-            }
+            let place = match places.entry(shard) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(new) => {
+                    check_shard(dir, index, shard)?;
+                    names.push(shard);
+                    *new.insert(names.len() - 1)
+                }
+            };
             shard_of.insert(tensor, place);
         }
         let mut stored = Self { path: index.to_owned(), files: Vec::new(), places: Vec::new() };
@@ -129,7 +134,7 @@ impl Stored {
     /// Bytes of all its files.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.files.iter().map(|(_, map)| map.len() as u64).sum()
+        self.files.iter().map(|(_, map)| map.len() as u64).fold(0, u64::saturating_add)
     }
 
     /// Its files, in order.
@@ -191,7 +196,7 @@ impl Stored {
             }
         }
         // A small file may claim the same bytes for every tensor of a large model.
-        let bytes: usize = wanted.iter().map(|(_, place)| place.bytes).sum();
+        let bytes = wanted.iter().map(|(_, place)| place.bytes).fold(0, usize::saturating_add);
         if bytes as u64 > self.bytes() {
             problems.push("its tensors lie over each other, and would be larger than the file".into());
         }
@@ -259,8 +264,9 @@ fn places(path: &Path, map: &Mmap) -> Result<Vec<Place>, ModelError> {
     if path.extension().is_some_and(|extension| extension == "bin") {
         return torch_file::places(path, map);
     }
-    let (header, metadata) = SafeTensors::read_metadata(map)
-        .map_err(|error| ModelError::BadWeights { path: path.to_owned(), reason: error.to_string() })?;
+    let damaged = |reason: String| ModelError::BadWeights { path: path.to_owned(), reason };
+    safetensors_header::check(map).map_err(damaged)?;
+    let (header, metadata) = SafeTensors::read_metadata(map).map_err(|error| damaged(error.to_string()))?;
     let kind = |dtype| match dtype {
         Dtype::F32 => Some(Kind::Float),
         Dtype::F16 => Some(Kind::Half),
@@ -268,7 +274,7 @@ fn places(path: &Path, map: &Mmap) -> Result<Vec<Place>, ModelError> {
         Dtype::F64 => Some(Kind::Double),
         _ => None,
     };
-    let base = header + size_of::<u64>();
+    let base = header.saturating_add(size_of::<u64>());
     let mut places: Vec<Place> = metadata
         .tensors()
         .into_iter()
@@ -279,7 +285,7 @@ fn places(path: &Path, map: &Mmap) -> Result<Vec<Place>, ModelError> {
             shape: info.shape.clone(),
             strides: None,
             file: 0,
-            start: base + info.data_offsets.0,
+            start: base.saturating_add(info.data_offsets.0),
             bytes: info.data_offsets.1.saturating_sub(info.data_offsets.0),
         })
         .collect();

@@ -94,6 +94,9 @@ fn entries(bytes: &[u8]) -> Result<HashMap<String, (usize, usize)>, String> {
     let mut entries = HashMap::new();
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index).map_err(|error| error.to_string())?;
+        if entry.name().len() > pickle::LONGEST_NAME {
+            return Err(format!("an entry has a name of {} bytes", entry.name().len()));
+        }
         let name = entry.name().to_owned();
         if entry.compression() != CompressionMethod::Stored {
             return Err(format!("its entry {name} is compressed, which torch never does"));

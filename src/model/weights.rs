@@ -8,6 +8,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::error::ModelError;
 use super::params::{Params, tensor_bytes};
+use super::safetensors_header;
 use super::stored::{Stored, map, sha256_of};
 use super::summary::TensorInfo;
 use crate::files::atomic_file::AtomicFile;
@@ -141,8 +142,9 @@ impl safetensors::View for FloatView<'_> {
 /// A file that is not there or damaged.
 pub fn read_metadata(path: &Path, key: &str) -> Result<Option<String>, ModelError> {
     let map = map(path)?;
-    let (_, header) = SafeTensors::read_metadata(&map)
-        .map_err(|error| ModelError::BadWeights { path: path.to_owned(), reason: error.to_string() })?;
+    let damaged = |reason: String| ModelError::BadWeights { path: path.to_owned(), reason };
+    safetensors_header::check(&map).map_err(damaged)?;
+    let (_, header) = SafeTensors::read_metadata(&map).map_err(|error| damaged(error.to_string()))?;
     Ok(header.metadata().as_ref().and_then(|metadata| metadata.get(key)).cloned())
 }
 
@@ -159,8 +161,9 @@ fn with_safetensors<T>(
     read: impl FnOnce(&SafeTensors<'_>) -> Result<T, ModelError>,
 ) -> Result<T, ModelError> {
     let map = map(path)?;
-    let file = SafeTensors::deserialize(&map)
-        .map_err(|error| ModelError::BadWeights { path: path.to_owned(), reason: error.to_string() })?;
+    let damaged = |reason: String| ModelError::BadWeights { path: path.to_owned(), reason };
+    safetensors_header::check(&map).map_err(damaged)?;
+    let file = SafeTensors::deserialize(&map).map_err(|error| damaged(error.to_string()))?;
     read(&file)
 }
 

@@ -111,13 +111,13 @@ impl History {
             HistoryLine::Step(step) => self.steps.push(step),
             HistoryLine::Epoch(epoch) => {
                 // A run that was cut off between an epoch's line and its checkpoint measures that epoch again.
-                self.epochs.retain(|known| known.epoch < epoch.epoch);
+                self.epochs.truncate(self.epochs.partition_point(|known| known.epoch < epoch.epoch));
                 self.clamp();
                 self.epochs.push(epoch);
             }
             HistoryLine::Event(RunEvent::PhaseStarted { phase, step, .. }) => {
                 // A run that was cut off as a phase began, and that resumes before that, reports both again.
-                self.phases.retain(|(known, _)| *known <= phase);
+                self.phases.truncate(self.phases.partition_point(|(known, _)| *known <= phase));
                 if self.phases.last().is_none_or(|(last, _)| *last != phase) {
                     self.phases.push((phase, step));
                 }
@@ -171,9 +171,12 @@ impl HistoryWriter {
     }
 }
 
+/// Bytes of a history; a step takes some 150.
+const LARGEST: u64 = 1 << 30;
+
 /// Reads a history; one that is not there yet is empty.
 pub(super) fn read(path: &Path) -> Result<History, ProjectError> {
-    let bytes = match regular_file::read(path) {
+    let bytes = match regular_file::read_at_most(path, LARGEST) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(History::default()),
         Err(error) => return Err(ProjectError::read(path, &error)),

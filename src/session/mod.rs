@@ -44,6 +44,7 @@ use self::outbox::Wake;
 use self::rows::RowSearch;
 use self::state::{Loadable, Notice, Severity, State};
 use self::watch::Watch;
+use crate::format::visible::clipped;
 use crate::project::Project;
 use crate::project::demo::default_model_dir;
 use crate::project::runs;
@@ -328,6 +329,7 @@ impl Session {
     }
 
     fn notify(&mut self, severity: Severity, text: String) {
+        let text = clipped(&text).into_owned();
         // The same sentence twice in a row says nothing new.
         if self.state.notices.last().is_some_and(|last| last.text == text) {
             return;
