@@ -23,7 +23,7 @@
 //! the command line's opening of the window when it is given no command.
 //!
 //! Two roads lead through it. A *run*: [`session::Session`] freezes a [`train::plan::RunPlan`] from the
-//! project's recipe, the worker carries it out in [`train::fit`], news of it arrives at the session's owner,
+//! project's recipe, the worker carries it out in [`train::run::fit`], news of it arrives at the session's owner,
 //! and [`project::runs`] keeps it on disk. A *page*: `ui::app` hands [`session::state::State`] to a panel, the
 //! panel returns actions, and those that change the project become a [`session::command::Command`].
 //!

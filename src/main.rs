@@ -8,7 +8,7 @@ use frostline::files::guard;
 /// 0 when it went well, 1 when it failed, 130 and 143 when Ctrl+C and SIGTERM ended it; a wrong command line ends in
 /// the parser, with 2.
 fn main() -> ExitCode {
-    cli::threads::let_threads_sleep();
+    cli::openmp::let_threads_sleep();
     let args = cli::Args::of_command_line();
     match guard::last_resort(|| cli::run(args)).unwrap_or_else(|panic| Err(cli::fault(&panic))) {
         Ok(()) => ExitCode::SUCCESS,

@@ -7,11 +7,11 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use frostline::train::checkpoint::Store;
-use frostline::train::drive::Drive;
-use frostline::train::fit::Fit;
-use frostline::train::recipe::{OptimizerKind, Recipe};
-use frostline::train::rows::{Rows, Targets};
+use frostline::train::examples::{Rows, Targets};
+use frostline::train::plan::recipe::{OptimizerKind, Recipe};
+use frostline::train::run::checkpoint::Store;
+use frostline::train::run::dispatch::Drive;
+use frostline::train::run::fit::Fit;
 use tch::{Kind, Tensor};
 
 #[path = "common/recorded.rs"]

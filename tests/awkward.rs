@@ -7,8 +7,8 @@ mod skip;
 
 use std::path::Path;
 
-use frostline::data::describe::{describe, refused};
-use frostline::data::folder::expand;
+use frostline::data::card::describe::{describe, refused};
+use frostline::data::read::folder::expand;
 use frostline::data::read::{OnProblem, Overrides, ReadOptions, read_table};
 use serde_json::{Map, Value, json};
 

@@ -9,10 +9,10 @@ use frostline::data::task::TaskKind;
 use frostline::explore::similarity::cosine_matrix;
 use frostline::project::DataFile;
 use frostline::session::command::{Command, Edit};
-use frostline::session::offline::Offline;
+use frostline::session::predictor::Offline;
 use frostline::session::state::Loadable;
-use frostline::train::preset::Preset;
-use frostline::train::recipe::Recipe;
+use frostline::train::plan::preset::Preset;
+use frostline::train::plan::recipe::Recipe;
 
 #[path = "common/tiny_run.rs"]
 mod tiny_run;

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use frostline::data::dataset::Split;
 use frostline::session::command::{Command, Edit};
 use frostline::session::state::{Loadable, Severity, State};
-use frostline::train::preset::Preset;
-use frostline::train::recipe::Recipe;
+use frostline::train::plan::preset::Preset;
+use frostline::train::plan::recipe::Recipe;
 
 #[path = "common/tiny_run.rs"]
 mod tiny_run;

@@ -251,7 +251,7 @@ fn a_checkpoint_that_finds_no_room_leaves_no_part_of_itself() {
 #[test]
 fn a_file_in_blocks_gives_the_bytes_of_the_file_at_once() {
     use frostline::explore::Embeddings;
-    use frostline::session::offline::Offline;
+    use frostline::session::predictor::Offline;
     let place = Place::new();
     // More than two of the blocks that are encoded together, of all lengths.
     let texts: Vec<String> = (0..5000).map(|row| format!("{} {row}", "word ".repeat(row % 7))).collect();

@@ -5,7 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use frostline::model::weights::{self, read_all};
+use frostline::model::files::safetensors;
+use frostline::model::files::safetensors::read_all;
 use frostline::model::{Model, ModelError};
 use frostline::text::tokenizer::Tokenizer;
 use serde_json::{Value, json};
@@ -63,7 +64,7 @@ impl Copy {
         change(&mut tensors);
         let named: Vec<(String, &Tensor)> =
             tensors.iter().map(|(name, tensor)| (name.clone(), tensor)).collect();
-        weights::write(&path, &named).unwrap();
+        safetensors::write(&path, &named).unwrap();
     }
 
     /// The words in which the folder is refused; they must hold all of `told`.

@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 
 use bytes_touched::bytes_touched;
 use frostline::model::Model;
-use frostline::model::weights::read_all;
+use frostline::model::files::safetensors::read_all;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};

@@ -12,8 +12,8 @@ use frostline::data::assemble::assemble;
 use frostline::data::card::DataCard;
 use frostline::data::dataset::{Dataset, Split};
 use frostline::data::error::DataError;
-use frostline::data::folder::expand;
 use frostline::data::mapping::{Mapping, guess};
+use frostline::data::read::folder::expand;
 use frostline::data::read::{OnProblem, ReadOptions, read_table};
 use frostline::data::split::{SplitRule, split_of_name};
 use frostline::data::table::{Format, Table};
@@ -276,7 +276,7 @@ fn a_folder_of_shards_is_one_data_set() {
     assert_eq!(DataCard::of(&dataset).rows, [27, 3, 2]);
 }
 
-/// Whoever stops a reading waits for what its threads have in hand and for nothing else: `data/meter.rs` shows that
+/// Whoever stops a reading waits for what its threads have in hand and for nothing else: `data/read/progress.rs` shows that
 /// each of them ends with the piece that it is at.
 #[test]
 fn a_reading_is_stopped_at_once() {

@@ -6,9 +6,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use frostline::data::describe::{describe, refused};
+use frostline::data::card::describe::{describe, refused};
 use frostline::data::error::DataError;
-use frostline::data::overrides::{FormatName, Overrides};
+use frostline::data::read::overrides::{FormatName, Overrides};
 use frostline::data::read::{OnProblem, ReadOptions, read_table};
 use frostline::data::table::{Quoting, Table};
 use parquet::data_type::{ByteArray, ByteArrayType};

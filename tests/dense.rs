@@ -9,12 +9,12 @@ use std::path::Path;
 
 use frostline::model::Model;
 use frostline::model::dense::DenseActivation;
-use frostline::model::sentence::to_vec;
+use frostline::model::model::to_vec;
 use frostline::session::command::Command;
 use frostline::session::state::RunView;
 use frostline::text::tokenizer::Tokenizer;
-use frostline::train::preset::Preset;
-use frostline::train::recipe::Recipe;
+use frostline::train::plan::preset::Preset;
+use frostline::train::plan::recipe::Recipe;
 use serde_json::{Value, json};
 use tch::Device;
 

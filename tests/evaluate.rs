@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use frostline::data::changes::Cell;
 use frostline::data::dataset::Split;
+use frostline::data::edit::Cell;
 use frostline::session::command::{Command, Edit};
 use frostline::session::state::{Evaluation, Loadable};
-use frostline::train::preset::Preset;
+use frostline::train::plan::preset::Preset;
 
 #[path = "common/tiny_run.rs"]
 mod tiny_run;

@@ -11,7 +11,7 @@ use frostline::export::folder::{ExportRequest, write_folder};
 use frostline::export::load::load_exported;
 use frostline::model::Model;
 use frostline::model::heads::HeadSpec;
-use frostline::session::offline::Offline;
+use frostline::session::predictor::Offline;
 use tch::Device;
 
 #[path = "common/program.rs"]

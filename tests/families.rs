@@ -8,9 +8,9 @@ use frostline::model::Model;
 use frostline::model::lora::{Lora, LoraTargets};
 use frostline::model::pooling::normalize;
 use frostline::train::metrics::StepPoint;
+use frostline::train::plan::preset::Preset;
+use frostline::train::plan::recipe::Recipe;
 use frostline::train::plan::{Part, Thaw};
-use frostline::train::preset::Preset;
-use frostline::train::recipe::Recipe;
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 

@@ -18,8 +18,8 @@ use frostline::model::summary::{Group, ModelSummary, Origin, Pooling, TensorInfo
 use frostline::project::runs::{HistoryLine, RunEvent, RunFolder, RunListing};
 use frostline::session::state::{Evaluation, Loadable, RunOutcome, RunReport, RunView, State};
 use frostline::train::metrics::{EpochPoint, Headline, TaskMetrics};
+use frostline::train::plan::recipe::Recipe;
 use frostline::train::plan::{PlannedTask, RunPlan};
-use frostline::train::recipe::Recipe;
 use frostline::ui::panels::evaluate::{EvaluateView, evaluate_ui};
 use frostline::ui::panels::train::{TrainView, train_ui};
 use page::{page, sees, sees_not};

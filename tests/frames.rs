@@ -17,7 +17,7 @@ use frostline::session::Session;
 use frostline::session::command::Command;
 use frostline::session::state::{Loadable, State};
 use frostline::train::metrics::StepPoint;
-use frostline::train::preset::Preset;
+use frostline::train::plan::preset::Preset;
 use frostline::ui::actions::{Action, Page};
 use frostline::ui::app::{App, Environment};
 use frostline::ui::dialogs::Dialogs;

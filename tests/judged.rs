@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use frostline::model::weights::read_all;
+use frostline::model::files::safetensors::read_all;
 
 #[path = "common/program.rs"]
 mod program;

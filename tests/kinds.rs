@@ -8,12 +8,12 @@ use frostline::data::dataset::Split;
 use frostline::data::mapping::{Mapping, TaskColumn};
 use frostline::data::task::TaskKind;
 use frostline::session::command::{Command, Edit};
-use frostline::session::measured::{Said, SpansSaid};
+use frostline::session::row_results::{Said, SpansSaid};
 use frostline::session::state::{Answer, Loadable};
 use frostline::train::metrics::{SpanVerdict, THRESHOLD, TaskMetrics};
-use frostline::train::preset::Preset;
-use frostline::train::recipe::Recipe;
-use frostline::train::watch::Watch;
+use frostline::train::plan::monitor::Watch;
+use frostline::train::plan::preset::Preset;
+use frostline::train::plan::recipe::Recipe;
 
 #[path = "common/tiny_run.rs"]
 mod tiny_run;

@@ -9,9 +9,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use frostline::data::assemble::assemble;
+use frostline::data::card::describe::{describe, refused};
 use frostline::data::dataset::Split;
-use frostline::data::describe::{describe, refused};
-use frostline::data::folder::expand;
+use frostline::data::read::folder::expand;
 use frostline::data::read::{OnProblem, ReadOptions, read_table};
 use frostline::data::split::SplitRule;
 use frostline::data::table::Table;

@@ -9,8 +9,8 @@ use frostline::data::dataset::Split;
 use frostline::export::card::{CardInputs, known_base_model, model_card};
 use frostline::model::summary::{Group, ModelSummary, Origin, Pooling, TensorInfo};
 use frostline::train::metrics::{Probe, TaskMetrics};
+use frostline::train::plan::preset::{Preset, Recipe};
 use frostline::train::plan::{PlannedTask, RunPlan};
-use frostline::train::preset::{Preset, Recipe};
 use frostline::train::report::{HeadDrift, RunOutcome, RunReport, TensorChange};
 
 const MINILM: &str = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db";

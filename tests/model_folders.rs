@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use frostline::export::folder::{ExportRequest, write_folder};
 use frostline::model::Model;
-use frostline::model::sentence::to_vec;
+use frostline::model::model::to_vec;
 use frostline::model::summary::{ModelSummary, Pooling, Prompt};
 use frostline::text::tokenizer::Tokenizer;
 use serde_json::{Value, json};

@@ -8,7 +8,8 @@ mod torch_file;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use frostline::model::weights::{self, read_all};
+use frostline::model::files::safetensors;
+use frostline::model::files::safetensors::read_all;
 use frostline::model::{Model, ModelError};
 use serde_json::json;
 use tch::{Device, Kind, Tensor};
@@ -244,7 +245,7 @@ fn loading_needs_little_more_memory_than_the_weights() {
     measure("pytorch_model.bin");
     let named: Vec<(String, &Tensor)> = tensors.iter().map(|(name, tensor)| (name.clone(), tensor)).collect();
     fs::remove_file(dir.path().join("pytorch_model.bin")).unwrap();
-    weights::write(&path, &named).unwrap();
+    safetensors::write(&path, &named).unwrap();
     measure("as written by Frostline");
 }
 

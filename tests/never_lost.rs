@@ -254,8 +254,9 @@ fn a_run_goes_on_from_another_with_a_changed_plan() {
     let told = place.json(&["train", "p", "--from", "first", "--run", "second", "--json"]);
     assert_eq!(told[0]["from"], "first");
     // The encoder of the second is that of the first, bit by bit; its heads started where those ended.
-    let tensors =
-        |run: &str| frostline::model::weights::read_all(&checkpoints(&place, run).join("best.safetensors"));
+    let tensors = |run: &str| {
+        frostline::model::files::safetensors::read_all(&checkpoints(&place, run).join("best.safetensors"))
+    };
     let (first, second) = (tensors("first").unwrap(), tensors("second").unwrap());
     for (name, tensor) in &first {
         let (_, other) = second.iter().find(|(known, _)| known == name).unwrap();

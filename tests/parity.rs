@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 
 use frostline::model::Model;
 use frostline::model::batch::TokenBatch;
+use frostline::model::files::safetensors::read_all;
 use frostline::model::layers::Dropout;
+use frostline::model::model::to_vec;
 use frostline::model::pooling::{normalize, pool};
-use frostline::model::sentence::to_vec;
 use frostline::model::summary::{Group, Pooling, Role};
-use frostline::model::weights::read_all;
 use frostline::text::batches::inference_batches;
 use frostline::text::tokenizer::Tokenizer;
 use tch::{Device, Kind, Tensor};

@@ -9,15 +9,15 @@ mod skip;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use frostline::data::changes::{Cell, Changes, Correction};
 use frostline::data::dataset::Split;
-use frostline::data::fix::Fix;
+use frostline::data::edit::fix::Fix;
+use frostline::data::edit::{Cell, Changes, Correction};
 use frostline::data::mapping::{Mapping, TaskColumn};
-use frostline::data::overrides::{FormatName, Overrides};
+use frostline::data::read::overrides::{FormatName, Overrides};
 use frostline::data::table::Quoting;
 use frostline::data::task::TaskKind;
 use frostline::project::{DataFile, Project, ProjectError};
-use frostline::train::preset::{Decay, OptimizerKind, Preset, Recipe};
+use frostline::train::plan::preset::{Decay, OptimizerKind, Preset, Recipe};
 use proptest::prelude::*;
 
 fn fixture(version: &str) -> PathBuf {

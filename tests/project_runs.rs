@@ -14,11 +14,11 @@ use frostline::model::summary::{Group, TensorInfo};
 use frostline::project::ProjectError;
 use frostline::project::runs::{HistoryLine, RunEvent, RunFolder, RunListing, list, next_name};
 use frostline::train::metrics::{EpochPoint, Headline, Probe, Score, StepPoint, TaskMetrics};
+use frostline::train::plan::monitor::Watch;
+use frostline::train::plan::preset::{Preset, Recipe};
+use frostline::train::plan::recipe::{OptimizerKind, Sampling, TaskSettings, Weighting};
 use frostline::train::plan::{Parent, Part, Phase, PlannedTask, RunPlan, Thaw, Until};
-use frostline::train::preset::{Preset, Recipe};
-use frostline::train::recipe::{OptimizerKind, Sampling, TaskSettings, Weighting};
 use frostline::train::report::{HeadDrift, RunOutcome, RunReport, TensorChange};
-use frostline::train::watch::Watch;
 use proptest::prelude::*;
 
 fn fixture() -> PathBuf {

@@ -8,9 +8,9 @@ use std::path::Path;
 
 use frostline::model::Model;
 use frostline::session::command::Command;
-use frostline::session::offline::Offline;
-use frostline::train::preset::Preset;
-use frostline::train::recipe::Recipe;
+use frostline::session::predictor::Offline;
+use frostline::train::plan::preset::Preset;
+use frostline::train::plan::recipe::Recipe;
 use serde_json::{Value, json};
 
 #[path = "common/tiny_run.rs"]

@@ -12,13 +12,13 @@ use families::FAMILIES;
 use frostline::model::Model;
 use frostline::model::layers::Dropout;
 use frostline::train::TrainError;
-use frostline::train::checkpoint::{Checkpoint, Store, best_path};
-use frostline::train::drive::Drive;
-use frostline::train::fit::{Fit, FitEvent, Fitted};
 use frostline::train::optim::Pass;
-use frostline::train::phases::PhaseSpec;
-use frostline::train::recipe::{Decay, OptimizerKind, Precision, Recipe};
+use frostline::train::plan::phase_spec::PhaseSpec;
+use frostline::train::plan::recipe::{Decay, OptimizerKind, Precision, Recipe};
 use frostline::train::report::RunOutcome;
+use frostline::train::run::checkpoint::{Checkpoint, Store, best_path};
+use frostline::train::run::dispatch::Drive;
+use frostline::train::run::fit::{Fit, FitEvent, Fitted};
 use tch::{Device, Kind, Tensor};
 
 #[path = "common/families.rs"]

@@ -6,8 +6,8 @@ use frostline::data::mapping::{Mapping, TaskColumn};
 use frostline::data::task::TaskKind;
 use frostline::project::DataFile;
 use frostline::session::command::Command;
-use frostline::train::preset::Preset;
-use frostline::train::recipe::Recipe;
+use frostline::train::plan::preset::Preset;
+use frostline::train::plan::recipe::Recipe;
 
 #[path = "common/tiny_run.rs"]
 mod tiny_run;
@@ -121,14 +121,14 @@ fn small_batches_add_up_to_a_large_one() {
             batch_size,
             accumulate,
             epochs: 1,
-            optimizer: frostline::train::recipe::OptimizerKind::Sgd,
+            optimizer: frostline::train::plan::recipe::OptimizerKind::Sgd,
             lr_encoder: 0.02,
             ..recipe(Preset::Full)
         };
         let mut place = project(&csv, &[("answer", TaskKind::Ranking)], recipe);
         let run = place.train();
         let path = run.dir.join("checkpoints/best.safetensors");
-        let mut weights = frostline::model::weights::read_all(&path).expect("the kept weights");
+        let mut weights = frostline::model::files::safetensors::read_all(&path).expect("the kept weights");
         weights.sort_by(|(a, _), (b, _)| a.cmp(b));
         (weights, run.epochs.last().expect("an epoch").train[0])
     };

@@ -3,10 +3,10 @@
 #![expect(clippy::expect_used, reason = "a test ends where its ground is missing")]
 
 use frostline::session::state::RunView;
-use frostline::train::phases::{LayerSet, PhaseSpec};
 use frostline::train::plan::Until;
-use frostline::train::preset::Preset;
-use frostline::train::recipe::{Decay, Recipe};
+use frostline::train::plan::phase_spec::{LayerSet, PhaseSpec};
+use frostline::train::plan::preset::Preset;
+use frostline::train::plan::recipe::{Decay, Recipe};
 
 #[path = "common/tiny_run.rs"]
 mod tiny_run;

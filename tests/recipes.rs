@@ -6,16 +6,16 @@
 use std::fmt::Write as _;
 
 use frostline::data::dataset::Split;
+use frostline::model::files::safetensors::read_all;
 use frostline::model::lora::{Lora, LoraTargets};
-use frostline::model::weights::read_all;
 use frostline::project::DataFile;
 use frostline::session::command::Command;
 use frostline::session::state::{Loadable, RunOutcome, RunView, Severity};
-use frostline::train::phases::{HeadSet, PhaseSpec};
+use frostline::train::plan::monitor::Watch;
+use frostline::train::plan::phase_spec::{HeadSet, PhaseSpec};
+use frostline::train::plan::preset::Preset;
+use frostline::train::plan::recipe::{OptimizerKind, Recipe, TaskSettings, Weighting};
 use frostline::train::plan::{Part, Until};
-use frostline::train::preset::Preset;
-use frostline::train::recipe::{OptimizerKind, Recipe, TaskSettings, Weighting};
-use frostline::train::watch::Watch;
 use tch::{Kind, Tensor};
 
 #[path = "common/tiny_run.rs"]

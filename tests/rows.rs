@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use frostline::data::changes::Cell;
 use frostline::data::dataset::Split;
-use frostline::data::fix::Fix;
+use frostline::data::edit::Cell;
+use frostline::data::edit::fix::Fix;
 use frostline::data::query::RowQuery;
 use frostline::project::{DataFile, Project};
 use frostline::session::Session;

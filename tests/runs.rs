@@ -10,7 +10,7 @@ use frostline::session::Session;
 use frostline::session::command::{Command, Edit};
 use frostline::session::state::{Loadable, RunOutcome};
 use frostline::train::metrics::EpochPoint;
-use frostline::train::preset::{Preset, Recipe};
+use frostline::train::plan::preset::{Preset, Recipe};
 
 #[path = "common/tiny_run.rs"]
 mod tiny_run;

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use frostline::project::DataFile;
 use frostline::session::command::Command;
-use frostline::train::checkpoint::Store;
-use frostline::train::drive::Drive;
-use frostline::train::fit::{Fit, FitEvent, Fitted};
-use frostline::train::preset::Preset;
-use frostline::train::recipe::{Recipe, Sampling};
+use frostline::train::examples::Rows;
+use frostline::train::plan::preset::Preset;
+use frostline::train::plan::recipe::{Recipe, Sampling};
 use frostline::train::report::RunOutcome;
-use frostline::train::rows::Rows;
+use frostline::train::run::checkpoint::Store;
+use frostline::train::run::dispatch::Drive;
+use frostline::train::run::fit::{Fit, FitEvent, Fitted};
 
 #[path = "common/recorded.rs"]
 mod recorded;

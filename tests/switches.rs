@@ -10,18 +10,19 @@ use std::rc::Rc;
 use frostline::data::mapping::{Mapping, TaskColumn};
 use frostline::data::task::TaskKind;
 use frostline::model::device::multiplies_bfloat16;
+use frostline::model::files::safetensors::read_all;
 use frostline::model::lora::Lora;
-use frostline::model::weights::read_all;
 use frostline::project::DataFile;
 use frostline::session::command::Command;
 use frostline::session::state::{RunOutcome, RunView};
 use frostline::train::metrics::EpochPoint;
-use frostline::train::phases::{HeadSet, PhaseSpec};
+use frostline::train::plan::monitor::Watch;
+use frostline::train::plan::phase_spec::{HeadSet, PhaseSpec};
+use frostline::train::plan::preset::Preset;
+use frostline::train::plan::recipe::{Decay, OptimizerKind, Recipe, TaskSettings, Weighting};
+use frostline::train::plan::settings;
+use frostline::train::plan::settings::{Around, RECIPE, TASK};
 use frostline::train::plan::{Part, Until};
-use frostline::train::preset::Preset;
-use frostline::train::recipe::{Decay, OptimizerKind, Recipe, TaskSettings, Weighting};
-use frostline::train::settings::{self, Around, RECIPE, TASK};
-use frostline::train::watch::Watch;
 use tch::{Kind, Tensor};
 
 #[path = "common/tiny_run.rs"]

@@ -3,15 +3,15 @@
 #![expect(clippy::expect_used, reason = "a test ends where its ground is missing")]
 
 use frostline::model::Model;
+use frostline::model::files::safetensors::read_all;
 use frostline::model::summary::Group;
-use frostline::model::weights::read_all;
 use frostline::train::cache::Prefix;
 use frostline::train::optim::{Optimizer, Pass};
+use frostline::train::plan::preset::Preset;
+use frostline::train::plan::recipe::{Decay, OptimizerKind, Recipe, TaskSettings, Weighting};
+use frostline::train::plan::schedule::rate_factor;
 use frostline::train::plan::{Phase, Thaw, Until};
-use frostline::train::preset::Preset;
-use frostline::train::recipe::{Decay, OptimizerKind, Recipe, TaskSettings, Weighting};
-use frostline::train::schedule::rate_factor;
-use frostline::train::step::{At, Stepper};
+use frostline::train::run::step::{At, Stepper};
 use tch::{Kind, Tensor};
 
 #[path = "common/recorded.rs"]

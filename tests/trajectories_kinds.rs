@@ -6,19 +6,19 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use frostline::model::files::safetensors::read_all;
 use frostline::model::summary::Group;
-use frostline::model::weights::read_all;
 use frostline::train::cache::{self, Budget, Depth, Prefix};
-use frostline::train::checkpoint::Store;
-use frostline::train::drive::Drive;
-use frostline::train::fit::{Fit, FitEvent};
+use frostline::train::examples::Rows;
 use frostline::train::metrics::StepPoint;
 use frostline::train::optim::{Optimizer, Pass};
+use frostline::train::plan::recipe::OptimizerKind;
+use frostline::train::plan::schedule::rate_factor;
 use frostline::train::plan::{Phase, Thaw};
-use frostline::train::recipe::OptimizerKind;
-use frostline::train::rows::Rows;
-use frostline::train::schedule::rate_factor;
-use frostline::train::step::{At, Stepper};
+use frostline::train::run::checkpoint::Store;
+use frostline::train::run::dispatch::Drive;
+use frostline::train::run::fit::{Fit, FitEvent};
+use frostline::train::run::step::{At, Stepper};
 use tch::Tensor;
 
 #[path = "common/recorded_kinds.rs"]

@@ -15,7 +15,7 @@ use common::fake_state as fake;
 use eframe::egui::Ui;
 use frostline::data::task::TaskKind;
 use frostline::session::state::{Loadable, State};
-use frostline::train::preset::Preset;
+use frostline::train::plan::preset::Preset;
 use frostline::ui::actions::Actions;
 use frostline::ui::panels::data::{DataPageView, data_ui};
 use frostline::ui::panels::evaluate::{EvaluateView, evaluate_ui};

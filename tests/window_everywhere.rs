@@ -20,9 +20,9 @@ use frostline::session::Session;
 use frostline::session::state::State;
 use frostline::ui::actions::Page;
 use frostline::ui::app::{App, Environment};
+use frostline::ui::autosave::{Keep, Unsaveds};
 use frostline::ui::dialogs::Dialogs;
 use frostline::ui::prefs::Prefs;
-use frostline::ui::unsaved::{Keep, Unsaveds};
 use page::{sees, sees_not, settle};
 
 const SIZE: Vec2 = Vec2::new(1280.0, 800.0);

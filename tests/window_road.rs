@@ -21,7 +21,7 @@ use frostline::data::dataset::Split;
 use frostline::session::Session;
 use frostline::session::command::Command;
 use frostline::session::state::{Answer as Said, Loadable, RunOutcome, State};
-use frostline::train::preset::Preset;
+use frostline::train::plan::preset::Preset;
 use frostline::ui::actions::{Action, Page};
 use frostline::ui::app::{App, Environment};
 use frostline::ui::dialogs::{Answer, Dialogs};

@@ -7,9 +7,9 @@ use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 
 use super::output::{EmbeddingFormat, PredictionFormat};
-use super::reading::ReadingArgs;
+use super::reading_args::ReadingArgs;
 use super::writers::Cells;
-use crate::train::preset::Preset;
+use crate::train::plan::preset::Preset;
 
 /// Fine-tunes multi-task sentence encoders on your own machine. Without a command, the window opens.
 #[derive(Debug, Parser)]

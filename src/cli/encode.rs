@@ -17,7 +17,7 @@ use crate::explore::similarity::cosine_matrix;
 use crate::project::output_file::in_words;
 use crate::project::runs::RunFolder;
 use crate::project::settings::Settings;
-use crate::session::offline::{CHUNK, Offline};
+use crate::session::predictor::{CHUNK, Offline};
 use crate::train::report::UNTRAINED;
 
 /// What a run folder holds and no model folder does.

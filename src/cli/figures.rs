@@ -8,9 +8,9 @@ use crate::train::metrics::{
     EpochPoint, Probe, Score, TaskMetrics, figure_key, format_figure, keys, mean_loss, share, title,
     training_is_comparable, training_key,
 };
+use crate::train::plan::timeline::{last_epoch, phase_spans};
 use crate::train::plan::{PlannedTask, RunPlan};
 use crate::train::report::{RunReport, UNTRAINED};
-use crate::train::timeline::{last_epoch, phase_spans};
 
 /// `epoch 2/4  loss 0.8123  topic: train 0.912, valid 0.880  ...`; epoch 0 is the measurement before training.
 /// `epochs` are those of the run, at most.

@@ -13,11 +13,11 @@ use crate::data::split::{SPLIT_SEED, SplitRule};
 use crate::data::table::Table;
 use crate::data::task::TaskKind;
 use crate::format::shell;
-use crate::model::check::check;
-use crate::project::model_place::model_name;
+use crate::model::files::check::check;
+use crate::project::model_ref::model_name;
 use crate::project::trust::Trust;
 use crate::project::{DataFile, Project, ProjectError, demo, file};
-use crate::train::preset::Preset;
+use crate::train::plan::preset::Preset;
 
 pub(super) fn run(args: &InitArgs) -> anyhow::Result<()> {
     let target = args.dir.join(file::FILE_NAME);

@@ -11,13 +11,13 @@ use super::console::{count, say, say_json, table};
 use super::figures::{epoch_lines, json_key, probe_json, probe_line, run_json, run_tables};
 use super::{hub, inspect_data, inspect_model, outside};
 use crate::data::dataset::Split;
-use crate::project::model_place::model_name;
+use crate::project::model_ref::model_name;
 use crate::project::runs::{self, RunFolder};
 use crate::project::{Project, file};
 use crate::train::metrics::{Headline, figure_key, format_headline};
-use crate::train::recipe::Recipe;
+use crate::train::plan::recipe::Recipe;
+use crate::train::plan::settings;
 use crate::train::report::{RunReport, START_KEPT};
-use crate::train::settings;
 
 /// What was found, for people and for programs.
 struct Found {

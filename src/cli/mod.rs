@@ -17,14 +17,14 @@ mod inspect_data;
 mod inspect_model;
 mod interrupt;
 mod mistyped;
+pub mod openmp;
 mod output;
 mod outside;
 mod parquet_file;
 mod progress;
-mod reading;
+mod reading_args;
 mod session;
 mod tables;
-pub mod threads;
 mod train;
 mod writers;
 

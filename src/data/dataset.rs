@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::card::coverage::LeftOut;
 use super::column::StrColumn;
-use super::coverage::LeftOut;
 use super::task::TaskKind;
 
 /// The part a row plays.

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::column::StrColumn;
-pub use super::scan::Quoting;
-use super::sniff::ONE_COLUMN;
-pub use super::stamp::Stamp;
+pub use super::read::delimited::scan::Quoting;
+use super::read::delimited::sniff::ONE_COLUMN;
+pub use super::read::fingerprint::Stamp;
 
 /// The formats that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

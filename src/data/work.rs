@@ -17,9 +17,9 @@ pub(super) fn add(steps: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::describe::describe;
     use super::super::read::table_in_memory;
     use super::*;
+    use crate::data::card::describe::describe;
 
     /// Names and cells of a table by row and column.
     type Case = (fn(usize) -> String, fn(usize, usize) -> String);

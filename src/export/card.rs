@@ -12,10 +12,10 @@ use crate::format::numbers::thousands;
 use crate::model::dense::DenseSpec;
 use crate::model::summary::{Group, ModelSummary, Pooling};
 use crate::train::metrics::{Probe, TaskMetrics, format_figure, format_headline, keys, share, title};
+use crate::train::plan::preset::Preset;
+use crate::train::plan::settings::set_differently;
 use crate::train::plan::{Phase, PlannedTask, RunPlan, Thaw};
-use crate::train::preset::Preset;
 use crate::train::report::{RunOutcome, RunReport, START_KEPT, UNTRAINED};
-use crate::train::settings::set_differently;
 
 /// What the card is written from.
 #[derive(Clone, Copy, Debug)]

@@ -12,18 +12,21 @@ use serde_json::Value;
 use tch::Tensor;
 
 use super::ExportReport;
+use super::destination;
+use super::destination::{HEADS, Staged};
 use super::error::ExportError;
 use super::layout::{self, Module};
 use super::load::load_exported;
-use super::place::{self, HEADS, Staged};
-use super::proof::{self, Side};
+use super::destination;
+use super::verify::{self, Side};
 use super::written::{self, Written};
 use crate::data::task::TaskKind;
 use crate::files::regular_file;
 use crate::model::dense::{self, DenseActivation, DenseSpec};
+use crate::model::files::safetensors;
 use crate::model::heads::HeadSpec;
 use crate::model::summary::{Group, Prompt};
-use crate::model::{Model, ModelError, weights};
+use crate::model::{Model, ModelError};
 use crate::text::encoder_dir::encoder_dir;
 use crate::text::tokenizer::{Tokenizer, TokenizerError, json_of};
 
@@ -101,7 +104,7 @@ pub fn write_folder_until(
     let (read_back, _) = load_exported(&written, model.device)?;
     let prompt = request.prompt.map_or("", |prompt| &prompt.text);
     let meant = Side { model, tokenizer: Tokenizer::load(request.base)?.with_prompt(prompt), max_seq_length };
-    let difference = proof::compare(&meant, &Side::of_folder(&read_back, &written)?)?.accept()?;
+    let difference = verify::compare(&meant, &Side::of_folder(&read_back, &written)?)?.accept()?;
     writer.goes_on()?;
     let files = writer.written.sizes();
     let (dir, kept) = writer.staged.put()?;
@@ -286,7 +289,7 @@ fn tokenizer_files(base: &Path) -> Result<TokenizerFiles, ExportError> {
         let path = entry.map_err(unreadable(&dir))?.path();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         // Folders from a hub's cache hold links to files.
-        if path.is_file() && place::is_of_tokenizer(&name) && name != "tokenizer.json" {
+        if path.is_file() && destination::is_of_tokenizer(&name) && name != "tokenizer.json" {
             files.push((name, regular_file::read(&path).map_err(unreadable(&path))?));
         }
     }
@@ -296,7 +299,7 @@ fn tokenizer_files(base: &Path) -> Result<TokenizerFiles, ExportError> {
 
 fn all_finite(model: &Model) -> Result<(), ExportError> {
     for param in &model.params {
-        if !weights::finite(&param.tensor)? {
+        if !safetensors::finite(&param.tensor)? {
             return Err(ExportError::NotFinite(param.name.clone()));
         }
     }
@@ -332,7 +335,7 @@ impl Writer<'_> {
 
     fn tensors(&mut self, relative: &str, tensors: &[(String, &Tensor)]) -> Result<(), ExportError> {
         let path = self.path_of(relative)?;
-        match weights::write(&path, tensors) {
+        match safetensors::write(&path, tensors) {
             Ok(()) => {}
             Err(ModelError::Io { source, .. }) => return Err(self.cannot(relative, &source)),
             Err(other) => return Err(other.into()),

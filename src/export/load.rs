@@ -5,13 +5,13 @@ use std::path::Path;
 use serde_json::Value;
 use tch::Device;
 
+use super::destination::HEADS;
 use super::layout::{HEADS_VERSION, kind_of};
-use super::place::HEADS;
 use crate::data::task::Scale;
-use crate::model::folder::read_json;
+use crate::model::files::read_json;
+use crate::model::files::safetensors::read_params;
 use crate::model::heads::{Head, HeadSpec};
 use crate::model::summary::TensorInfo;
-use crate::model::weights::read_params;
 use crate::model::{Model, ModelError};
 
 /// Loads an exported folder, or any model folder: one without `heads/` gives a model without heads.

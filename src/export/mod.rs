@@ -4,14 +4,14 @@
 //! [`card`] is its README. It must never know a project, a session or a window.
 
 pub mod card;
+mod destination;
 pub mod error;
 pub mod folder;
 mod layout;
 pub mod load;
-mod place;
-mod proof;
 mod settings_text;
 mod usage;
+mod verify;
 mod written;
 
 use std::path::PathBuf;

@@ -2,9 +2,11 @@
 
 use crate::format::markdown;
 use crate::model::lora::Lora;
+use crate::train::plan::recipe::{
+    Decay, OptimizerKind, Precision, Recipe, Sampling, TaskSettings, Weighting,
+};
+use crate::train::plan::settings::{Around, RECIPE};
 use crate::train::plan::{Part, RunPlan};
-use crate::train::recipe::{Decay, OptimizerKind, Precision, Recipe, Sampling, TaskSettings, Weighting};
-use crate::train::settings::{Around, RECIPE};
 
 /// The recipe of a run in sentences, for people who would repeat it by other means.
 pub(super) fn settings_text(plan: &RunPlan) -> String {

@@ -15,9 +15,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::HubError;
+use super::file_selection;
+use super::file_selection::MODULES;
 use super::name::{HubName, is_commit, path_of_file};
-use super::needed::{self, MODULES};
-use super::offer::Checksum;
+use super::remote_model::Checksum;
 use crate::files::atomic_file::{self, AtomicFile};
 use crate::files::lock::is_still_at;
 use crate::files::{inside, regular_file};
@@ -102,7 +103,7 @@ impl Cache {
 
     /// What a snapshot lacks; empty when it is whole.
     pub(super) fn missing(&self, name: &HubName, commit: &str) -> Vec<String> {
-        needed::missing(&self.snapshot(name, commit))
+        file_selection::missing(&self.snapshot(name, commit))
     }
 
     /// Whether it is known which modules the model has. A snapshot that another library made may hold the encoder

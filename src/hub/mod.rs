@@ -6,23 +6,23 @@
 
 mod cache;
 mod certificates;
+mod config;
+mod download;
 mod endpoint;
 pub mod error;
-mod meter;
+mod file_selection;
+mod http_client;
 mod name;
-mod needed;
-mod offer;
-mod place;
-mod transfer;
-mod wire;
+mod progress;
+mod remote_model;
 
-pub use endpoint::{Endpoint, TokenUse};
+pub use self::config::{Place, Token};
+pub use self::endpoint::{Endpoint, TokenUse};
+pub use self::http_client::Patience;
+pub use self::progress::Progress;
+pub use self::remote_model::{Checksum, Offer, RemoteFile};
 pub use error::HubError;
-pub use meter::Progress;
 pub use name::HubName;
-pub use offer::{Checksum, Offer, RemoteFile};
-pub use place::{Place, Token};
-pub use wire::Patience;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,12 +30,12 @@ use std::path::{Path, PathBuf};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use self::cache::{Cache, make_parent, partial};
-use self::meter::Meter;
-use self::needed::MODULES;
-use self::offer::{Listed, Listing};
-use self::transfer::own_partial;
-use self::wire::{Fault, Status, Wire};
-use crate::model::origin;
+use self::download::own_partial;
+use self::file_selection::MODULES;
+use self::http_client::{Fault, Status, Wire};
+use self::progress::Meter;
+use self::remote_model::{Listed, Listing};
+use crate::model::files::metadata;
 
 /// The hub and its cache.
 #[derive(Clone, Debug)]
@@ -144,7 +144,7 @@ impl Hub {
             }
             let is_main = self.cache.commit_of(&name).as_ref() == Some(&commit);
             let name = if is_main { name } else { name.at(&commit) };
-            let licence = origin::licence_of_readme(&folder);
+            let licence = metadata::licence_of_readme(&folder);
             models.push(CachedModel { name, bytes: bytes_below(&folder), folder, licence, missing });
         }
         models
@@ -281,7 +281,7 @@ impl Hub {
         let shared = partial(&blob);
         let part = if lock.is_held() { shared } else { own_partial(&shared) };
         let path = file_path(&offer.name, &offer.commit, &file.name);
-        let fetched = transfer::fetch(wire, &path, file, &part, stop, &mut |there, came| {
+        let fetched = download::fetch(wire, &path, file, &part, stop, &mut |there, came| {
             on_progress(meter.bytes(there, came));
         });
         if fetched.is_err() && !lock.is_held() {

@@ -7,10 +7,10 @@ use serde_json::Value;
 use tch::{Device, Tensor};
 
 use super::error::ModelError;
-use super::folder::read_json;
+use super::files::read_json;
+use super::files::weight_files::Stored;
 use super::layers::Linear;
 use super::params::{Param, Params};
-use super::stored::Stored;
 use super::summary::{Group, TensorInfo};
 
 /// What follows the linear layer.
@@ -234,5 +234,5 @@ pub(super) fn note(specs: &[DenseSpec]) -> Option<String> {
 pub(super) fn digest(encoder: &Stored, dense: &[Stored]) -> Result<(u64, String), ModelError> {
     let all = || std::iter::once(encoder).chain(dense);
     let paths: Vec<&Path> = all().flat_map(Stored::paths).collect();
-    Ok((all().map(Stored::bytes).sum(), super::stored::sha256_of(paths)?))
+    Ok((all().map(Stored::bytes).sum(), super::files::weight_files::sha256_of(paths)?))
 }

@@ -6,9 +6,9 @@ use rand_chacha::ChaCha8Rng;
 use tch::{Kind, Tensor};
 
 use super::error::ModelError;
+use super::model::Model;
 use super::params::Param;
 use super::room;
-use super::sentence::Model;
 use super::summary::{Group, LORA_DOWN, LORA_UP, ModelSummary, Role, TensorInfo};
 
 /// Adapters of a run.

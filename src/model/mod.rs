@@ -13,51 +13,29 @@
 //!    go by), and how to build the encoder from them.
 //! 3. The encoder: `embed`, then `layers` of a range, built from [`layers`] (linear layers, norms, activations),
 //!    [`post_norm`] (BERT's whole layer) and [`attention`], to which a family says through
-//!    [`positions::Positions`] what it adds to scores. All of these take padded and packed batches alike.
+//!    [`layers::positions::Positions`] what it adds to scores. All of these take padded and packed batches alike.
 //!
 //! A relative of BERT that differs in names or counting is a dozen lines: see [`electra`] and [`roberta`]. Then put
 //! the family's recorded outputs beside the others in `tests/fixtures/models` and its name into `tests/parity.rs`.
 
-pub mod albert;
-pub mod attention;
 pub mod batch;
-pub mod bert;
-pub mod check;
-mod config;
-mod conv;
 pub mod cuda;
-pub mod deberta;
 pub mod dense;
 pub mod device;
-pub mod distilbert;
-pub mod electra;
 pub mod encoder;
 pub mod error;
-pub mod folder;
+pub mod files;
 pub mod heads;
 pub mod layers;
 pub mod lora;
-pub mod mask;
 pub mod memory;
-pub mod modernbert;
-mod modules;
-pub mod mpnet;
-pub mod origin;
+pub mod model;
+pub mod parallel_encoder;
 pub mod params;
-mod pickle;
 pub mod pooling;
-pub mod positions;
-pub mod post_norm;
-pub mod reader;
-pub mod roberta;
 pub mod room;
-mod safetensors_header;
-pub mod sentence;
-pub mod stored;
 pub mod summary;
-mod torch_file;
 pub mod vocabulary;
-pub mod weights;
 
+pub use self::model::Model;
 pub use error::ModelError;
-pub use sentence::Model;

@@ -7,8 +7,8 @@
 use tch::{Kind, Tensor};
 
 use super::error::ModelError;
+use super::model::Model;
 use super::params::Param;
-use super::sentence::Model;
 
 /// What is needed to put the full table back.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::disk::{path_from_text, path_to_text};
 use super::error::ProjectError;
-use crate::data::changes::{Cell, Changes, Correction};
-use crate::data::fix::Fix;
+use crate::data::edit::fix::Fix;
+use crate::data::edit::{Cell, Changes, Correction};
 
 /// A fix of many rows.
 #[derive(Debug, Deserialize, Serialize)]

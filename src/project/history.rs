@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::error::ProjectError;
-use super::numbers::json_float;
+use super::serde_number::json_float;
 use crate::data::task::TaskKind;
 use crate::files::{inside, regular_file};
 use crate::train::metrics::{EpochPoint, Score, StepPoint};

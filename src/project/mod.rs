@@ -11,8 +11,7 @@ pub mod error;
 pub mod file;
 mod history;
 mod keys;
-pub mod model_place;
-mod numbers;
+pub mod model_ref;
 pub mod output_file;
 pub mod outside;
 mod phase_file;
@@ -20,6 +19,8 @@ mod plan_file;
 mod recipe_file;
 mod report_file;
 pub mod runs;
+mod serde_enum;
+mod serde_number;
 pub mod settings;
 pub mod trust;
 pub mod unsaved;
@@ -29,11 +30,11 @@ pub use error::ProjectError;
 
 use std::path::PathBuf;
 
-use crate::data::changes::Changes;
 use crate::data::dataset::Split;
+use crate::data::edit::Changes;
 use crate::data::mapping::Mapping;
-use crate::data::overrides::Overrides;
-use crate::train::preset::Recipe;
+use crate::data::read::overrides::Overrides;
+use crate::train::plan::preset::Recipe;
 
 /// A data file and the split its rows belong to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::keys::Keyed;
-use crate::train::phases::{HeadSet, LayerSet, PhaseSpec};
+use super::serde_enum::Keyed;
+use crate::train::plan::phase_spec::{HeadSet, LayerSet, PhaseSpec};
 use crate::train::plan::{Part, Until};
 
 /// Every key but the layers may be left out.

@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use super::disk::{parse_toml, to_toml};
 use super::error::ProjectError;
-use super::keys::Keyed;
-use super::model_place::{model_from_text, model_to_text};
-use super::numbers::{Frozen, NumberOr};
+use super::model_ref::{model_from_text, model_to_text};
 use super::recipe_file::RecipeFile;
+use super::serde_enum::Keyed;
+use super::serde_number::{Frozen, NumberOr};
 use crate::data::task::{Scale, TaskKind};
 use crate::model::summary::{Group, Prompt, TensorInfo};
+use crate::train::plan::recipe::Recipe;
 use crate::train::plan::{Parent, Part, Phase, PlannedTask, RunPlan, Thaw, Until};
-use crate::train::recipe::Recipe;
 
 /// 2 added kinds of tasks, parts of groups, ends of phases and the run that a run goes on from.
 const VERSION: u32 = 2;

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::keys::Keyed;
-use super::numbers::{NoLimit, NumberOr, Seed};
 use super::phase_file::PhaseEntry;
+use super::serde_enum::Keyed;
+use super::serde_number::{NoLimit, NumberOr, Seed};
 use crate::model::lora::{Lora, LoraTargets};
 use crate::train::plan::Part;
-use crate::train::preset::Preset;
-use crate::train::recipe::{Decay, OptimizerKind, Precision, Recipe, Sampling, TaskSettings, Weighting};
-use crate::train::watch::Watch;
+use crate::train::plan::monitor::Watch;
+use crate::train::plan::preset::Preset;
+use crate::train::plan::recipe::{
+    Decay, OptimizerKind, Precision, Recipe, Sampling, TaskSettings, Weighting,
+};
 
 /// Every key may be left out: it then has the value that choosing the preset would give it.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -233,8 +235,8 @@ impl From<RecipeFile> for Recipe {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::phases::{HeadSet, LayerSet, PhaseSpec};
     use crate::train::plan::Until;
+    use crate::train::plan::phase_spec::{HeadSet, LayerSet, PhaseSpec};
 
     #[test]
     fn presets_are_written_under_their_keys_and_bring_their_defaults() {

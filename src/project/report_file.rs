@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ProjectError;
 use super::file::SplitKey;
-use super::numbers::json_float;
+use super::serde_number::json_float;
 use crate::data::task::TaskKind;
 use crate::train::metrics::{
     CalibrationBin, ClassMetrics, NumberFigures, Probe, RankFigures, SetFigures, SpanFigures, TaskMetrics,

@@ -179,7 +179,7 @@ impl RunFolder {
     /// Whether there is a checkpoint to go on from.
     #[must_use]
     pub fn has_checkpoint(&self) -> bool {
-        crate::train::checkpoint::can_resume(&self.checkpoint_dir())
+        crate::train::run::checkpoint::can_resume(&self.checkpoint_dir())
     }
 
     /// Records the plan.

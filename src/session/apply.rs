@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Session;
-use super::news::{Answer, News, NoAnswer};
+use super::event::{Answer, News, NoAnswer};
 use super::state::{Loadable, RunOutcome, Severity};
 use crate::train::report::START_KEPT;
 

@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-use crate::data::changes::{Cell, Correction};
 use crate::data::dataset::Split;
-use crate::data::fix::Fix;
+use crate::data::edit::fix::Fix;
+use crate::data::edit::{Cell, Correction};
 use crate::data::mapping::Mapping;
-use crate::data::overrides::Overrides;
 use crate::data::query::RowQuery;
+use crate::data::read::overrides::Overrides;
 use crate::project::Project;
 use crate::project::unsaved::Unsaved;
-use crate::train::preset::Recipe;
+use crate::train::plan::preset::Recipe;
 
 /// A change of the project draft: takes effect at once, can be undone.
 #[derive(Clone, Debug, PartialEq)]

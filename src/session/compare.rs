@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::measured::{ClassSaid, Said};
+use super::row_results::{ClassSaid, Said};
 use super::state::Evaluation;
 use crate::data::dataset::Split;
 

@@ -6,10 +6,10 @@ use std::sync::atomic::Ordering;
 
 use super::Session;
 use super::command::Edit;
-use super::news::{DataRequest, Work};
+use super::event::{DataRequest, Work};
+use super::file_watcher::Watch;
 use super::state::{DataView, Loadable, RowsView, Severity};
-use super::watch::Watch;
-use crate::data::changes::{Cell, Correction};
+use crate::data::edit::{Cell, Correction};
 use crate::data::split::{SPLIT_SEED, SplitRule};
 
 impl Session {

@@ -153,7 +153,7 @@ fn difference(a: &Project, b: &Project) -> Stale {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::overrides::Overrides;
+    use crate::data::read::overrides::Overrides;
 
     #[test]
     fn edits_are_undone_and_done_again() {

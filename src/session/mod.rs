@@ -5,24 +5,24 @@
 //! Neither side ever waits for the other. It must never know a window.
 
 mod apply;
-mod beside;
+mod compared_runs;
 mod data;
 mod draft;
+mod event;
+mod file_watcher;
 mod hub;
-mod load;
-mod news;
 mod outbox;
 pub(crate) mod parent;
+pub mod prediction;
+pub mod predictor;
+mod resource_usage;
+pub mod row_results;
 mod rows;
 mod start;
-mod watch;
 mod worker;
 
-pub mod answer;
 pub mod command;
 pub mod compare;
-pub mod measured;
-pub mod offline;
 pub mod state;
 
 use std::path::{Path, PathBuf};
@@ -33,17 +33,17 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 
-use self::beside::Beside;
 use self::command::Command;
 use self::compare::Earlier;
+use self::compared_runs::Beside;
 use self::draft::{Drafts, Stale};
+use self::event::{Job, News, Work};
+use self::file_watcher::Watch;
 use self::hub::{Desk, HubNews};
-use self::load::LoadMeter;
-use self::news::{Job, News, Work};
 use self::outbox::Wake;
+use self::resource_usage::LoadMeter;
 use self::rows::RowSearch;
 use self::state::{Loadable, Notice, Severity, State};
-use self::watch::Watch;
 use crate::format::visible::clipped;
 use crate::project::Project;
 use crate::project::demo::default_model_dir;

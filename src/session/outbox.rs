@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Sender, TrySendError};
 
-use super::news::News;
+use super::event::News;
 
 /// Called from the worker's thread whenever there is news.
 pub(super) type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -59,7 +59,7 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::news::Pace;
+    use crate::session::event::Pace;
     use crate::train::metrics::StepPoint;
 
     fn point(step: usize) -> StepPoint {

@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use crate::files::regular_file;
+use crate::model::files::safetensors::file_sha256;
 use crate::model::heads::HeadSpec;
 use crate::model::summary::Group;
-use crate::model::weights::file_sha256;
-use crate::project::model_place::model_name;
+use crate::project::model_ref::model_name;
 use crate::project::runs::RunFolder;
 use crate::text::encoder_dir::encoder_dir;
-use crate::train::checkpoint::best_path;
 use crate::train::plan::{Parent, RunPlan};
 use crate::train::report::{RunReport, UNTRAINED};
+use crate::train::run::checkpoint::best_path;
 
 /// Digits of a SHA-256 that tell two models apart for a reader.
 const DIGITS: usize = 12;
@@ -179,7 +179,7 @@ impl super::state::RunView {
     #[must_use]
     pub fn ended_early(&self) -> Option<(u32, u32)> {
         let finished = self.outcome == Some(super::state::RunOutcome::Finished);
-        crate::train::timeline::ended_early(&self.plan, &self.epochs).filter(|_| finished)
+        crate::train::plan::timeline::ended_early(&self.plan, &self.epochs).filter(|_| finished)
     }
 
     /// The same as a sentence.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tch::Device;
 
 use super::Session;
-use super::news::Work;
+use super::event::Work;
 use super::parent::{inherited_in_words, parent_of};
 use super::state::{Loadable, Severity};
 use super::worker::{Begin, RunRequest};
@@ -16,10 +16,10 @@ use crate::data::task::{Scale, TaskKind};
 use crate::model::device::multiplies_bfloat16;
 use crate::project::runs;
 use crate::project::user_dirs::data_dir;
+use crate::train::plan::preset::Preset;
+use crate::train::plan::recipe::{Precision, Recipe};
+use crate::train::plan::settings::idle_notes;
 use crate::train::plan::{Part, PlannedTask, RunPlan};
-use crate::train::preset::Preset;
-use crate::train::recipe::{Precision, Recipe};
-use crate::train::settings::idle_notes;
 
 /// Refuses a plan that asks a device for what would only slow it down.
 fn suited(plan: RunPlan, multiplies_bfloat16: impl Fn(Device) -> bool) -> Result<RunPlan, String> {

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::compare::RunComparison;
-use super::measured::{ClassSaid, Said};
+use super::row_results::{ClassSaid, Said};
 use crate::data::card::DataCard;
-use crate::data::changes::Outcome;
 use crate::data::dataset::{Dataset, Split};
+use crate::data::edit::Outcome;
 use crate::data::mapping::Mapping;
 use crate::data::query::RowQuery;
 use crate::data::table::{FileFacts, RowProblem};
@@ -15,12 +15,12 @@ use crate::export::ExportReport;
 use crate::hub::{CachedModel, Offer, Progress};
 use crate::model::summary::ModelSummary;
 use crate::project::Project;
-use crate::train::finder::RateCurve;
+use crate::train::lr_finder::RateCurve;
 use crate::train::metrics::{EpochPoint, Probe, StepPoint, TaskMetrics};
 use crate::train::plan::RunPlan;
-use crate::train::timeline::{PhaseSpan, phase_spans};
+use crate::train::plan::timeline::{PhaseSpan, phase_spans};
 
-pub use super::answer::Answer;
+pub use super::prediction::Answer;
 pub use crate::project::runs::RunListing;
 pub use crate::train::report::{HeadDrift, RunOutcome, RunReport, TensorChange};
 

@@ -3,8 +3,8 @@
 use thiserror::Error;
 
 use crate::model::ModelError;
-use crate::train::checkpoint::CheckpointError;
 use crate::train::plan::PlanError;
+use crate::train::run::checkpoint::CheckpointError;
 
 /// Training could not start or go on.
 #[derive(Debug, Error)]

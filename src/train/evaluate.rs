@@ -6,14 +6,14 @@ use std::sync::atomic::AtomicBool;
 use tch::{Kind, Tensor};
 
 use super::cache::{self, Prefix};
-use super::loss::{RANKING_SCALE, cosine};
+use super::examples::{NO_TAG, Rows, Targets};
 use super::metrics::{Predictions, TaskMetrics, metrics_with_unread};
-use super::rows::{NO_TAG, Rows, Targets};
+use super::run::loss::{RANKING_SCALE, cosine};
 use crate::data::task::TaskKind;
 use crate::model::batch::TokenBatch;
 use crate::model::heads::Head;
+use crate::model::model::to_vec;
 use crate::model::pooling::normalize;
-use crate::model::sentence::to_vec;
 use crate::model::{Model, ModelError};
 
 /// Cosines that are computed at a time when texts are ranked.

@@ -9,40 +9,18 @@
 //! After it: [`evaluate`] and [`metrics`] measure, [`report`] and [`diagnosis`] say what came of it; [`timeline`] says
 //! where its phases were. [`finder`] looks for a rate.
 
-pub mod average;
-pub mod backlog;
 pub mod cache;
-pub mod checkpoint;
-mod class_weights;
-mod course;
 pub mod diagnosis;
-pub mod drive;
 pub mod error;
 pub mod evaluate;
-pub mod finder;
-pub mod fit;
-mod grad_cache;
-pub mod loss;
+pub mod examples;
+mod kinds;
+pub mod lr_finder;
 pub mod metrics;
 pub mod optim;
-pub mod phase;
-pub mod phase_edits;
-pub mod phases;
-pub mod place;
 pub mod plan;
-pub mod preset;
-pub mod recipe;
 pub mod report;
 mod room;
-pub mod rows;
-pub mod running;
-pub mod sampler;
-pub mod schedule;
-pub mod settings;
-mod states;
-pub mod step;
-mod task_loss;
-pub mod timeline;
-pub mod watch;
+pub mod run;
 
 pub use error::TrainError;

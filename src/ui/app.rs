@@ -11,14 +11,14 @@ use egui::{Context, Ui, ViewportCommand};
 
 use self::opening::Opening;
 use super::actions::{Action, Actions, Page};
+use super::autosave::{Keep, Keeper, Unsaveds};
+use super::command_palette::Finder;
 use super::dialogs::{self, Answer, Dialogs, Question};
-use super::finder::Finder;
 use super::modals::{self, Modal, Verdict};
 use super::notices::Ages;
 use super::panels::{self, Views};
 use super::prefs::Prefs;
-use super::unsaved::{Keep, Keeper, Unsaveds};
-use super::{drops, shell, theme};
+use super::{drag_and_drop, shell, theme};
 use crate::project::output_file::write_agreed;
 use crate::session::Session;
 use crate::session::command::{Command, Edit, HubCommand};
@@ -140,7 +140,7 @@ impl App {
         self.take_answer(&ctx);
         self.follow_session();
         self.shortcuts(&ctx);
-        drops::take(&ctx, self.session.state(), &mut self.actions);
+        drag_and_drop::take(&ctx, self.session.state(), &mut self.actions);
         self.close_request(&ctx);
 
         let state = self.session.state();
@@ -156,7 +156,7 @@ impl App {
         for id in self.ages.overdue(&ctx, shown, Instant::now()) {
             actions.send(Command::Dismiss(id));
         }
-        drops::hint_ui(&ctx);
+        drag_and_drop::hint_ui(&ctx);
         self.modal_ui(&ctx);
 
         for action in self.actions.take() {
@@ -414,7 +414,7 @@ impl App {
         match question {
             Question::DataFiles => self.session.send(Command::Edit(Edit::SetFiles(paths))),
             Question::MoreDataFiles | Question::DataFolder => {
-                let files = drops::with_more(self.session.state(), paths);
+                let files = drag_and_drop::with_more(self.session.state(), paths);
                 self.session.send(Command::Edit(Edit::SetFiles(files)));
             }
             Question::ModelFolder => self.session.send(Command::Edit(Edit::SetModel(first))),

@@ -4,7 +4,7 @@
 
 use eframe::egui::{self, Popup, Ui};
 
-use crate::train::preset::Preset;
+use crate::train::plan::preset::Preset;
 use crate::ui::widgets::icon::Icon;
 use crate::ui::widgets::icon_button;
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use eframe::egui::ThemePreference;
 
 use super::app::Environment;
+use super::autosave::{Keep, Unsaveds};
 use super::prefs::Prefs;
-use super::unsaved::{Keep, Unsaveds};
 use super::window::{WindowArgs, open_window};
 use crate::model::cuda::LIBTORCH_VERSION;
 use crate::project::demo::{default_model_dir, demo_dir, install_demo};

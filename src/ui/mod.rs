@@ -18,11 +18,12 @@
 
 pub mod actions;
 pub mod app;
+pub mod autosave;
+pub mod command_palette;
 pub mod diagnostics;
 pub mod dialogs;
-pub mod drops;
+pub mod drag_and_drop;
 pub mod explain;
-pub mod finder;
 pub mod fonts;
 pub mod launch;
 pub mod modals;
@@ -32,7 +33,6 @@ pub mod panels;
 pub mod prefs;
 pub mod shell;
 pub mod theme;
-pub mod unsaved;
 pub mod widgets;
 pub mod window;
 

@@ -7,8 +7,8 @@ use egui::{Context, Id, Key, Ui};
 
 use super::actions::{Action, Page};
 use super::app::Environment;
+use super::command_palette::{Finder, finder_ui};
 use super::dialogs::Question;
-use super::finder::{Finder, finder_ui};
 use super::{diagnostics, theme, widgets};
 use crate::project::outside::{OutsidePath, listed, shown};
 use crate::project::unsaved::Unsaved;

@@ -7,9 +7,9 @@ use egui::{IconData, ViewportBuilder};
 
 use super::actions::Action;
 use super::app::{App, Environment};
+use super::autosave::Unsaveds;
 use super::dialogs::Dialogs;
 use super::prefs::Prefs;
-use super::unsaved::Unsaveds;
 use crate::project::trust::Trust;
 use crate::session::Session;
 use crate::session::command::Command;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use frostline::session::compare::{Compared, RunComparison, TaskComparison};
-use frostline::session::measured::{ClassSaid, Said, SpanRow, SpansSaid};
+use frostline::session::row_results::{ClassSaid, Said, SpanRow, SpansSaid};
 use frostline::session::state::{Evaluation, Loadable, State};
 use frostline::train::metrics::{Span, SpanVerdict, TaskMetrics, judge_spans, threshold_curve};
 

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use frostline::data::card::{DataCard, TaskCounts};
-use frostline::data::changes::Outcome;
 use frostline::data::dataset::{Dataset, Split, TaskLabels};
+use frostline::data::edit::Outcome;
 use frostline::data::mapping::{Mapping, TaskColumn};
 use frostline::data::task::TaskKind;
 use frostline::model::summary::{Group, ModelSummary, Origin, Pooling, TensorInfo};
 use frostline::project::Project;
-use frostline::session::measured::Said;
+use frostline::session::row_results::Said;
 use frostline::session::state::{
     Answer, DataMap, DataView, DeviceInfo, Evaluation, HeadDrift, Loadable, Mistake, Neighbours, Prediction,
     RunListing, RunOutcome, RunReport, RunView, Similarity, State, TensorChange,
@@ -17,8 +17,8 @@ use frostline::session::state::{
 use frostline::train::metrics::{
     CalibrationBin, ClassMetrics, EpochPoint, Headline, Probe, Score, StepPoint, TaskMetrics,
 };
+use frostline::train::plan::preset::{Preset, Recipe};
 use frostline::train::plan::{PlannedTask, RunPlan};
-use frostline::train::preset::{Preset, Recipe};
 
 const MESSAGES: [(&str, u32, u32); 12] = [
     ("The courier rang once and was gone before I reached the door.", 1, 0),
@@ -175,7 +175,7 @@ pub(crate) fn ready(preset: Preset) -> State {
     let card = DataCard {
         rows: [240, 60, 60],
         tasks: dataset.tasks.iter().map(counts).collect(),
-        sources: frostline::data::sources::by_source(&dataset),
+        sources: frostline::data::card::sources::by_source(&dataset),
         ..DataCard::default()
     };
     let mapping = Mapping {

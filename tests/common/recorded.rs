@@ -5,12 +5,12 @@
 use std::path::{Path, PathBuf};
 
 use frostline::model::Model;
+use frostline::model::files::safetensors::read_all;
 use frostline::model::heads::HeadSpec;
-use frostline::model::weights::read_all;
 use frostline::text::token_set::TokenSet;
+use frostline::train::examples::{Rows, Targets};
+use frostline::train::plan::recipe::Recipe;
 use frostline::train::plan::{PlannedTask, RunPlan};
-use frostline::train::recipe::Recipe;
-use frostline::train::rows::{Rows, Targets};
 use tch::{Device, Tensor};
 
 pub(crate) const STEPS: usize = 20;

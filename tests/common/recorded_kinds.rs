@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use frostline::data::task::{Scale, TaskKind};
 use frostline::model::Model;
+use frostline::model::files::safetensors::read_all;
 use frostline::model::lora::{Lora, LoraTargets};
-use frostline::model::weights::read_all;
 use frostline::text::token_set::TokenSet;
-use frostline::train::phases::{LayerSet, PhaseSpec};
+use frostline::train::examples::{NO_TAG, Rows, Targets};
+use frostline::train::plan::phase_spec::{LayerSet, PhaseSpec};
+use frostline::train::plan::recipe::{Decay, OptimizerKind, Recipe, TaskSettings, Weighting};
 use frostline::train::plan::{Part, PlannedTask, RunPlan};
-use frostline::train::recipe::{Decay, OptimizerKind, Recipe, TaskSettings, Weighting};
-use frostline::train::rows::{NO_TAG, Rows, Targets};
 use serde_json::Value;
 use tch::Device;
 

@@ -10,7 +10,7 @@ use frostline::project::{DataFile, Project};
 use frostline::session::Session;
 use frostline::session::command::Command;
 use frostline::session::state::{RunOutcome, RunReport, RunView, Severity};
-use frostline::train::preset::{Preset, Recipe};
+use frostline::train::plan::preset::{Preset, Recipe};
 
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 

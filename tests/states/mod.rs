@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use frostline::data::card::{DataCard, Finding, TaskCounts, Weight};
-use frostline::data::changes::Outcome;
 use frostline::data::column::StrColumn;
 use frostline::data::dataset::{Dataset, Split, TaskLabels};
-use frostline::data::fix::Fix;
+use frostline::data::edit::Outcome;
+use frostline::data::edit::fix::Fix;
 use frostline::data::mapping::{Mapping, TaskColumn};
 use frostline::data::table::{FileFacts, Format, Quoting, RowProblem, Stamp};
 use frostline::data::task::TaskKind;
@@ -22,8 +22,8 @@ use frostline::session::state::{
     RunReport, RunView, Severity, State, Tokenized,
 };
 use frostline::train::metrics::{EpochPoint, Headline, Score, StepPoint};
+use frostline::train::plan::preset::Recipe;
 use frostline::train::plan::{PlannedTask, RunPlan};
-use frostline::train::preset::Recipe;
 
 const TEXTS: [(&str, &str, &str); 6] = [
     ("The parcel was meant to come on Tuesday and it is Friday now.", "delivery", "negative"),
@@ -103,7 +103,7 @@ fn counts(dataset: &Dataset) -> DataCard {
         }
         card.tasks.push(TaskCounts { task: task.name.clone(), classes, missing });
     }
-    card.sources = frostline::data::sources::by_source(dataset);
+    card.sources = frostline::data::card::sources::by_source(dataset);
     card
 }
 

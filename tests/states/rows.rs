@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use frostline::data::changes::{Cell, Changes, Correction, Outcome};
 use frostline::data::dataset::Split;
-use frostline::data::fix::Fix;
+use frostline::data::edit::fix::Fix;
+use frostline::data::edit::{Cell, Changes, Correction, Outcome};
 use frostline::data::query::RowQuery;
 use frostline::session::state::{DataView, Loadable, RowsView, State, TokenLengths};
 

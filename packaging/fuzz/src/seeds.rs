@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use frostline::model::weights;
+use frostline::model::files::safetensors;
 use parquet::basic::Compression as Codec;
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type};
 use parquet::file::properties::WriterProperties;
@@ -190,7 +190,7 @@ fn tensors(folder: &Path) -> Written {
     fs::create_dir_all(folder.join("safetensors"))?;
     fs::create_dir_all(folder.join("torch"))?;
     let path = folder.join("safetensors/plain");
-    weights::write(&path, &[("a.weight".to_owned(), &weight), ("a.bias".to_owned(), &bias)])?;
+    safetensors::write(&path, &[("a.weight".to_owned(), &weight), ("a.bias".to_owned(), &bias)])?;
     let path = folder.join("torch/plain");
     torch_file::write(&path, &[Saved::new("a.weight", &weight), Saved::new("a.bias", &bias)]);
     // So that a disk that is full is told of.

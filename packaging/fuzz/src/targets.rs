@@ -7,14 +7,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use frostline::data::describe::describe;
+use frostline::data::card::describe::describe;
 use frostline::data::error::DataError;
-use frostline::data::overrides::FormatName;
+use frostline::data::read::overrides::FormatName;
 use frostline::data::read::{OnProblem, Overrides, ReadOptions, read_bytes};
 use frostline::data::table::{Quoting, Table};
-use frostline::model::stored::Stored;
+use frostline::model::files::safetensors;
+use frostline::model::files::weight_files::Stored;
 use frostline::model::summary::{Group, TensorInfo};
-use frostline::model::weights;
 use frostline::project::runs::{self, RunFolder};
 use frostline::project::{Project, file};
 use frostline::text::tokenizer::Tokenizer;
@@ -112,7 +112,7 @@ fn weights_of(name: &str, bytes: &[u8]) {
         Ok(loaded) => drop(loaded),
         Err(error) => drop(error.to_string()),
     }
-    if let Err(error) = weights::read_all(&path) {
+    if let Err(error) = safetensors::read_all(&path) {
         drop(error.to_string());
     }
 }

@@ -290,11 +290,11 @@ mod tests {
 
     #[test]
     fn what_libfuzzer_says_is_understood() {
-        let said = "INFO: Seed: 1\npanic: panicked at src/data/json.rs:10:4: no\n==7== ERROR: libFuzzer: deadly signal\n\
+        let said = "INFO: Seed: 1\npanic: panicked at src/data/read/json/mod.rs:10:4: no\n==7== ERROR: libFuzzer: deadly signal\n\
                     artifact_prefix='x/'; Test unit written to x/crash-0a1b\nstat::number_of_executed_units: 1234\n";
         assert_eq!(inputs(said), Some(1234));
         assert_eq!(kept(said), Some(PathBuf::from("x/crash-0a1b")));
-        assert!(why(said, Path::new("log")).starts_with("panic: panicked at src/data/json.rs"));
+        assert!(why(said, Path::new("log")).starts_with("panic: panicked at src/data/read/json/mod.rs"));
         assert!(why("", Path::new("log")).contains("log"));
     }
 }

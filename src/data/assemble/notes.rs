@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use super::super::dataset::{Dataset, Labels, Split, TaskLabels};
 use super::super::labels::Hidden;
 use super::super::mapping::{self, Mapping, TaskColumn};
-use super::super::profile::Profile;
 use super::super::table::Table;
 use super::super::task::TaskKind;
+use crate::data::mapping::profile::Profile;
 
 /// Names that are listed before the rest is counted.
 const SHOWN: usize = 6;

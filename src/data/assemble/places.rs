@@ -1,7 +1,8 @@
 //! Labels of a task whose cells hold places in the text: how they are meant, the tags of all rows, and what to tell.
 
-use super::super::align::{Counting, Laid, Trouble};
-use super::super::offsets::{self, Place, places};
+use crate::data::labels::align::{Counting, Laid, Trouble};
+use crate::data::labels::offsets;
+use crate::data::labels::offsets::{Place, places};
 
 /// Cells that are looked at to tell whether a column holds places.
 const SAMPLE: usize = 1000;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{
     FACT_WORDS, TEXT_NAMES, TaskColumn, first_by_name, is_one_of, names_labels, normal, says_label, words,
 };
-use crate::data::profile::Profile;
+use crate::data::mapping::profile::Profile;
 use crate::data::task::TaskKind;
 
 /// Columns of two texts, the likeliest first, and whether they belong together where nothing else is said.

@@ -6,8 +6,6 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use tch::Tensor;
 
-use super::super::answer::Answer;
-use super::super::measured::{Said, suspects};
 use super::super::state::{DataMap, Evaluation, Neighbours, Prediction, Similarity, Tokenized};
 use super::measure::{classes_said, mistakes, said_of, spans_said};
 use super::texts::rows_of;
@@ -21,12 +19,14 @@ use crate::explore::projection::{movers, pca, procrustes};
 use crate::explore::similarity::cosine_matrix;
 use crate::model::Model;
 use crate::model::heads::Head;
-use crate::model::sentence::to_vec;
+use crate::model::model::to_vec;
+use crate::session::prediction::Answer;
+use crate::session::row_results::{Said, suspects};
 use crate::text::tokenizer::Tokenizer;
 use crate::train::evaluate::{answers, argmax, metrics};
+use crate::train::examples::Rows;
 use crate::train::metrics::{Predictions, Probe};
 use crate::train::plan::PlannedTask;
-use crate::train::rows::Rows;
 
 /// Neighbours that a probe asks.
 const PROBE_K: usize = 10;

@@ -4,19 +4,19 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::super::news::{DataRequest, News};
 use super::super::state::{Busy, DataView, FilePreview, TokenLengths};
 use super::texts::Texts;
 use super::{Base, Cut, Failure, Worker, stopped};
 use crate::data::assemble::assemble;
 use crate::data::card::DataCard;
-use crate::data::changes::{Changes, Outcome};
 use crate::data::dataset::{Dataset, Split};
-use crate::data::folder::expand;
+use crate::data::edit::{Changes, Outcome};
+use crate::data::read::folder::expand;
 use crate::data::read::{OnProblem, ReadOptions, read_table};
 use crate::data::table::Table;
 use crate::model::Model;
 use crate::model::summary::ModelSummary;
+use crate::session::event::{DataRequest, News};
 use crate::text::tokenizer::Tokenizer;
 
 /// Records of a file that the preview shows.

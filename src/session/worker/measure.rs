@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::super::measured::{ClassSaid, MOST_SPAN_ROWS, Said, SpanRow, SpansSaid};
 use super::super::state::Mistake;
 use super::texts::Texts;
+use crate::session::row_results::{ClassSaid, MOST_SPAN_ROWS, Said, SpanRow, SpansSaid};
 use crate::text::tokenizer::NO_WORD;
 use crate::train::evaluate::argmax;
+use crate::train::examples::{LabelledWord, NO_TAG, Rows, Targets, UnreadWord, labelled_words};
 use crate::train::metrics::{
     JudgedSpan, Predictions, Span, SpanVerdict, TagScheme, judge_spans, threshold_curve,
 };
-use crate::train::rows::{LabelledWord, NO_TAG, Rows, Targets, UnreadWord, labelled_words};
 
 /// What is said of the labelled rows of a single-label task, in the order of the rows; nothing of other kinds: only
 /// where a row has one class is there one that it was taken for.

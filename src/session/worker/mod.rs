@@ -26,7 +26,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use tch::Device;
 
-use super::news::{Answer, Job, News, NoAnswer, Work};
+use super::event::{Answer, Job, News, NoAnswer, Work};
 use super::outbox::{Outbox, Wake};
 use super::state::{Busy, DataView, DeviceInfo, RunOutcome, Severity};
 use crate::explore::Embeddings;

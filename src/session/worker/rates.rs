@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use super::super::state::RateSearch;
 use super::{Failure, STOPPED, Worker};
 use crate::data::dataset::Split;
-use crate::train::finder::find;
+use crate::train::lr_finder::find;
 use crate::train::plan::RunPlan;
 
 impl Worker {

@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::news::{News, Pace};
 use super::super::outbox::Outbox;
 use super::super::state::Severity;
 use crate::project::error::ProjectError;
 use crate::project::runs::{HistoryLine, RunEvent, RunFolder};
+use crate::session::event::{News, Pace};
 use crate::train::TrainError;
-use crate::train::fit::FitEvent;
 use crate::train::metrics::{EpochPoint, StepPoint};
 use crate::train::plan::RunPlan;
+use crate::train::run::fit::FitEvent;
 
 /// The pace is measured over so long, or up to twice as long: steady to read, quick to follow a change.
 const PACE_WINDOW: Duration = Duration::from_secs(5);

@@ -4,22 +4,23 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::super::news::News;
 use super::super::state::{RunOutcome, RunView, Severity};
 use super::{Failure, Tuned, Worker};
 use crate::data::dataset::Split;
 use crate::export::ExportReport;
 use crate::export::card::{CardInputs, known_base_model, model_card};
 use crate::export::folder::{ExportRequest, write_folder_until};
+use crate::model::Model;
 use crate::model::cuda::LIBTORCH_VERSION;
-use crate::model::{Model, weights};
-use crate::project::model_place::model_name;
+use crate::model::files::safetensors;
+use crate::project::model_ref::model_name;
 use crate::project::runs::RunFolder;
+use crate::session::event::News;
 use crate::text::tokenizer::Tokenizer;
-use crate::train::checkpoint::best_path;
 use crate::train::plan::RunPlan;
+use crate::train::plan::timeline::place_steps;
 use crate::train::report::RunReport;
-use crate::train::timeline::place_steps;
+use crate::train::run::checkpoint::best_path;
 
 impl Worker {
     /// Reads a run back from its folder and shows it.
@@ -163,7 +164,7 @@ fn open_tuned(
     if plan.recipe.uses_lora() {
         model.attach_lora(&plan.recipe.lora, plan.recipe.seed).map_err(text)?;
     }
-    model.fill(&weights::read_all(best).map_err(text)?, best).map_err(text)?;
+    model.fill(&safetensors::read_all(best).map_err(text)?, best).map_err(text)?;
     model.merge_lora().map_err(text)?;
     Ok(Tuned { plan, model, tokenizer, report, outcome })
 }

@@ -8,7 +8,7 @@ use crate::data::task::TaskKind;
 use crate::model::heads::HeadSpec;
 use crate::text::token_set::TokenSet;
 use crate::text::tokenizer::{NO_WORD, Tokenizer};
-use crate::train::rows::{NO_TAG, Rows, Targets, UnreadWord};
+use crate::train::examples::{NO_TAG, Rows, Targets, UnreadWord};
 
 /// Token ids of all rows of a data set.
 pub(in crate::session) struct Texts {

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tch::Tensor;
 
-use super::super::news::News;
 use super::super::state::{RunOutcome, RunView, Severity};
 use super::explore::{PROBE_ROWS, probes, sample, to_embeddings};
 use super::reporter::Reporter;
@@ -15,20 +14,22 @@ use super::runs::{fit_heads, open_run};
 use super::{Failure, Tuned, Worker, rows_of, stopped};
 use crate::data::dataset::Split;
 use crate::explore::Embeddings;
+use crate::model::files::safetensors;
 use crate::model::summary::Group;
-use crate::model::{Model, ModelError, weights};
+use crate::model::{Model, ModelError};
 use crate::project::runs::{HistoryLine, RunEvent, RunFolder};
+use crate::session::event::News;
 use crate::text::tokenizer::Tokenizer;
 use crate::train::TrainError;
 use crate::train::cache::Prefix;
-use crate::train::checkpoint::{Checkpoint, Store, best_path};
-use crate::train::drive::Drive;
 use crate::train::evaluate::{answers, answers_above, metrics};
-use crate::train::fit::{Fit, Fitted};
+use crate::train::examples::{Rows, Targets};
+use crate::train::plan::timeline::place_steps;
 use crate::train::plan::{Parent, RunPlan, Thaw};
 use crate::train::report::{HeadDrift, RunReport, TensorChange};
-use crate::train::rows::{Rows, Targets};
-use crate::train::timeline::place_steps;
+use crate::train::run::checkpoint::{Checkpoint, Store, best_path};
+use crate::train::run::dispatch::Drive;
+use crate::train::run::fit::{Fit, Fitted};
 
 /// How a run begins.
 #[derive(Debug)]
@@ -226,7 +227,7 @@ impl Worker {
         let text = |error: ModelError| error.to_string();
         let folder = RunFolder::open(project_dir, &parent.run).map_err(|error| error.to_string())?;
         let best = best_path(&folder.checkpoint_dir());
-        if weights::file_sha256(&best).map_err(text)? != parent.sha256 {
+        if safetensors::file_sha256(&best).map_err(text)? != parent.sha256 {
             return Err(format!(
                 "the kept weights of run {} are no longer those that the plan was made for. Start again from it",
                 parent.run

@@ -3,7 +3,7 @@
 use super::{Score, TagScheme, TaskMetrics};
 use crate::data::task::TaskKind;
 use crate::model::heads::HeadSpec;
-use crate::train::rows::{LabelledWord, NO_TAG, Targets, UnreadWord, labelled_words};
+use crate::train::examples::{LabelledWord, NO_TAG, Targets, UnreadWord, labelled_words};
 
 /// What a model says of some rows for one task: one answer per row, labelled or not.
 #[derive(Clone, Debug, PartialEq)]

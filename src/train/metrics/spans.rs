@@ -1,13 +1,13 @@
 //! Figures of tagged words: entities that are found from end to end, as seqeval counts them by default. Which words
-//! form an entity is decided in [`crate::data::spans`].
+//! form an entity is decided in [`crate::data::labels::spans`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ClassMetrics, Count, TaskMetrics, mean, weighted_f1};
-use crate::data::spans::{Entity, Place, entities, read_tag};
+use crate::data::labels::spans::{Entity, Place, entities, read_tag};
 use crate::data::task::TaskKind;
 use crate::format::numbers::thousands;
-use crate::train::rows::NO_TAG;
+use crate::train::examples::NO_TAG;
 
 /// What is counted of entities beside the F1 of every type.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -38,7 +38,7 @@ pub struct Span {
     pub last: usize,
 }
 
-/// How a set of tags is read: each by its letter and its type, see [`crate::data::spans`], so nothing has to be
+/// How a set of tags is read: each by its letter and its type, see [`crate::data::labels::spans`], so nothing has to be
 /// declared.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TagScheme {

@@ -11,7 +11,7 @@ use crate::format::shell;
 use crate::session::state::{Loadable, RunView, Severity, State};
 use crate::train::report::UNTRAINED;
 use crate::ui::actions::{Action, Actions, Page};
-use crate::ui::panels::parts::train_first_ui;
+use crate::ui::panels::layout::train_first_ui;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets::{self, icon::Icon, numbers};
 

@@ -2,7 +2,7 @@
 
 use eframe::egui::{Button, Grid, Label, RichText, Ui};
 
-use super::parts::{columns, digits, grid_number};
+use super::layout::{columns, digits, grid_number};
 use crate::data::dataset::Dataset;
 use crate::session::command::Command;
 use crate::session::state::{Loadable, Severity, State};

@@ -2,7 +2,7 @@
 
 use eframe::egui::{self, Ui};
 
-use super::parts::{digits, grid_number, head};
+use super::layout::{digits, grid_number, head};
 use crate::train::metrics::Probe;
 use crate::ui::widgets::numbers::{percent, thousands};
 

@@ -3,7 +3,7 @@
 use eframe::egui;
 use egui::{Label, RichText, ScrollArea, Ui};
 
-use crate::data::changes::{Cell, Correction};
+use crate::data::edit::{Cell, Correction};
 use crate::session::command::Edit;
 use crate::session::state::{DataView, Severity, State};
 use crate::ui::actions::Actions;

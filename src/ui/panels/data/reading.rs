@@ -3,7 +3,7 @@
 use eframe::egui;
 use egui::{ComboBox, Role, Ui, WidgetInfo, vec2};
 
-use crate::data::overrides::{FormatName, Overrides};
+use crate::data::read::overrides::{FormatName, Overrides};
 use crate::data::table::Quoting;
 use crate::project::DataFile;
 use crate::session::command::Edit;

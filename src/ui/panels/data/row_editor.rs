@@ -5,8 +5,8 @@ use std::sync::Arc;
 use eframe::egui;
 use egui::{ComboBox, Label, RichText, Role, TextEdit, Ui, WidgetInfo};
 
-use crate::data::changes::{Cell, can_be_text, can_correct, written};
 use crate::data::dataset::{Dataset, Split, TaskLabels};
+use crate::data::edit::{Cell, can_be_text, can_correct, written};
 use crate::data::task::TaskKind;
 use crate::session::command::Command;
 use crate::session::state::DataView;

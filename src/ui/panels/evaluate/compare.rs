@@ -8,7 +8,7 @@ use crate::session::compare::{Compared, RunComparison, TaskComparison};
 use crate::session::state::{Evaluation, State};
 use crate::train::metrics::TaskMetrics;
 use crate::ui::actions::{Action, Actions, Page};
-use crate::ui::panels::parts::head;
+use crate::ui::panels::layout::head;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;
 use crate::ui::widgets::icon::{self, Icon};

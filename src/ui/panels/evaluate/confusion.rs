@@ -5,7 +5,7 @@ use eframe::egui::{Button, Color32, Grid, RichText, Ui, vec2};
 use super::class_name;
 use crate::train::metrics::TaskMetrics;
 use crate::ui::explain;
-use crate::ui::panels::parts::{digits, grid_number, head};
+use crate::ui::panels::layout::{digits, grid_number, head};
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;
 use crate::ui::widgets::matrix::{Matrix, confused_pairs, row_share, shorten};

@@ -15,13 +15,13 @@ use eframe::egui::{self, Button, RichText, ScrollArea, Ui};
 
 use crate::data::dataset::{Dataset, Split};
 use crate::data::task::TaskKind;
-use crate::session::measured::Said;
+use crate::session::row_results::Said;
 use crate::session::state::{Evaluation, Loadable, RunView, Severity, State};
 use crate::train::metrics::{TaskMetrics, format_figure, title};
 use crate::train::report::UNTRAINED;
 use crate::ui::actions::{Action, Actions, Page};
 use crate::ui::explain::{self, Explanation};
-use crate::ui::panels::parts::{columns, figure, train_first_ui};
+use crate::ui::panels::layout::{columns, figure, train_first_ui};
 use crate::ui::panels::probes::probes_ui;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;

@@ -4,7 +4,7 @@ use eframe::egui::text::{LayoutJob, TextFormat};
 use eframe::egui::{Button, Color32, Label, RichText, Stroke, TextStyle, Ui};
 
 use crate::data::dataset::Dataset;
-use crate::session::measured::{MOST_SPAN_ROWS, SpanRow, SpansSaid};
+use crate::session::row_results::{MOST_SPAN_ROWS, SpanRow, SpansSaid};
 use crate::session::state::{Severity, State};
 use crate::train::metrics::{JudgedSpan, Span, SpanVerdict};
 use crate::ui::theme::{self, Palette};

@@ -9,14 +9,14 @@ use eframe::egui::{self, Align, Button, Label, Layout, RichText, Role, Ui, Widge
 use egui_extras::{Column, TableBuilder, TableRow};
 
 use super::{class_name, row_button, row_text_ui};
-use crate::data::changes::Cell;
 use crate::data::dataset::{Dataset, Split};
+use crate::data::edit::Cell;
 use crate::session::command::Command;
-use crate::session::measured::{ClassSaid, LEAST_DOUBT, MOST_SUSPECTS};
+use crate::session::row_results::{ClassSaid, LEAST_DOUBT, MOST_SUSPECTS};
 use crate::session::state::{Evaluation, Severity, State};
 use crate::train::metrics::TaskMetrics;
 use crate::ui::actions::{Action, Actions};
-use crate::ui::panels::parts::head;
+use crate::ui::panels::layout::head;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;
 use crate::ui::widgets::numbers::{counted, percent, thousands};

@@ -8,7 +8,7 @@ use eframe::egui::{
 use crate::data::dataset::Split;
 use crate::session::state::Evaluation;
 use crate::train::metrics::{THRESHOLD, ThresholdFigures, best_threshold, share};
-use crate::ui::panels::parts::{columns, digits, grid_number, head};
+use crate::ui::panels::layout::{columns, digits, grid_number, head};
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;
 

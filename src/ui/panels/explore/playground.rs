@@ -7,7 +7,7 @@ use crate::session::command::Command;
 use crate::session::state::{Answer, Loadable, Severity, State};
 use crate::train::report::UNTRAINED;
 use crate::ui::actions::Actions;
-use crate::ui::panels::parts::{digits, grid_number};
+use crate::ui::panels::layout::{digits, grid_number};
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;
 use crate::ui::widgets::matrix::shorten;

@@ -10,7 +10,7 @@ use crate::session::command::Command;
 use crate::session::state::{Loadable, Severity, Similarity, State};
 use crate::ui::actions::Actions;
 use crate::ui::explain;
-use crate::ui::panels::parts::{columns, digits, grid_number, head};
+use crate::ui::panels::layout::{columns, digits, grid_number, head};
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;
 use crate::ui::widgets::matrix::{Matrix, shorten};

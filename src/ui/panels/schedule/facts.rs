@@ -3,9 +3,9 @@
 use crate::model::heads::HeadSpec;
 use crate::model::summary::{Group, ModelSummary, TensorInfo};
 use crate::session::state::State;
+use crate::train::plan::preset::{Preset, Recipe};
 use crate::train::plan::{Phase, Thaw};
-use crate::train::preset::{Preset, Recipe};
-use crate::ui::panels::parts::share;
+use crate::ui::panels::layout::share;
 use crate::ui::widgets::numbers::{short_count, thousands};
 
 /// The sizes of the project that a preset's numbers are made from.

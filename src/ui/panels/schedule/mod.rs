@@ -2,9 +2,9 @@
 //!
 //! It reads the draft's recipe and plan and sends edits. It must never know how a plan is carried out.
 
+mod advanced_settings;
 mod estimate;
 mod facts;
-mod further;
 mod phases;
 mod preset_cards;
 mod preview;
@@ -16,12 +16,12 @@ use std::sync::Arc;
 
 use eframe::egui::{self, ScrollArea, Ui};
 
-use super::parts::{columns, figures};
+use super::layout::{columns, figures};
 use crate::data::task::TaskKind;
 use crate::session::command::Edit;
 use crate::session::state::{Loadable, Severity, State};
 use crate::train::plan::RunPlan;
-use crate::train::preset::Recipe;
+use crate::train::plan::preset::Recipe;
 use crate::ui::actions::{Action, Actions, Page};
 use crate::ui::explain;
 use crate::ui::theme::{self, Palette};
@@ -60,7 +60,7 @@ fn page_ui(ui: &mut Ui, state: &State, view: &mut ScheduleView, actions: &mut Ac
             data.dataset.tasks.iter().map(|task| (task.name.as_str(), task.kind)).collect()
         });
         left.add_space(theme::GAP);
-        editing |= further::further_ui(left, &mut draft, &tasks, state.project.files.len());
+        editing |= advanced_settings::further_ui(left, &mut draft, &tasks, state.project.files.len());
         search::search_ui(right, state, actions);
         right.add_space(theme::GAP);
         preview::preview_ui(right, state);

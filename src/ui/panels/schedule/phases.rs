@@ -7,11 +7,11 @@ use eframe::egui::{
 };
 
 use super::settings::{choice, learning_rate, whole};
-use crate::train::phase_edits::PhaseEdit;
-use crate::train::phases::{HeadSet, PhaseSpec};
+use crate::train::plan::phase_edits::PhaseEdit;
+use crate::train::plan::phase_spec::{HeadSet, PhaseSpec};
+use crate::train::plan::preset::Recipe;
 use crate::train::plan::{Part, Until};
-use crate::train::preset::Recipe;
-use crate::ui::panels::parts::head;
+use crate::ui::panels::layout::head;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets::stack::{MOST_EPOCHS, StackEdit};
 

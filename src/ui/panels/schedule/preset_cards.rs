@@ -9,10 +9,10 @@ use eframe::egui::{
 use super::facts::Facts;
 use crate::session::command::Edit;
 use crate::session::state::State;
-use crate::train::preset::{Preset, Recipe};
+use crate::train::plan::preset::{Preset, Recipe};
 use crate::ui::actions::Actions;
 use crate::ui::explain::{PresetText, preset_text};
-use crate::ui::panels::parts::{columns, figures};
+use crate::ui::panels::layout::{columns, figures};
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;
 

@@ -6,7 +6,7 @@ use crate::model::summary::Group;
 use crate::session::state::State;
 use crate::train::plan::{RunPlan, Trainable};
 use crate::ui::explain::SHARED_LAYERS;
-use crate::ui::panels::parts::share;
+use crate::ui::panels::layout::share;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;
 use crate::ui::widgets::numbers::{counted, short_count, thousands};

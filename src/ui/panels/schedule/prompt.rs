@@ -4,7 +4,7 @@ use eframe::egui::{self, Ui};
 
 use super::settings::{Form, Setting};
 use crate::model::summary::Prompt;
-use crate::train::recipe::Recipe;
+use crate::train::plan::recipe::Recipe;
 use crate::ui::explain;
 use crate::ui::widgets;
 

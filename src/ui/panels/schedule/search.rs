@@ -71,7 +71,7 @@ fn found_ui(ui: &mut Ui, state: &State, search: &RateSearch) -> Option<f64> {
 fn plot_ui(ui: &mut Ui, search: &RateSearch) {
     let palette = Palette::of(ui);
     let points = |of: &dyn Fn(usize) -> Option<f64>| -> PlotPoints {
-        let point = |(index, point): (usize, &crate::train::finder::FindPoint)| {
+        let point = |(index, point): (usize, &crate::train::lr_finder::FindPoint)| {
             Some([(search.lr_encoder * point.factor).log10(), of(index)?])
         };
         search.curve.points.iter().enumerate().filter_map(point).collect()

@@ -6,9 +6,9 @@ use eframe::egui::{self, RichText, Ui};
 
 use crate::session::state::{RunView, State};
 use crate::train::metrics::{EpochPoint, format_headline};
+use crate::train::plan::settings::shown;
 use crate::train::plan::{Phase, RunPlan, Thaw};
-use crate::train::settings::shown;
-use crate::ui::panels::parts::{digits, grid_number, head};
+use crate::ui::panels::layout::{digits, grid_number, head};
 use crate::ui::theme::Palette;
 use crate::ui::widgets;
 use crate::ui::widgets::matrix::shorten;
@@ -171,8 +171,8 @@ fn phase_in_words(phase: &Phase) -> String {
 mod tests {
     use super::*;
     use crate::train::plan::PlannedTask;
-    use crate::train::recipe::{Recipe, TaskSettings};
-    use crate::train::settings::{RECIPE, TASK};
+    use crate::train::plan::recipe::{Recipe, TaskSettings};
+    use crate::train::plan::settings::{RECIPE, TASK};
 
     /// A second value of every setting, in one recipe.
     const OTHERS: [(&str, &str); 30] = [
@@ -249,7 +249,7 @@ mod tests {
                 [&format!("{} of mood", setting.label)]
             );
         }
-        let phases = vec![crate::train::phases::PhaseSpec::default()];
+        let phases = vec![crate::train::plan::phase_spec::PhaseSpec::default()];
         assert_eq!(differences(&[&base, &plan(Recipe { phases, ..Recipe::default() })]).len(), 1);
     }
 }

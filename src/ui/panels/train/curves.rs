@@ -11,13 +11,13 @@ use eframe::egui::{
 };
 use egui_plot::{GridMark, Line, LineStyle, Plot, PlotTransform, PlotUi, Points};
 
-use super::marks::marks_ui;
+use super::annotations::marks_ui;
 use super::overlay::overlay;
 use crate::data::task::TaskKind;
 use crate::session::state::{ComparedRun, RunView};
 use crate::train::metrics::{EpochPoint, Score, format_figure, format_headline, training_is_comparable};
-use crate::train::timeline::last_epoch;
-use crate::ui::panels::parts::columns;
+use crate::train::plan::timeline::last_epoch;
+use crate::ui::panels::layout::columns;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets::curves::{Point, Smoother, decimate, nice_step};
 

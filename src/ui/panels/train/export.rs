@@ -7,7 +7,7 @@ use eframe::egui::{Color32, Ui};
 use super::curves::Measure;
 use crate::session::state::RunView;
 use crate::train::metrics::{EpochPoint, Score, figure_key, training_key};
-use crate::train::timeline::last_epoch;
+use crate::train::plan::timeline::last_epoch;
 use crate::ui::actions::{Action, Actions};
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets::curves::{Point, nice_step};

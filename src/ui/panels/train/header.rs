@@ -3,10 +3,10 @@
 use eframe::egui::{Align, Layout, ProgressBar, RichText, Ui};
 
 use crate::session::state::{RunOutcome, RunView, Severity, State};
+use crate::train::plan::timeline::last_epoch;
 use crate::train::report::START_KEPT;
-use crate::train::timeline::last_epoch;
 use crate::ui::actions::{Action, Actions, Page};
-use crate::ui::panels::parts::figures;
+use crate::ui::panels::layout::figures;
 use crate::ui::theme::Palette;
 use crate::ui::widgets;
 use crate::ui::widgets::numbers::{bytes, duration, thousands};

@@ -2,23 +2,23 @@
 //!
 //! It reads the shown run and the list of runs. It must never know how a step is computed.
 
+mod annotations;
 mod compare;
 mod curves;
+mod diagnosis;
 mod export;
 mod header;
 mod log;
-mod marks;
 mod overlay;
 mod report;
 mod tables;
-mod words;
 
 use eframe::egui::{ScrollArea, Ui};
 
 use crate::session::state::{RunView, State};
 use crate::ui::actions::{Action, Actions, Page};
 use crate::ui::explain;
-use crate::ui::panels::parts::train_first_ui;
+use crate::ui::panels::layout::train_first_ui;
 use crate::ui::theme;
 use crate::ui::widgets;
 use crate::ui::widgets::camera::Camera;
@@ -70,7 +70,7 @@ fn run_ui(ui: &mut Ui, state: &State, run: &RunView, view: &mut TrainView, actio
         let right = |ui: &mut Ui| picture = export::export_ui(ui, run, actions);
         let card = widgets::card_with(ui, "Curves", right, |ui| {
             curves::curves_ui(ui, run, &state.compared, &mut view.curves);
-            words::words_ui(ui, run);
+            diagnosis::words_ui(ui, run);
             explain::explain_list_ui(
                 ui,
                 "What do the curves say?",

@@ -8,7 +8,7 @@ use crate::session::state::{RunReport, RunView, Severity, TensorChange};
 use crate::train::metrics::{figure_key, format_figure, format_headline, title};
 use crate::train::report::UNTRAINED;
 use crate::ui::explain;
-use crate::ui::panels::parts::{columns, digits, grid_number, head};
+use crate::ui::panels::layout::{columns, digits, grid_number, head};
 use crate::ui::panels::probes::probes_ui;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;

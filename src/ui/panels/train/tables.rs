@@ -9,9 +9,9 @@ use crate::session::state::{RunView, State};
 use crate::train::metrics::{
     EpochPoint, Score, format_figure, format_headline, mean_loss, training_is_comparable, training_key,
 };
-use crate::train::preset::Preset;
+use crate::train::plan::preset::Preset;
 use crate::ui::actions::Actions;
-use crate::ui::panels::parts::{digits, grid_number, head};
+use crate::ui::panels::layout::{digits, grid_number, head};
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;
 use crate::ui::widgets::icon::{Icon, icon};

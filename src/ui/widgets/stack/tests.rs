@@ -4,7 +4,7 @@ use super::edit::{Handle, dragged_to, handle_at};
 use super::*;
 use crate::model::summary::TensorInfo;
 use crate::train::plan::PlannedTask;
-use crate::train::preset::{Preset, Recipe};
+use crate::train::plan::preset::{Preset, Recipe};
 
 fn plan(preset: Preset, layers: usize) -> RunPlan {
     let tasks = ["topic", "tone"].map(|name| PlannedTask {

@@ -1,0 +1,121 @@
+//! Columns that grow as keys are met: rows need not have the same ones.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::row::Row;
+use crate::data::column::StrColumn;
+use crate::data::table::Column;
+
+/// A file with more keys than that is no table.
+const MOST_COLUMNS: usize = 2000;
+
+/// The columns so far, and where to find one by its key.
+#[derive(Default)]
+pub(in crate::data) struct Columns {
+    found: Vec<Column>,
+    places: HashMap<String, usize>,
+    rows: usize,
+    /// Counts the rows that were tried, to know cells of the row at hand.
+    tries: usize,
+    /// Per column the try that it was last met in, and its place among the cells of that row.
+    met: Vec<(usize, usize)>,
+}
+
+impl Columns {
+    /// Appends a row.
+    ///
+    /// # Errors
+    /// When it has new keys and there are too many already; then nothing of it is kept.
+    pub(in crate::data) fn push(&mut self, row: Row) -> Result<(), String> {
+        self.tries += 1;
+        let mut cells: Vec<(usize, Option<Cow<str>>)> = Vec::with_capacity(row.0.len());
+        for (position, (key, cell)) in row.0.into_iter().enumerate() {
+            let place = self.place(position, &key).ok_or_else(|| {
+                format!("has the key \"{key}\", and there are {MOST_COLUMNS} different ones before it")
+            })?;
+            match self.met.get(place) {
+                // The last of equal keys counts, as in Python.
+                Some((tried, earlier)) if *tried == self.tries => {
+                    if let Some((_, slot)) = cells.get_mut(*earlier) {
+                        *slot = cell;
+                    }
+                }
+                _ => {
+                    if let Some(met) = self.met.get_mut(place) {
+                        *met = (self.tries, cells.len());
+                    }
+                    cells.push((place, cell));
+                }
+            }
+        }
+        self.rows += 1;
+        for (place, cell) in cells {
+            if let Some(column) = self.found.get_mut(place) {
+                column.cells.push(cell.as_deref());
+            }
+        }
+        for (column, (tried, _)) in self.found.iter_mut().zip(&self.met) {
+            if *tried != self.tries {
+                column.cells.push_absent(self.rows - column.cells.len());
+            }
+        }
+        Ok(())
+    }
+
+    /// Objects mostly have their keys in the same order, so the column at the same place is tried first.
+    fn place(&mut self, position: usize, key: &str) -> Option<usize> {
+        if self.found.get(position).is_some_and(|column| column.name == key) {
+            return Some(position);
+        }
+        if let Some(place) = self.places.get(key) {
+            return Some(*place);
+        }
+        (self.found.len() < MOST_COLUMNS).then(|| {
+            let mut cells = StrColumn::default();
+            cells.push_absent(self.rows);
+            self.found.push(Column { name: key.to_owned(), cells });
+            self.met.push((0, 0));
+            self.places.insert(key.to_owned(), self.found.len() - 1);
+            self.found.len() - 1
+        })
+    }
+
+    /// Appends the rows of others.
+    pub(in crate::data) fn append(&mut self, other: Self) {
+        let rows = self.rows + other.rows;
+        for (position, column) in other.found.into_iter().enumerate() {
+            let mut cells = column.cells;
+            cells.seal();
+            // Each side is within the bound, so that both together hold at most twice as many.
+            let place = self.place(position, &column.name).unwrap_or_else(|| {
+                let mut absent = StrColumn::default();
+                absent.push_absent(self.rows);
+                self.found.push(Column { name: column.name.clone(), cells: absent });
+                self.met.push((0, 0));
+                self.places.insert(column.name, self.found.len() - 1);
+                self.found.len() - 1
+            });
+            if let Some(mine) = self.found.get_mut(place) {
+                mine.cells.append(&cells);
+            }
+        }
+        self.rows = rows;
+        for column in &mut self.found {
+            column.cells.push_absent(rows - column.cells.len());
+        }
+    }
+
+    /// The columns, their names trimmed as those of any table.
+    pub(in crate::data) fn finish(self) -> Vec<Column> {
+        let mut columns = self.found;
+        for index in 0..columns.len() {
+            let trimmed = columns.get(index).map(|column| column.name.trim().to_owned()).unwrap_or_default();
+            let taken = columns.iter().any(|column| column.name == trimmed);
+            if let (false, Some(column)) = (taken || trimmed.is_empty(), columns.get_mut(index)) {
+                column.name = trimmed;
+            }
+        }
+        columns
+    }
+}
