@@ -10,9 +10,9 @@ use frostline::data::task::{Scale, TaskKind};
 use frostline::model::Model;
 use frostline::text::token_set::TokenSet;
 use frostline::train::cache::{self, Budget, Depth, Prefix};
-use frostline::train::examples::{NO_TAG, Rows, Targets};
+use frostline::train::examples::{Examples, NO_TAG, Targets};
 use frostline::train::metrics::StepPoint;
-use frostline::train::optim::{Optimizer, Pass};
+use frostline::train::optim::{Kernel, Optimizer};
 use frostline::train::plan::phase_spec::PhaseSpec;
 use frostline::train::plan::recipe::{OptimizerKind, Recipe, TaskSettings, Weighting};
 use frostline::train::plan::{PlannedTask, RunPlan};
@@ -52,7 +52,7 @@ fn task(kind: TaskKind) -> PlannedTask {
 }
 
 /// Rows of the tasks, a third of whose labels are missing.
-fn rows(kinds: &[TaskKind], seed: u64) -> Rows {
+fn rows(kinds: &[TaskKind], seed: u64) -> Examples {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let (mut tokens, mut second) = (TokenSet::default(), TokenSet::default());
     let text = |rng: &mut ChaCha8Rng, length: usize| -> Vec<u32> {
@@ -109,7 +109,7 @@ fn rows(kinds: &[TaskKind], seed: u64) -> Rows {
         }
     });
     let targets = targets.collect();
-    Rows { tokens, second, targets, ..Rows::default() }
+    Examples { tokens, second, targets, ..Examples::default() }
 }
 
 /// The model's weights after the steps, each cut into batches of so many rows, and the points of the curve.
@@ -128,7 +128,7 @@ fn learnt(
     let plan = RunPlan::build("run", &recipe, &model.summary, tasks, ROWS * STEPS, "cpu").expect("a plan");
     model.start_heads(&plan.head_specs(), 1).expect("heads");
     model.start_loss_weights(&plan).expect("weights of the losses");
-    let mut optimizer = Optimizer::new(recipe.optimizer, Pass::Memory);
+    let mut optimizer = Optimizer::new(recipe.optimizer, Kernel::Memory);
     let stepper = Stepper::new(&plan, &model, &rows).expect("a stepper");
     let phase = &plan.phases[0];
     stepper.thaw(phase);

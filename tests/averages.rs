@@ -7,10 +7,10 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use frostline::train::examples::{Rows, Targets};
+use frostline::train::examples::{Examples, Targets};
 use frostline::train::plan::recipe::{OptimizerKind, Recipe};
 use frostline::train::run::checkpoint::Store;
-use frostline::train::run::dispatch::Drive;
+use frostline::train::run::dispatch::Dispatch;
 use frostline::train::run::fit::Fit;
 use tch::{Kind, Tensor};
 
@@ -38,7 +38,7 @@ fn recipe(ema: Option<f64>) -> Recipe {
 }
 
 /// What a run on some rows ends with.
-fn fitted(recipe: &Recipe, rows: &Rows, dir: &Path) -> Vec<(String, Tensor)> {
+fn fitted(recipe: &Recipe, rows: &Examples, dir: &Path) -> Vec<(String, Tensor)> {
     let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
     let mut model = model();
     let plan = plan("run", recipe, &model, rows);
@@ -48,8 +48,8 @@ fn fitted(recipe: &Recipe, rows: &Rows, dir: &Path) -> Vec<(String, Tensor)> {
         plan: &plan,
         model: &mut model,
         train: rows,
-        valid: &Rows::default(),
-        drive: Drive::STEPWISE,
+        valid: &Examples::default(),
+        drive: Dispatch::STEPWISE,
         stop: &stop,
         store: &mut store,
         report: &mut |_| Ok(()),
@@ -58,7 +58,7 @@ fn fitted(recipe: &Recipe, rows: &Rows, dir: &Path) -> Vec<(String, Tensor)> {
     model.params.iter().map(|param| (param.name.clone(), param.tensor.detach())).collect()
 }
 
-fn run(recipe: &Recipe, rows: &Rows) -> Vec<(String, Tensor)> {
+fn run(recipe: &Recipe, rows: &Examples) -> Vec<(String, Tensor)> {
     let dir = tempfile::tempdir().expect("a folder");
     fitted(recipe, rows, dir.path())
 }
@@ -68,7 +68,7 @@ fn named<'a>(weights: &'a [(String, Tensor)], wanted: &str) -> &'a Tensor {
 }
 
 /// The rows, and behind them one without a label, which holds the token.
-fn with_unlabelled(token: u32) -> Rows {
+fn with_unlabelled(token: u32) -> Examples {
     let mut rows = rows(false);
     let mut ids = rows.tokens.ids(0).to_vec();
     ids[1] = token;
@@ -99,7 +99,7 @@ fn embeddings_that_no_text_names_are_averaged_as_those_that_have_no_gradient() {
     let vocabulary = named(&run(&recipe(None), &rows(false)), WORDS).size()[0] as u32;
     let token = (5..vocabulary).find(|id| !used.contains(id)).expect("a token that no text names");
     for ema in [None, Some(0.8), Some(0.9999)] {
-        let of_token = |rows: &Rows| named(&run(&recipe(ema), rows), WORDS).select(0, i64::from(token));
+        let of_token = |rows: &Examples| named(&run(&recipe(ema), rows), WORDS).select(0, i64::from(token));
         // A text without a label gives its tokens a gradient of zero; a token without a text has none.
         let (met, unmet) = (of_token(&with_unlabelled(token)), of_token(&with_unlabelled(used[1])));
         let off = (&met - &unmet).abs().max().double_value(&[]);

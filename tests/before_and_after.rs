@@ -9,7 +9,7 @@ use frostline::data::task::TaskKind;
 use frostline::explore::similarity::cosine_matrix;
 use frostline::project::DataFile;
 use frostline::session::command::{Command, Edit};
-use frostline::session::predictor::Offline;
+use frostline::session::predictor::Predictor;
 use frostline::session::state::Loadable;
 use frostline::train::plan::preset::Preset;
 use frostline::train::plan::recipe::Recipe;
@@ -123,7 +123,7 @@ fn the_window_and_the_command_line_read_texts_alike() {
     place.settle();
     let shown = ready(&place.session.state().similarity).after.expect("a run");
     let name = place.session.state().run.as_ref().expect("a run").plan.name.clone();
-    let mut offline = Offline::open_run(&place.home().join("runs").join(name), "cpu").expect("the run");
+    let mut offline = Predictor::open_run(&place.home().join("runs").join(name), "cpu").expect("the run");
     let texts = sentences();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let embeddings = offline.embed(&texts, &mut |_| {}).expect("embeddings");
@@ -151,7 +151,7 @@ fn the_playground_divides_words_as_predict_does() {
     place.settle();
     let run = place.train();
     let mut offline =
-        Offline::open_run(&place.home().join("runs").join(&run.plan.name), "cpu").expect("the run");
+        Predictor::open_run(&place.home().join("runs").join(&run.plan.name), "cpu").expect("the run");
     for text in ["the  card\tat the hotel", "[\"the\", \"card\", \"hotel\"]", "the card"] {
         place.session.send(Command::Predict(text.to_owned()));
         place.settle();

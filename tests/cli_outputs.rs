@@ -251,7 +251,7 @@ fn a_checkpoint_that_finds_no_room_leaves_no_part_of_itself() {
 #[test]
 fn a_file_in_blocks_gives_the_bytes_of_the_file_at_once() {
     use frostline::explore::Embeddings;
-    use frostline::session::predictor::Offline;
+    use frostline::session::predictor::Predictor;
     let place = Place::new();
     // More than two of the blocks that are encoded together, of all lengths.
     let texts: Vec<String> = (0..5000).map(|row| format!("{} {row}", "word ".repeat(row % 7))).collect();
@@ -262,7 +262,7 @@ fn a_file_in_blocks_gives_the_bytes_of_the_file_at_once() {
     place.write("in.csv", &csv);
     let model = tiny_model();
     place.ok(&["embed", &model, "in.csv", "-o", "out.jsonl"]);
-    let mut whole = Offline::open(Path::new(&model), "cpu").unwrap();
+    let mut whole = Predictor::open(Path::new(&model), "cpu").unwrap();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let Embeddings { values, dim } = whole.embed(&texts, &mut |_| {}).unwrap();
     let written = fs::read_to_string(place.path("out.jsonl")).unwrap();

@@ -11,7 +11,7 @@ use frostline::export::folder::{ExportRequest, write_folder};
 use frostline::export::load::load_exported;
 use frostline::model::Model;
 use frostline::model::heads::HeadSpec;
-use frostline::session::predictor::Offline;
+use frostline::session::predictor::Predictor;
 use tch::Device;
 
 #[path = "common/program.rs"]
@@ -62,7 +62,7 @@ fn every_mixture_of_kinds_is_exported_and_read_back() {
         // A second export takes the place of the first: it is known for one.
         write_folder(&request).unwrap_or_else(|error| panic!("{named:?}, again: {error}"));
 
-        let mut offline = Offline::open(dir.path(), "cpu").unwrap();
+        let mut offline = Predictor::open(dir.path(), "cpu").unwrap();
         let answers = offline.predict(&texts, Some(&["a partner", ""]), &mut |_| {}).unwrap();
         assert_eq!(answers.iter().map(Vec::len).collect::<Vec<_>>(), vec![2; specs.len()], "{named:?}");
         assert_eq!(offline.embed(&texts, &mut |_| {}).unwrap().rows(), 2, "{named:?}");

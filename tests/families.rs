@@ -10,7 +10,7 @@ use frostline::model::pooling::normalize;
 use frostline::train::metrics::StepPoint;
 use frostline::train::plan::preset::Preset;
 use frostline::train::plan::recipe::Recipe;
-use frostline::train::plan::{Part, Thaw};
+use frostline::train::plan::{ParamFilter, Thaw};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
@@ -139,7 +139,7 @@ fn the_whole_encoder_trains_and_learns() {
 fn adapters_stand_beside_the_linear_layers_of_every_family() {
     for name in FAMILIES {
         let lora = Lora { rank: 2, alpha: 8.0, targets: LoraTargets::Attention };
-        let mut recipe = Recipe { part: Part::Lora, lora, epochs: 2, ..recipe(Preset::Full) };
+        let mut recipe = Recipe { part: ParamFilter::Lora, lora, epochs: 2, ..recipe(Preset::Full) };
         recipe.lr_encoder = 1e-2;
         // The loss falls in every family, so that an epoch is kept and not the start.
         recipe.watch.figure = Some("loss".into());

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use frostline::hub::{Hub, HubError, HubName, Patience, Place, Progress, Token};
+use frostline::hub::{Hub, HubConfig, HubError, HubName, Progress, Timeouts, Token};
 use hub_server::{Answer, COMMIT, HubServer, Model, company_certificate, git_sha1, noise, sha256};
 use serde_json::json;
 
@@ -53,8 +53,8 @@ impl Desk {
         Self { server, dir: tempfile::tempdir().expect("a folder") }
     }
 
-    fn place(&self) -> Place {
-        Place {
+    fn place(&self) -> HubConfig {
+        HubConfig {
             cache: self.dir.path().join("hub"),
             endpoint: self.server.address().parse().expect("an address"),
             token: None,
@@ -94,8 +94,8 @@ impl Desk {
     }
 }
 
-fn patience() -> Patience {
-    Patience {
+fn patience() -> Timeouts {
+    Timeouts {
         connect: Duration::from_secs(5),
         silence: Duration::from_millis(400),
         attempts: 4,
@@ -236,7 +236,7 @@ fn a_model_without_modules_is_known_to_have_none() {
 #[test]
 fn offline_opens_what_is_whole_and_says_what_is_missing() {
     let desk = Desk::new();
-    let offline = Hub::at(Place { offline: true, ..desk.place() }, patience());
+    let offline = Hub::at(HubConfig { offline: true, ..desk.place() }, patience());
     let error = offline.find(&name("org/small")).unwrap_err().to_string();
     assert!(error.contains("HF_HUB_OFFLINE"), "{error}");
     assert!(matches!(offline.look_up(&name("org/small"), &|| false), Err(HubError::Offline { .. })));
@@ -396,7 +396,7 @@ fn the_token_goes_to_the_hub_and_nowhere_else() {
     desk.server.wants_token("hf_secret");
     assert!(desk.refused().contains("set HF_TOKEN to a token of your account"));
     desk.server.requests();
-    let hub = Hub::at(Place { token: Token::new("hf_secret"), ..desk.place() }, patience());
+    let hub = Hub::at(HubConfig { token: Token::new("hf_secret"), ..desk.place() }, patience());
     assert_whole(&fetch(&hub, "org/small").unwrap());
     let requests = desk.server.requests();
     assert!(requests.iter().any(|request| request.elsewhere));
@@ -578,7 +578,7 @@ fn nobody_there_is_said_and_the_cache_still_opens() {
     desk.fetch().unwrap();
     // A port that nobody listens on.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let place = Place { endpoint: format!("http://{free}").parse().unwrap(), ..desk.place() };
+    let place = HubConfig { endpoint: format!("http://{free}").parse().unwrap(), ..desk.place() };
     let hub = Hub::at(place, patience());
     let error = hub.look_up(&name("org/small"), &|| false).unwrap_err().to_string();
     assert!(
@@ -604,7 +604,7 @@ fn cancelled(desk: &Desk, stage: impl Fn(&hub_server::Request) -> bool + Send + 
         });
         Some(right.clone().stalled_after(right.body.len() / 2))
     });
-    let patient = Hub::at(desk.place(), Patience { silence: Duration::from_mins(10), ..patience() });
+    let patient = Hub::at(desk.place(), Timeouts { silence: Duration::from_mins(10), ..patience() });
     let looks = Cell::new(0);
     let stop = || {
         let is_set = switch.load(Ordering::Relaxed);

@@ -8,10 +8,10 @@ use frostline::data::dataset::Split;
 use frostline::data::mapping::{Mapping, TaskColumn};
 use frostline::data::task::TaskKind;
 use frostline::session::command::{Command, Edit};
-use frostline::session::row_results::{Said, SpansSaid};
-use frostline::session::state::{Answer, Loadable};
+use frostline::session::row_results::{RowResults, SpansSaid};
+use frostline::session::state::{Loadable, Prediction};
 use frostline::train::metrics::{SpanVerdict, THRESHOLD, TaskMetrics};
-use frostline::train::plan::monitor::Watch;
+use frostline::train::plan::monitor::Monitor;
 use frostline::train::plan::preset::Preset;
 use frostline::train::plan::recipe::Recipe;
 
@@ -164,7 +164,8 @@ fn every_kind_trains_is_measured_and_says_something() {
     for (now, then) in evaluation.tasks.iter().zip(valid) {
         assert!((now.figure() - then.figure()).abs() < 1e-6 && now.rows == then.rows, "{}", now.task);
     }
-    let [Said::Classes(topics), Said::Sets(curve), _, Said::Spans(spans), ..] = evaluation.said.as_slice()
+    let [RowResults::Classes(topics), RowResults::Sets(curve), _, RowResults::Spans(spans), ..] =
+        evaluation.said.as_slice()
     else {
         panic!("{:?}", evaluation.said)
     };
@@ -176,16 +177,16 @@ fn every_kind_trains_is_measured_and_says_something() {
     let map = state.map.ready().expect("a map");
     assert_eq!(map.predicted.iter().map(Vec::len).collect::<Vec<_>>(), [20, 0, 0, 0, 0, 0]);
     let said = &state.prediction.ready().expect("a prediction").tasks;
-    let answers: Vec<&Answer> = said.iter().map(|(_, answer)| answer).collect();
+    let answers: Vec<&Prediction> = said.iter().map(|(_, answer)| answer).collect();
     assert!(matches!(
         answers.as_slice(),
         [
-            Answer::OneOf(_),
-            Answer::AnyOf(_),
-            Answer::Number(_),
-            Answer::Words(_),
-            Answer::OneText,
-            Answer::OneText
+            Prediction::OneOf(_),
+            Prediction::AnyOf(_),
+            Prediction::Number(_),
+            Prediction::Words(_),
+            Prediction::OneText,
+            Prediction::OneText
         ]
     ));
     assert_eq!(answers[3].cell().split(' ').count(), 6, "a tag for every word");
@@ -242,7 +243,7 @@ fn a_frozen_encoder_measures_pairs_from_what_it_kept() {
 
 #[test]
 fn any_figure_may_be_watched_and_an_unknown_one_is_refused_before_the_run() {
-    let watch = |task: &str, figure: &str| Watch { task: Some(task.into()), figure: Some(figure.into()) };
+    let watch = |task: &str, figure: &str| Monitor { task: Some(task.into()), figure: Some(figure.into()) };
     let mut place = project(&TASKS, Recipe { watch: watch("stars", "mae"), ..recipe(Preset::Full) });
     let run = place.train();
     let kept = report(&run);

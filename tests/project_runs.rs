@@ -14,10 +14,10 @@ use frostline::model::summary::{Group, TensorInfo};
 use frostline::project::ProjectError;
 use frostline::project::runs::{HistoryLine, RunEvent, RunFolder, RunListing, list, next_name};
 use frostline::train::metrics::{EpochPoint, Headline, Probe, Score, StepPoint, TaskMetrics};
-use frostline::train::plan::monitor::Watch;
+use frostline::train::plan::monitor::Monitor;
 use frostline::train::plan::preset::{Preset, Recipe};
 use frostline::train::plan::recipe::{OptimizerKind, Sampling, TaskSettings, Weighting};
-use frostline::train::plan::{Parent, Part, Phase, PlannedTask, RunPlan, Thaw, Until};
+use frostline::train::plan::{ParamFilter, Parent, Phase, PlannedTask, RunPlan, Thaw, Until};
 use frostline::train::report::{HeadDrift, RunOutcome, RunReport, TensorChange};
 use proptest::prelude::*;
 
@@ -202,13 +202,13 @@ fn plan_2(name: &str, project_dir: &Path) -> RunPlan {
             task("alike", TaskKind::Similarity, &[], Scale { offset: 0.0, factor: 5.0 }),
         ],
         recipe: Recipe {
-            part: Part::Lora,
+            part: ParamFilter::Lora,
             lora: Lora { rank: 4, alpha: 8.0, targets: LoraTargets::QueryValue },
             accumulate: 2,
             sampling: Sampling::Temperature(3.0),
             optimizer: OptimizerKind::Sgd,
             ema: Some(0.99),
-            watch: Watch { task: Some("topics".into()), figure: Some("macro-f1".into()) },
+            watch: Monitor { task: Some("topics".into()), figure: Some("macro-f1".into()) },
             patience: Some(3),
             weighting: Weighting::Uncertainty,
             tasks: [("topics".to_owned(), settings)].into(),
@@ -218,7 +218,7 @@ fn plan_2(name: &str, project_dir: &Path) -> RunPlan {
             Phase {
                 name: "adapters".into(),
                 embeddings: Thaw::Frozen,
-                layers: vec![Thaw::Frozen, trains(2e-4, Part::Lora)],
+                layers: vec![Thaw::Frozen, trains(2e-4, ParamFilter::Lora)],
                 heads: vec![Thaw::whole(1e-3), Thaw::Frozen],
                 loss_weights: 5e-3,
                 epochs: 4,
@@ -226,8 +226,8 @@ fn plan_2(name: &str, project_dir: &Path) -> RunPlan {
             },
             Phase {
                 name: "biases".into(),
-                embeddings: trains(1e-6, Part::Biases),
-                layers: vec![trains(1e-5, Part::Biases), trains(1e-5, Part::Biases)],
+                embeddings: trains(1e-6, ParamFilter::Biases),
+                layers: vec![trains(1e-5, ParamFilter::Biases), trains(1e-5, ParamFilter::Biases)],
                 heads: vec![Thaw::Frozen, Thaw::Frozen],
                 loss_weights: 5e-3,
                 epochs: 2,

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use frostline::model::Model;
 use frostline::session::command::Command;
-use frostline::session::predictor::Offline;
+use frostline::session::predictor::Predictor;
 use frostline::train::plan::preset::Preset;
 use frostline::train::plan::recipe::Recipe;
 use serde_json::{Value, json};
@@ -40,12 +40,12 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn embedded(model: &mut Offline, text: &str) -> Vec<f32> {
+fn embedded(model: &mut Predictor, text: &str) -> Vec<f32> {
     model.embed(&[text], &mut |_| {}).unwrap().values
 }
 
 /// Trains with a prompt, exports, and gives the settings of the export.
-fn exported(choice: Option<&str>, check: &dyn Fn(&mut Offline, &mut Offline)) -> Value {
+fn exported(choice: Option<&str>, check: &dyn Fn(&mut Predictor, &mut Predictor)) -> Value {
     let model = with_prompts(PROMPTS);
     let recipe = Recipe { prompt: choice.map(str::to_owned), ..recipe(Preset::Full) };
     let mut place = place_on(model.path(), recipe);
@@ -55,8 +55,8 @@ fn exported(choice: Option<&str>, check: &dyn Fn(&mut Offline, &mut Offline)) ->
     place.settle();
     assert!(place.session.state().export.ready().is_some(), "{:?}", place.session.state().export);
     let run_dir = place.home().join("runs").join(&run.plan.name);
-    let mut of_run = Offline::open_run(&run_dir, "cpu").unwrap();
-    let mut of_export = Offline::open(&to, "cpu").unwrap();
+    let mut of_run = Predictor::open_run(&run_dir, "cpu").unwrap();
+    let mut of_export = Predictor::open(&to, "cpu").unwrap();
     check(&mut of_run, &mut of_export);
     serde_json::from_slice(&fs::read(to.join("config_sentence_transformers.json")).unwrap()).unwrap()
 }
@@ -115,7 +115,7 @@ fn the_prompt_takes_part_in_the_training() {
 #[test]
 fn the_default_of_a_folder_is_used_when_it_is_opened_by_itself() {
     let dir = with_prompts(&PROMPTS.replace("null", "\"query\""));
-    let mut model = Offline::open(dir.path(), "cpu").unwrap();
+    let mut model = Predictor::open(dir.path(), "cpu").unwrap();
     let meant = embedded(&mut model, "the card");
     model.put_before("").unwrap();
     assert_eq!(embedded(&mut model, "my flight: the card"), meant);
@@ -134,11 +134,11 @@ fn a_model_that_pools_without_its_prompt_is_given_none() {
     assert!(told.contains("include_prompt"), "{told}");
 
     // One whose prompt is its default still opens, and says what it lacks.
-    let plain = Offline::open(dir.path(), "cpu")
+    let plain = Predictor::open(dir.path(), "cpu")
         .map(|mut model| (model.lacks_its_prompt(), embedded(&mut model, "the card")));
     let settings = dir.path().join("config_sentence_transformers.json");
     fs::write(settings, PROMPTS.replace("null", "\"query\"")).unwrap();
-    let lacking = Offline::open(dir.path(), "cpu")
+    let lacking = Predictor::open(dir.path(), "cpu")
         .map(|mut model| (model.lacks_its_prompt(), embedded(&mut model, "the card")));
     let ((plain, meant), (lacking, found)) = (plain.unwrap(), lacking.unwrap());
     assert_eq!((plain, lacking), (false, true));
@@ -148,7 +148,7 @@ fn a_model_that_pools_without_its_prompt_is_given_none() {
 #[test]
 fn texts_that_are_cut_are_counted() {
     let dir = with_prompts(PROMPTS);
-    let mut model = Offline::open(dir.path(), "cpu").unwrap();
+    let mut model = Predictor::open(dir.path(), "cpu").unwrap();
     let (length, cut) = model.truncated();
     assert_eq!(cut, 0);
     let long = "the card was declined ".repeat(length);

@@ -12,12 +12,12 @@ use families::FAMILIES;
 use frostline::model::Model;
 use frostline::model::layers::Dropout;
 use frostline::train::TrainError;
-use frostline::train::optim::Pass;
+use frostline::train::optim::Kernel;
 use frostline::train::plan::phase_spec::PhaseSpec;
 use frostline::train::plan::recipe::{Decay, OptimizerKind, Precision, Recipe};
 use frostline::train::report::RunOutcome;
 use frostline::train::run::checkpoint::{Checkpoint, Store, best_path};
-use frostline::train::run::dispatch::Drive;
+use frostline::train::run::dispatch::Dispatch;
 use frostline::train::run::fit::{Fit, FitEvent, Fitted};
 use tch::{Device, Kind, Tensor};
 
@@ -29,8 +29,9 @@ mod recorded;
 use recorded::{BATCH, STEPS, model, plan, rows};
 
 /// Steps are read when there are 16 of them, whatever the time.
-const LATE: Drive = Drive { pass: Pass::Memory, read_every: 16, read_within: Duration::from_hours(1) };
-const QUEUED: Drive = Drive { pass: Pass::Queued, ..LATE };
+const LATE: Dispatch =
+    Dispatch { pass: Kernel::Memory, read_every: 16, read_within: Duration::from_hours(1) };
+const QUEUED: Dispatch = Dispatch { pass: Kernel::Queued, ..LATE };
 
 /// Two epochs of 20 steps, with dropout.
 fn recipe() -> Recipe {
@@ -66,7 +67,13 @@ impl Told {
 static GENERATOR: Mutex<()> = Mutex::new(());
 
 /// Fits by a recipe in a folder; stopped from outside when step `stop_at` is told of.
-fn fit(recipe: &Recipe, drive: Drive, dir: &Path, stop_at: Option<usize>, from: Option<Checkpoint>) -> Told {
+fn fit(
+    recipe: &Recipe,
+    drive: Dispatch,
+    dir: &Path,
+    stop_at: Option<usize>,
+    from: Option<Checkpoint>,
+) -> Told {
     let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
     let (mut model, rows) = (model(), rows(true));
     let plan = plan("run", recipe, &model, &rows);
@@ -100,7 +107,7 @@ fn same_bytes(a: &Path, b: &Path) {
 #[test]
 fn steps_that_are_read_together_make_the_same_run() {
     let dirs = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
-    let each = fit(&recipe(), Drive::STEPWISE, dirs[0].path(), None, None);
+    let each = fit(&recipe(), Dispatch::STEPWISE, dirs[0].path(), None, None);
     let together = fit(&recipe(), LATE, dirs[1].path(), None, None);
     assert_eq!(each.points(), (1..=2 * STEPS).collect::<Vec<_>>());
     assert!(together.news == each.news, "the same news in the same order");
@@ -165,7 +172,7 @@ fn bursting() -> Recipe {
 
 #[test]
 fn a_loss_that_is_no_number_is_found_late_and_named_rightly() {
-    let told = [Drive::STEPWISE, LATE, QUEUED].map(|drive| {
+    let told = [Dispatch::STEPWISE, LATE, QUEUED].map(|drive| {
         let dir = tempfile::tempdir().expect("a folder");
         let told = fit(&bursting(), drive, dir.path(), None, None);
         let last =
@@ -187,8 +194,8 @@ fn a_loss_that_is_no_number_is_found_late_and_named_rightly() {
 fn bfloat16_products_learn_what_float32_learns() {
     let with = |precision| Recipe { precision, ema: None, ..recipe() };
     let dirs = [(); 3].map(|()| tempfile::tempdir().expect("a folder"));
-    let exact = fit(&with(Precision::Float32), Drive::STEPWISE, dirs[0].path(), None, None);
-    let reduced = fit(&with(Precision::Bfloat16), Drive::STEPWISE, dirs[1].path(), None, None);
+    let exact = fit(&with(Precision::Float32), Dispatch::STEPWISE, dirs[0].path(), None, None);
+    let reduced = fit(&with(Precision::Bfloat16), Dispatch::STEPWISE, dirs[1].path(), None, None);
     let losses = |told: &Told| -> Vec<f64> {
         let loss = |event: &FitEvent| if let FitEvent::Step(point) = event { Some(point.loss) } else { None };
         told.news.iter().filter_map(loss).collect()
@@ -211,12 +218,12 @@ fn bfloat16_products_learn_what_float32_learns() {
     assert!(reduced.weights.iter().all(|(_, tensor)| tensor.kind() == Kind::Float), "float32 weights");
 
     // A break leads to the same bytes.
-    let stopped = fit(&with(Precision::Bfloat16), Drive::STEPWISE, dirs[2].path(), Some(STEPS + 5), None);
+    let stopped = fit(&with(Precision::Bfloat16), Dispatch::STEPWISE, dirs[2].path(), Some(STEPS + 5), None);
     assert!(matches!(stopped.ended, Ok(Fitted { outcome: RunOutcome::Stopped { .. }, .. })));
     let from = Store::new(dirs[2].path(), Duration::ZERO).read_last().expect("a checkpoint");
     let from = from.expect("a checkpoint");
     assert!(from.tensors.iter().all(|(_, tensor)| tensor.kind() == Kind::Float), "float32 state");
-    fit(&with(Precision::Bfloat16), Drive::STEPWISE, dirs[2].path(), None, Some(from));
+    fit(&with(Precision::Bfloat16), Dispatch::STEPWISE, dirs[2].path(), None, Some(from));
     same_bytes(dirs[1].path(), dirs[2].path());
 }
 

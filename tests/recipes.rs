@@ -11,11 +11,11 @@ use frostline::model::lora::{Lora, LoraTargets};
 use frostline::project::DataFile;
 use frostline::session::command::Command;
 use frostline::session::state::{Loadable, RunOutcome, RunView, Severity};
-use frostline::train::plan::monitor::Watch;
+use frostline::train::plan::monitor::Monitor;
 use frostline::train::plan::phase_spec::{HeadSet, PhaseSpec};
 use frostline::train::plan::preset::Preset;
 use frostline::train::plan::recipe::{OptimizerKind, Recipe, TaskSettings, Weighting};
-use frostline::train::plan::{Part, Until};
+use frostline::train::plan::{ParamFilter, Until};
 use tch::{Kind, Tensor};
 
 #[path = "common/tiny_run.rs"]
@@ -64,7 +64,7 @@ fn a_phase_moves_exactly_the_layers_and_heads_that_it_names() {
 
 #[test]
 fn biases_alone_and_norms_alone_train() {
-    for (part, wanted) in [(Part::Biases, "bias"), (Part::Norms, "LayerNorm")] {
+    for (part, wanted) in [(ParamFilter::Biases, "bias"), (ParamFilter::Norms, "LayerNorm")] {
         let run = place("bert", Recipe { part, ..recipe(Preset::Full) }).train();
         let moved = moved(&run);
         let encoder: Vec<&String> = moved.iter().filter(|name| !name.starts_with("heads.")).collect();
@@ -79,7 +79,7 @@ fn biases_alone_and_norms_alone_train() {
 #[test]
 fn adapters_train_beside_frozen_weights_and_are_merged_on_export() {
     let lora = Lora { rank: 2, alpha: 8.0, targets: LoraTargets::QueryValue };
-    let mut recipe = Recipe { part: Part::Lora, lora, ..recipe(Preset::Full) };
+    let mut recipe = Recipe { part: ParamFilter::Lora, lora, ..recipe(Preset::Full) };
     recipe.lr_encoder = 1e-2;
     let mut place = place("bert", recipe);
     let run = place.train();
@@ -314,7 +314,7 @@ fn settings_of_a_task_change_what_is_learnt() {
 #[test]
 fn the_watched_figure_chooses_the_kept_epoch() {
     let base = Recipe { epochs: 6, lr_heads: 0.2, ..recipe(Preset::FreezeBackbone) };
-    let watch = |figure: &str| Watch { task: Some("topic".into()), figure: Some(figure.into()) };
+    let watch = |figure: &str| Monitor { task: Some("topic".into()), figure: Some(figure.into()) };
     let run = place("bert", Recipe { watch: watch("loss"), ..base }).train();
     let best = run.epochs.iter().rev().find(|epoch| epoch.best).expect("a best epoch");
     let lowest = run.epochs.iter().map(|epoch| epoch.valid[0].loss).fold(f64::INFINITY, f64::min);

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use frostline::project::DataFile;
 use frostline::session::command::Command;
-use frostline::train::examples::Rows;
+use frostline::train::examples::Examples;
 use frostline::train::plan::preset::Preset;
 use frostline::train::plan::recipe::{Recipe, Sampling};
 use frostline::train::report::RunOutcome;
 use frostline::train::run::checkpoint::Store;
-use frostline::train::run::dispatch::Drive;
+use frostline::train::run::dispatch::Dispatch;
 use frostline::train::run::fit::{Fit, FitEvent, Fitted};
 
 #[path = "common/recorded.rs"]
@@ -75,7 +75,7 @@ fn rows_are_drawn_from_files_as_the_recipe_says() {
 #[test]
 fn checkpoints_of_earlier_versions_are_resumed_where_they_drew_as_their_recipe_says() {
     let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let fit = |sampling, rows: &Rows, dir: &Path, stop_at: Option<usize>| {
+    let fit = |sampling, rows: &Examples, dir: &Path, stop_at: Option<usize>| {
         let recipe = Recipe { batch_size: BATCH, epochs: 1, sampling, ..Recipe::default() };
         let mut model = model();
         let plan = plan("run", &recipe, &model, rows);
@@ -88,14 +88,14 @@ fn checkpoints_of_earlier_versions_are_resumed_where_they_drew_as_their_recipe_s
             }
             Ok(())
         };
-        let (valid, drive) = (&Rows::default(), Drive::STEPWISE);
+        let (valid, drive) = (&Examples::default(), Dispatch::STEPWISE);
         let (plan, model, store) = (&plan, &mut model, &mut store);
         let fitted = Fit { plan, model, train: rows, valid, drive, stop: &stop, store, report }.run(from);
         fitted.map(|Fitted { outcome, .. }| outcome).map_err(|error| error.to_string())
     };
     let before = rows(false);
     let sources = (0..STEPS * BATCH).map(|row| u32::from(row >= 100)).collect();
-    let now = Rows { sources, ..rows(false) };
+    let now = Examples { sources, ..rows(false) };
     for (sampling, resumed) in [(Sampling::Proportional, true), (Sampling::RoundRobin, false)] {
         let dir = tempfile::tempdir().expect("a folder");
         assert_eq!(fit(sampling, &before, dir.path(), Some(3)), Ok(RunOutcome::Stopped { at_step: 3 }));

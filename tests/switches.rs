@@ -16,13 +16,13 @@ use frostline::project::DataFile;
 use frostline::session::command::Command;
 use frostline::session::state::{RunOutcome, RunView};
 use frostline::train::metrics::EpochPoint;
-use frostline::train::plan::monitor::Watch;
+use frostline::train::plan::monitor::Monitor;
 use frostline::train::plan::phase_spec::{HeadSet, PhaseSpec};
 use frostline::train::plan::preset::Preset;
 use frostline::train::plan::recipe::{Decay, OptimizerKind, Recipe, TaskSettings, Weighting};
 use frostline::train::plan::settings;
 use frostline::train::plan::settings::{Around, RECIPE, TASK};
-use frostline::train::plan::{Part, Until};
+use frostline::train::plan::{ParamFilter, Until};
 use tch::{Kind, Tensor};
 
 #[path = "common/tiny_run.rs"]
@@ -184,12 +184,12 @@ fn one_step() -> Recipe {
 }
 
 /// A step downhill lowers the loss, so that its weights are kept and not those of the start.
-fn loss() -> Watch {
-    Watch { figure: Some("loss".to_owned()), ..Watch::default() }
+fn loss() -> Monitor {
+    Monitor { figure: Some("loss".to_owned()), ..Monitor::default() }
 }
 
 fn adapters() -> Recipe {
-    Recipe { part: Part::Lora, ..full() }
+    Recipe { part: ParamFilter::Lora, ..full() }
 }
 
 /// Many epochs of quick heads: the figures rise and fall.
@@ -365,7 +365,7 @@ fn switches() -> Vec<Switch> {
         assert!(length(is) < 0.1 * length(was), "{} and {}", length(was), length(is));
     });
     let ema = row("ema", heads(), "0.5", differ);
-    let by_mood = Recipe { watch: Watch { task: Some("mood".into()), figure: None }, ..restless() };
+    let by_mood = Recipe { watch: Monitor { task: Some("mood".into()), figure: None }, ..restless() };
     let watch = row("watch", by_mood, "loss", |was, is| {
         let mood = |ran: &Ran| ran.run.plan.tasks.iter().position(|task| task.name == "mood").expect("mood");
         let (of_was, of_is) = (mood(was), mood(is));
@@ -375,7 +375,7 @@ fn switches() -> Vec<Switch> {
         assert_eq!(loss(best(is)), lowest(is, loss));
         differ(was, is);
     });
-    let by_loss = Recipe { watch: Watch { task: None, figure: Some("loss".into()) }, ..restless() };
+    let by_loss = Recipe { watch: Monitor { task: None, figure: Some("loss".into()) }, ..restless() };
     let watch_task = row("watch_task", by_loss, "mood", |was, is| {
         let mood = is.run.plan.tasks.iter().position(|task| task.name == "mood").expect("the task");
         let of_mood = |epoch: &EpochPoint| epoch.valid[mood].loss;
@@ -473,7 +473,7 @@ fn idle_because(bench: &Bench, key: &str) -> Option<&'static str> {
 }
 
 /// With a field more, this does not compile until it is named here, and does not pass until it has a row above.
-const _: fn(Recipe, TaskSettings, Lora, Watch) =
+const _: fn(Recipe, TaskSettings, Lora, Monitor) =
     |Recipe {
          preset: _,
          phases: _,
@@ -507,7 +507,7 @@ const _: fn(Recipe, TaskSettings, Lora, Watch) =
      },
      TaskSettings { weight: _, balance_classes: _, label_smoothing: _, hidden_units: _ },
      Lora { rank: _, alpha: _, targets: _ },
-     Watch { task: _, figure: _ }| {};
+     Monitor { task: _, figure: _ }| {};
 
 #[test]
 fn every_setting_has_a_row() {
@@ -624,7 +624,7 @@ fn every_setting_of_a_phase_changes_what_it_says() {
         ),
         (
             "part",
-            |phase| phase.part = Part::Norms,
+            |phase| phase.part = ParamFilter::Norms,
             |_, is| {
                 assert!(moved(is).iter().all(|n| n.contains("LayerNorm") || n.starts_with("heads.")));
             },

@@ -6,7 +6,7 @@ use frostline::model::Model;
 use frostline::model::files::safetensors::read_all;
 use frostline::model::summary::Group;
 use frostline::train::cache::Prefix;
-use frostline::train::optim::{Optimizer, Pass};
+use frostline::train::optim::{Kernel, Optimizer};
 use frostline::train::plan::preset::Preset;
 use frostline::train::plan::recipe::{Decay, OptimizerKind, Recipe, TaskSettings, Weighting};
 use frostline::train::plan::schedule::rate_factor;
@@ -52,12 +52,12 @@ fn close(what: &str, ours: f64, recorded: f64) {
 
 /// On the CPU's one pass over memory, and on what a GPU is told to do.
 fn repeat(variant: &str) {
-    for pass in [Pass::Memory, Pass::Queued] {
+    for pass in [Kernel::Memory, Kernel::Queued] {
         repeat_by(variant, pass);
     }
 }
 
-fn repeat_by(variant: &str, pass: Pass) {
+fn repeat_by(variant: &str, pass: Kernel) {
     let path = fixtures().join(format!("{variant}.json"));
     let record: serde_json::Value =
         serde_json::from_slice(&std::fs::read(&path).expect("a record")).expect("a record in JSON");

@@ -9,14 +9,14 @@ use std::time::Duration;
 use frostline::model::files::safetensors::read_all;
 use frostline::model::summary::Group;
 use frostline::train::cache::{self, Budget, Depth, Prefix};
-use frostline::train::examples::Rows;
+use frostline::train::examples::Examples;
 use frostline::train::metrics::StepPoint;
-use frostline::train::optim::{Optimizer, Pass};
+use frostline::train::optim::{Kernel, Optimizer};
 use frostline::train::plan::recipe::OptimizerKind;
 use frostline::train::plan::schedule::rate_factor;
 use frostline::train::plan::{Phase, Thaw};
 use frostline::train::run::checkpoint::Store;
-use frostline::train::run::dispatch::Drive;
+use frostline::train::run::dispatch::Dispatch;
 use frostline::train::run::fit::{Fit, FitEvent};
 use frostline::train::run::step::{At, Stepper};
 use tch::Tensor;
@@ -69,13 +69,13 @@ fn prefix(run: &Recorded, phase: &Phase, kept: Kept) -> Prefix {
 /// to do, with steps whole and cut.
 fn repeat(name: &'static str, kept: Kept) {
     for cut in CUTS {
-        for pass in [Pass::Memory, Pass::Queued] {
+        for pass in [Kernel::Memory, Kernel::Queued] {
             repeat_by(name, kept, cut, pass);
         }
     }
 }
 
-fn repeat_by(name: &'static str, kept: Kept, cut: &[usize], pass: Pass) {
+fn repeat_by(name: &'static str, kept: Kept, cut: &[usize], pass: Kernel) {
     let mut run = recorded(name, cut.len());
     let [phase] = run.plan.phases.as_slice() else { panic!("{name}: one phase") };
     let phase = phase.clone();
@@ -170,7 +170,7 @@ fn average(name: &'static str) {
         }
         Ok(())
     };
-    let (train, valid, drive, store) = (&run.rows, &Rows::default(), Drive::STEPWISE, &mut store);
+    let (train, valid, drive, store) = (&run.rows, &Examples::default(), Dispatch::STEPWISE, &mut store);
     let (plan, model, stop) = (&run.plan, &mut run.model, &stop);
     Fit { plan, model, train, valid, drive, stop, store, report }.run(None).expect("a fit");
     assert_eq!(points.len(), STEPS);

@@ -19,7 +19,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use frostline::data::edit::Cell;
 use frostline::session::command::Command;
-use frostline::session::row_results::Said;
+use frostline::session::row_results::RowResults;
 use frostline::session::state::State;
 use frostline::ui::actions::{Action, Actions, Page};
 use frostline::ui::app::{App, Environment};
@@ -239,7 +239,7 @@ fn a_kind_of_error_shows_its_rows_alone() {
 fn without_a_wrong_entity_the_card_says_so() {
     let mut state = fake::every_kind_in_full();
     fake::change(&mut state, |evaluation| {
-        if let Said::Spans(said) = &mut evaluation.said[3] {
+        if let RowResults::Spans(said) = &mut evaluation.said[3] {
             (said.wrong_rows, said.rows) = (0, Vec::new());
         }
     });

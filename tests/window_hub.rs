@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use eframe::egui::{Key, Role, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use frostline::hub::{Hub, Patience, Place};
+use frostline::hub::{Hub, HubConfig, Timeouts};
 use frostline::session::Session;
 use frostline::session::command::{Command, Edit, HubCommand};
 use frostline::session::state::{DownloadEnd, Loadable, State};
@@ -130,7 +130,7 @@ impl Window {
         let bert = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models/bert");
         let readme = "---\nlicense: apache-2.0\n---\n";
         server.has("org/tiny", Model::of_folder(&bert).file("README.md", readme).file("tf_model.h5", "x"));
-        let place = Place {
+        let place = HubConfig {
             cache: dir.path().join("hub"),
             endpoint: server.address().parse().expect("an address"),
             token: None,
@@ -140,7 +140,7 @@ impl Window {
         let harness = Harness::builder().with_size(SIZE).build_eframe(move |creation| {
             let ctx = creation.egui_ctx.clone();
             let mut session = Session::start(move || ctx.request_repaint());
-            session.use_hub(Hub::at(place, Patience::default()));
+            session.use_hub(Hub::at(place, Timeouts::default()));
             let dialogs = Dialogs::scripted([]);
             App::new(&creation.egui_ctx, session, Prefs::default(), dialogs, Environment::default())
         });

@@ -529,7 +529,7 @@ fn further_settings_of_a_run_and_of_its_tasks_are_sent() {
     click(&mut harness, "adapters (LoRA)");
     click_role(&mut harness, Role::CheckBox, "balance the classes of sentiment");
     let sent = recipes(&harness.state().actions);
-    assert_eq!(sent[0].part, frostline::train::plan::Part::Lora);
+    assert_eq!(sent[0].part, frostline::train::plan::ParamFilter::Lora);
     assert!(sent.iter().any(|recipe| recipe.task("sentiment").balance_classes), "{sent:?}");
 }
 

@@ -12,7 +12,7 @@ use eframe::egui::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use frostline::session::command::Command;
-use frostline::session::state::Load;
+use frostline::session::state::ResourceUsage;
 use frostline::ui::actions::{Action, Actions};
 use frostline::ui::panels::train::{TrainView, train_ui};
 use page::{page, sees, settle};
@@ -54,7 +54,7 @@ fn runs_stand_side_by_side_with_what_was_set_differently() {
 #[test]
 fn a_live_run_tells_its_pace_and_what_it_takes() {
     let mut state = states::training();
-    state.load = Some(Load { memory: 1_234_000_000, cores: 1.9, of_cores: 2 });
+    state.load = Some(ResourceUsage { memory: 1_234_000_000, cores: 1.9, of_cores: 2 });
     let page = page::<TrainView>(state, train_ui);
     sees(&page, "71");
     sees(&page, "1.23 GB");

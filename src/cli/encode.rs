@@ -17,14 +17,14 @@ use crate::explore::similarity::cosine_matrix;
 use crate::project::output_file::in_words;
 use crate::project::runs::RunFolder;
 use crate::project::settings::Settings;
-use crate::session::predictor::{CHUNK, Offline};
+use crate::session::predictor::{CHUNK, Predictor};
 use crate::train::report::UNTRAINED;
 
 /// What a run folder holds and no model folder does.
 const RUN_PLAN: &str = "run.toml";
 
 /// Opens a model folder, a run folder, or a model of the hub by its name.
-pub(super) fn open(model: &Path, device: &DeviceArg, trust: TrustArg) -> anyhow::Result<Offline> {
+pub(super) fn open(model: &Path, device: &DeviceArg, trust: TrustArg) -> anyhow::Result<Predictor> {
     let dir = &hub::folder_of(model)?;
     if !dir.is_dir() {
         bail!(
@@ -44,9 +44,9 @@ pub(super) fn open(model: &Path, device: &DeviceArg, trust: TrustArg) -> anyhow:
         if let Some(base) = base_of_run(dir) {
             hub::require(&base)?;
         }
-        Offline::open_run(dir, &device)
+        Predictor::open_run(dir, &device)
     } else {
-        Offline::open(dir, &device)
+        Predictor::open(dir, &device)
     };
     let mut opened = opened.map_err(|reason| anyhow!(reason))?;
     opened.stop_by(interrupt::switch());
@@ -77,7 +77,7 @@ pub(super) fn tell_of_untrained(untrained: &[String]) {
 }
 
 /// Says how many texts were cut: what is behind the cut has no part in the result.
-pub(super) fn tell_of_cut(model: &Offline) {
+pub(super) fn tell_of_cut(model: &Predictor) {
     let (length, cut) = model.truncated();
     if cut > 0 {
         let were = if cut == 1 { "was" } else { "were" };

@@ -12,7 +12,7 @@ use super::args::DownloadArgs;
 use super::console::{count, say, say_json, size, tell};
 use super::interrupt;
 use crate::format::visible::visible;
-use crate::hub::{Hub, HubError, HubName, Offer, Progress};
+use crate::hub::{Hub, HubError, HubName, Progress, RemoteModel};
 
 /// Between two plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -111,7 +111,7 @@ fn open(hub: &Hub, name: &HubName, as_is: bool) -> anyhow::Result<PathBuf> {
 }
 
 /// Asks the hub, and says what it has.
-fn look_up(hub: &Hub, name: &HubName) -> Result<Offer, HubError> {
+fn look_up(hub: &Hub, name: &HubName) -> Result<RemoteModel, HubError> {
     tell(&format!("looking for {name} on {}", hub.place().host()));
     if let Some(warning) = hub.place().token_warning() {
         tell(&format!("warning: {warning}"));
@@ -132,7 +132,7 @@ fn look_up(hub: &Hub, name: &HubName) -> Result<Offer, HubError> {
 }
 
 /// Asked only where somebody is there to answer.
-fn agreed(offer: &Offer) -> io::Result<bool> {
+fn agreed(offer: &RemoteModel) -> io::Result<bool> {
     if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
         return Ok(true);
     }
@@ -142,7 +142,7 @@ fn agreed(offer: &Offer) -> io::Result<bool> {
     Ok(read > 0 && !answer.trim().to_lowercase().starts_with('n'))
 }
 
-fn fetch(hub: &Hub, offer: &Offer) -> Result<PathBuf, HubError> {
+fn fetch(hub: &Hub, offer: &RemoteModel) -> Result<PathBuf, HubError> {
     let bar = Bar::new(offer);
     let mut last_line = Instant::now();
     let done = hub.download(offer, &interrupt::is_asked, &mut |progress| match &bar {
@@ -164,7 +164,7 @@ fn fetch(hub: &Hub, offer: &Offer) -> Result<PathBuf, HubError> {
 struct Bar(ProgressBar);
 
 impl Bar {
-    fn new(offer: &Offer) -> Option<Self> {
+    fn new(offer: &RemoteModel) -> Option<Self> {
         if !io::stderr().is_terminal() || offer.bytes_to_fetch() == 0 {
             return None;
         }

@@ -13,7 +13,7 @@ use crate::data::task::TaskKind;
 use crate::explore::Embeddings;
 use crate::format::spreadsheet::text_cell;
 use crate::model::heads::HeadSpec;
-use crate::session::state::Answer;
+use crate::session::state::Prediction;
 use crate::train::metrics::THRESHOLD;
 
 /// How texts become cells of CSV: as they are, or so that no spreadsheet computes them.
@@ -199,7 +199,7 @@ impl<'a, W: Write> PredictionWriter<'a, W> {
     }
 
     /// The next texts, and per task the prediction for each.
-    pub(super) fn block(&mut self, texts: &[&str], answers: &[Vec<Answer>]) -> anyhow::Result<()> {
+    pub(super) fn block(&mut self, texts: &[&str], answers: &[Vec<Prediction>]) -> anyhow::Result<()> {
         match &mut self.form {
             PredictionForm::Csv(csv) => {
                 predictions_csv(csv, self.cells, texts, answers).map_err(io_of_csv)?
@@ -219,18 +219,18 @@ impl<'a, W: Write> PredictionWriter<'a, W> {
 }
 
 /// What stands beside the answer in a table: how sure the model is of its class, the cosine of a pair.
-fn beside(answer: &Answer) -> Option<String> {
+fn beside(answer: &Prediction) -> Option<String> {
     match answer {
-        Answer::OneOf(classes) => {
+        Prediction::OneOf(classes) => {
             Some(classes.iter().map(|(_, p)| *p).fold(f32::NEG_INFINITY, f32::max).to_string())
         }
-        Answer::AnyOf(classes) => {
+        Prediction::AnyOf(classes) => {
             let pairs = classes.iter().map(|(class, p)| format!("{class}={p}"));
             Some(pairs.collect::<Vec<_>>().join("|"))
         }
-        Answer::Cosine { cosine, .. } => Some(cosine.to_string()),
-        Answer::OneText => Some(String::new()),
-        Answer::Number(_) | Answer::Words(_) => None,
+        Prediction::Cosine { cosine, .. } => Some(cosine.to_string()),
+        Prediction::OneText => Some(String::new()),
+        Prediction::Number(_) | Prediction::Words(_) => None,
     }
 }
 
@@ -257,7 +257,7 @@ fn predictions_csv<W: Write>(
     csv: &mut csv::Writer<W>,
     cells: Cells,
     texts: &[&str],
-    answers: &[Vec<Answer>],
+    answers: &[Vec<Prediction>],
 ) -> Result<(), csv::Error> {
     for (row, text) in texts.iter().enumerate() {
         csv.write_field(&*cells.text(text))?;
@@ -279,27 +279,27 @@ fn predictions_csv<W: Write>(
 }
 
 /// An answer for programs.
-fn answer_json(answer: &Answer) -> Value {
+fn answer_json(answer: &Prediction) -> Value {
     let by_class = |classes: &[(String, f32)]| -> Map<String, Value> {
         classes.iter().map(|(class, probability)| (class.clone(), json!(probability))).collect()
     };
     match answer {
-        Answer::OneOf(classes) => {
+        Prediction::OneOf(classes) => {
             let most = classes.iter().map(|(_, p)| *p).fold(f32::NEG_INFINITY, f32::max);
             json!({"label": answer.cell(), "probability": most, "probabilities": by_class(classes)})
         }
-        Answer::AnyOf(classes) => {
+        Prediction::AnyOf(classes) => {
             let there = classes.iter().filter(|(_, p)| *p > THRESHOLD).map(|(class, _)| class);
             json!({"labels": there.collect::<Vec<_>>(), "probabilities": by_class(classes)})
         }
-        Answer::Number(number) => json!({"score": number}),
-        Answer::Cosine { cosine, number } => json!({"score": number, "cosine": cosine}),
-        Answer::Words(words) => {
+        Prediction::Number(number) => json!({"score": number}),
+        Prediction::Cosine { cosine, number } => json!({"score": number, "cosine": cosine}),
+        Prediction::Words(words) => {
             let (tokens, tags): (Vec<&str>, Vec<&str>) =
                 words.iter().map(|(word, tag)| (word.as_str(), tag.as_str())).unzip();
             json!({"tokens": tokens, "tags": tags})
         }
-        Answer::OneText => Value::Null,
+        Prediction::OneText => Value::Null,
     }
 }
 
@@ -307,7 +307,7 @@ fn predictions_jsonl(
     out: &mut impl Write,
     texts: &[&str],
     tasks: &[HeadSpec],
-    answers: &[Vec<Answer>],
+    answers: &[Vec<Prediction>],
 ) -> io::Result<()> {
     for (row, text) in texts.iter().enumerate() {
         let of_tasks = tasks
@@ -341,7 +341,7 @@ mod tests {
         format: PredictionFormat,
         texts: &[&str],
         tasks: &[HeadSpec],
-        answers: &[Vec<Answer>],
+        answers: &[Vec<Prediction>],
     ) -> String {
         let mut writer = PredictionWriter::begin(Vec::new(), format, Cells::AsTheyAre, tasks).unwrap();
         writer.block(texts, answers).unwrap();
@@ -377,7 +377,7 @@ mod tests {
     #[test]
     fn predictions_name_the_first_of_the_most_probable_classes() {
         let tasks = [HeadSpec { task: "topic".into(), ..HeadSpec::default() }];
-        let answer = |a, b| Answer::OneOf(vec![("a".to_owned(), a), ("b".to_owned(), b)]);
+        let answer = |a, b| Prediction::OneOf(vec![("a".to_owned(), a), ("b".to_owned(), b)]);
         let answers = [vec![answer(0.5, 0.5), answer(0.25, 0.75)]];
         let texts = ["x", "y, z"];
         let wanted = "text,topic,topic_probability\nx,a,0.5\n\"y, z\",b,0.75\n";
@@ -398,10 +398,10 @@ mod tests {
             task("ner", TaskKind::TokenLabels),
         ];
         let answers = [
-            vec![Answer::AnyOf(vec![("a".to_owned(), 0.75), ("b".to_owned(), 0.25)])],
-            vec![Answer::Number(3.5)],
-            vec![Answer::Cosine { cosine: 0.5, number: 2.5 }],
-            vec![Answer::Words(vec![
+            vec![Prediction::AnyOf(vec![("a".to_owned(), 0.75), ("b".to_owned(), 0.25)])],
+            vec![Prediction::Number(3.5)],
+            vec![Prediction::Cosine { cosine: 0.5, number: 2.5 }],
+            vec![Prediction::Words(vec![
                 ("Rome".to_owned(), "B-LOC".to_owned()),
                 ("fell".to_owned(), "O".to_owned()),
             ])],

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::column::StrColumn;
 pub use super::read::delimited::scan::Quoting;
 use super::read::delimited::sniff::ONE_COLUMN;
-pub use super::read::fingerprint::Stamp;
+pub use super::read::fingerprint::Fingerprint;
 
 /// The formats that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ pub struct FileFacts {
     /// Lines of the text, those inside cells included; 0 for what is no text.
     pub lines: u64,
     /// What tells this state of the file from any other.
-    pub stamp: Stamp,
+    pub stamp: Fingerprint,
 }
 
 /// A record that could not be read as it should, with where and why.

@@ -6,7 +6,7 @@ use crate::train::plan::recipe::{
     Decay, OptimizerKind, Precision, Recipe, Sampling, TaskSettings, Weighting,
 };
 use crate::train::plan::settings::{Around, RECIPE};
-use crate::train::plan::{Part, RunPlan};
+use crate::train::plan::{ParamFilter, RunPlan};
 
 /// The recipe of a run in sentences, for people who would repeat it by other means.
 pub(super) fn settings_text(plan: &RunPlan) -> String {
@@ -93,9 +93,9 @@ fn further(recipe: &Recipe) -> Vec<String> {
     // Phases of the user's own say it each for itself.
     match recipe.part {
         _ if !recipe.phases.is_empty() => {}
-        Part::Biases => said.push("Of the thawed layers, biases alone were trained (BitFit).".into()),
-        Part::Norms => said.push("Of the thawed layers, LayerNorms alone were trained.".into()),
-        Part::All | Part::Lora => {}
+        ParamFilter::Biases => said.push("Of the thawed layers, biases alone were trained (BitFit).".into()),
+        ParamFilter::Norms => said.push("Of the thawed layers, LayerNorms alone were trained.".into()),
+        ParamFilter::All | ParamFilter::Lora => {}
     }
     match recipe.sampling {
         Sampling::Proportional => {}

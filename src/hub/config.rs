@@ -15,7 +15,7 @@ const PUBLIC_HUB: &str = "https://huggingface.co";
 
 /// Where models are fetched from and kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct HubConfig {
     /// The cache: `models--ORG--NAME` folders lie in it.
     pub cache: PathBuf,
     /// Address of the hub.
@@ -55,7 +55,7 @@ impl fmt::Debug for Token {
     }
 }
 
-impl Place {
+impl HubConfig {
     /// As the environment of this process says.
     ///
     /// # Errors
@@ -144,13 +144,13 @@ fn in_home(path: PathBuf, home: Option<&Path>) -> PathBuf {
 mod tests {
     use super::*;
 
-    fn place(variables: &[(&str, &str)]) -> Result<Place, HubError> {
+    fn place(variables: &[(&str, &str)]) -> Result<HubConfig, HubError> {
         let variables: Vec<(String, String)> =
             variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let of = move |name: &str| {
             variables.iter().find(|(known, _)| known == name).map(|(_, value)| OsString::from(value))
         };
-        Place::of(&of, Some(Path::new("/home/ada")))
+        HubConfig::of(&of, Some(Path::new("/home/ada")))
     }
 
     #[cfg(unix)]

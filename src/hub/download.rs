@@ -8,7 +8,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::error::HubError;
-use super::http_client::{Attempts, Fault, Reply, Wire};
+use super::http_client::{Attempts, Fault, HttpClient, Reply};
 use super::remote_model::{Checksum, RemoteFile};
 use crate::files::inside;
 
@@ -23,7 +23,7 @@ pub(super) type OnBytes<'a> = &'a mut dyn FnMut(u64, u64);
 /// Fetches a file into `partial`, which afterwards holds exactly what the hub announced. `path` is its address on
 /// the hub.
 pub(super) fn fetch(
-    wire: &Wire,
+    wire: &HttpClient,
     path: &str,
     file: &RemoteFile,
     partial: &Path,
@@ -57,7 +57,7 @@ pub(super) fn fetch(
 
 /// One request for what is missing.
 fn once(
-    wire: &Wire,
+    wire: &HttpClient,
     path: &str,
     file: &RemoteFile,
     part: &mut Part,
@@ -76,7 +76,7 @@ fn once(
             part.restart()?;
             return Err(Fault::Lost("the server does not go on from there".into()));
         }
-        _ => return Err(Fault::Status(Wire::status_of(&reply))),
+        _ => return Err(Fault::Status(HttpClient::status_of(&reply))),
     };
     let wrong_size =
         |sent: String| HubError::WrongSize { file: file.name.clone(), announced: file.bytes, sent };

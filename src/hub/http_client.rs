@@ -10,7 +10,7 @@ use ureq::http::{HeaderMap, HeaderValue, Response, header};
 use ureq::{Agent, Body};
 
 use super::certificates;
-use super::config::{Place, Token};
+use super::config::{HubConfig, Token};
 use super::endpoint::{Endpoint, TokenUse, host_of, is_loopback, redirected, without_user};
 use super::error::HubError;
 
@@ -27,7 +27,7 @@ const LARGEST_JSON: usize = 16 << 20;
 
 /// How long what is waited for, and how often a request is repeated.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct Timeouts {
     /// For a connection.
     pub connect: Duration,
     /// For the next byte.
@@ -40,7 +40,7 @@ pub struct Patience {
     pub longest_pause: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
@@ -109,16 +109,16 @@ struct Question {
 }
 
 /// The hub, as requests go to it.
-pub(super) struct Wire {
+pub(super) struct HttpClient {
     agent: Agent,
     endpoint: Endpoint,
     authorization: Option<HeaderValue>,
     token_use: TokenUse,
-    pub patience: Patience,
+    pub patience: Timeouts,
 }
 
-impl Wire {
-    pub(super) fn new(place: &Place, patience: Patience) -> Result<Self, HubError> {
+impl HttpClient {
+    pub(super) fn new(place: &HubConfig, patience: Timeouts) -> Result<Self, HubError> {
         let agent = Agent::config_builder()
             .user_agent(concat!("frostline/", env!("CARGO_PKG_VERSION")))
             // Statuses and redirects are dealt with here: the token goes to the hub and nowhere else.
@@ -254,12 +254,12 @@ impl Reply {
 
 /// Failed attempts in a row.
 pub(super) struct Attempts {
-    patience: Patience,
+    patience: Timeouts,
     failed: u32,
 }
 
 impl Attempts {
-    pub(super) const fn new(patience: Patience) -> Self {
+    pub(super) const fn new(patience: Timeouts) -> Self {
         Self { patience, failed: 0 }
     }
 

@@ -16,11 +16,11 @@ mod name;
 mod progress;
 mod remote_model;
 
-pub use self::config::{Place, Token};
+pub use self::config::{HubConfig, Token};
 pub use self::endpoint::{Endpoint, TokenUse};
-pub use self::http_client::Patience;
+pub use self::http_client::Timeouts;
 pub use self::progress::Progress;
-pub use self::remote_model::{Checksum, Offer, RemoteFile};
+pub use self::remote_model::{Checksum, RemoteFile, RemoteModel};
 pub use error::HubError;
 pub use name::HubName;
 
@@ -32,7 +32,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use self::cache::{Cache, make_parent, partial};
 use self::download::own_partial;
 use self::file_selection::MODULES;
-use self::http_client::{Fault, Status, Wire};
+use self::http_client::{Fault, HttpClient, Status};
 use self::progress::Meter;
 use self::remote_model::{Listed, Listing};
 use crate::model::files::metadata;
@@ -40,8 +40,8 @@ use crate::model::files::metadata;
 /// The hub and its cache.
 #[derive(Clone, Debug)]
 pub struct Hub {
-    place: Place,
-    patience: Patience,
+    place: HubConfig,
+    patience: Timeouts,
     cache: Cache,
 }
 
@@ -71,24 +71,24 @@ pub struct Found {
 }
 
 impl Hub {
-    /// As the environment says; see [`Place::from_env`].
+    /// As the environment says; see [`HubConfig::from_env`].
     ///
     /// # Errors
     /// When the environment names no cache, or something that cannot be used.
     pub fn from_env() -> Result<Self, HubError> {
-        Place::from_env().map(|place| Self::at(place, Patience::default()))
+        HubConfig::from_env().map(|place| Self::at(place, Timeouts::default()))
     }
 
     /// A hub and a cache at a place, waited for as long as said.
     #[must_use]
-    pub fn at(place: Place, patience: Patience) -> Self {
+    pub fn at(place: HubConfig, patience: Timeouts) -> Self {
         let cache = Cache::at(&place.cache);
         Self { place, patience, cache }
     }
 
     /// Where it is.
     #[must_use]
-    pub const fn place(&self) -> &Place {
+    pub const fn place(&self) -> &HubConfig {
         &self.place
     }
 
@@ -155,7 +155,7 @@ impl Hub {
     /// # Errors
     /// When there is no such model or revision, it may not be had, nobody answers, or the answer makes no sense; or
     /// the user stopped it, within a fraction of a second.
-    pub fn look_up(&self, name: &HubName, stop: &dyn Fn() -> bool) -> Result<Offer, HubError> {
+    pub fn look_up(&self, name: &HubName, stop: &dyn Fn() -> bool) -> Result<RemoteModel, HubError> {
         let wire = self.wire(name)?;
         let told = |fault| told(&wire, name, fault);
         let path =
@@ -178,7 +178,7 @@ impl Hub {
             files.push(self.remote_file(&wire, name, &listing.commit, listed, stop)?);
         }
         let Listing { commit, licence, gated, private, .. } = listing;
-        Ok(Offer { name: name.clone(), commit, files, licence, gated, private, has_modules })
+        Ok(RemoteModel { name: name.clone(), commit, files, licence, gated, private, has_modules })
     }
 
     /// Fetches what is missing of an offer, checks it, and gives the folder of the model. Where it ends early, what was
@@ -188,7 +188,7 @@ impl Hub {
     /// As [`Self::look_up`]; and when the cache cannot be written, or what arrives is not what was announced.
     pub fn download(
         &self,
-        offer: &Offer,
+        offer: &RemoteModel,
         stop: &dyn Fn() -> bool,
         on_progress: &mut dyn FnMut(&Progress),
     ) -> Result<PathBuf, HubError> {
@@ -217,7 +217,7 @@ impl Hub {
 
     /// The offer with the bytes counted anew that are in the cache. Asks nobody.
     #[must_use]
-    pub fn measured(&self, offer: &Offer) -> Offer {
+    pub fn measured(&self, offer: &RemoteModel) -> RemoteModel {
         let mut offer = offer.clone();
         for file in &mut offer.files {
             file.cached = self.cache.bytes_of(&offer.name, &offer.commit, &file.name, &file.checksum);
@@ -225,17 +225,17 @@ impl Hub {
         offer
     }
 
-    fn wire(&self, name: &HubName) -> Result<Wire, HubError> {
+    fn wire(&self, name: &HubName) -> Result<HttpClient, HubError> {
         if self.place.offline {
             return Err(HubError::Offline { name: name.to_string(), cache: self.cache.root().to_owned() });
         }
-        Wire::new(&self.place, self.patience)
+        HttpClient::new(&self.place, self.patience)
     }
 
     /// Size and checksum of a file; a hub whose list lacks them is asked for each.
     fn remote_file(
         &self,
-        wire: &Wire,
+        wire: &HttpClient,
         name: &HubName,
         commit: &str,
         listed: &Listed,
@@ -260,8 +260,8 @@ impl Hub {
 
     fn fetch(
         &self,
-        wire: &Wire,
-        offer: &Offer,
+        wire: &HttpClient,
+        offer: &RemoteModel,
         file: &RemoteFile,
         stop: &dyn Fn() -> bool,
         meter: &mut Meter,
@@ -296,7 +296,7 @@ impl Hub {
         fs::rename(&part, &blob).map_err(|error| HubError::disk(&blob, &error))
     }
 
-    fn require_room(&self, offer: &Offer) -> Result<(), HubError> {
+    fn require_room(&self, offer: &RemoteModel) -> Result<(), HubError> {
         let root = self.cache.root();
         fs::create_dir_all(root).map_err(|error| HubError::disk(root, &error))?;
         // Where it cannot be asked, the disk says it when it is full.
@@ -326,7 +326,7 @@ fn encoded(text: &str, keeps_slashes: bool) -> String {
 }
 
 /// A fault in the words for a model.
-fn told(wire: &Wire, name: &HubName, fault: Fault) -> HubError {
+fn told(wire: &HttpClient, name: &HubName, fault: Fault) -> HubError {
     let (host, repo, token) = (wire.host().to_owned(), name.repo().to_owned(), wire.token_use());
     let Status { number: status, code, retry_after } = match fault {
         Fault::Final(error) => return error,
@@ -346,7 +346,7 @@ fn told(wire: &Wire, name: &HubName, fault: Fault) -> HubError {
     }
 }
 
-fn gated(wire: &Wire, name: &HubName) -> HubError {
+fn gated(wire: &HttpClient, name: &HubName) -> HubError {
     let page = format!("{}/{}", wire.endpoint(), name.repo());
     HubError::Gated { repo: name.repo().to_owned(), page, token: wire.token_use() }
 }

@@ -53,7 +53,7 @@ pub struct RemoteFile {
 
 /// A model as the hub offers it, before anything is fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Offer {
+pub struct RemoteModel {
     /// What was asked for.
     pub name: HubName,
     /// The commit that its revision stands for now.
@@ -70,7 +70,7 @@ pub struct Offer {
     pub has_modules: bool,
 }
 
-impl Offer {
+impl RemoteModel {
     /// Bytes of all files.
     #[must_use]
     pub fn bytes(&self) -> u64 {

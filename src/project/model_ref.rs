@@ -43,7 +43,7 @@ fn from_text(text: &str, dir: &Path, hub: Option<&Hub>) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::{Patience, Place};
+    use crate::hub::{HubConfig, Timeouts};
 
     const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -51,14 +51,14 @@ mod tests {
     fn a_model_of_the_cache_is_written_by_its_name_and_found_by_it() {
         let home = tempfile::tempdir().unwrap();
         let (cache, dir) = (home.path().join("hub"), home.path().join("project"));
-        let place = Place {
+        let place = HubConfig {
             cache: cache.clone(),
             endpoint: "https://hub".parse().unwrap(),
             token: None,
             offline: true,
             certificates: Vec::new(),
         };
-        let hub = Hub::at(place, Patience::default());
+        let hub = Hub::at(place, Timeouts::default());
         let snapshot = cache.join("models--org--name/snapshots").join(COMMIT);
         let text = to_text(&snapshot, &dir, Some(&hub)).unwrap();
         assert_eq!(text, format!("org/name@{COMMIT}"));

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::serde_enum::Keyed;
 use crate::train::plan::phase_spec::{HeadSet, LayerSet, PhaseSpec};
-use crate::train::plan::{Part, Until};
+use crate::train::plan::{ParamFilter, Until};
 
 /// Every key but the layers may be left out.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -17,7 +17,7 @@ pub(super) struct PhaseEntry {
     layers: Layers,
     embeddings: Option<bool>,
     heads: Option<Heads>,
-    part: Option<Keyed<Part>>,
+    part: Option<Keyed<ParamFilter>>,
     epochs: Option<u32>,
     /// Ends the phase after so many optimiser steps.
     steps: Option<usize>,
@@ -72,7 +72,7 @@ impl From<&PhaseSpec> for PhaseEntry {
                 HeadSet::None => Heads::All(false),
                 HeadSet::Only(names) => Heads::Only(names.clone()),
             }),
-            part: (spec.part != Part::All).then_some(Keyed(spec.part)),
+            part: (spec.part != ParamFilter::All).then_some(Keyed(spec.part)),
             epochs: Some(spec.epochs),
             steps,
             patience,

@@ -13,7 +13,7 @@ use super::serde_number::{Frozen, NumberOr};
 use crate::data::task::{Scale, TaskKind};
 use crate::model::summary::{Group, Prompt, TensorInfo};
 use crate::train::plan::recipe::Recipe;
-use crate::train::plan::{Parent, Part, Phase, PlannedTask, RunPlan, Thaw, Until};
+use crate::train::plan::{ParamFilter, Parent, Phase, PlannedTask, RunPlan, Thaw, Until};
 
 /// 2 added kinds of tasks, parts of groups, ends of phases and the run that a run goes on from.
 const VERSION: u32 = 2;
@@ -71,7 +71,7 @@ struct PhaseTable {
     steps: Option<usize>,
     patience: Option<u32>,
     /// Which parameters of thawed layers and embeddings train.
-    part: Option<Keyed<Part>>,
+    part: Option<Keyed<ParamFilter>>,
     /// Peak rate of the learnt weights of the losses.
     loss_weights: Option<f64>,
     /// `"frozen"` or the peak learning rate, here and below.
@@ -94,7 +94,7 @@ pub(super) fn write(plan: &RunPlan, path: &Path, project_dir: &Path) -> Result<S
             Until::Plateau { patience } => Some(patience),
             Until::Epochs | Until::Steps(_) => None,
         },
-        part: part_of(phase).filter(|part| *part != Part::All).map(Keyed),
+        part: part_of(phase).filter(|part| *part != ParamFilter::All).map(Keyed),
         loss_weights: Some(phase.loss_weights),
         embeddings: thaw(&phase.embeddings),
         layers: phase.layers.iter().map(thaw).collect(),
@@ -132,7 +132,7 @@ pub(super) fn write(plan: &RunPlan, path: &Path, project_dir: &Path) -> Result<S
 }
 
 /// The part of the encoder that trains in a phase: one for all of its layers and its embeddings.
-fn part_of(phase: &Phase) -> Option<Part> {
+fn part_of(phase: &Phase) -> Option<ParamFilter> {
     phase.layers.iter().chain([&phase.embeddings]).find_map(|thaw| match thaw {
         Thaw::Trains { part, .. } => Some(*part),
         Thaw::Frozen => None,
@@ -149,13 +149,13 @@ pub(super) fn read(text: &str, path: &Path, project_dir: &Path) -> Result<RunPla
     };
     let recipe: Recipe = file.recipe.into();
     let phase = |phase: PhaseTable| {
-        let part = phase.part.map_or(Part::All, |part| part.0);
+        let part = phase.part.map_or(ParamFilter::All, |part| part.0);
         let thaw = |rate: NumberOr<Frozen>, part| rate.0.map_or(Thaw::Frozen, |lr| Thaw::Trains { lr, part });
         Phase {
             name: phase.name,
             embeddings: thaw(phase.embeddings, part),
             layers: phase.layers.into_iter().map(|rate| thaw(rate, part)).collect(),
-            heads: phase.heads.into_iter().map(|rate| thaw(rate, Part::All)).collect(),
+            heads: phase.heads.into_iter().map(|rate| thaw(rate, ParamFilter::All)).collect(),
             loss_weights: phase.loss_weights.unwrap_or(recipe.lr_heads),
             epochs: phase.epochs,
             until: match (phase.steps, phase.patience) {

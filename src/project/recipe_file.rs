@@ -8,8 +8,8 @@ use super::phase_file::PhaseEntry;
 use super::serde_enum::Keyed;
 use super::serde_number::{NoLimit, NumberOr, Seed};
 use crate::model::lora::{Lora, LoraTargets};
-use crate::train::plan::Part;
-use crate::train::plan::monitor::Watch;
+use crate::train::plan::ParamFilter;
+use crate::train::plan::monitor::Monitor;
 use crate::train::plan::preset::Preset;
 use crate::train::plan::recipe::{
     Decay, OptimizerKind, Precision, Recipe, Sampling, TaskSettings, Weighting,
@@ -21,7 +21,7 @@ use crate::train::plan::recipe::{
 pub(super) struct RecipeFile {
     preset: Option<Keyed<Preset>>,
     frozen_head: Option<String>,
-    part: Option<Keyed<Part>>,
+    part: Option<Keyed<ParamFilter>>,
     lora_rank: Option<usize>,
     lora_alpha: Option<f64>,
     lora_targets: Option<Keyed<LoraTargets>>,
@@ -221,7 +221,7 @@ impl From<RecipeFile> for Recipe {
             warmup: file.warmup.unwrap_or(preset.warmup),
             clip_norm: file.clip_norm.map_or(preset.clip_norm, |norm| norm.0),
             ema: file.ema.or(preset.ema),
-            watch: Watch { task: file.watch_task, figure: file.watch },
+            watch: Monitor { task: file.watch_task, figure: file.watch },
             patience: file.patience.or(preset.patience),
             weighting: file.weighting.map_or(preset.weighting, |weighting| weighting.0),
             tasks: file.tasks.into_iter().map(|(name, task)| (name, task.into())).collect(),
@@ -275,7 +275,7 @@ mod tests {
             embeddings: true,
             layers: LayerSet::Ranges(vec![(0, 2), (5, 5)]),
             heads: HeadSet::Only(vec!["topic".into()]),
-            part: Part::Biases,
+            part: ParamFilter::Biases,
             lr_encoder: Some(3e-5),
             lr_heads: Some(2e-3),
             layer_decay: Some(0.9),
@@ -291,7 +291,7 @@ mod tests {
         };
         let recipe = Recipe {
             phases: vec![phase, PhaseSpec { until: Until::Steps(7), ..PhaseSpec::default() }],
-            part: Part::Lora,
+            part: ParamFilter::Lora,
             lora: Lora { rank: 4, alpha: 8.0, targets: LoraTargets::QueryValue },
             accumulate: 4,
             sampling: Sampling::Temperature(5.0),
@@ -299,7 +299,7 @@ mod tests {
             precision: Precision::Bfloat16,
             optimizer: OptimizerKind::Sgd,
             ema: Some(0.999),
-            watch: Watch { task: Some("topic".into()), figure: Some("macro-f1".into()) },
+            watch: Monitor { task: Some("topic".into()), figure: Some("macro-f1".into()) },
             patience: Some(3),
             prompt: Some("query: ".into()),
             weighting: Weighting::Uncertainty,

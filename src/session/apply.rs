@@ -3,29 +3,29 @@
 use std::sync::Arc;
 
 use super::Session;
-use super::event::{Answer, News, NoAnswer};
+use super::event::{Event, NoAnswer, QueryResult};
 use super::state::{Loadable, RunOutcome, Severity};
 use crate::train::report::START_KEPT;
 
 impl Session {
-    pub(super) fn apply(&mut self, news: News) {
+    pub(super) fn apply(&mut self, news: Event) {
         let state = &mut self.state;
         match news {
-            News::Busy(busy) => state.busy = busy,
-            News::Notice(severity, text) => self.notify(severity, text),
-            News::Devices { list, chosen, cuda_missing, cuda_library } => {
+            Event::Busy(busy) => state.busy = busy,
+            Event::Notice(severity, text) => self.notify(severity, text),
+            Event::Devices { list, chosen, cuda_missing, cuda_library } => {
                 (state.devices, state.device) = (list, chosen);
                 (state.cuda_missing, state.cuda_library) = (cuda_missing, cuda_library);
                 self.preview_plan();
             }
-            News::Data { generation, answer } => {
+            Event::Data { generation, answer } => {
                 // An answer to an earlier question is of no use any more.
                 if generation == self.data_generation {
                     let before = std::mem::replace(&mut state.data, loaded(answer));
                     self.data_arrived(before.ready());
                 }
             }
-            News::Model { generation, answer } => {
+            Event::Model { generation, answer } => {
                 if generation == self.model_generation {
                     state.model = loaded(answer);
                     (state.map, state.neighbours) = (Loadable::Empty, Loadable::Empty);
@@ -36,7 +36,7 @@ impl Session {
                     self.measure_lengths();
                 }
             }
-            News::Run(run) => {
+            Event::Run(run) => {
                 state.starting = false;
                 state.run = Some(*run);
                 state.similarity = Loadable::Empty;
@@ -44,24 +44,24 @@ impl Session {
                 state.neighbours = Loadable::Empty;
                 state.prediction = Loadable::Empty;
             }
-            News::Phase(phase) => {
+            Event::Phase(phase) => {
                 if let Some(run) = &mut state.run {
                     run.phase = phase;
                 }
             }
-            News::Note(note) => {
+            Event::Note(note) => {
                 if let Some(run) = &mut state.run {
                     run.note = note;
                 }
             }
-            News::Steps { points, pace } => {
+            Event::Steps { points, pace } => {
                 if let Some(run) = &mut state.run {
                     run.steps.extend(points);
                     run.note.clear();
                     (run.rows_per_second, run.seconds_left) = (pace.rows_per_second, pace.seconds_left);
                 }
             }
-            News::Epoch(point) => {
+            Event::Epoch(point) => {
                 if let Some(run) = &mut state.run {
                     // A resumed run measures the epoch again that it was cut off in.
                     run.epochs.retain(|known| known.epoch < point.epoch);
@@ -71,10 +71,10 @@ impl Session {
                     run.epochs.push(point);
                 }
             }
-            News::RunEnded { outcome, report, can_resume } => self.end_run(outcome, report, can_resume),
-            News::RateSearch(answer) => state.rate_search = loaded(answer),
-            News::Lengths(answer) => state.lengths = loaded(answer),
-            News::Evaluation(answer) => {
+            Event::RunEnded { outcome, report, can_resume } => self.end_run(outcome, report, can_resume),
+            Event::RateSearch(answer) => state.rate_search = loaded(answer),
+            Event::Lengths(answer) => state.lengths = loaded(answer),
+            Event::Evaluation(answer) => {
                 let shown = state.run.as_ref().map(|run| run.plan.name.as_str());
                 let other = answer.as_ref().is_ok_and(|answer| Some(answer.run.as_str()) != shown);
                 state.evaluation = if other { Loadable::Empty } else { loaded(answer) };
@@ -84,13 +84,13 @@ impl Session {
                     Arc::make_mut(evaluation).compared = compared;
                 }
             }
-            News::Similarity(answer) => state.similarity = loaded(answer),
-            News::Map(answer) => state.map = loaded(answer),
-            News::Neighbours(answer) => state.neighbours = loaded(answer),
-            News::Prediction(answer) => state.prediction = loaded(answer),
-            News::Tokenized(answer) => state.tokenized = loaded(answer),
-            News::Export(answer) => state.export = loaded(answer),
-            News::Done => {
+            Event::Similarity(answer) => state.similarity = loaded(answer),
+            Event::Map(answer) => state.map = loaded(answer),
+            Event::Neighbours(answer) => state.neighbours = loaded(answer),
+            Event::TextPrediction(answer) => state.prediction = loaded(answer),
+            Event::Tokenized(answer) => state.tokenized = loaded(answer),
+            Event::Export(answer) => state.export = loaded(answer),
+            Event::Done => {
                 if let Some(worker) = &mut self.worker
                     && !worker.pending.is_empty()
                 {
@@ -135,7 +135,7 @@ impl Session {
     }
 }
 
-fn loaded<T>(answer: Answer<T>) -> Loadable<Arc<T>> {
+fn loaded<T>(answer: QueryResult<T>) -> Loadable<Arc<T>> {
     match answer {
         Ok(value) => Loadable::Ready(value),
         Err(NoAnswer::Cancelled) => Loadable::Cancelled,

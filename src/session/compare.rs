@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::row_results::{ClassSaid, Said};
+use super::row_results::{ClassSaid, RowResults};
 use super::state::Evaluation;
 use crate::data::dataset::Split;
 
@@ -49,7 +49,7 @@ pub struct RunComparison {
 
 /// What runs said of rows, kept while the rows stay the same.
 #[derive(Debug, Default)]
-pub(super) struct Earlier {
+pub(super) struct PastResults {
     /// Oldest first.
     kept: Vec<Kept>,
 }
@@ -68,7 +68,7 @@ struct KeptTask {
     said: Arc<Vec<ClassSaid>>,
 }
 
-impl Earlier {
+impl PastResults {
     /// The rows are others.
     pub(super) fn forget(&mut self) {
         self.kept.clear();
@@ -82,13 +82,13 @@ impl Earlier {
     /// Keeps what a run said, over what it said of the same split before.
     pub(super) fn keep(&mut self, evaluation: &Evaluation) {
         self.kept.retain(|kept| (kept.run.as_str(), kept.split) != (&evaluation.run, evaluation.split));
-        let task = |(metrics, said): (&crate::train::metrics::TaskMetrics, &Said)| match said {
-            Said::Classes(said) => Some(KeptTask {
+        let task = |(metrics, said): (&crate::train::metrics::TaskMetrics, &RowResults)| match said {
+            RowResults::Classes(said) => Some(KeptTask {
                 task: metrics.task.clone(),
                 classes: metrics.classes.iter().map(|class| class.name.clone()).collect(),
                 said: said.clone(),
             }),
-            Said::Nothing | Said::Sets(_) | Said::Spans(_) => None,
+            RowResults::Nothing | RowResults::Sets(_) | RowResults::Spans(_) => None,
         };
         let tasks: Vec<KeptTask> = evaluation.tasks.iter().zip(&evaluation.said).filter_map(task).collect();
         if !tasks.is_empty() {
@@ -109,7 +109,7 @@ impl Earlier {
 impl Kept {
     fn beside(&self, evaluation: &Evaluation) -> RunComparison {
         let tasks = evaluation.tasks.iter().zip(&evaluation.said).map(|(metrics, said)| {
-            let Said::Classes(now) = said else { return None };
+            let RowResults::Classes(now) = said else { return None };
             let before = self.tasks.iter().find(|before| before.task == metrics.task)?;
             let classes: Vec<&str> = metrics.classes.iter().map(|class| class.name.as_str()).collect();
             Some(compare(&before.said, &before.classes, now, &classes))
@@ -171,7 +171,7 @@ mod tests {
             mistakes: Vec::new(),
             probes: Vec::new(),
             suspects: Vec::new(),
-            said: vec![Said::Classes(Arc::new(said(rows)))],
+            said: vec![RowResults::Classes(Arc::new(said(rows)))],
             compared: Vec::new(),
             labels_changed: false,
             untrained: Vec::new(),
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn runs_are_kept_per_split_and_the_oldest_is_given_up() {
-        let mut earlier = Earlier::default();
+        let mut earlier = PastResults::default();
         let first = evaluation("run-1", Split::Test, &[(1, 0, 1)]);
         earlier.keep(&first);
         earlier.keep(&first);

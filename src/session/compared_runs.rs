@@ -18,7 +18,7 @@ const MOST: usize = 4;
 type Read = (String, Result<ComparedRun, String>);
 
 /// What is being read.
-pub(super) struct Beside {
+pub(super) struct ComparedRuns {
     sender: Sender<Read>,
     read: Receiver<Read>,
     wake: Wake,
@@ -26,7 +26,7 @@ pub(super) struct Beside {
     awaited: Vec<String>,
 }
 
-impl Beside {
+impl ComparedRuns {
     pub(super) fn new(wake: Wake) -> Self {
         let (sender, read) = unbounded();
         Self { sender, read, wake, awaited: Vec::new() }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use super::Session;
 use super::command::Edit;
 use super::event::{DataRequest, Work};
-use super::file_watcher::Watch;
+use super::file_watcher::FileWatcher;
 use super::state::{DataView, Loadable, RowsView, Severity};
 use crate::data::edit::{Cell, Correction};
 use crate::data::split::{SPLIT_SEED, SplitRule};
@@ -88,7 +88,7 @@ impl Session {
         let (Some(data), Some(desk)) = (self.state.data.ready(), &self.desk) else { return };
         if self.watch.is_none() {
             let files = data.files.iter().map(|file| (file.facts.path.clone(), file.facts.stamp.clone()));
-            self.watch = Some(Watch::of(files.collect(), desk.wake()));
+            self.watch = Some(FileWatcher::of(files.collect(), desk.wake()));
         }
         let stale = data.outcome.stale.len();
         if stale > 0 {

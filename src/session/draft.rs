@@ -23,13 +23,13 @@ pub(super) struct Stale {
 
 /// Earlier and later versions of the draft.
 #[derive(Debug, Default)]
-pub(super) struct Drafts {
+pub(super) struct UndoStack {
     undo: Vec<Project>,
     redo: Vec<Project>,
     saved: Option<Project>,
 }
 
-impl Drafts {
+impl UndoStack {
     /// Forgets all versions: another project is open, saved as `saved` says.
     pub(super) fn reset(&mut self, saved: Option<Project>) {
         *self = Self { saved, ..Self::default() };
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn edits_are_undone_and_done_again() {
-        let (mut drafts, mut project) = (Drafts::default(), Project::default());
+        let (mut drafts, mut project) = (UndoStack::default(), Project::default());
         drafts.reset(Some(project.clone()));
         let stale = drafts.edit(&mut project, Edit::SetFiles(vec!["a.csv".into()]));
         assert!(stale.data && !stale.model && drafts.is_dirty(&project));
@@ -169,7 +169,7 @@ mod tests {
     }
     #[test]
     fn a_folder_gives_way_to_its_files_and_keeps_what_was_said_of_it() {
-        let (mut drafts, mut project) = (Drafts::default(), Project::default());
+        let (mut drafts, mut project) = (UndoStack::default(), Project::default());
         let overrides = Overrides { header: Some(false), ..Overrides::default() };
         project.files = ["first.csv", "folder", "last.csv"].map(DataFile::new).to_vec();
         project.files[1].overrides = overrides.clone();
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn another_prompt_makes_lengths_stale_and_another_rate_does_not() {
-        let (mut drafts, mut project) = (Drafts::default(), Project::default());
+        let (mut drafts, mut project) = (UndoStack::default(), Project::default());
         let mut recipe = project.recipe.clone();
         recipe.epochs += 1;
         assert!(!drafts.edit(&mut project, Edit::SetRecipe(Box::new(recipe.clone()))).prompt);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::state::{
-    Busy, DataMap, DataView, DeviceInfo, Evaluation, Neighbours, Prediction, RateSearch, RunOutcome,
-    RunReport, RunView, Severity, Similarity, TokenLengths, Tokenized,
+    Busy, DataMap, DataView, DeviceInfo, Evaluation, Neighbours, RateSearch, RunOutcome, RunReport, RunView,
+    Severity, Similarity, TextPrediction, TokenLengths, Tokenized,
 };
 use super::worker::RunRequest;
 use crate::data::dataset::Split;
@@ -94,11 +94,11 @@ pub(super) enum NoAnswer {
 }
 
 /// What became of a request.
-pub(super) type Answer<T> = Result<Arc<T>, NoAnswer>;
+pub(super) type QueryResult<T> = Result<Arc<T>, NoAnswer>;
 
 /// News for the session.
 #[derive(Debug)]
-pub(super) enum News {
+pub(super) enum Event {
     Busy(Option<Busy>),
     Notice(Severity, String),
     Devices {
@@ -109,11 +109,11 @@ pub(super) enum News {
     },
     Data {
         generation: u64,
-        answer: Answer<DataView>,
+        answer: QueryResult<DataView>,
     },
     Model {
         generation: u64,
-        answer: Answer<ModelSummary>,
+        answer: QueryResult<ModelSummary>,
     },
     Run(Box<RunView>),
     Phase(usize),
@@ -128,15 +128,15 @@ pub(super) enum News {
         report: Option<Arc<RunReport>>,
         can_resume: bool,
     },
-    RateSearch(Answer<RateSearch>),
-    Lengths(Answer<TokenLengths>),
-    Evaluation(Answer<Evaluation>),
-    Similarity(Answer<Similarity>),
-    Map(Answer<DataMap>),
-    Neighbours(Answer<Neighbours>),
-    Prediction(Answer<Prediction>),
-    Tokenized(Answer<Tokenized>),
-    Export(Answer<ExportReport>),
+    RateSearch(QueryResult<RateSearch>),
+    Lengths(QueryResult<TokenLengths>),
+    Evaluation(QueryResult<Evaluation>),
+    Similarity(QueryResult<Similarity>),
+    Map(QueryResult<DataMap>),
+    Neighbours(QueryResult<Neighbours>),
+    TextPrediction(QueryResult<TextPrediction>),
+    Tokenized(QueryResult<Tokenized>),
+    Export(QueryResult<ExportReport>),
     /// A job is done, however it went.
     Done,
 }

@@ -7,21 +7,21 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 
 use super::outbox::Wake;
-use crate::data::read::fingerprint::Stamp;
+use crate::data::read::fingerprint::Fingerprint;
 
 /// How often it is looked.
 const EVERY: Duration = Duration::from_secs(2);
 
 /// The session's end of the thread, which ends when this is gone.
-pub(super) struct Watch {
+pub(super) struct FileWatcher {
     /// A file that is another one now, or gone: told once.
     pub(super) changed: Receiver<PathBuf>,
     _end: Sender<()>,
 }
 
-impl Watch {
+impl FileWatcher {
     /// Begins to look after files as they were when they were read.
-    pub(super) fn of(files: Vec<(PathBuf, Stamp)>, wake: Wake) -> Self {
+    pub(super) fn of(files: Vec<(PathBuf, Fingerprint)>, wake: Wake) -> Self {
         let (sender, changed) = unbounded();
         let (end, ended) = bounded(0);
         let run = move || look(files, &sender, &ended, &wake);
@@ -32,7 +32,12 @@ impl Watch {
     }
 }
 
-fn look(mut files: Vec<(PathBuf, Stamp)>, changed: &Sender<PathBuf>, ended: &Receiver<()>, wake: &Wake) {
+fn look(
+    mut files: Vec<(PathBuf, Fingerprint)>,
+    changed: &Sender<PathBuf>,
+    ended: &Receiver<()>,
+    wake: &Wake,
+) {
     while !files.is_empty() && ended.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
         files.retain_mut(|(path, stamp)| {
             let stale = stamp.is_stale(path);

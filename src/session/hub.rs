@@ -13,34 +13,34 @@ use super::Session;
 use super::command::{Command, Edit, HubCommand};
 use super::outbox::Wake;
 use super::state::{Download, DownloadEnd, Loadable, Severity};
-use crate::hub::{CachedModel, Hub, HubError, HubName, Offer, Progress};
+use crate::hub::{CachedModel, Hub, HubError, HubName, Progress, RemoteModel};
 
 /// How often progress is told: often enough to look live, seldom enough to cost nothing.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
 /// What the threads say.
 #[derive(Debug)]
-pub(super) enum HubNews {
+pub(super) enum HubEvent {
     /// What the hub has under the name that was asked for so-many-eth.
-    Offer {
+    RemoteModel {
         asked: u64,
-        answer: Result<Arc<Offer>, String>,
+        answer: Result<Arc<RemoteModel>, String>,
     },
     Progress(Progress),
     /// A download ended; the offer says how much of it is in the cache now.
     Ended {
         end: DownloadEnd,
-        offer: Arc<Offer>,
+        offer: Arc<RemoteModel>,
     },
     Models(Vec<CachedModel>),
 }
 
 /// The session's end of the threads.
-pub(super) struct Desk {
+pub(super) struct HubClient {
     /// Where tests have it; as the environment says when `None`, which is read anew for each request.
     hub: Option<Hub>,
-    sender: Sender<HubNews>,
-    pub(super) news: Receiver<HubNews>,
+    sender: Sender<HubEvent>,
+    pub(super) news: Receiver<HubEvent>,
     wake: Wake,
     asked: u64,
     /// Switches of the look-up and of the download that go on.
@@ -50,7 +50,7 @@ pub(super) struct Desk {
     for_project: bool,
 }
 
-impl Desk {
+impl HubClient {
     pub(super) fn new(wake: Wake) -> Self {
         // No bound: progress is told seldom, everything else once.
         let (sender, news) = unbounded();
@@ -77,8 +77,8 @@ impl Desk {
     /// Runs something on a thread of its own. What it says last is what it gives; of a panic, what `failed` makes.
     fn spawn(
         &self,
-        failed: impl FnOnce(String) -> HubNews + Send + 'static,
-        work: impl FnOnce(&Sender<HubNews>, &Wake) -> HubNews + Send + 'static,
+        failed: impl FnOnce(String) -> HubEvent + Send + 'static,
+        work: impl FnOnce(&Sender<HubEvent>, &Wake) -> HubEvent + Send + 'static,
     ) {
         let (sender, wake) = (self.sender.clone(), self.wake.clone());
         let run = move || {
@@ -99,7 +99,7 @@ impl Desk {
     }
 }
 
-impl Drop for Desk {
+impl Drop for HubClient {
     /// What is partly fetched stays in the cache; the next download goes on from there.
     fn drop(&mut self) {
         self.look_up.store(true, Ordering::Relaxed);
@@ -138,10 +138,13 @@ impl Session {
         desk.look_up.clone_from(&stop);
         self.state.hub.offer = Loadable::Loading;
         desk.spawn(
-            move |reason| HubNews::Offer { asked, answer: Err(reason) },
+            move |reason| HubEvent::RemoteModel { asked, answer: Err(reason) },
             move |_, _| {
                 let answer = hub.look_up(&name, &|| stop.load(Ordering::Relaxed));
-                HubNews::Offer { asked, answer: answer.map(Arc::new).map_err(|error| error.to_string()) }
+                HubEvent::RemoteModel {
+                    asked,
+                    answer: answer.map(Arc::new).map_err(|error| error.to_string()),
+                }
             },
         );
         if let Some(warning) = warning {
@@ -171,13 +174,13 @@ impl Session {
         self.state.hub.download = Some(Download { offer: offer.clone(), progress, end: None });
         let of_panic = offer.clone();
         desk.spawn(
-            move |reason| HubNews::Ended { end: DownloadEnd::Failed(reason), offer: of_panic },
+            move |reason| HubEvent::Ended { end: DownloadEnd::Failed(reason), offer: of_panic },
             move |sender, wake| {
                 let mut told: Option<Instant> = None;
                 let done = hub.download(&offer, &|| stop.load(Ordering::Relaxed), &mut |progress| {
                     if told.is_none_or(|told| told.elapsed() >= PROGRESS_EVERY) {
                         told = Some(Instant::now());
-                        drop(sender.send(HubNews::Progress(progress.clone())));
+                        drop(sender.send(HubEvent::Progress(progress.clone())));
                         wake();
                     }
                 });
@@ -186,7 +189,7 @@ impl Session {
                     Err(HubError::Cancelled) => DownloadEnd::Cancelled,
                     Err(error) => DownloadEnd::Failed(error.to_string()),
                 };
-                HubNews::Ended { end, offer: Arc::new(hub.measured(&offer)) }
+                HubEvent::Ended { end, offer: Arc::new(hub.measured(&offer)) }
             },
         );
     }
@@ -200,7 +203,7 @@ impl Session {
     fn list_models(&mut self) {
         let Some(desk) = &self.desk else { return };
         match desk.hub() {
-            Ok(hub) => desk.spawn(|_| HubNews::Models(Vec::new()), move |_, _| HubNews::Models(hub.list())),
+            Ok(hub) => desk.spawn(|_| HubEvent::Models(Vec::new()), move |_, _| HubEvent::Models(hub.list())),
             Err(error) => self.state.hub.models = Loadable::Failed(error.to_string()),
         }
         if self.state.hub.models == Loadable::Empty {
@@ -208,26 +211,26 @@ impl Session {
         }
     }
 
-    pub(super) fn apply_hub(&mut self, news: HubNews) {
+    pub(super) fn apply_hub(&mut self, news: HubEvent) {
         let Some(desk) = &self.desk else { return };
         match news {
-            HubNews::Offer { asked, answer } => {
+            HubEvent::RemoteModel { asked, answer } => {
                 // An answer to an earlier question is of no use any more.
                 if asked == desk.asked {
                     self.state.hub.offer = answer.map_or_else(Loadable::Failed, Loadable::Ready);
                 }
             }
-            HubNews::Progress(progress) => {
+            HubEvent::Progress(progress) => {
                 if let Some(download) = &mut self.state.hub.download {
                     download.progress = progress;
                 }
             }
-            HubNews::Models(models) => self.state.hub.models = Loadable::Ready(Arc::new(models)),
-            HubNews::Ended { end, offer } => self.end_download(end, &offer),
+            HubEvent::Models(models) => self.state.hub.models = Loadable::Ready(Arc::new(models)),
+            HubEvent::Ended { end, offer } => self.end_download(end, &offer),
         }
     }
 
-    fn end_download(&mut self, end: DownloadEnd, offer: &Arc<Offer>) {
+    fn end_download(&mut self, end: DownloadEnd, offer: &Arc<RemoteModel>) {
         let is_shown = self.state.hub.offer.ready().is_some_and(|shown| shown.pinned() == offer.pinned());
         if is_shown {
             self.state.hub.offer = Loadable::Ready(offer.clone());

@@ -34,14 +34,14 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender};
 
 use self::command::Command;
-use self::compare::Earlier;
-use self::compared_runs::Beside;
-use self::draft::{Drafts, Stale};
-use self::event::{Job, News, Work};
-use self::file_watcher::Watch;
-use self::hub::{Desk, HubNews};
+use self::compare::PastResults;
+use self::compared_runs::ComparedRuns;
+use self::draft::{Stale, UndoStack};
+use self::event::{Event, Job, Work};
+use self::file_watcher::FileWatcher;
+use self::hub::{HubClient, HubEvent};
 use self::outbox::Wake;
-use self::resource_usage::LoadMeter;
+use self::resource_usage::UsageMeter;
 use self::rows::RowSearch;
 use self::state::{Loadable, Notice, Severity, State};
 use crate::format::visible::clipped;
@@ -63,20 +63,20 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 /// The session as its owner (window or command line) holds it. The worker thread behind it does the work.
 pub struct Session {
     state: State,
-    drafts: Drafts,
+    drafts: UndoStack,
     worker: Option<Worker>,
     /// Of a session that shows a given state there is none, as there is no worker.
-    desk: Option<Desk>,
+    desk: Option<HubClient>,
     search: Option<RowSearch>,
-    beside: Option<Beside>,
-    meter: LoadMeter,
+    beside: Option<ComparedRuns>,
+    meter: UsageMeter,
     /// Of the files that were read last.
-    watch: Option<Watch>,
+    watch: Option<FileWatcher>,
     data_generation: u64,
     model_generation: u64,
     notices: u64,
     /// What runs said of the rows before.
-    earlier: Earlier,
+    earlier: PastResults,
     /// How often a run writes a checkpoint.
     checkpoint_every: Duration,
     /// The switch that makes a pause of a stop, of the run that was asked for last.
@@ -86,7 +86,7 @@ pub struct Session {
 /// The worker's ends of the two queues.
 struct Worker {
     jobs: Sender<Job>,
-    news: Receiver<News>,
+    news: Receiver<Event>,
     /// The jobs that are queued or running, oldest first.
     pending: Vec<Pending>,
     /// Ends when `jobs` is gone and the last job is done.
@@ -122,8 +122,8 @@ impl Session {
         let thread = worker::spawn(queue, sender, wake.clone(), steps_every);
         let mut session = Self::with_state(State::default());
         session.search = Some(RowSearch::new(wake.clone()));
-        session.beside = Some(Beside::new(wake.clone()));
-        session.desk = Some(Desk::new(wake));
+        session.beside = Some(ComparedRuns::new(wake.clone()));
+        session.desk = Some(HubClient::new(wake));
         session.worker = Some(Worker { jobs, news, pending: Vec::new(), thread });
         session.state.device = "cpu".into();
         session.queue(Work::FindDevices);
@@ -135,17 +135,17 @@ impl Session {
     pub fn with_state(state: State) -> Self {
         Self {
             state,
-            drafts: Drafts::default(),
+            drafts: UndoStack::default(),
             worker: None,
             desk: None,
             search: None,
             beside: None,
-            meter: LoadMeter::new(),
+            meter: UsageMeter::new(),
             watch: None,
             data_generation: 0,
             model_generation: 0,
             notices: 0,
-            earlier: Earlier::default(),
+            earlier: PastResults::default(),
             checkpoint_every: CHECKPOINT_EVERY,
             paused: Arc::default(),
         }
@@ -251,8 +251,8 @@ impl Session {
     /// Takes the news into the state; true when there was any. Never blocks.
     pub fn poll(&mut self) -> bool {
         let Some(worker) = &self.worker else { return false };
-        let news: Vec<News> = worker.news.try_iter().collect();
-        let of_hub: Vec<HubNews> = self.desk.iter().flat_map(|desk| desk.news.try_iter()).collect();
+        let news: Vec<Event> = worker.news.try_iter().collect();
+        let of_hub: Vec<HubEvent> = self.desk.iter().flat_map(|desk| desk.news.try_iter()).collect();
         let mut any = !news.is_empty() || !of_hub.is_empty();
         for piece in news {
             self.apply(piece);
@@ -354,8 +354,8 @@ impl Session {
         }
         // A new project that nothing was done to is nothing to lose.
         self.drafts.reset(Some(project.clone()));
-        self.desk.iter_mut().for_each(Desk::leave_project);
-        self.beside.iter_mut().for_each(Beside::forget);
+        self.desk.iter_mut().for_each(HubClient::leave_project);
+        self.beside.iter_mut().for_each(ComparedRuns::forget);
         self.earlier.forget();
         let State { devices, device, cuda_missing, cuda_library, hub, busy, notices, .. } =
             std::mem::take(&mut self.state);

@@ -5,31 +5,31 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Sender, TrySendError};
 
-use super::event::News;
+use super::event::Event;
 
 /// Called from the worker's thread whenever there is news.
 pub(super) type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// Keeps what the channel has no room for, steps joined together, and sends it later.
 pub(super) struct Outbox {
-    channel: Sender<News>,
-    waiting: VecDeque<News>,
+    channel: Sender<Event>,
+    waiting: VecDeque<Event>,
     wake: Wake,
 }
 
 impl Outbox {
-    pub(super) fn new(channel: Sender<News>, wake: Wake) -> Self {
+    pub(super) fn new(channel: Sender<Event>, wake: Wake) -> Self {
         Self { channel, waiting: VecDeque::new(), wake }
     }
 
     /// Takes a piece of news and sends what there is room for. Never blocks.
-    pub(super) fn post(&mut self, news: News) {
+    pub(super) fn post(&mut self, news: Event) {
         match (self.waiting.back_mut(), news) {
-            (Some(News::Steps { points, pace }), News::Steps { points: more, pace: latest }) => {
+            (Some(Event::Steps { points, pace }), Event::Steps { points: more, pace: latest }) => {
                 points.extend(more);
                 *pace = latest;
             }
-            (Some(News::Busy(waiting)), News::Busy(latest)) => *waiting = latest,
+            (Some(Event::Busy(waiting)), Event::Busy(latest)) => *waiting = latest,
             (_, news) => self.waiting.push_back(news),
         }
         self.flush();
@@ -71,13 +71,13 @@ mod tests {
         let (sender, receiver) = crossbeam_channel::bounded(2);
         let mut outbox = Outbox::new(sender, Arc::new(|| {}));
         for step in 1..=1000 {
-            outbox.post(News::Steps { points: vec![point(step)], pace: Pace::default() });
+            outbox.post(Event::Steps { points: vec![point(step)], pace: Pace::default() });
         }
         let mut steps = Vec::new();
         loop {
             let drained = outbox.flush();
             for news in receiver.try_iter() {
-                if let News::Steps { points, .. } = news {
+                if let Event::Steps { points, .. } = news {
                     steps.extend(points.into_iter().map(|point| point.step));
                 }
             }

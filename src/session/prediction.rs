@@ -7,7 +7,7 @@ use crate::train::metrics::{Predictions, THRESHOLD};
 
 /// What a task's head says of a text, or of a pair of texts.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
+pub enum Prediction {
     /// Every class with its probability, in class order; they sum to 1.
     OneOf(Vec<(String, f32)>),
     /// Every class with its own probability, in class order; those above a half are said to be there.
@@ -27,7 +27,7 @@ pub enum Answer {
     OneText,
 }
 
-impl Answer {
+impl Prediction {
     /// The answer for a row. `words` are the row's text and, for each of its tokens, the word that begins there.
     #[must_use]
     pub fn of_row(spec: &HeadSpec, said: &Predictions, row: usize, (text, starts): (&str, &[u32])) -> Self {
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn every_kind_has_an_answer_in_a_cell() {
         let cell = |kind, classes: &[&str], said: Predictions, starts: &[u32]| {
-            Answer::of_row(&spec(kind, classes), &said, 0, ("New York sleeps", starts)).cell()
+            Prediction::of_row(&spec(kind, classes), &said, 0, ("New York sleeps", starts)).cell()
         };
         let (one, many) = (TaskKind::SingleLabel, TaskKind::MultiLabel);
         let values = vec![0.75, 0.25, 0.75];

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::prediction::Answer;
+use super::prediction::Prediction;
 use super::worker::{Texts, open_run, rows_of, to_embeddings};
 use crate::data::assemble::in_words;
 use crate::data::column::StrColumn;
@@ -21,7 +21,7 @@ use crate::project::settings::Settings;
 use crate::text::tokenizer::Tokenizer;
 use crate::train::cache;
 use crate::train::evaluate::{answers, metrics};
-use crate::train::examples::Rows;
+use crate::train::examples::Examples;
 use crate::train::metrics::TaskMetrics;
 
 /// Texts that are tokenised and encoded at a time. Whoever hands over so many at a time gets what all of them together
@@ -29,7 +29,7 @@ use crate::train::metrics::TaskMetrics;
 pub const CHUNK: usize = 2048;
 
 /// A model folder, an exported one, or a run, ready to encode.
-pub struct Offline {
+pub struct Predictor {
     model: Model,
     tokenizer: Tokenizer,
     max_length: usize,
@@ -39,7 +39,7 @@ pub struct Offline {
     stop: Arc<AtomicBool>,
 }
 
-impl Offline {
+impl Predictor {
     /// Opens a model folder; heads too, where it is an exported one. Its default prompt, if it has one, is put before
     /// every text.
     ///
@@ -187,9 +187,9 @@ impl Offline {
         texts: &[&str],
         second: Option<&[&str]>,
         progress: &mut dyn FnMut(usize),
-    ) -> Result<Vec<Vec<Answer>>, String> {
+    ) -> Result<Vec<Vec<Prediction>>, String> {
         let heads = self.tasks();
-        let mut all: Vec<Vec<Answer>> = heads.iter().map(|_| Vec::with_capacity(texts.len())).collect();
+        let mut all: Vec<Vec<Prediction>> = heads.iter().map(|_| Vec::with_capacity(texts.len())).collect();
         for (chunk, texts) in texts.chunks(CHUNK).enumerate() {
             let done = chunk * CHUNK;
             let second = second.and_then(|second| second.get(done..(done + texts.len()).min(second.len())));
@@ -205,7 +205,7 @@ impl Offline {
             let said = said.map_err(|error| error.to_string())?.ok_or("stopped")?;
             for ((answers, head), said) in all.iter_mut().zip(&heads).zip(&said.predictions) {
                 let words = |row: &usize| (data.text(*row), tokens.word_starts(*row));
-                answers.extend(which.iter().map(|row| Answer::of_row(head, said, *row, words(row))));
+                answers.extend(which.iter().map(|row| Prediction::of_row(head, said, *row, words(row))));
             }
         }
         Ok(all)
@@ -244,7 +244,7 @@ impl Offline {
                 .encode(chunk, self.max_length, &|_, _| !stop.load(Ordering::Relaxed))
                 .map_err(|error| error.to_string())?;
             self.truncated += tokens.truncated_rows();
-            let rows = Rows { tokens, ..Rows::default() };
+            let rows = Examples { tokens, ..Examples::default() };
             let pooled = cache::pooled(&self.model, &rows, &stop, &mut |rows| progress(done + rows));
             let pooled = pooled.map_err(|error| error.to_string())?.ok_or("stopped")?;
             take(&self.model, &pooled)?;

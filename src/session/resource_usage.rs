@@ -4,19 +4,19 @@ use std::time::{Duration, Instant};
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
-use super::state::Load;
+use super::state::ResourceUsage;
 
 /// How often it is looked: shares of a core mean nothing over shorter times.
 const EVERY: Duration = Duration::from_secs(2);
 
 /// Looks at this process.
-pub(super) struct LoadMeter {
+pub(super) struct UsageMeter {
     system: System,
     pid: Option<Pid>,
     looked: Option<Instant>,
 }
 
-impl LoadMeter {
+impl UsageMeter {
     pub(super) fn new() -> Self {
         Self { system: System::new(), pid: sysinfo::get_current_pid().ok(), looked: None }
     }
@@ -27,7 +27,7 @@ impl LoadMeter {
     }
 
     /// What it takes now; `None` where it was looked a moment ago, or the system does not tell.
-    pub(super) fn look(&mut self) -> Option<Load> {
+    pub(super) fn look(&mut self) -> Option<ResourceUsage> {
         let pid = self.pid?;
         if self.looked.is_some_and(|looked| looked.elapsed() < EVERY) {
             return None;
@@ -42,7 +42,7 @@ impl LoadMeter {
             return None;
         }
         let of_cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Some(Load { memory: process.memory(), cores: process.cpu_usage() / 100.0, of_cores })
+        Some(ResourceUsage { memory: process.memory(), cores: process.cpu_usage() / 100.0, of_cores })
     }
 }
 
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn this_process_takes_memory_and_is_not_looked_at_all_the_time() {
-        let mut meter = LoadMeter::new();
+        let mut meter = UsageMeter::new();
         assert_eq!(meter.look(), None);
         assert_eq!(meter.look(), None);
         meter.looked = Instant::now().checked_sub(EVERY);

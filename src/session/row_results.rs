@@ -6,7 +6,7 @@ use crate::train::metrics::{JudgedSpan, SpanVerdict, ThresholdFigures};
 
 /// What a run said of the rows of a split for one task, by its kind.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub enum Said {
+pub enum RowResults {
     /// Nothing is kept of this kind.
     #[default]
     Nothing,

@@ -19,7 +19,7 @@ use crate::project::user_dirs::data_dir;
 use crate::train::plan::preset::Preset;
 use crate::train::plan::recipe::{Precision, Recipe};
 use crate::train::plan::settings::idle_notes;
-use crate::train::plan::{Part, PlannedTask, RunPlan};
+use crate::train::plan::{ParamFilter, PlannedTask, RunPlan};
 
 /// Refuses a plan that asks a device for what would only slow it down.
 fn suited(plan: RunPlan, multiplies_bfloat16: impl Fn(Device) -> bool) -> Result<RunPlan, String> {
@@ -224,7 +224,7 @@ impl Session {
 /// The settings of a run, for training nothing but the heads.
 fn heads_alone(recipe: &Recipe) -> Recipe {
     // No adapters: they would stand beside what is frozen.
-    let mut recipe = Recipe { part: Part::All, ..recipe.clone() };
+    let mut recipe = Recipe { part: ParamFilter::All, ..recipe.clone() };
     recipe.choose(Preset::FreezeBackbone);
     recipe
 }
@@ -259,9 +259,9 @@ mod tests {
 
     #[test]
     fn retrained_heads_keep_what_the_run_was_told_of_texts_and_rows() {
-        let run = Recipe { part: Part::Lora, max_length: 77, batch_size: 3, ..Recipe::default() };
+        let run = Recipe { part: ParamFilter::Lora, max_length: 77, batch_size: 3, ..Recipe::default() };
         let heads = heads_alone(&run);
-        assert_eq!((heads.preset, heads.part), (Preset::FreezeBackbone, Part::All));
+        assert_eq!((heads.preset, heads.part), (Preset::FreezeBackbone, ParamFilter::All));
         assert_eq!((heads.max_length, heads.batch_size, heads.seed), (77, 3, run.seed));
         assert!(heads.epochs > 0 && heads.phases.is_empty() && !heads.uses_lora());
     }

@@ -4,15 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::compare::RunComparison;
-use super::row_results::{ClassSaid, Said};
+use super::row_results::{ClassSaid, RowResults};
 use crate::data::card::DataCard;
 use crate::data::dataset::{Dataset, Split};
-use crate::data::edit::Outcome;
+use crate::data::edit::EditReport;
 use crate::data::mapping::Mapping;
 use crate::data::query::RowQuery;
 use crate::data::table::{FileFacts, RowProblem};
 use crate::export::ExportReport;
-use crate::hub::{CachedModel, Offer, Progress};
+use crate::hub::{CachedModel, Progress, RemoteModel};
 use crate::model::summary::ModelSummary;
 use crate::project::Project;
 use crate::train::lr_finder::RateCurve;
@@ -20,7 +20,7 @@ use crate::train::metrics::{EpochPoint, Probe, StepPoint, TaskMetrics};
 use crate::train::plan::RunPlan;
 use crate::train::plan::timeline::{PhaseSpan, phase_spans};
 
-pub use super::prediction::Answer;
+pub use super::prediction::Prediction;
 pub use crate::project::runs::RunListing;
 pub use crate::train::report::{HeadDrift, RunOutcome, RunReport, TensorChange};
 
@@ -85,7 +85,7 @@ pub struct DataView {
     /// The rows as they were read, before the user's changes; the same as `dataset` where there are none.
     pub read: Arc<Dataset>,
     /// What came of the changes.
-    pub outcome: Outcome,
+    pub outcome: EditReport,
 }
 
 impl DataView {
@@ -259,7 +259,7 @@ pub struct Evaluation {
     /// Per task the rows whose label the run contradicts with confidence, most suspicious first.
     pub suspects: Vec<Vec<ClassSaid>>,
     /// Per task what the run said, row by row.
-    pub said: Vec<Said>,
+    pub said: Vec<RowResults>,
     /// The run beside others that were measured on the same rows, the latest first.
     pub compared: Vec<RunComparison>,
     /// Labels were corrected since: the figures are those of the labels before.
@@ -307,11 +307,11 @@ pub struct Neighbours {
 
 /// What the model says of one text.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Prediction {
+pub struct TextPrediction {
     /// The text.
     pub text: String,
     /// Per task its name and the answer of its head, classes with the most probable first.
-    pub tasks: Vec<(String, Answer)>,
+    pub tasks: Vec<(String, Prediction)>,
 }
 
 /// How a text is cut into tokens, and what it is embedded to.
@@ -342,7 +342,7 @@ pub enum DownloadEnd {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Download {
     /// What is fetched.
-    pub offer: Arc<Offer>,
+    pub offer: Arc<RemoteModel>,
     /// How far it is.
     pub progress: Progress,
     /// How it ended; `None` while it goes on.
@@ -353,7 +353,7 @@ pub struct Download {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HubView {
     /// What the last look-up found.
-    pub offer: Loadable<Arc<Offer>>,
+    pub offer: Loadable<Arc<RemoteModel>>,
     /// The download that goes on, or ended last.
     pub download: Option<Download>,
     /// Models in the cache, by name.
@@ -390,7 +390,7 @@ pub struct Busy {
 
 /// What this process takes of the machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Load {
+pub struct ResourceUsage {
     /// Bytes of memory.
     pub memory: u64,
     /// Cores that were at work, over the last seconds.
@@ -470,7 +470,7 @@ pub struct State {
     /// Neighbours of the clicked point.
     pub neighbours: Loadable<Arc<Neighbours>>,
     /// The playground's answer.
-    pub prediction: Loadable<Arc<Prediction>>,
+    pub prediction: Loadable<Arc<TextPrediction>>,
     /// The try-it box's answer.
     pub tokenized: Loadable<Arc<Tokenized>>,
     /// The last export.
@@ -484,7 +484,7 @@ pub struct State {
     /// The file of libtorch's CUDA part that was loaded, and who put it there; `None` where none was.
     pub cuda_library: Option<String>,
     /// What this process takes of the machine, while a run goes on.
-    pub load: Option<Load>,
+    pub load: Option<ResourceUsage>,
     /// What the worker is doing, training apart.
     pub busy: Option<Busy>,
     /// Sentences for the user, oldest first.

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use tch::{Kind, Tensor};
 
 use super::cache::{self, Prefix};
-use super::examples::{NO_TAG, Rows, Targets};
+use super::examples::{Examples, NO_TAG, Targets};
 use super::metrics::{Predictions, TaskMetrics, metrics_with_unread};
 use super::run::loss::{RANKING_SCALE, cosine};
 use crate::data::task::TaskKind;
@@ -34,7 +34,7 @@ pub struct Answers {
 /// When the model refuses a row.
 pub fn answers(
     model: &Model,
-    rows: &Rows,
+    rows: &Examples,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Option<Answers>, ModelError> {
@@ -47,7 +47,7 @@ pub fn answers(
 /// When the model refuses a row.
 pub fn answers_above(
     model: &Model,
-    rows: &Rows,
+    rows: &Examples,
     prefix: &Prefix,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(usize),
@@ -78,12 +78,12 @@ pub fn answers_above(
     Ok(Some(Answers { pooled: texts.f_narrow(0, 0, rows.len() as i64)?, predictions }))
 }
 
-/// What every head says, from the pooled embeddings of all texts of the rows, numbered as [`Rows::texts`] counts
+/// What every head says, from the pooled embeddings of all texts of the rows, numbered as [`Examples::texts`] counts
 /// them. Of tokens nothing is said: that takes their states, and [`answers`].
 ///
 /// # Errors
 /// When libtorch refuses the shape.
-pub fn from_pooled(model: &Model, rows: &Rows, pooled: &Tensor) -> Result<Vec<Predictions>, ModelError> {
+pub fn from_pooled(model: &Model, rows: &Examples, pooled: &Tensor) -> Result<Vec<Predictions>, ModelError> {
     let _guard = tch::no_grad_guard();
     let first = pooled.f_narrow(0, 0, rows.len() as i64)?;
     let has_second = rows.second.rows() > 0;
@@ -118,7 +118,7 @@ pub fn from_pooled(model: &Model, rows: &Rows, pooled: &Tensor) -> Result<Vec<Pr
 
 /// All figures per task over the labelled rows.
 #[must_use]
-pub fn metrics(model: &Model, rows: &Rows, predictions: &[Predictions]) -> Vec<TaskMetrics> {
+pub fn metrics(model: &Model, rows: &Examples, predictions: &[Predictions]) -> Vec<TaskMetrics> {
     let heads = model.heads.iter().zip(&rows.targets).zip(predictions).enumerate();
     let figures = heads.map(|(task, ((head, targets), said))| {
         metrics_with_unread(&head.spec, targets, said, rows.unread(task))
@@ -140,7 +140,7 @@ pub fn argmax(row: &[f32]) -> usize {
 
 /// Where the second text of every pair comes among all that are not right for it too, by cosine with the first; and the mean
 /// cross-entropy over scaled cosines, as in training, but over all texts rather than those of a batch.
-fn ranks(first: &Tensor, second: &Tensor, rows: &Rows, task: usize) -> Result<Predictions, ModelError> {
+fn ranks(first: &Tensor, second: &Tensor, rows: &Examples, task: usize) -> Result<Predictions, ModelError> {
     let has_pair = |row: &usize| {
         rows.targets.get(task).is_some_and(|targets| targets.is_labelled(*row)) && rows.second.len(*row) > 0
     };
@@ -212,7 +212,7 @@ struct Tagging<'a> {
 }
 
 impl<'a> Tagging<'a> {
-    fn new(rows: &'a Rows, task: usize) -> Self {
+    fn new(rows: &'a Examples, task: usize) -> Self {
         let (tags, losses) = (vec![Vec::new(); rows.len()], vec![0.0; rows.len()]);
         Self { targets: rows.targets.get(task), tags, losses, labelled: 0 }
     }

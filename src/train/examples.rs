@@ -79,7 +79,7 @@ impl Targets {
 
 /// The rows of one split.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Rows {
+pub struct Examples {
     /// Token ids of the (first) text of every row, as cut.
     pub tokens: TokenSet,
     /// Token ids of the second text of every row; no rows at all where no task takes pairs.
@@ -130,7 +130,7 @@ pub fn labelled_words(tags: &[u32], unread: &[UnreadWord]) -> Vec<(LabelledWord,
     words
 }
 
-impl Rows {
+impl Examples {
     /// Tells whether two runs have the same rows: SHA-256 over ids and targets, in hexadecimal, and over files where
     /// what is drawn depends on them.
     #[must_use]
@@ -265,12 +265,12 @@ mod tests {
             Targets::Pair(vec![Some(true), None]),
             Targets::Tags(vec![Some(vec![NO_TAG, 0, NO_TAG]), None]),
         ];
-        let rows = Rows { tokens, targets, ..Rows::default() };
+        let rows = Examples { tokens, targets, ..Examples::default() };
         assert_eq!(
             rows.fingerprint(true),
             "152e699611fed65720e1ffaa9a8db7b0b9901991aa6aa47cd154201dfe605a2d"
         );
-        let of_files = Rows { sources: vec![0, 1], ..rows.clone() };
+        let of_files = Examples { sources: vec![0, 1], ..rows.clone() };
         assert_eq!(
             of_files.fingerprint(false),
             rows.fingerprint(true),
@@ -278,8 +278,8 @@ mod tests {
         );
         assert_ne!(of_files.fingerprint(true), rows.fingerprint(true));
         let negatives = Targets::Pair(vec![Some(true), Some(false)]);
-        let negatives = Rows { targets: vec![negatives], ..rows.clone() };
-        let pairs = Rows { targets: vec![Targets::Pair(vec![Some(true), None])], ..rows };
+        let negatives = Examples { targets: vec![negatives], ..rows.clone() };
+        let pairs = Examples { targets: vec![Targets::Pair(vec![Some(true), None])], ..rows };
         assert_ne!(negatives.fingerprint(true), pairs.fingerprint(true));
         assert!(negatives.has_negatives() && !pairs.has_negatives());
     }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use tch::{Device, Tensor};
 
-use super::examples::{LabelledWord, NO_LABEL, NO_TAG, Rows, Targets, labelled_words};
+use super::examples::{Examples, LabelledWord, NO_LABEL, NO_TAG, Targets, labelled_words};
 use super::run::loss::{LossRules, TaskLoss, cosine, numbers, ranking};
 use super::run::running_figures::Shown;
 use super::run::step::mix;
@@ -55,7 +55,7 @@ pub(super) struct TaskBatch<'a> {
     pub(super) dropout: f64,
     pub(super) rules: &'a LossRules,
     pub(super) targets: &'a Targets,
-    pub(super) train: &'a Rows,
+    pub(super) train: &'a Examples,
     /// Rows of the batch, among those of `train`.
     pub(super) rows: &'a [u32],
     /// Rows of the step before them, and its seed.

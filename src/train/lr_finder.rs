@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::cache::Prefix;
 use super::error::TrainError;
-use super::examples::Rows;
+use super::examples::Examples;
 use super::optim::Optimizer;
 use super::plan::RunPlan;
-use super::run::dispatch::Drive;
+use super::run::dispatch::Dispatch;
 use super::run::sampler;
 use super::run::step::{At, Stepper};
 use crate::model::Model;
@@ -54,7 +54,7 @@ pub struct RateCurve {
 pub fn find(
     plan: &RunPlan,
     model: &Model,
-    train: &Rows,
+    train: &Examples,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(f32),
 ) -> Result<Option<RateCurve>, TrainError> {
@@ -63,7 +63,7 @@ pub fn find(
     };
     let stepper = Stepper::new(plan, model, train)?;
     stepper.thaw(phase);
-    let mut optimizer = Optimizer::new(plan.recipe.optimizer, Drive::of(model.device).pass);
+    let mut optimizer = Optimizer::new(plan.recipe.optimizer, Dispatch::of(model.device).pass);
     let mut points: Vec<FindPoint> = Vec::with_capacity(STEPS);
     let batches = (0..).flat_map(|epoch| sampler::steps(train, &plan.recipe, epoch));
     for (step, batches) in batches.take(STEPS).enumerate() {

@@ -11,8 +11,8 @@ use egui::{Context, Ui, ViewportCommand};
 
 use self::opening::Opening;
 use super::actions::{Action, Actions, Page};
-use super::autosave::{Keep, Keeper, Unsaveds};
-use super::command_palette::Finder;
+use super::autosave::{Autosave, Keep, Unsaveds};
+use super::command_palette::CommandPalette;
 use super::dialogs::{self, Answer, Dialogs, Question};
 use super::modals::{self, Modal, Verdict};
 use super::notices::Ages;
@@ -52,7 +52,7 @@ pub struct App {
     after_save: Option<Action>,
     device_restored: bool,
     may_close: bool,
-    keeper: Keeper,
+    keeper: Autosave,
     ages: Ages,
     opening: Opening,
 }
@@ -89,7 +89,7 @@ impl App {
             after_save: None,
             device_restored: false,
             may_close: false,
-            keeper: Keeper::default(),
+            keeper: Autosave::default(),
             ages: Ages::default(),
             opening: Opening::default(),
         }
@@ -236,7 +236,7 @@ impl App {
             (Some(Modal::Restore(_)), Verdict::Go) => self.keeper.end(Keep::Forget),
             (Some(Modal::Restore(_)), Verdict::Stay) => self.keeper.end(Keep::SetAside),
             (Some(Modal::Outside(asked)), verdict) => self.answered(*asked, verdict),
-            (Some(Modal::Find(Finder { chosen: Some(action), .. })), Verdict::Go) => {
+            (Some(Modal::Find(CommandPalette { chosen: Some(action), .. })), Verdict::Go) => {
                 self.actions.send(action);
             }
             (Some(Modal::TypePath { question, path }), Verdict::Go) => {
@@ -325,7 +325,7 @@ impl App {
             Action::ZoomOut => egui::gui_zoom::zoom_out(ctx),
             Action::ZoomReset => ctx.set_zoom_factor(1.0),
             Action::About => self.modal = Some(Modal::About),
-            Action::Find => self.modal = Some(Modal::Find(Finder::default())),
+            Action::Find => self.modal = Some(Modal::Find(CommandPalette::default())),
             Action::ShowFolder(folder) => {
                 if let Err(error) = dialogs::show_folder(&folder) {
                     self.notify(

@@ -41,13 +41,13 @@ impl Default for Unsaveds {
 
 /// Follows the draft.
 #[derive(Default)]
-pub(super) struct Keeper {
+pub(super) struct Autosave {
     pub(super) unsaveds: Unsaveds,
     kept: Option<Project>,
     waiting_since: Option<Instant>,
 }
 
-impl Keeper {
+impl Autosave {
     /// After each frame: keeps the draft once it has settled, forgets it once it is saved.
     pub(super) fn follow(&mut self, ctx: &Context, state: &State) {
         if !state.dirty {
@@ -96,7 +96,7 @@ mod tests {
                 Keep::SetAside => "set aside".into(),
             });
         });
-        let mut keeper = Keeper { unsaveds: Unsaveds { keep, found: None }, ..Keeper::default() };
+        let mut keeper = Autosave { unsaveds: Unsaveds { keep, found: None }, ..Autosave::default() };
         let mut state = State { dirty: true, ..State::default() };
         state.project.name = "messages".into();
         let ctx = Context::default();

@@ -16,7 +16,7 @@ const LINE: f32 = 44.0;
 
 /// What is looked for.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Finder {
+pub struct CommandPalette {
     words: String,
     /// Place of the marked action among those that were found.
     marked: usize,
@@ -39,7 +39,7 @@ pub fn found(words: &str) -> Vec<Action> {
 }
 
 /// Draws the field and the list; true once an action was chosen.
-pub fn finder_ui(ui: &mut Ui, finder: &mut Finder, state: &State) -> bool {
+pub fn finder_ui(ui: &mut Ui, finder: &mut CommandPalette, state: &State) -> bool {
     let pressed = |key: Key| ui.input_mut(|input| input.consume_key(Modifiers::NONE, key));
     let (down, up, enter) = (pressed(Key::ArrowDown), pressed(Key::ArrowUp), pressed(Key::Enter));
     let field = widgets::field(ui, &mut finder.words, "What do you want to do?", f32::INFINITY);

@@ -7,7 +7,7 @@ use egui::{Context, Id, Key, Ui};
 
 use super::actions::{Action, Page};
 use super::app::Environment;
-use super::command_palette::{Finder, finder_ui};
+use super::command_palette::{CommandPalette, finder_ui};
 use super::dialogs::Question;
 use super::{diagnostics, theme, widgets};
 use crate::project::outside::{OutsidePath, listed, shown};
@@ -27,7 +27,7 @@ pub enum Modal {
     /// A project names paths outside its folder that nobody agreed to yet.
     Outside(Box<OutsideAsked>),
     /// An action is looked for.
-    Find(Finder),
+    Find(CommandPalette),
     /// There is no file dialog: a path can be typed.
     TypePath {
         /// What it is wanted for.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use frostline::session::compare::{Compared, RunComparison, TaskComparison};
-use frostline::session::row_results::{ClassSaid, Said, SpanRow, SpansSaid};
+use frostline::session::row_results::{ClassSaid, RowResults, SpanRow, SpansSaid};
 use frostline::session::state::{Evaluation, Loadable, State};
 use frostline::train::metrics::{Span, SpanVerdict, TaskMetrics, judge_spans, threshold_curve};
 
@@ -121,8 +121,8 @@ pub(crate) fn every_kind_in_full() -> State {
         let classes: Vec<String> = (1..=12).map(|number| format!("theme {number}")).collect();
         let (p, truth): (Vec<_>, Vec<_>) = shy().into_iter().unzip();
         evaluation.tasks[1] = TaskMetrics::of_sets("themes", &classes, &p.concat(), &truth);
-        evaluation.said[3] = Said::Spans(entities());
-        evaluation.said[1] = Said::Sets(threshold_curve(12, rows));
+        evaluation.said[3] = RowResults::Spans(entities());
+        evaluation.said[1] = RowResults::Sets(threshold_curve(12, rows));
     });
     state
 }

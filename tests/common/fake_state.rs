@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use frostline::data::card::{DataCard, TaskCounts};
 use frostline::data::dataset::{Dataset, Split, TaskLabels};
-use frostline::data::edit::Outcome;
+use frostline::data::edit::EditReport;
 use frostline::data::mapping::{Mapping, TaskColumn};
 use frostline::data::task::TaskKind;
 use frostline::model::summary::{Group, ModelSummary, Origin, Pooling, TensorInfo};
 use frostline::project::Project;
-use frostline::session::row_results::Said;
+use frostline::session::row_results::RowResults;
 use frostline::session::state::{
-    Answer, DataMap, DataView, DeviceInfo, Evaluation, HeadDrift, Loadable, Mistake, Neighbours, Prediction,
-    RunListing, RunOutcome, RunReport, RunView, Similarity, State, TensorChange,
+    DataMap, DataView, DeviceInfo, Evaluation, HeadDrift, Loadable, Mistake, Neighbours, Prediction,
+    RunListing, RunOutcome, RunReport, RunView, Similarity, State, TensorChange, TextPrediction,
 };
 use frostline::train::metrics::{
     CalibrationBin, ClassMetrics, EpochPoint, Headline, Probe, Score, StepPoint, TaskMetrics,
@@ -186,7 +186,7 @@ pub(crate) fn ready(preset: Preset) -> State {
     let dataset = Arc::new(dataset);
     let view = DataView {
         read: dataset.clone(),
-        outcome: Outcome::default(),
+        outcome: EditReport::default(),
         files: Vec::new(),
         mapping: mapping.clone(),
         dataset,
@@ -495,7 +495,7 @@ fn evaluation(tasks: Vec<TaskMetrics>) -> Loadable<Arc<Evaluation>> {
         split: Split::Test,
         untrained: Vec::new(),
         suspects: vec![Vec::new(); tasks.len()],
-        said: vec![Said::Nothing; tasks.len()],
+        said: vec![RowResults::Nothing; tasks.len()],
         compared: Vec::new(),
         labels_changed: false,
         tasks,
@@ -557,17 +557,17 @@ pub(crate) fn every_kind() -> State {
         }
     }
     let words = |words: [(&str, &str); 2]| {
-        Answer::Words(words.map(|(word, tag)| (word.to_owned(), tag.to_owned())).to_vec())
+        Prediction::Words(words.map(|(word, tag)| (word.to_owned(), tag.to_owned())).to_vec())
     };
-    state.prediction = Loadable::Ready(Arc::new(Prediction {
+    state.prediction = Loadable::Ready(Arc::new(TextPrediction {
         text: "Kim sleeps".into(),
         tasks: vec![
-            ("topic".into(), Answer::OneOf(vec![("a".into(), 0.75), ("b".into(), 0.25)])),
-            ("themes".into(), Answer::AnyOf(vec![("a".into(), 0.75), ("b".into(), 0.75)])),
-            ("stars".into(), Answer::Number(3.5)),
+            ("topic".into(), Prediction::OneOf(vec![("a".into(), 0.75), ("b".into(), 0.25)])),
+            ("themes".into(), Prediction::AnyOf(vec![("a".into(), 0.75), ("b".into(), 0.75)])),
+            ("stars".into(), Prediction::Number(3.5)),
             ("entities".into(), words([("Kim", "B-PER"), ("sleeps", "O")])),
-            ("alike".into(), Answer::Cosine { cosine: 0.5, number: 2.5 }),
-            ("pairs".into(), Answer::OneText),
+            ("alike".into(), Prediction::Cosine { cosine: 0.5, number: 2.5 }),
+            ("pairs".into(), Prediction::OneText),
         ],
     }));
     let mistakes = vec![Vec::new(); figures.len()];
@@ -577,7 +577,7 @@ pub(crate) fn every_kind() -> State {
         split: Split::Test,
         untrained: Vec::new(),
         suspects: vec![Vec::new(); figures.len()],
-        said: vec![Said::Nothing; figures.len()],
+        said: vec![RowResults::Nothing; figures.len()],
         compared: Vec::new(),
         labels_changed: false,
         tasks: figures,
@@ -638,8 +638,8 @@ pub(crate) fn explored() -> State {
     }));
     state.neighbours = Loadable::Ready(Arc::new(neighbours(17)));
     let ranked =
-        |classes: [(&str, f32); 3]| Answer::OneOf(classes.map(|(name, p)| (name.to_owned(), p)).to_vec());
-    state.prediction = Loadable::Ready(Arc::new(Prediction {
+        |classes: [(&str, f32); 3]| Prediction::OneOf(classes.map(|(name, p)| (name.to_owned(), p)).to_vec());
+    state.prediction = Loadable::Ready(Arc::new(TextPrediction {
         text: "The parcel came early, lovely!".into(),
         tasks: vec![
             ("topic".into(), ranked([("delivery", 0.93), ("product", 0.05), ("billing", 0.02)])),

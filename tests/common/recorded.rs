@@ -8,7 +8,7 @@ use frostline::model::Model;
 use frostline::model::files::safetensors::read_all;
 use frostline::model::heads::HeadSpec;
 use frostline::text::token_set::TokenSet;
-use frostline::train::examples::{Rows, Targets};
+use frostline::train::examples::{Examples, Targets};
 use frostline::train::plan::recipe::Recipe;
 use frostline::train::plan::{PlannedTask, RunPlan};
 use tch::{Device, Tensor};
@@ -42,7 +42,7 @@ pub(crate) fn own_names(tensors: Vec<(String, Tensor)>) -> Vec<(String, Tensor)>
 }
 
 /// All batches as rows: step s has rows 8 s to 8 s + 7.
-pub(crate) fn rows(missing: bool) -> Rows {
+pub(crate) fn rows(missing: bool) -> Examples {
     let tensors = read_all(&fixtures().join("batches.safetensors")).expect("the batches");
     let get = |name: String| {
         let (_, tensor) = tensors.iter().find(|(known, _)| *known == name).expect("a tensor of the batches");
@@ -65,11 +65,11 @@ pub(crate) fn rows(missing: bool) -> Rows {
             labels.extend(get(name).0.into_iter().map(|label| u32::try_from(label).ok()));
         }
     }
-    Rows { tokens, targets: labels.into_iter().map(Targets::Class).collect(), ..Rows::default() }
+    Examples { tokens, targets: labels.into_iter().map(Targets::Class).collect(), ..Examples::default() }
 }
 
 /// The plan of a recipe for them.
-pub(crate) fn plan(name: &str, recipe: &Recipe, model: &Model, rows: &Rows) -> RunPlan {
+pub(crate) fn plan(name: &str, recipe: &Recipe, model: &Model, rows: &Examples) -> RunPlan {
     let planned = |name: &&str| PlannedTask {
         name: (*name).into(),
         classes: ["a", "b", "c"].map(str::to_owned).into(),

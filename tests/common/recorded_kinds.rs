@@ -10,10 +10,10 @@ use frostline::model::Model;
 use frostline::model::files::safetensors::read_all;
 use frostline::model::lora::{Lora, LoraTargets};
 use frostline::text::token_set::TokenSet;
-use frostline::train::examples::{NO_TAG, Rows, Targets};
+use frostline::train::examples::{Examples, NO_TAG, Targets};
 use frostline::train::plan::phase_spec::{LayerSet, PhaseSpec};
 use frostline::train::plan::recipe::{Decay, OptimizerKind, Recipe, TaskSettings, Weighting};
-use frostline::train::plan::{Part, PlannedTask, RunPlan};
+use frostline::train::plan::{ParamFilter, PlannedTask, RunPlan};
 use serde_json::Value;
 use tch::Device;
 
@@ -34,7 +34,7 @@ pub(crate) struct Recorded {
     pub(crate) recipe: Recipe,
     pub(crate) tasks: Vec<String>,
     pub(crate) model: Model,
-    pub(crate) rows: Rows,
+    pub(crate) rows: Examples,
     pub(crate) plan: RunPlan,
 }
 
@@ -122,7 +122,7 @@ fn recipe(variant: &Value) -> Recipe {
             _ => OptimizerKind::AdamW,
         },
         phases: frozen.into_iter().collect(),
-        part: *Part::ALL
+        part: *ParamFilter::ALL
             .iter()
             .find(|part| Some(part.key()) == variant["part"].as_str())
             .expect("a known part"),
@@ -150,7 +150,7 @@ fn recipe(variant: &Value) -> Recipe {
 }
 
 /// Step s has rows 12 s to 12 s + 11.
-fn rows(all: &[Value], tasks: &[PlannedTask]) -> Rows {
+fn rows(all: &[Value], tasks: &[PlannedTask]) -> Examples {
     let tokens = |key: &str| {
         let mut tokens = TokenSet::default();
         for row in all {
@@ -180,10 +180,10 @@ fn rows(all: &[Value], tasks: &[PlannedTask]) -> Rows {
         }
     };
     let pairs = tasks.iter().any(|task| task.kind.takes_pairs());
-    Rows {
+    Examples {
         tokens: tokens("ids"),
         second: if pairs { tokens("second") } else { TokenSet::default() },
         targets: tasks.iter().map(targets).collect(),
-        ..Rows::default()
+        ..Examples::default()
     }
 }

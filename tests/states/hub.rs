@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use frostline::hub::{CachedModel, Checksum, HubName, Offer, Progress, RemoteFile};
+use frostline::hub::{CachedModel, Checksum, HubName, Progress, RemoteFile, RemoteModel};
 use frostline::session::state::{Download, DownloadEnd, HubView, Loadable, State};
 
 pub(crate) const COMMIT: &str = "9a3225965996d404b775526de6dbfe85d3368642";
@@ -13,7 +13,7 @@ fn name(text: &str) -> HubName {
 }
 
 /// A model of 438 MB, so many bytes of whose weights are in the cache.
-pub(crate) fn offer(cached: u64) -> Offer {
+pub(crate) fn offer(cached: u64) -> RemoteModel {
     let small = Checksum::GitBlob(COMMIT.into());
     let mut files: Vec<RemoteFile> = [
         ("README.md", 10_600),
@@ -32,7 +32,7 @@ pub(crate) fn offer(cached: u64) -> Offer {
     let checksum =
         Checksum::Sha256("78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658".into());
     files.push(RemoteFile { name: "model.safetensors".into(), bytes: 437_967_672, checksum, cached });
-    Offer {
+    RemoteModel {
         name: name("sentence-transformers/all-mpnet-base-v2"),
         commit: COMMIT.into(),
         files,
@@ -58,7 +58,7 @@ fn models() -> Vec<CachedModel> {
     ]
 }
 
-fn with(state: State, offer: Offer, download: Option<Download>) -> State {
+fn with(state: State, offer: RemoteModel, download: Option<Download>) -> State {
     let models = Loadable::Ready(Arc::new(models()));
     State { hub: HubView { offer: Loadable::Ready(Arc::new(offer)), download, models }, ..state }
 }

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use frostline::data::card::{DataCard, Finding, TaskCounts, Weight};
 use frostline::data::column::StrColumn;
 use frostline::data::dataset::{Dataset, Split, TaskLabels};
-use frostline::data::edit::Outcome;
+use frostline::data::edit::EditReport;
 use frostline::data::edit::fix::Fix;
 use frostline::data::mapping::{Mapping, TaskColumn};
-use frostline::data::table::{FileFacts, Format, Quoting, RowProblem, Stamp};
+use frostline::data::table::{FileFacts, Fingerprint, Format, Quoting, RowProblem};
 use frostline::data::task::TaskKind;
 use frostline::export::ExportReport;
 use frostline::model::summary::{Group, ModelSummary, Origin, Pooling, TensorInfo};
@@ -116,7 +116,7 @@ fn preview(name: &str, rows: usize, split: Option<Split>) -> FilePreview {
             has_header: true,
             gzip: false,
             lines: 0,
-            stamp: Stamp::default(),
+            stamp: Fingerprint::default(),
         },
         split,
         rows,
@@ -159,7 +159,7 @@ pub(crate) fn loaded() -> State {
     let dataset = Arc::new(dataset);
     let view = DataView {
         read: dataset.clone(),
-        outcome: Outcome::default(),
+        outcome: EditReport::default(),
         files: vec![
             train,
             preview("valid.csv", 96, Some(Split::Valid)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use frostline::data::dataset::Split;
 use frostline::data::edit::fix::Fix;
-use frostline::data::edit::{Cell, Changes, Correction, Outcome};
+use frostline::data::edit::{Cell, Changes, Correction, EditReport};
 use frostline::data::query::RowQuery;
 use frostline::session::state::{DataView, Loadable, RowsView, State, TokenLengths};
 
@@ -33,7 +33,7 @@ pub(crate) fn changed(mut state: State) -> State {
     };
     let Loadable::Ready(data) = &state.data else { unreachable!() };
     let mut view = DataView::clone(data);
-    view.outcome = Outcome { corrected: 1, stale: vec![1], fixed: vec![12, 107, 31], rows: None };
+    view.outcome = EditReport { corrected: 1, stale: vec![1], fixed: vec![12, 107, 31], rows: None };
     view.files
         .iter_mut()
         .take(1)

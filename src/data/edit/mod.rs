@@ -50,7 +50,7 @@ pub struct Changes {
 
 /// What came of the changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct EditReport {
     /// Cells that were corrected.
     pub corrected: usize,
     /// Corrections whose row or cell is not as it was any more, so that they were left out: by their index.
@@ -96,8 +96,8 @@ impl Changes {
 
     /// Changes the rows.
     #[must_use]
-    pub fn apply(&self, dataset: &mut Dataset) -> Outcome {
-        let mut outcome = Outcome::default();
+    pub fn apply(&self, dataset: &mut Dataset) -> EditReport {
+        let mut outcome = EditReport::default();
         let had_rows: Vec<Vec<bool>> = dataset.tasks.iter().map(used_classes).collect();
         let mut texts = BTreeMap::new();
         for (index, correction) in self.corrections.iter().enumerate() {

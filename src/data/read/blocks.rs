@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::decode;
 use super::decode::{RawBytes, Shared, Text};
-use super::fingerprint::Stamp;
+use super::fingerprint::Fingerprint;
 use super::overrides::FormatName;
 use super::progress::Meter;
 use super::{OnProblem, ReadOptions, Records};
@@ -212,7 +212,7 @@ impl<'a> Blocks<'a> {
             has_header,
             gzip: false,
             lines: 0,
-            stamp: Stamp::default(),
+            stamp: Fingerprint::default(),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::files::regular_file;
 
 /// A file as it was when it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stamp {
+pub struct Fingerprint {
     /// Bytes on the disk.
     pub bytes: u64,
     /// When it was last written, as far as the system tells.
@@ -21,7 +21,7 @@ pub struct Stamp {
     pub digest: String,
 }
 
-impl Stamp {
+impl Fingerprint {
     /// The stamp of a file with these bytes.
     pub(in crate::data) fn of(path: &Path, bytes: &[u8]) -> Self {
         let modified = fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
@@ -70,7 +70,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.csv");
         fs::write(&path, "one").unwrap();
-        let stamp = Stamp::of(&path, b"one");
+        let stamp = Fingerprint::of(&path, b"one");
         assert!(!stamp.is_stale(&path));
         let later = fs::metadata(&path).unwrap().modified().unwrap() + Duration::from_secs(5);
         let touch = || fs::File::options().write(true).open(&path).unwrap().set_modified(later).unwrap();

@@ -10,7 +10,7 @@ use twox_hash::xxhash3_128::Hasher;
 use super::conll;
 use super::decode::{RawBytes, Text};
 use super::ending;
-use super::fingerprint::Stamp;
+use super::fingerprint::Fingerprint;
 use super::progress::{Meter, Progress};
 use crate::data::column::StrColumn;
 use crate::data::error::DataError;
@@ -200,7 +200,7 @@ pub(in crate::data) fn read(dir: &Path, progress: Progress) -> Result<Table, Dat
             has_header: false,
             gzip: false,
             lines: 0,
-            stamp: Stamp::of_folder(dir, bytes, digest.finish_128()),
+            stamp: Fingerprint::of_folder(dir, bytes, digest.finish_128()),
         },
         columns: columns.into_iter().filter(|column| has_split || column.name != "split").collect(),
         lines,

@@ -31,7 +31,7 @@ pub use self::overrides::Overrides;
 use self::progress::Meter;
 pub use self::progress::Progress;
 
-use self::fingerprint::Stamp;
+use self::fingerprint::Fingerprint;
 use super::table::{Column, FileFacts, Format, RowProblem, Table};
 
 /// What to do about a record that cannot be read as it should.
@@ -86,8 +86,10 @@ pub(super) fn table_of(
     let raw = Arc::new(raw);
     let meter = Meter::new(progress, raw.bytes().len() as u64).over(&raw);
     // Twice through the same bytes, but on two threads.
-    let (stamp, read) =
-        rayon::join(|| Stamp::of(path, raw.bytes()), || records_of(path, &raw, &options.overrides, &meter));
+    let (stamp, read) = rayon::join(
+        || Fingerprint::of(path, raw.bytes()),
+        || records_of(path, &raw, &options.overrides, &meter),
+    );
     let (mut records, facts) = read?;
     meter.finish()?;
     annotations::settle(&mut records.columns, &mut records.notes);

@@ -6,7 +6,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use tch::Tensor;
 
-use super::super::state::{DataMap, Evaluation, Neighbours, Prediction, Similarity, Tokenized};
+use super::super::state::{DataMap, Evaluation, Neighbours, Similarity, TextPrediction, Tokenized};
 use super::measure::{classes_said, mistakes, said_of, spans_said};
 use super::texts::rows_of;
 use super::{Base, Failure, Mapped, STOPPED, Tuned, Worker, stopped};
@@ -20,11 +20,11 @@ use crate::explore::similarity::cosine_matrix;
 use crate::model::Model;
 use crate::model::heads::Head;
 use crate::model::model::to_vec;
-use crate::session::prediction::Answer;
-use crate::session::row_results::{Said, suspects};
+use crate::session::prediction::Prediction;
+use crate::session::row_results::{RowResults, suspects};
 use crate::text::tokenizer::Tokenizer;
 use crate::train::evaluate::{answers, argmax, metrics};
-use crate::train::examples::Rows;
+use crate::train::examples::Examples;
 use crate::train::metrics::{Predictions, Probe};
 use crate::train::plan::PlannedTask;
 
@@ -65,7 +65,7 @@ impl Worker {
         let kept = classes.into_iter().zip(tasks).enumerate().map(|(task, (classes, planned))| {
             let (targets, said) = (rows.targets.get(task), said.predictions.get(task));
             spans_said(&which, &tokens, &planned.classes, targets, rows.unread(task), said)
-                .map_or_else(|| said_of(classes, targets, said), Said::Spans)
+                .map_or_else(|| said_of(classes, targets, said), RowResults::Spans)
         });
         let kept = kept.collect();
         let probes = if split == Split::Train {
@@ -155,7 +155,7 @@ impl Worker {
     }
 
     /// Rows as the shown run's own tokeniser cuts them.
-    fn tuned_rows(&mut self, which: &[usize], stop: &AtomicBool) -> Result<Rows, Failure> {
+    fn tuned_rows(&mut self, which: &[usize], stop: &AtomicBool) -> Result<Examples, Failure> {
         let plan = self.tuned()?.plan.clone();
         let tokens = self.tokens(&plan.model_path, plan.prompt_text(), plan.recipe.max_length, stop)?;
         Ok(rows_of(self.dataset()?.as_ref(), &tokens, which, &plan.head_specs()))
@@ -216,7 +216,7 @@ impl Worker {
             rows_of(&dataset, &*self.tokens(&path, "", length, stop)?, &which, &[])
         };
         self.busy("encoding rows for the map", None);
-        let rows = Rows { tokens: rows.tokens, ..Rows::default() };
+        let rows = Examples { tokens: rows.tokens, ..Examples::default() };
         let embed = |model: &Model| -> Result<Embeddings, Failure> {
             let pooled =
                 crate::train::cache::pooled(model, &rows, stop, &mut |_| {}).map_err(|e| e.to_string())?;
@@ -255,7 +255,7 @@ impl Worker {
         Ok(Neighbours { row, before, after })
     }
 
-    pub(super) fn predict(&mut self, text: String, stop: &AtomicBool) -> Result<Prediction, Failure> {
+    pub(super) fn predict(&mut self, text: String, stop: &AtomicBool) -> Result<TextPrediction, Failure> {
         let tuned = self.tuned()?;
         // As the rows of a data set with tagged words, and as `frostline predict`.
         let has_words = tuned.plan.tasks.iter().any(|task| task.kind == TaskKind::TokenLabels);
@@ -266,18 +266,18 @@ impl Worker {
         let tokens = tuned.tokenizer.encode(texts, length, &go_on).map_err(|error| error.to_string())?;
         let starts = tuned.tokenizer.word_starts(texts, length, &go_on);
         let starts = starts.map_err(|error| error.to_string())?.pop().unwrap_or_default();
-        let rows = Rows { tokens, ..Rows::default() };
+        let rows = Examples { tokens, ..Examples::default() };
         let said = answers(&tuned.model, &rows, stop, &mut |_| {}).map_err(|error| error.to_string())?;
         let said = said.ok_or(STOPPED)?;
         let of = |(head, said): (&Head, &Predictions)| {
-            let mut answer = Answer::of_row(&head.spec, said, 0, (&read, &starts));
-            if let Answer::OneOf(classes) | Answer::AnyOf(classes) = &mut answer {
+            let mut answer = Prediction::of_row(&head.spec, said, 0, (&read, &starts));
+            if let Prediction::OneOf(classes) | Prediction::AnyOf(classes) = &mut answer {
                 classes.sort_by(|a, b| b.1.total_cmp(&a.1));
             }
             (head.spec.task.clone(), answer)
         };
         let tasks = tuned.model.heads.iter().zip(&said.predictions).map(of).collect();
-        Ok(Prediction { text, tasks })
+        Ok(TextPrediction { text, tasks })
     }
 
     /// A text as the draft of the next run would cut it; `prompt` is its choice.
@@ -315,7 +315,7 @@ fn embed_texts(
 ) -> Result<Embeddings, Failure> {
     let length = reading.max_length.min(model.summary.max_positions);
     let tokens = reading.tokenizer.encode(texts, length, &|_, _| !stopped(stop));
-    let rows = Rows { tokens: tokens.map_err(|error| error.to_string())?, ..Rows::default() };
+    let rows = Examples { tokens: tokens.map_err(|error| error.to_string())?, ..Examples::default() };
     let pooled =
         crate::train::cache::pooled(model, &rows, stop, &mut |_| {}).map_err(|error| error.to_string())?;
     to_embeddings(model, &pooled.ok_or(STOPPED)?)
@@ -331,8 +331,8 @@ pub(in crate::session) fn to_embeddings(model: &Model, pooled: &Tensor) -> Resul
 /// Both probes of every task.
 pub(super) fn probes(
     tasks: &[PlannedTask],
-    train: (&Embeddings, &Rows),
-    eval: (&Embeddings, &Rows),
+    train: (&Embeddings, &Examples),
+    eval: (&Embeddings, &Examples),
 ) -> Vec<Probe> {
     let of = |(index, task): (usize, &PlannedTask)| {
         let train = Labelled { embeddings: train.0, labels: train.1.targets.get(index)?.classes() };

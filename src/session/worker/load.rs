@@ -10,13 +10,13 @@ use super::{Base, Cut, Failure, Worker, stopped};
 use crate::data::assemble::assemble;
 use crate::data::card::DataCard;
 use crate::data::dataset::{Dataset, Split};
-use crate::data::edit::{Changes, Outcome};
+use crate::data::edit::{Changes, EditReport};
 use crate::data::read::folder::expand;
 use crate::data::read::{OnProblem, ReadOptions, read_table};
 use crate::data::table::Table;
 use crate::model::Model;
 use crate::model::summary::ModelSummary;
-use crate::session::event::{DataRequest, News};
+use crate::session::event::{DataRequest, Event};
 use crate::text::tokenizer::Tokenizer;
 
 /// Records of a file that the preview shows.
@@ -104,7 +104,7 @@ impl Worker {
         let outbox = Mutex::new(&mut self.outbox);
         let progress = |done: u64, total: u64| {
             let busy = Busy { what: what.clone(), fraction: Some(done as f32 / total.max(1) as f32) };
-            outbox.lock().unwrap_or_else(PoisonError::into_inner).post(News::Busy(Some(busy)));
+            outbox.lock().unwrap_or_else(PoisonError::into_inner).post(Event::Busy(Some(busy)));
             !stopped(stop)
         };
         read_table(path, options, &progress).map_err(|error| error.to_string())
@@ -169,9 +169,9 @@ impl Worker {
 }
 
 /// The rows with the user's changes; the very same where there are none.
-fn changed(read: &Arc<Dataset>, changes: &Changes) -> (Arc<Dataset>, Outcome) {
+fn changed(read: &Arc<Dataset>, changes: &Changes) -> (Arc<Dataset>, EditReport) {
     if changes.is_empty() {
-        return (read.clone(), Outcome::default());
+        return (read.clone(), EditReport::default());
     }
     let mut dataset = Dataset::clone(read);
     let outcome = changes.apply(&mut dataset);

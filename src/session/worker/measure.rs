@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::super::state::Mistake;
 use super::texts::Texts;
-use crate::session::row_results::{ClassSaid, MOST_SPAN_ROWS, Said, SpanRow, SpansSaid};
+use crate::session::row_results::{ClassSaid, MOST_SPAN_ROWS, RowResults, SpanRow, SpansSaid};
 use crate::text::tokenizer::NO_WORD;
 use crate::train::evaluate::argmax;
-use crate::train::examples::{LabelledWord, NO_TAG, Rows, Targets, UnreadWord, labelled_words};
+use crate::train::examples::{Examples, LabelledWord, NO_TAG, Targets, UnreadWord, labelled_words};
 use crate::train::metrics::{
     JudgedSpan, Predictions, Span, SpanVerdict, TagScheme, judge_spans, threshold_curve,
 };
@@ -16,7 +16,7 @@ use crate::train::metrics::{
 /// where a row has one class is there one that it was taken for.
 pub(super) fn classes_said(
     which: &[usize],
-    rows: &Rows,
+    rows: &Examples,
     task: usize,
     said: Option<&Predictions>,
 ) -> Vec<ClassSaid> {
@@ -42,19 +42,19 @@ pub(super) fn said_of(
     classes: Vec<ClassSaid>,
     targets: Option<&Targets>,
     said: Option<&Predictions>,
-) -> Said {
+) -> RowResults {
     match (targets, said) {
-        (Some(Targets::Class(_)), _) if !classes.is_empty() => Said::Classes(Arc::new(classes)),
+        (Some(Targets::Class(_)), _) if !classes.is_empty() => RowResults::Classes(Arc::new(classes)),
         (Some(Targets::Classes(labels)), Some(Predictions::Sigmoids { classes, values })) => {
             let rows = values.chunks_exact((*classes).max(1)).zip(labels);
             let labelled = rows.filter_map(|(p, labels)| Some((p, labels.as_deref()?)));
             if labels.iter().any(Option::is_some) {
-                Said::Sets(threshold_curve(*classes, labelled))
+                RowResults::Sets(threshold_curve(*classes, labelled))
             } else {
-                Said::Nothing
+                RowResults::Nothing
             }
         }
-        _ => Said::Nothing,
+        _ => RowResults::Nothing,
     }
 }
 
@@ -170,15 +170,18 @@ mod tests {
     fn thresholds_are_tried_on_labelled_rows() {
         let targets = Targets::Classes(vec![Some(vec![0]), None]);
         let said = Predictions::Sigmoids { classes: 2, values: vec![0.75, 0.25, 0.9, 0.9] };
-        let Said::Sets(curve) = said_of(Vec::new(), Some(&targets), Some(&said)) else { panic!("a curve") };
+        let RowResults::Sets(curve) = said_of(Vec::new(), Some(&targets), Some(&said)) else {
+            panic!("a curve")
+        };
         assert_eq!(curve.iter().map(|at| at.micro_f1).fold(0.0, f64::max), 1.0);
         let none = Targets::Classes(vec![None, None]);
-        assert_eq!(said_of(Vec::new(), Some(&none), Some(&said)), Said::Nothing);
+        assert_eq!(said_of(Vec::new(), Some(&none), Some(&said)), RowResults::Nothing);
     }
 
     #[test]
     fn a_row_without_a_label_is_passed_over() {
-        let rows = Rows { targets: vec![Targets::Class(vec![Some(1), None, Some(0)])], ..Rows::default() };
+        let rows =
+            Examples { targets: vec![Targets::Class(vec![Some(1), None, Some(0)])], ..Examples::default() };
         let values = vec![0.75, 0.25, 0.5, 0.5, 0.9, 0.1];
         let said = Predictions::Probabilities { classes: 2, values };
         let said = classes_said(&[7, 8, 9], &rows, 0, Some(&said));

@@ -26,7 +26,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use tch::Device;
 
-use super::event::{Answer, Job, News, NoAnswer, Work};
+use super::event::{Event, Job, NoAnswer, QueryResult, Work};
 use super::outbox::{Outbox, Wake};
 use super::state::{Busy, DataView, DeviceInfo, RunOutcome, Severity};
 use crate::explore::Embeddings;
@@ -44,7 +44,7 @@ const RETRY: Duration = Duration::from_millis(30);
 /// Starts the thread. It ends when the queue's sender is gone.
 pub(super) fn spawn(
     queue: Receiver<Job>,
-    news: Sender<News>,
+    news: Sender<Event>,
     wake: Wake,
     steps_every: Duration,
 ) -> Option<JoinHandle<()>> {
@@ -147,7 +147,7 @@ impl Worker {
         let without_answer = without_answer(&job.work);
         if job.work.is_query() && stopped(&job.stop) {
             self.outbox.post(without_answer(NoAnswer::Cancelled));
-            self.outbox.post(News::Done);
+            self.outbox.post(Event::Done);
             return;
         }
         let done = catch_unwind(AssertUnwindSafe(|| self.work(job.work, &job.stop)));
@@ -156,8 +156,8 @@ impl Worker {
             tracing::error!("a job panicked: {reason}");
             self.outbox.post(without_answer(NoAnswer::Failed(reason)));
         }
-        self.outbox.post(News::Busy(None));
-        self.outbox.post(News::Done);
+        self.outbox.post(Event::Busy(None));
+        self.outbox.post(Event::Done);
     }
 
     fn work(&mut self, work: Work, stop: &AtomicBool) {
@@ -167,60 +167,60 @@ impl Worker {
             Work::SelectDevice(key) => self.select_device(&key),
             Work::LoadData { generation, request } => {
                 let answer = answer_of(self.load_data(&request, stop), stop);
-                self.outbox.post(News::Data { generation, answer });
+                self.outbox.post(Event::Data { generation, answer });
             }
             Work::ChangeData { generation, changes } => {
                 let answer = answer_of(self.change_data(&changes), stop);
-                self.outbox.post(News::Data { generation, answer });
+                self.outbox.post(Event::Data { generation, answer });
             }
             Work::MeasureLengths { prompt } => {
                 let answer = answer_of(self.measure_lengths(prompt.as_deref(), stop).map(Arc::new), stop);
-                self.outbox.post(News::Lengths(answer));
+                self.outbox.post(Event::Lengths(answer));
             }
             Work::LoadModel { generation, path } => {
                 let answer = answer_of(self.load_model(path).map(Arc::new), stop);
-                self.outbox.post(News::Model { generation, answer });
+                self.outbox.post(Event::Model { generation, answer });
             }
             Work::Train(request) => self.train(*request, stop),
             Work::ShowRun { project_dir, name } => {
                 if let Err(reason) = self.show_run(&project_dir, &name) {
-                    self.outbox.post(News::Notice(Severity::Error, reason));
+                    self.outbox.post(Event::Notice(Severity::Error, reason));
                 }
             }
             Work::ForgetRun => self.forget_run(),
             Work::ForgetData => self.forget_data(),
             Work::FindRate(plan) => {
                 let answer = answer_of(self.find_rate(&plan, stop).map(Arc::new), stop);
-                self.outbox.post(News::RateSearch(answer));
+                self.outbox.post(Event::RateSearch(answer));
             }
             Work::Evaluate(split) => {
                 let answer = answer_of(self.evaluate(split, stop).map(Arc::new), stop);
-                self.outbox.post(News::Evaluation(answer));
+                self.outbox.post(Event::Evaluation(answer));
             }
             Work::Similarity(texts) => {
                 let answer = answer_of(self.similarity(texts, stop).map(Arc::new), stop);
-                self.outbox.post(News::Similarity(answer));
+                self.outbox.post(Event::Similarity(answer));
             }
             Work::Map { limit } => {
                 let answer = answer_of(self.map(limit, stop).map(Arc::new), stop);
-                self.outbox.post(News::Map(answer));
+                self.outbox.post(Event::Map(answer));
             }
             Work::Neighbours { row, k } => {
                 let answer = answer_of(self.neighbours(row, k, stop).map(Arc::new), stop);
-                self.outbox.post(News::Neighbours(answer));
+                self.outbox.post(Event::Neighbours(answer));
             }
             Work::Predict(text) => {
                 let answer = answer_of(self.predict(text, stop).map(Arc::new), stop);
-                self.outbox.post(News::Prediction(answer));
+                self.outbox.post(Event::TextPrediction(answer));
             }
             Work::Tokenize { text, prompt, max_length } => {
                 let tokenized = self.tokenize(text, prompt.as_deref(), max_length, stop);
                 let answer = answer_of(tokenized.map(Arc::new), stop);
-                self.outbox.post(News::Tokenized(answer));
+                self.outbox.post(Event::Tokenized(answer));
             }
             Work::Export(to) => {
                 let answer = answer_of(self.export(&to, stop).map(Arc::new), stop);
-                self.outbox.post(News::Export(answer));
+                self.outbox.post(Event::Export(answer));
             }
         }
     }
@@ -231,7 +231,7 @@ impl Worker {
     }
 
     fn busy(&mut self, what: &str, fraction: Option<f32>) {
-        self.outbox.post(News::Busy(Some(Busy { what: what.to_owned(), fraction })));
+        self.outbox.post(Event::Busy(Some(Busy { what: what.to_owned(), fraction })));
     }
 
     fn find_devices(&mut self) {
@@ -254,7 +254,7 @@ impl Worker {
         let list = self.devices.list.iter().map(info).collect();
         let cuda_missing = self.devices.cuda_missing.clone();
         let cuda_library = self.devices.cuda_library.clone();
-        self.outbox.post(News::Devices { list, chosen, cuda_missing, cuda_library });
+        self.outbox.post(Event::Devices { list, chosen, cuda_missing, cuda_library });
     }
 
     /// libtorch looks for CUDA once, at its first tensor; so the folder is written down for the next start.
@@ -266,7 +266,7 @@ impl Worker {
             Ok(()) => (Severity::Info, text),
             Err(error) => (Severity::Error, error.to_string()),
         };
-        self.outbox.post(News::Notice(severity, text));
+        self.outbox.post(Event::Notice(severity, text));
     }
 
     fn select_device(&mut self, key: &str) {
@@ -277,32 +277,32 @@ impl Worker {
                 if let Some(path) = self.base.take().map(|base| base.path)
                     && let Err(reason) = self.load_model(path)
                 {
-                    self.outbox.post(News::Notice(Severity::Error, reason));
+                    self.outbox.post(Event::Notice(Severity::Error, reason));
                 }
             }
-            Err(reason) => self.outbox.post(News::Notice(Severity::Error, reason)),
+            Err(reason) => self.outbox.post(Event::Notice(Severity::Error, reason)),
         }
         self.report_devices();
     }
 }
 
 /// What a job gave. One that was stopped and has nothing to show was cancelled, whoever noticed it first.
-fn answer_of<T>(given: Result<Arc<T>, Failure>, stop: &AtomicBool) -> Answer<T> {
+fn answer_of<T>(given: Result<Arc<T>, Failure>, stop: &AtomicBool) -> QueryResult<T> {
     given.map_err(|reason| if stopped(stop) { NoAnswer::Cancelled } else { NoAnswer::Failed(reason) })
 }
 
 /// The news that a job has no answer, so that nobody waits for one for ever.
-fn without_answer(work: &Work) -> Box<dyn Fn(NoAnswer) -> News> {
+fn without_answer(work: &Work) -> Box<dyn Fn(NoAnswer) -> Event> {
     match work {
         Work::LoadData { generation, .. } | Work::ChangeData { generation, .. } => {
             let generation = *generation;
-            Box::new(move |why| News::Data { generation, answer: Err(why) })
+            Box::new(move |why| Event::Data { generation, answer: Err(why) })
         }
         Work::LoadModel { generation, .. } => {
             let generation = *generation;
-            Box::new(move |why| News::Model { generation, answer: Err(why) })
+            Box::new(move |why| Event::Model { generation, answer: Err(why) })
         }
-        Work::Train(_) => Box::new(|why| News::RunEnded {
+        Work::Train(_) => Box::new(|why| Event::RunEnded {
             outcome: match why {
                 NoAnswer::Cancelled => RunOutcome::Stopped { at_step: 0 },
                 NoAnswer::Failed(reason) => RunOutcome::Failed(reason),
@@ -310,19 +310,19 @@ fn without_answer(work: &Work) -> Box<dyn Fn(NoAnswer) -> News> {
             report: None,
             can_resume: false,
         }),
-        Work::MeasureLengths { .. } => Box::new(|why| News::Lengths(Err(why))),
-        Work::FindRate(_) => Box::new(|why| News::RateSearch(Err(why))),
-        Work::Evaluate(_) => Box::new(|why| News::Evaluation(Err(why))),
-        Work::Similarity(_) => Box::new(|why| News::Similarity(Err(why))),
-        Work::Map { .. } => Box::new(|why| News::Map(Err(why))),
-        Work::Neighbours { .. } => Box::new(|why| News::Neighbours(Err(why))),
-        Work::Predict(_) => Box::new(|why| News::Prediction(Err(why))),
-        Work::Tokenize { .. } => Box::new(|why| News::Tokenized(Err(why))),
-        Work::Export(_) => Box::new(|why| News::Export(Err(why))),
+        Work::MeasureLengths { .. } => Box::new(|why| Event::Lengths(Err(why))),
+        Work::FindRate(_) => Box::new(|why| Event::RateSearch(Err(why))),
+        Work::Evaluate(_) => Box::new(|why| Event::Evaluation(Err(why))),
+        Work::Similarity(_) => Box::new(|why| Event::Similarity(Err(why))),
+        Work::Map { .. } => Box::new(|why| Event::Map(Err(why))),
+        Work::Neighbours { .. } => Box::new(|why| Event::Neighbours(Err(why))),
+        Work::Predict(_) => Box::new(|why| Event::TextPrediction(Err(why))),
+        Work::Tokenize { .. } => Box::new(|why| Event::Tokenized(Err(why))),
+        Work::Export(_) => Box::new(|why| Event::Export(Err(why))),
         _ => Box::new(|why| match why {
-            NoAnswer::Cancelled => News::Notice(Severity::Info, "Cancelled.".to_owned()),
+            NoAnswer::Cancelled => Event::Notice(Severity::Info, "Cancelled.".to_owned()),
             NoAnswer::Failed(reason) => {
-                News::Notice(Severity::Error, format!("That did not work: {reason}."))
+                Event::Notice(Severity::Error, format!("That did not work: {reason}."))
             }
         }),
     }

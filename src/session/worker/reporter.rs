@@ -6,7 +6,7 @@ use super::super::outbox::Outbox;
 use super::super::state::Severity;
 use crate::project::error::ProjectError;
 use crate::project::runs::{HistoryLine, RunEvent, RunFolder};
-use crate::session::event::{News, Pace};
+use crate::session::event::{Event, Pace};
 use crate::train::TrainError;
 use crate::train::metrics::{EpochPoint, StepPoint};
 use crate::train::plan::RunPlan;
@@ -52,7 +52,7 @@ impl<'a> Reporter<'a> {
 
     /// Says what happens beside training.
     pub(super) fn note(&mut self, note: &str) {
-        self.outbox.post(News::Note(note.to_owned()));
+        self.outbox.post(Event::Note(note.to_owned()));
     }
 
     pub(super) fn take(&mut self, event: FitEvent) -> Result<(), TrainError> {
@@ -60,17 +60,17 @@ impl<'a> Reporter<'a> {
         let line = match event {
             FitEvent::Saving => return self.folder.flush().map_err(unfit),
             FitEvent::Note(note) => {
-                self.outbox.post(News::Note(note));
+                self.outbox.post(Event::Note(note));
                 return Ok(());
             }
             FitEvent::Warning(text) => {
-                self.outbox.post(News::Notice(Severity::Warning, text));
+                self.outbox.post(Event::Notice(Severity::Warning, text));
                 return Ok(());
             }
             FitEvent::Resumed { at_step } => HistoryLine::Event(RunEvent::Resumed { at_step }),
             FitEvent::Phase(phase) => {
                 self.send_steps();
-                self.outbox.post(News::Phase(phase));
+                self.outbox.post(Event::Phase(phase));
                 self.marks = [(Instant::now(), self.step); 2];
                 // The first one may be resumed within; those after it begin at their own place in the schedule.
                 if self.phase.replace(phase).is_some() {
@@ -98,7 +98,7 @@ impl<'a> Reporter<'a> {
     fn epoch(&mut self, point: EpochPoint) -> HistoryLine {
         self.measure_pace();
         self.send_steps();
-        self.outbox.post(News::Epoch(point.clone()));
+        self.outbox.post(Event::Epoch(point.clone()));
         HistoryLine::Epoch(point)
     }
 
@@ -121,7 +121,7 @@ impl<'a> Reporter<'a> {
         self.sent = Instant::now();
         let points = std::mem::take(&mut self.steps);
         if !points.is_empty() {
-            self.outbox.post(News::Steps { points, pace: self.pace });
+            self.outbox.post(Event::Steps { points, pace: self.pace });
         }
     }
 }

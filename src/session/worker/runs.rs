@@ -15,7 +15,7 @@ use crate::model::cuda::LIBTORCH_VERSION;
 use crate::model::files::safetensors;
 use crate::project::model_ref::model_name;
 use crate::project::runs::RunFolder;
-use crate::session::event::News;
+use crate::session::event::Event;
 use crate::text::tokenizer::Tokenizer;
 use crate::train::plan::RunPlan;
 use crate::train::plan::timeline::place_steps;
@@ -28,11 +28,11 @@ impl Worker {
         self.busy("opening the run", None);
         let run = open_run(project_dir, name, self.device)?;
         self.forget_run();
-        self.outbox.post(News::Run(Box::new(run.view)));
+        self.outbox.post(Event::Run(Box::new(run.view)));
         // The curves and the report are worth showing without the weights too.
         self.tuned = run.tuned.unwrap_or_else(|reason| {
             let text = format!("Run {name} is shown without its model: {reason}");
-            self.outbox.post(News::Notice(Severity::Warning, text));
+            self.outbox.post(Event::Notice(Severity::Warning, text));
             None
         });
         Ok(())

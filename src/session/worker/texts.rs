@@ -8,7 +8,7 @@ use crate::data::task::TaskKind;
 use crate::model::heads::HeadSpec;
 use crate::text::token_set::TokenSet;
 use crate::text::tokenizer::{NO_WORD, Tokenizer};
-use crate::train::examples::{NO_TAG, Rows, Targets, UnreadWord};
+use crate::train::examples::{Examples, NO_TAG, Targets, UnreadWord};
 
 /// Token ids of all rows of a data set.
 pub(in crate::session) struct Texts {
@@ -69,7 +69,7 @@ pub(in crate::session) fn rows_of(
     texts: &Texts,
     which: &[usize],
     heads: &[HeadSpec],
-) -> Rows {
+) -> Examples {
     let some = |all: &TokenSet| {
         let mut set = TokenSet::with_capacity(which.len());
         for row in which.iter().filter(|_| all.rows() > 0) {
@@ -91,7 +91,7 @@ pub(in crate::session) fn rows_of(
     });
     let unread = unread.collect();
     let second = if pairs { some(&texts.second) } else { TokenSet::default() };
-    Rows { tokens: some(&texts.first), second, targets, unread, sources: sources_of(dataset, which) }
+    Examples { tokens: some(&texts.first), second, targets, unread, sources: sources_of(dataset, which) }
 }
 
 /// The labelled words of every row that have no token; no rows for a task without token labels.
@@ -238,7 +238,7 @@ mod tests {
         // The class of the third word is not known to the head.
         let unread = |word| UnreadWord { word, tag: 0, before: 1 };
         assert_eq!(rows.unread, [vec![vec![], vec![unread(1), unread(3)]]]);
-        assert_eq!(rows.fingerprint(true), Rows { unread: Vec::new(), ..rows.clone() }.fingerprint(true));
+        assert_eq!(rows.fingerprint(true), Examples { unread: Vec::new(), ..rows.clone() }.fingerprint(true));
     }
 
     #[test]

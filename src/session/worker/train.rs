@@ -18,17 +18,17 @@ use crate::model::files::safetensors;
 use crate::model::summary::Group;
 use crate::model::{Model, ModelError};
 use crate::project::runs::{HistoryLine, RunEvent, RunFolder};
-use crate::session::event::News;
+use crate::session::event::Event;
 use crate::text::tokenizer::Tokenizer;
 use crate::train::TrainError;
 use crate::train::cache::Prefix;
 use crate::train::evaluate::{answers, answers_above, metrics};
-use crate::train::examples::{Rows, Targets};
+use crate::train::examples::{Examples, Targets};
 use crate::train::plan::timeline::place_steps;
 use crate::train::plan::{Parent, RunPlan, Thaw};
 use crate::train::report::{HeadDrift, RunReport, TensorChange};
 use crate::train::run::checkpoint::{Checkpoint, Store, best_path};
-use crate::train::run::dispatch::Drive;
+use crate::train::run::dispatch::Dispatch;
 use crate::train::run::fit::{Fit, Fitted};
 
 /// How a run begins.
@@ -74,10 +74,10 @@ impl Worker {
         };
         let (mut running, view) = match opened {
             Ok(opened) => opened,
-            Err(reason) => return self.outbox.post(News::Notice(Severity::Error, reason)),
+            Err(reason) => return self.outbox.post(Event::Notice(Severity::Error, reason)),
         };
         self.forget_run();
-        self.outbox.post(News::Run(Box::new(view)));
+        self.outbox.post(Event::Run(Box::new(view)));
         let ended = self.train_in(&mut running, &project_dir);
         let (mut outcome, report) = match ended {
             Ok(ended) => ended,
@@ -95,7 +95,7 @@ impl Worker {
             outcome = RunOutcome::Failed(error.to_string());
         }
         let can_resume = outcome.can_be_resumed() && running.folder.has_checkpoint();
-        self.outbox.post(News::RunEnded { outcome, report, can_resume });
+        self.outbox.post(Event::RunEnded { outcome, report, can_resume });
     }
 
     fn train_in(&mut self, running: &mut Running<'_>, project_dir: &Path) -> Result<Ended, Failure> {
@@ -107,8 +107,8 @@ impl Worker {
             return Err("the data has no training rows".into());
         };
 
-        self.outbox.post(News::Busy(None));
-        self.outbox.post(News::Note("loading the weights that the run starts from".into()));
+        self.outbox.post(Event::Busy(None));
+        self.outbox.post(Event::Note("loading the weights that the run starts from".into()));
         let (mut model, tokenizer) = self.start_model(&plan, project_dir)?;
         let fitted = self.fit(running, &mut model, train, valid)?;
         if let RunOutcome::Stopped { at_step } = fitted.outcome
@@ -117,7 +117,7 @@ impl Worker {
             return Ok((RunOutcome::Paused { at_step }, None));
         }
 
-        self.outbox.post(News::Note("measuring the kept weights".into()));
+        self.outbox.post(Event::Note("measuring the kept weights".into()));
         let kept: Vec<(String, Tensor)> =
             model.params.iter().map(|param| (param.name.clone(), param.tensor.shallow_clone())).collect();
         running.store.write_best(&kept).map_err(|error| error.to_string())?;
@@ -172,7 +172,7 @@ impl Worker {
         &mut self,
         plan: &RunPlan,
         stop: &AtomicBool,
-    ) -> Result<Vec<(Split, Rows)>, Failure> {
+    ) -> Result<Vec<(Split, Examples)>, Failure> {
         let dataset = self.dataset()?;
         let tokens = self.tokens(&plan.model_path, plan.prompt_text(), plan.recipe.max_length, stop)?;
         let split_rows = |split: Split| {
@@ -265,8 +265,8 @@ impl Worker {
         &mut self,
         running: &mut Running<'_>,
         model: &mut Model,
-        train: &Rows,
-        valid: &Rows,
+        train: &Examples,
+        valid: &Examples,
     ) -> Result<Fitted, Failure> {
         let Running { plan, folder, store, from, stop, .. } = running;
         let from = from.take();
@@ -279,7 +279,7 @@ impl Worker {
             model,
             train,
             valid,
-            drive: Drive::of(self.device),
+            drive: Dispatch::of(self.device),
             stop,
             store: &mut *store,
             report: &mut |event| reporter.take(event),
@@ -390,7 +390,7 @@ fn drifts(
     plan: &RunPlan,
     start: &Model,
     fitted: &Fitted,
-    valid: &Rows,
+    valid: &Examples,
     stop: &AtomicBool,
 ) -> Result<Vec<HeadDrift>, Failure> {
     let reached = plan.phases.iter().take(fitted.kept_phases);
@@ -415,7 +415,7 @@ fn drifts(
 /// Probes on validation rows, on test rows where there are none.
 fn run_probes(
     plan: &RunPlan,
-    splits: &[(Split, Rows)],
+    splits: &[(Split, Examples)],
     embedded: &[(Split, Embeddings)],
 ) -> Vec<crate::train::metrics::Probe> {
     let of = |split: Split| {
@@ -429,7 +429,7 @@ fn run_probes(
     let values = kept.iter().flat_map(|row| embeddings.row(*row).iter().copied()).collect();
     let embeddings = Embeddings { values, dim: embeddings.dim };
     let label = |targets: &Targets| Targets::Class(kept.iter().map(|row| targets.class(*row)).collect());
-    let rows = Rows { targets: rows.targets.iter().map(label).collect(), ..Rows::default() };
+    let rows = Examples { targets: rows.targets.iter().map(label).collect(), ..Examples::default() };
     let Some(eval) = of(Split::Valid).or_else(|| of(Split::Test)) else { return Vec::new() };
     probes(&plan.tasks, (&embeddings, &rows), eval)
 }

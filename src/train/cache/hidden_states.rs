@@ -84,7 +84,7 @@ impl Budget {
 
 /// Token states of texts end to end.
 #[derive(Debug)]
-pub struct States {
+pub struct HiddenStates {
     /// Layers below them.
     depth: usize,
     hidden: usize,
@@ -102,7 +102,7 @@ enum Store {
     Disk { file: File, dir: PathBuf, half: bool },
 }
 
-impl States {
+impl HiddenStates {
     /// Room for the states of texts of these lengths after `depth` layers; `None` where the budget has none.
     ///
     /// # Errors
@@ -272,8 +272,8 @@ mod tests {
     use crate::model::model::to_vec;
 
     /// Texts of 2, 3 and 1 tokens whose states are 0, 1, 2 ...
-    fn kept(budget: &Budget) -> States {
-        let mut states = States::new(1, 2, &[2, 3, 1], budget, Device::Cpu).unwrap().unwrap();
+    fn kept(budget: &Budget) -> HiddenStates {
+        let mut states = HiddenStates::new(1, 2, &[2, 3, 1], budget, Device::Cpu).unwrap().unwrap();
         let all = Tensor::arange(12, (Kind::Float, Device::Cpu)).view([6, 2]);
         // Sorted by length, as the encoder gives them.
         let sorted = Tensor::cat(&[all.narrow(0, 2, 3), all.narrow(0, 0, 2), all.narrow(0, 5, 1)], 0);
@@ -311,6 +311,6 @@ mod tests {
     #[test]
     fn without_room_nothing_is_kept() {
         let budget = Budget { memory: 8, half: false, spill: None };
-        assert!(States::new(1, 2, &[2], &budget, Device::Cpu).unwrap().is_none());
+        assert!(HiddenStates::new(1, 2, &[2], &budget, Device::Cpu).unwrap().is_none());
     }
 }

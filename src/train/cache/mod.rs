@@ -1,7 +1,7 @@
 //! The prefix cache: everything below the frost line is a pure function of the text, so it is computed once.
 //!
 //! While the whole encoder is frozen that is one pooled vector per text; above a frost line within the encoder
-//! it is the token states there. Texts are numbered as [`Rows::texts`] counts them. States that would not fit the
+//! it is the token states there. Texts are numbered as [`Examples::texts`] counts them. States that would not fit the
 //! memory budget go to a temporary file, or are computed batch by batch, as before, without gradients.
 
 pub(in crate::train) mod hidden_states;
@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tch::{Kind, Tensor};
 
 pub(super) use self::hidden_states::wrong_memory;
-pub use self::hidden_states::{Budget, Room, States};
-use super::examples::Rows;
+pub use self::hidden_states::{Budget, HiddenStates, Room};
+use super::examples::Examples;
 use crate::model::batch::TokenBatch;
 use crate::model::device::upload;
 use crate::model::layers::Dropout;
@@ -31,7 +31,7 @@ pub enum Prefix {
     /// Sentence embeddings before normalisation, `[texts, embedding]`: the whole encoder is frozen.
     Pooled(Tensor),
     /// Token states at the frost line.
-    States(States),
+    HiddenStates(HiddenStates),
 }
 
 /// How much of the encoder is computed once.
@@ -50,7 +50,7 @@ pub enum Depth {
 /// When the model refuses a text, or the temporary file cannot be written.
 pub fn build(
     model: &Model,
-    rows: &Rows,
+    rows: &Examples,
     depth: Depth,
     budget: &Budget,
     stop: &AtomicBool,
@@ -61,7 +61,8 @@ pub fn build(
     };
     let _guard = tch::no_grad_guard();
     let lengths = rows.text_lengths();
-    let Some(mut states) = States::new(depth, model.summary.hidden, &lengths, budget, model.device)? else {
+    let Some(mut states) = HiddenStates::new(depth, model.summary.hidden, &lengths, budget, model.device)?
+    else {
         return Ok(Some(Prefix::None));
     };
     let batches = text_batches(rows);
@@ -87,12 +88,12 @@ pub fn build(
         stopped = stop.load(Ordering::Relaxed);
         Ok(!stopped)
     })?;
-    Ok((!stopped).then_some(Prefix::States(states)))
+    Ok((!stopped).then_some(Prefix::HiddenStates(states)))
 }
 
 /// Bytes that the states of some rows take at the frost line, as float32.
 #[must_use]
-pub fn state_bytes(rows: &Rows, hidden: usize) -> u64 {
+pub fn state_bytes(rows: &Examples, hidden: usize) -> u64 {
     Budget::default().bytes(rows.tokens.total_tokens() + rows.second.total_tokens(), hidden)
 }
 
@@ -102,7 +103,7 @@ pub fn state_bytes(rows: &Rows, hidden: usize) -> u64 {
 /// When the model refuses a text.
 pub fn pooled(
     model: &Model,
-    rows: &Rows,
+    rows: &Examples,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Option<Tensor>, ModelError> {
@@ -120,7 +121,7 @@ pub type Look<'a> = dyn FnMut(&[u32], &Tensor, &TokenBatch) -> Result<(), ModelE
 /// When the model refuses a text, the temporary file cannot be read, or whatever `look` says.
 pub fn pooled_above(
     model: &Model,
-    rows: &Rows,
+    rows: &Examples,
     prefix: &Prefix,
     mut look: Option<&mut Look<'_>>,
     stop: &AtomicBool,
@@ -145,7 +146,7 @@ pub fn pooled_above(
         stopped = stop.load(Ordering::Relaxed);
         Ok(!stopped)
     };
-    if let Prefix::States(states) = prefix {
+    if let Prefix::HiddenStates(states) = prefix {
         // A file is read by one thread: its handles are not shared.
         for texts in &batches {
             let batch = model.packed(&rows.text_ids(texts))?;
@@ -173,7 +174,7 @@ pub fn pooled_above(
 type Encoded = (Tensor, Option<(Tensor, TokenBatch)>);
 
 /// Texts of the rows in batches, longest first; second texts that are not there are left out.
-fn text_batches(rows: &Rows) -> Vec<Vec<u32>> {
+fn text_batches(rows: &Examples) -> Vec<Vec<u32>> {
     let is_there =
         |text: &u32| (*text as usize).checked_sub(rows.len()).is_none_or(|row| rows.second.len(row) > 0);
     let mut batches = inference_batches(&rows.text_lengths(), TOKEN_BUDGET);

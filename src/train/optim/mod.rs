@@ -39,7 +39,7 @@ pub struct Update {
 
 /// How a step is carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pass {
+pub enum Kernel {
     /// One pass over the values in memory: parameters on the CPU alone.
     Memory,
     /// Operations that are queued where the parameters are, and that nothing waits for.
@@ -60,14 +60,14 @@ type States = BTreeMap<usize, State>;
 #[derive(Debug)]
 pub struct Optimizer {
     kind: OptimizerKind,
-    pass: Pass,
+    pass: Kernel,
     states: States,
 }
 
 impl Optimizer {
     /// Without any state yet.
     #[must_use]
-    pub fn new(kind: OptimizerKind, pass: Pass) -> Self {
+    pub fn new(kind: OptimizerKind, pass: Kernel) -> Self {
         Self { kind, pass, states: BTreeMap::new() }
     }
 
@@ -93,8 +93,8 @@ impl Optimizer {
             count(&mut self.states, updates)?;
         }
         match self.pass {
-            Pass::Memory => memory::step(self.kind, updates, &mut self.states, max_norm),
-            Pass::Queued => queued::step(self.kind, updates, &mut self.states, max_norm),
+            Kernel::Memory => memory::step(self.kind, updates, &mut self.states, max_norm),
+            Kernel::Queued => queued::step(self.kind, updates, &mut self.states, max_norm),
         }
     }
 }

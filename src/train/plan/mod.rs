@@ -15,7 +15,7 @@ pub mod timeline;
 
 use thiserror::Error;
 
-pub use self::phase::{Part, Phase, Thaw, Until};
+pub use self::phase::{ParamFilter, Phase, Thaw, Until};
 
 use self::monitor::check_judged;
 use self::recipe::{Recipe, Weighting};

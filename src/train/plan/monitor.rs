@@ -6,7 +6,7 @@ use crate::train::metrics::{TaskMetrics, keys, larger_is_better};
 
 /// What is looked at after each epoch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Watch {
+pub struct Monitor {
     /// The task; the mean over all tasks whose heads ever train when `None`.
     pub task: Option<String>,
     /// `loss`, or the key of a figure such as `accuracy` or `macro-f1`, as [`TaskMetrics::get`] lists them; each
@@ -14,7 +14,7 @@ pub struct Watch {
     pub figure: Option<String>,
 }
 
-impl Watch {
+impl Monitor {
     /// Refuses what would not be measured, before anything is trained.
     ///
     /// # Errors
@@ -80,7 +80,7 @@ pub fn check_judged(plan: &RunPlan) -> Result<(), PlanError> {
 
 /// The first setting that means nothing without validation rows.
 fn needs_validation(plan: &RunPlan) -> Option<String> {
-    let Watch { task, figure } = &plan.recipe.watch;
+    let Monitor { task, figure } = &plan.recipe.watch;
     let early = plan.recipe.patience.map(|epochs| format!("early stopping (patience = {epochs})"));
     let plateau = plan.phases.iter().zip(1..).find_map(|(phase, number)| match phase.until {
         Until::Plateau { patience } => {
@@ -122,7 +122,7 @@ impl Quality {
     /// The mean over the tasks that count. A task that cannot be measured has no part in the mean, and weights with
     /// fewer such tasks are better whatever their figures: a task that broke down is never a gain.
     #[must_use]
-    pub fn of(watch: &Watch, tasks: &[&TaskMetrics]) -> Self {
+    pub fn of(watch: &Monitor, tasks: &[&TaskMetrics]) -> Self {
         // The only text of a pool comes first whatever the encoder does.
         let says_something =
             |task: &TaskMetrics| task.ranking.as_ref().is_none_or(|ranking| ranking.pool > 1);
@@ -182,14 +182,14 @@ impl Quality {
 
 /// Epochs since the last improvement.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Stall {
+pub struct Patience {
     /// The best so far.
     pub best: Option<Quality>,
     /// Epochs since.
     pub epochs: u32,
 }
 
-impl Stall {
+impl Patience {
     /// Takes an epoch's quality; true once there was no improvement for `patience` epochs. Where no epoch could be
     /// measured yet, there is nothing to improve on, and none counts.
     pub fn take(&mut self, quality: Quality, patience: u32) -> bool {
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn patience_counts_epochs_without_improvement() {
         let quality = |figure| Quality { unmeasured: 0, figure, minus_loss: 0.0 };
-        let mut stall = Stall::default();
+        let mut stall = Patience::default();
         let ended: Vec<bool> =
             [0.5, 0.6, 0.6, 0.55, 0.7].iter().map(|figure| stall.take(quality(*figure), 2)).collect();
         assert_eq!(ended, [false, false, false, true, false]);
@@ -232,7 +232,7 @@ mod tests {
         for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             assert!(of(-1.0).beats(Some(of(bad))) && !of(bad).beats(Some(of(-1.0))) && !of(bad).beats(None));
         }
-        let mut stall = Stall::default();
+        let mut stall = Patience::default();
         let mut take = |figure| stall.take(of(figure), 2);
         let figures = [f64::NAN, f64::NAN, f64::NAN, 0.5, f64::NAN, 0.6, f64::NAN, f64::NAN];
         let ended = figures.map(&mut take);
@@ -245,7 +245,7 @@ mod tests {
             |predicted: [f32; 3]| TaskMetrics::of_numbers("a", TaskKind::Score, &predicted, &[1.0, 2.0, 3.0]);
         let (good, poor, broken) =
             (score([1.0, 2.0, 3.0]), score([1.0, 3.0, 2.0]), score([f32::NAN, 2.0, 3.0]));
-        let of = |tasks: &[&TaskMetrics]| Quality::of(&Watch::default(), tasks);
+        let of = |tasks: &[&TaskMetrics]| Quality::of(&Monitor::default(), tasks);
         let (both, one) = (of(&[&good, &poor]), of(&[&good, &broken]));
         assert_eq!((both.unmeasured, both.figure), (0, 0.75));
         assert_eq!((one.unmeasured, one.figure), (1, 1.0), "the mean of what could be measured");
@@ -335,7 +335,7 @@ mod tests {
 
     #[test]
     fn any_figure_of_the_watched_task_may_be_named() {
-        let watch = |task: Option<&str>, figure: Option<&str>| Watch {
+        let watch = |task: Option<&str>, figure: Option<&str>| Monitor {
             task: task.map(str::to_owned),
             figure: figure.map(str::to_owned),
         };
@@ -347,7 +347,7 @@ mod tests {
         }
         assert_eq!(watch(None, Some("loss")).check(&tasks()), Ok(()));
         assert_eq!(watch(Some("topic"), Some("macro-f1")).check(&tasks()), Ok(()));
-        let error = |watch: Watch| watch.check(&tasks()).unwrap_err().to_string();
+        let error = |watch: Monitor| watch.check(&tasks()).unwrap_err().to_string();
         let found = error(watch(Some("stars"), Some("macro-f1")));
         assert!(found.contains("stars") && found.contains("loss, spearman, pearson"), "{found}");
         let found = error(watch(None, Some("macro-f1")));
@@ -358,11 +358,11 @@ mod tests {
     #[test]
     fn errors_and_losses_count_the_other_way() {
         let found = TaskMetrics::of_numbers("stars", TaskKind::Score, &[1.0, 2.0], &[1.0, 4.0]);
-        let watch = |figure: &str| Watch { task: None, figure: Some(figure.to_owned()) };
+        let watch = |figure: &str| Monitor { task: None, figure: Some(figure.to_owned()) };
         assert_eq!(watch("mae").of(&found), -1.0);
         assert_eq!(watch("loss").of(&found), -found.loss);
         assert_eq!(watch("spearman").of(&found), 1.0);
         let quality = Quality { unmeasured: 0, figure: 1.0, minus_loss: -2.0 };
-        assert_eq!(Quality::of(&Watch::default(), &[&found]), quality);
+        assert_eq!(Quality::of(&Monitor::default(), &[&found]), quality);
     }
 }

@@ -4,7 +4,7 @@ use crate::model::summary::{Group, Role, TensorInfo};
 
 /// Which parameters of a group train.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Part {
+pub enum ParamFilter {
     /// Every one.
     #[default]
     All,
@@ -16,7 +16,7 @@ pub enum Part {
     Lora,
 }
 
-impl Part {
+impl ParamFilter {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::All, Self::Norms, Self::Biases, Self::Lora];
 
@@ -53,7 +53,7 @@ pub enum Thaw {
         /// Peak learning rate; the schedule multiplies it by a factor of 0 to 1.
         lr: f64,
         /// Which of its parameters.
-        part: Part,
+        part: ParamFilter,
     },
 }
 
@@ -61,7 +61,7 @@ impl Thaw {
     /// All parameters of the group, at this rate.
     #[must_use]
     pub const fn whole(lr: f64) -> Self {
-        Self::Trains { lr, part: Part::All }
+        Self::Trains { lr, part: ParamFilter::All }
     }
 
     /// The rate, when it trains.

@@ -4,7 +4,7 @@
 
 use super::phase_spec::{HeadSet, LayerSet, PhaseSpec};
 use super::recipe::Recipe;
-use super::{Part, Phase, PlanError, Thaw};
+use super::{ParamFilter, Phase, PlanError, Thaw};
 use crate::model::summary::Group;
 
 impl Recipe {
@@ -58,14 +58,14 @@ impl PhaseSpec {
     pub fn freeze_up_to(&mut self, units: usize, layers: usize) {
         let frozen = units.min(layers + 1);
         // Adapters stand beside layers only.
-        self.embeddings = frozen == 0 && self.part != Part::Lora;
+        self.embeddings = frozen == 0 && self.part != ParamFilter::Lora;
         self.layers = LayerSet::of(&(0..layers).map(|layer| layer + 1 >= frozen).collect::<Vec<_>>());
     }
 
     /// Freezes a group of parameters that trains, and the other way round. Dense modules go along with the top layer.
     pub fn toggle(&mut self, group: Group, layers: usize, tasks: &[&str]) {
         match group {
-            Group::Embeddings => self.embeddings = !self.embeddings && self.part != Part::Lora,
+            Group::Embeddings => self.embeddings = !self.embeddings && self.part != ParamFilter::Lora,
             Group::Layer(_) | Group::Dense => {
                 let index = if let Group::Layer(index) = group { index } else { layers.saturating_sub(1) };
                 let held = |layer: usize| self.layers.holds(layer, layers) != (layer == index);
@@ -113,7 +113,7 @@ impl PhaseSpec {
 
     /// Whether each unit of the encoder trains, from the embeddings up.
     fn units(&self, layers: usize) -> Vec<bool> {
-        let embeddings = self.embeddings && self.part != Part::Lora;
+        let embeddings = self.embeddings && self.part != ParamFilter::Lora;
         let mut units = vec![embeddings];
         units.extend((0..layers).map(|layer| self.layers.holds(layer, layers)));
         units
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn a_preset_written_out_is_the_same_plan() {
         for preset in [Preset::FreezeBackbone, Preset::FreezeHead, Preset::Gradual, Preset::Full] {
-            for part in [Part::All, Part::Lora, Part::Biases] {
+            for part in [ParamFilter::All, ParamFilter::Lora, ParamFilter::Biases] {
                 let mut recipe = Recipe { part, ..Recipe::default() };
                 recipe.choose(preset);
                 recipe.part = part;

@@ -8,7 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::recipe::Recipe;
-use super::{Part, Phase, PlanError, Thaw, Until};
+use super::{ParamFilter, Phase, PlanError, Thaw, Until};
 
 /// Layers of an encoder, counted from 0 next to the embeddings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +114,7 @@ pub struct PhaseSpec {
     /// Heads that train.
     pub heads: HeadSet,
     /// Which parameters of the thawed layers and embeddings train.
-    pub part: Part,
+    pub part: ParamFilter,
     /// Rate of the encoder's top layer; the recipe's when `None`.
     pub lr_encoder: Option<f64>,
     /// Rate of the heads; the recipe's when `None`.
@@ -136,7 +136,7 @@ impl Default for PhaseSpec {
             embeddings: false,
             layers: LayerSet::None,
             heads: HeadSet::All,
-            part: Part::All,
+            part: ParamFilter::All,
             lr_encoder: None,
             lr_heads: None,
             layer_decay: None,
@@ -164,7 +164,7 @@ impl PhaseSpec {
         let lr_heads = self.lr_heads.unwrap_or(recipe.lr_heads);
         let decay = self.layer_decay.unwrap_or(recipe.layer_decay);
         let own = |key: &str| self.rates.get(key).copied();
-        let thaw = |on: bool, lr: f64, part: Part| {
+        let thaw = |on: bool, lr: f64, part: ParamFilter| {
             if on { Thaw::Trains { lr, part } } else { Thaw::Frozen }
         };
         let layer = |i: usize| {
@@ -177,10 +177,10 @@ impl PhaseSpec {
                 HeadSet::None => false,
                 HeadSet::Only(names) => names.iter().any(|name| name == task),
             };
-            thaw(on, own(task).unwrap_or(lr_heads), Part::All)
+            thaw(on, own(task).unwrap_or(lr_heads), ParamFilter::All)
         };
         // An adapter stands beside a linear layer, and the embeddings have none.
-        let embeddings = self.embeddings && self.part != Part::Lora;
+        let embeddings = self.embeddings && self.part != ParamFilter::Lora;
         let lr_embeddings = own("embeddings").unwrap_or(lr_encoder * decay.powi(layers as i32));
         Ok(Phase {
             name: if self.name.is_empty() { self.in_words(layers) } else { self.name.clone() },

@@ -1,6 +1,6 @@
 //! The five presets, and the phases that each makes of a recipe.
 
-use super::{Part, Phase, PlanError, Thaw, Until};
+use super::{ParamFilter, Phase, PlanError, Thaw, Until};
 
 pub use super::recipe::{Decay, OptimizerKind, Recipe};
 
@@ -84,7 +84,7 @@ impl Recipe {
             let specs = self.phases.iter().enumerate();
             return specs.map(|(index, spec)| spec.phase(index, self, layers, tasks)).collect();
         }
-        let heads = Thaw::Trains { lr: self.lr_heads, part: Part::All };
+        let heads = Thaw::Trains { lr: self.lr_heads, part: ParamFilter::All };
         let all_heads = vec![heads; tasks.len()];
         let frozen = Phase {
             name: "everything frozen".into(),
@@ -155,7 +155,7 @@ impl Recipe {
             part: self.part,
         };
         // An adapter stands beside a linear layer, and the embeddings have none.
-        let embeddings = units > layers && self.part != Part::Lora;
+        let embeddings = units > layers && self.part != ParamFilter::Lora;
         let layer = |i: usize| {
             let depth = layers - 1 - i;
             if depth < units { rate(depth) } else { Thaw::Frozen }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::monitor::Watch;
+use super::monitor::Monitor;
 use super::phase_spec::PhaseSpec;
 use super::preset::Preset;
-use super::{Part, PlanError};
+use super::{ParamFilter, PlanError};
 use crate::model::lora::Lora;
 
 /// The rule that updates parameters.
@@ -94,8 +94,8 @@ pub struct Recipe {
     /// For [`Preset::FreezeHead`]: the task whose head stays; the first task when `None`.
     pub frozen_head: Option<String>,
     /// Which parameters of a thawed layer train.
-    pub part: Part,
-    /// Adapters, for [`Part::Lora`].
+    pub part: ParamFilter,
+    /// Adapters, for [`ParamFilter::Lora`].
     pub lora: Lora,
     /// Passes over the training rows, all phases together.
     pub epochs: u32,
@@ -129,7 +129,7 @@ pub struct Recipe {
     /// Decay of an exponential moving average of the weights, which is then what is measured and kept.
     pub ema: Option<f64>,
     /// What chooses the kept weights, and what early stopping and plateaus look at.
-    pub watch: Watch,
+    pub watch: Monitor,
     /// Epochs without an improvement after which the run ends early.
     pub patience: Option<u32>,
     /// How the losses of the tasks become one.
@@ -154,7 +154,7 @@ impl Default for Recipe {
             preset: Preset::Full,
             phases: Vec::new(),
             frozen_head: None,
-            part: Part::All,
+            part: ParamFilter::All,
             lora: Lora::default(),
             epochs: 4,
             batch_size: 16,
@@ -171,7 +171,7 @@ impl Default for Recipe {
             warmup: 0.1,
             clip_norm: Some(1.0),
             ema: None,
-            watch: Watch::default(),
+            watch: Monitor::default(),
             patience: None,
             weighting: Weighting::Fixed,
             tasks: BTreeMap::new(),
@@ -221,9 +221,9 @@ impl Recipe {
     #[must_use]
     pub fn uses_lora(&self) -> bool {
         if self.phases.is_empty() {
-            self.part == Part::Lora
+            self.part == ParamFilter::Lora
         } else {
-            self.phases.iter().any(|phase| phase.part == Part::Lora)
+            self.phases.iter().any(|phase| phase.part == ParamFilter::Lora)
         }
     }
 

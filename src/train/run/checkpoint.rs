@@ -14,14 +14,14 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 use thiserror::Error;
 
-use super::ema::AverageState;
+use super::ema::EmaState;
 use super::loss::Sums;
-use super::progress::{Best, Place};
+use super::progress::{Best, Progress};
 use super::running_figures::Tally;
 use crate::model::ModelError;
 use crate::model::files::safetensors::{read_all, read_metadata, write, write_with};
 use crate::train::metrics::Score;
-use crate::train::plan::monitor::{Quality, Stall};
+use crate::train::plan::monitor::{Patience, Quality};
 
 const BEST: &str = "best.safetensors";
 const LAST: &str = "last.safetensors";
@@ -92,7 +92,7 @@ fn kept_in_words(step: Option<usize>) -> String {
 #[derive(Debug)]
 pub struct Checkpoint {
     /// Where it stands.
-    pub place: Place,
+    pub place: Progress,
     /// Fingerprint of the rows.
     pub rows: String,
     /// `weight/NAME`, `first/NAME`, `second/NAME`, `average/NAME`, `numbers/TASK`.
@@ -100,7 +100,7 @@ pub struct Checkpoint {
     /// Steps that the optimiser did on each parameter.
     pub updates: BTreeMap<String, i32>,
     /// How far the weights' average is; `None` without one, and in what earlier versions wrote.
-    pub average: Option<AverageState>,
+    pub average: Option<EmaState>,
 }
 
 /// The folder of a run's checkpoints, and how often one is due.
@@ -219,7 +219,7 @@ fn read_last(dir: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
     }
     let tensors = read_all(&path).map_err(|error| damaged(error.to_string()))?;
     let (place, rows, updates) = (state.place.into(), state.rows, state.updates);
-    let average = state.average.map(|file| AverageState { updates: file.updates, unused: file.unused });
+    let average = state.average.map(|file| EmaState { updates: file.updates, unused: file.unused });
     Ok(Some(Checkpoint { place, rows, tensors, updates, average }))
 }
 
@@ -356,16 +356,16 @@ fn quality_in(file: QualityFile) -> Quality {
     Quality { unmeasured, figure: number_in(figure), minus_loss: number_in(minus_loss) }
 }
 
-fn stall_out(stall: Stall) -> StallFile {
+fn stall_out(stall: Patience) -> StallFile {
     (stall.best.map(quality_out), stall.epochs)
 }
 
-fn stall_in((best, epochs): StallFile) -> Stall {
-    Stall { best: best.map(quality_in), epochs }
+fn stall_in((best, epochs): StallFile) -> Patience {
+    Patience { best: best.map(quality_in), epochs }
 }
 
-impl From<&Place> for PlaceFile {
-    fn from(place: &Place) -> Self {
+impl From<&Progress> for PlaceFile {
+    fn from(place: &Progress) -> Self {
         let best = |best: &Best| BestFile {
             quality: quality_out(best.quality),
             epoch: best.epoch,
@@ -395,7 +395,7 @@ impl From<&Place> for PlaceFile {
     }
 }
 
-impl From<PlaceFile> for Place {
+impl From<PlaceFile> for Progress {
     fn from(file: PlaceFile) -> Self {
         let best = |best: BestFile| Best {
             quality: quality_in(best.quality),
@@ -435,7 +435,7 @@ mod tests {
     /// Checkpoints of earlier versions do not count the steps of the weights' average.
     #[test]
     fn what_earlier_versions_wrote_is_read() {
-        let place = PlaceFile::from(&Place::start(1));
+        let place = PlaceFile::from(&Progress::start(1));
         let average = Some(AverageFile { updates: 3, unused: 0.5 });
         let file = StateFile { version: 1, rows: "ab".into(), updates: BTreeMap::new(), place, average };
         let mut json = serde_json::to_value(&file).unwrap();

@@ -11,30 +11,30 @@ use crate::model::params::Params;
 ///
 /// The decay warms up: of few steps, one close to 1 would keep little but the start.
 #[derive(Debug)]
-pub(in crate::train) struct Average {
+pub(in crate::train) struct Ema {
     /// The decay that the recipe asks for.
     decay: f64,
     /// How far it is.
-    pub(in crate::train) state: AverageState,
+    pub(in crate::train) state: EmaState,
     shadows: BTreeMap<usize, Tensor>,
 }
 
 /// What an average remembers beside its tensors.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AverageState {
+pub struct EmaState {
     /// Steps taken in.
     pub updates: usize,
     /// The average of what weight decay left of the embeddings that no text names.
     pub unused: f64,
 }
 
-impl Default for AverageState {
+impl Default for EmaState {
     fn default() -> Self {
         Self { updates: 0, unused: 1.0 }
     }
 }
 
-impl AverageState {
+impl EmaState {
     /// The decay of the next step: `min(decay, (1 + t) / (10 + t))` after `t` steps.
     fn decay(self, decay: f64) -> f64 {
         let t = self.updates as f64;
@@ -48,7 +48,7 @@ impl AverageState {
     }
 }
 
-impl Average {
+impl Ema {
     /// Of the parameters for which `trains` holds, as they are now.
     ///
     /// # Errors
@@ -63,7 +63,7 @@ impl Average {
         for (index, param) in params.iter().enumerate().filter(|(index, _)| trains(*index)) {
             shadows.insert(index, param.tensor.f_detach()?.f_mul_scalar(1.0)?);
         }
-        Ok(Self { decay, state: AverageState::default(), shadows })
+        Ok(Self { decay, state: EmaState::default(), shadows })
     }
 
     /// Moves the average by `1 - decay` towards the weights as they are now, and to `unused` of the embeddings that no
@@ -123,15 +123,15 @@ mod tests {
 
     #[test]
     fn the_decay_warms_up_to_the_recipe_s() {
-        let after = |updates| AverageState { updates, unused: 1.0 }.decay(0.999);
+        let after = |updates| EmaState { updates, unused: 1.0 }.decay(0.999);
         assert_eq!((after(0), after(1), after(90)), (0.1, 2.0 / 11.0, 0.91));
         assert_eq!(after(8990), 0.999);
-        assert_eq!(AverageState::default().decay(0.05), 0.05);
+        assert_eq!(EmaState::default().decay(0.05), 0.05);
     }
 
     #[test]
     fn what_is_left_of_unused_embeddings_is_averaged_as_a_weight_is() {
-        let (mut state, mut left) = (AverageState::default(), 1.0);
+        let (mut state, mut left) = (EmaState::default(), 1.0);
         let mut average = 1.0;
         for step in 0..30_u32 {
             left *= 0.99;

@@ -1,6 +1,6 @@
 //! THE loop: phase, batch, forward, losses, backward, step, report, stop check.
 //!
-//! A step itself is [`Stepper::step`]; what the loop remembers between two steps is a [`Place`], which goes to disk
+//! A step itself is [`Stepper::step`]; what the loop remembers between two steps is a [`Progress`], which goes to disk
 //! with weights and moments, so that a run that was stopped, killed or crashed goes on to the same bytes.
 
 use std::collections::BTreeSet;
@@ -12,12 +12,12 @@ use std::time::Instant;
 use tch::Tensor;
 
 use super::checkpoint::{Checkpoint, Store};
-use super::dispatch::Drive;
+use super::dispatch::Dispatch;
 use super::loss::Sums;
-use super::metric_queue::Backlog;
-use super::progress::{Best, Place};
+use super::metric_queue::MetricQueue;
+use super::progress::{Best, Progress};
 use super::sampler;
-use super::state::Course;
+use super::state::TrainState;
 use super::step::{At, Stepper};
 use crate::model::Model;
 use crate::model::files::safetensors::read_all;
@@ -26,7 +26,7 @@ use crate::train::cache;
 use crate::train::cache::{Budget, Depth, Prefix};
 use crate::train::error::TrainError;
 use crate::train::evaluate::{answers_above, metrics};
-use crate::train::examples::Rows;
+use crate::train::examples::Examples;
 use crate::train::metrics::{EpochPoint, Score, StepPoint, TaskMetrics};
 use crate::train::plan::monitor::Quality;
 use crate::train::plan::recipe::OptimizerKind;
@@ -85,11 +85,11 @@ pub struct Fit<'a> {
     /// The model, with its heads.
     pub model: &'a mut Model,
     /// Rows that are trained on.
-    pub train: &'a Rows,
+    pub train: &'a Examples,
     /// Rows that choose the kept weights; may be empty.
-    pub valid: &'a Rows,
-    /// How the device is driven; [`Drive::of`] says what suits it.
-    pub drive: Drive,
+    pub valid: &'a Examples,
+    /// How the device is driven; [`Dispatch::of`] says what suits it.
+    pub drive: Dispatch,
     /// Set from outside to stop within a batch.
     pub stop: &'a AtomicBool,
     /// Where checkpoints go.
@@ -110,7 +110,7 @@ impl Fit<'_> {
         let cut =
             if trains_embeddings { Some(model.cut_vocabulary(used_ids([train, valid]))?) } else { None };
         let resumes = from.is_some();
-        let mut course = Course::begin(plan, model, [train, valid], drive.pass, from)?;
+        let mut course = TrainState::begin(plan, model, [train, valid], drive.pass, from)?;
         if resumes {
             report(FitEvent::Resumed { at_step: course.place.step })?;
         }
@@ -126,7 +126,7 @@ impl Fit<'_> {
             valid,
             stop,
             stepper,
-            backlog: Backlog::new(drive),
+            backlog: MetricQueue::new(drive),
             store,
             report,
             prefixes: None,
@@ -151,12 +151,12 @@ struct Run<'a, 'b> {
     plan: &'a RunPlan,
     model: &'a Model,
     cut: Option<&'a CutVocabulary>,
-    train: &'a Rows,
-    valid: &'a Rows,
+    train: &'a Examples,
+    valid: &'a Examples,
     stop: &'a AtomicBool,
     stepper: Stepper<'a>,
     /// Steps that are not told of yet.
-    backlog: Backlog,
+    backlog: MetricQueue,
     store: &'b mut Store,
     report: &'b mut Report<'b>,
     /// See [`Fitted`].
@@ -165,7 +165,7 @@ struct Run<'a, 'b> {
 
 impl Run<'_, '_> {
     /// The phases in order, from wherever the run stands.
-    fn phases(&mut self, course: &mut Course) -> Result<RunOutcome, TrainError> {
+    fn phases(&mut self, course: &mut TrainState) -> Result<RunOutcome, TrainError> {
         let plan = self.plan;
         // What the first phase keeps serves the measurement of the untrained model too.
         let mut ready = None;
@@ -243,7 +243,7 @@ impl Run<'_, '_> {
     }
 
     /// Reads what the last steps told, and tells of them.
-    fn tell_steps(&mut self, course: &mut Course) -> Result<(), TrainError> {
+    fn tell_steps(&mut self, course: &mut TrainState) -> Result<(), TrainError> {
         let (points, read) = self.backlog.read(self.plan);
         for (point, tallies) in points {
             course.place.sums.add(&point, tallies);
@@ -254,7 +254,7 @@ impl Run<'_, '_> {
 
     /// Writes a checkpoint. Steps are read before: weights that are no numbers any more must not take the place of good
     /// ones, and the sums of an epoch are part of it.
-    fn save(&mut self, course: &mut Course) -> Result<(), TrainError> {
+    fn save(&mut self, course: &mut TrainState) -> Result<(), TrainError> {
         self.tell_steps(course)?;
         (self.report)(FitEvent::Saving)?;
         course.save(self.model, self.store)
@@ -268,14 +268,14 @@ impl Run<'_, '_> {
         match prefix {
             Prefix::None => false,
             Prefix::Pooled(_) => self.plan.phases.iter().all(Phase::encoder_is_frozen),
-            Prefix::States(states) => frozen(states.depth()),
+            Prefix::HiddenStates(states) => frozen(states.depth()),
         }
     }
 
     /// Measures, keeps the weights where they are the best so far, tells, and says what comes next.
     fn end_epoch(
         &mut self,
-        course: &mut Course,
+        course: &mut TrainState,
         phase: &Phase,
         prefix: &Prefix,
         started: Instant,
@@ -307,7 +307,11 @@ impl Run<'_, '_> {
     }
 
     /// Measures an epoch, and keeps its weights where they are the best so far. `None` when it was stopped meanwhile.
-    fn measure_and_keep(&self, course: &mut Course, prefix: &Prefix) -> Result<Option<Measured>, TrainError> {
+    fn measure_and_keep(
+        &self,
+        course: &mut TrainState,
+        prefix: &Prefix,
+    ) -> Result<Option<Measured>, TrainError> {
         let Some(valid) = self.measure(prefix)? else { return Ok(None) };
         let quality = Quality::of_run(self.plan, &valid);
         let valid = curve(&valid);
@@ -320,13 +324,13 @@ impl Run<'_, '_> {
     /// best: the last one is kept.
     fn keep_if_better(
         &self,
-        course: &mut Course,
+        course: &mut TrainState,
         quality: Quality,
         valid: &[Score],
     ) -> Result<bool, TrainError> {
         let better = !valid.is_empty() && quality.beats(course.place.best.as_ref().map(|best| best.quality));
         if better {
-            let Place { epoch, moved: phases, .. } = course.place;
+            let Progress { epoch, moved: phases, .. } = course.place;
             course.place.best = Some(Best { quality, epoch, phases, valid: valid.to_vec() });
         }
         if better || (course.place.best.is_none() && course.place.epoch > 0) {
@@ -411,14 +415,14 @@ impl Run<'_, '_> {
 
     fn tell_epoch(
         &mut self,
-        course: &Course,
+        course: &TrainState,
         loss: f64,
         train: Vec<Score>,
         valid: Vec<Score>,
         started: Instant,
         best: bool,
     ) -> Result<(), TrainError> {
-        let Place { epoch, step, phase, .. } = course.place;
+        let Progress { epoch, step, phase, .. } = course.place;
         let seconds = started.elapsed().as_secs_f64();
         (self.report)(FitEvent::Epoch(EpochPoint { epoch, step, phase, loss, train, valid, seconds, best }))
     }
@@ -441,7 +445,7 @@ enum Next {
     Stopped,
 }
 
-fn stopped(course: &Course) -> RunOutcome {
+fn stopped(course: &TrainState) -> RunOutcome {
     RunOutcome::Stopped { at_step: course.place.step }
 }
 
@@ -451,13 +455,13 @@ fn curve(found: &[TaskMetrics]) -> Vec<Score> {
 }
 
 /// Every token id of the rows.
-fn used_ids(rows: [&Rows; 2]) -> BTreeSet<u32> {
-    let ids = |rows: &Rows| rows.text_ids(&(0..rows.texts() as u32).collect::<Vec<_>>()).concat();
+fn used_ids(rows: [&Examples; 2]) -> BTreeSet<u32> {
+    let ids = |rows: &Examples| rows.text_ids(&(0..rows.texts() as u32).collect::<Vec<_>>()).concat();
     rows.into_iter().flat_map(ids).collect()
 }
 
 /// Puts the best weights back, and says which they are.
-fn fitted(model: &Model, outcome: RunOutcome, course: Course, best: &Path) -> Result<Fitted, TrainError> {
+fn fitted(model: &Model, outcome: RunOutcome, course: TrainState, best: &Path) -> Result<Fitted, TrainError> {
     let seconds = course.seconds();
     let place = course.place;
     let Some(kept) = place.best else {

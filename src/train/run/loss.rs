@@ -7,7 +7,7 @@ use super::running_figures::{Shown, Tally};
 use crate::model::params::Param;
 use crate::model::summary::TensorInfo;
 use crate::model::{Model, ModelError};
-use crate::train::examples::{NO_LABEL, NO_TAG, Rows, Targets};
+use crate::train::examples::{Examples, NO_LABEL, NO_TAG, Targets};
 use crate::train::metrics::{Score, StepPoint};
 use crate::train::plan::recipe::{TaskSettings, Weighting};
 use crate::train::plan::{PlannedTask, RunPlan};
@@ -44,7 +44,7 @@ struct TaskRule {
 }
 
 impl LossRules {
-    pub(in crate::train) fn new(plan: &RunPlan, rows: &Rows, device: Device) -> Result<Self, ModelError> {
+    pub(in crate::train) fn new(plan: &RunPlan, rows: &Examples, device: Device) -> Result<Self, ModelError> {
         let rule = |(index, task): (usize, &PlannedTask)| {
             let settings = plan.recipe.task(&task.name);
             let targets = rows.targets.get(index).filter(|_| settings.balance_classes);

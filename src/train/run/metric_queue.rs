@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tch::{Device, Kind, Tensor};
 
-use super::dispatch::Drive;
+use super::dispatch::Dispatch;
 use super::loss::Losses;
 use super::running_figures::Tally;
 use super::step::At;
@@ -15,7 +15,7 @@ use crate::train::metrics::{Score, StepPoint};
 use crate::train::plan::RunPlan;
 
 /// A step that is done as far as the host knows. Whether its losses are numbers is seen when they are read.
-pub struct Pending {
+pub struct PendingStep {
     pub(in crate::train) at: At,
     /// Of the gradients before clipping: a scalar.
     pub(in crate::train) norm: Tensor,
@@ -25,7 +25,7 @@ pub struct Pending {
     pub(in crate::train) losses: Vec<Losses>,
 }
 
-impl Pending {
+impl PendingStep {
     /// The point of the curve; waits for the device.
     ///
     /// # Errors
@@ -92,8 +92,8 @@ impl Pending {
 }
 
 /// Everything that some steps tell, brought over at once.
-fn values(steps: &[Pending]) -> Result<Vec<f64>, ModelError> {
-    let tensors = steps.iter().flat_map(Pending::tensors);
+fn values(steps: &[PendingStep]) -> Result<Vec<f64>, ModelError> {
+    let tensors = steps.iter().flat_map(PendingStep::tensors);
     let flat = tensors.map(|tensor| tensor.f_to_kind(Kind::Double)?.f_reshape([-1]));
     let flat = flat.collect::<Result<Vec<_>, _>>()?;
     Ok(Vec::try_from(&Tensor::f_cat(&flat, 0)?.f_to_device(Device::Cpu)?)?)
@@ -103,9 +103,9 @@ fn values(steps: &[Pending]) -> Result<Vec<f64>, ModelError> {
 type ReadStep = (StepPoint, Vec<Tally>);
 
 /// Steps that were not read yet, in order.
-pub(in crate::train) struct Backlog {
-    drive: Drive,
-    steps: Vec<Pending>,
+pub(in crate::train) struct MetricQueue {
+    drive: Dispatch,
+    steps: Vec<PendingStep>,
     /// Per step, how many epochs are done after it: an epoch that a phase ends within is shorter than others.
     epochs: Vec<f64>,
     /// So many are read together next time.
@@ -114,14 +114,14 @@ pub(in crate::train) struct Backlog {
     since: Instant,
 }
 
-impl Backlog {
+impl MetricQueue {
     /// Empty.
-    pub(in crate::train) fn new(drive: Drive) -> Self {
+    pub(in crate::train) fn new(drive: Dispatch) -> Self {
         Self { drive, steps: Vec::new(), epochs: Vec::new(), together: 1, since: Instant::now() }
     }
 
     /// Takes a step in, after which so many epochs are done.
-    pub(in crate::train) fn push(&mut self, step: Pending, epoch: f64) {
+    pub(in crate::train) fn push(&mut self, step: PendingStep, epoch: f64) {
         if self.steps.is_empty() {
             self.since = Instant::now();
         }

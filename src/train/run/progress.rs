@@ -2,7 +2,7 @@
 
 use super::loss::Sums;
 use crate::train::metrics::Score;
-use crate::train::plan::monitor::{Quality, Stall};
+use crate::train::plan::monitor::{Patience, Quality};
 use crate::train::plan::{Phase, RunPlan, Until};
 
 /// The epoch whose weights are kept.
@@ -20,7 +20,7 @@ pub struct Best {
 
 /// Where a run stands.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Place {
+pub struct Progress {
     /// Index of the phase.
     pub phase: usize,
     /// Epochs done, in all phases.
@@ -46,14 +46,14 @@ pub struct Place {
     /// The epoch whose weights are kept.
     pub best: Option<Best>,
     /// For the end of a phase at a plateau.
-    pub plateau: Stall,
+    pub plateau: Patience,
     /// For the early end of the run.
-    pub stall: Stall,
+    pub stall: Patience,
     /// Seconds that the run took so far, in all processes.
     pub seconds: f64,
 }
 
-impl Place {
+impl Progress {
     /// The beginning.
     #[must_use]
     pub fn start(tasks: usize) -> Self {
@@ -70,8 +70,8 @@ impl Place {
             sums: Sums::new(tasks),
             measured: false,
             best: None,
-            plateau: Stall::default(),
-            stall: Stall::default(),
+            plateau: Patience::default(),
+            stall: Patience::default(),
             seconds: 0.0,
         }
     }
@@ -114,7 +114,7 @@ impl Place {
         self.phase_epoch = 0;
         self.phase_step = 0;
         // A phase improves on what was the best before its first step, as the run's patience has it.
-        self.plateau = Stall { best: self.best.as_ref().map(|best| best.quality), epochs: 0 };
+        self.plateau = Patience { best: self.best.as_ref().map(|best| best.quality), epochs: 0 };
         self.position = plan.first_step(self.phase);
     }
 
@@ -152,7 +152,7 @@ mod tests {
             until: Until::Plateau { patience: 1 },
         };
         let quality = |figure| Quality { unmeasured: 0, figure, minus_loss: 0.0 };
-        let mut place = Place::start(1);
+        let mut place = Progress::start(1);
         // What the start was counts as the first to improve on.
         place.plateau.best = Some(quality(0.5));
         assert!(!place.phase_is_full(&phase));

@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 
 use crate::text::batches::{epoch_batches, permutation};
-use crate::train::examples::Rows;
+use crate::train::examples::Examples;
 use crate::train::plan::recipe::{Recipe, Sampling};
 
 /// The batches of an epoch, counted from 0, grouped by optimiser step.
 #[must_use]
-pub fn steps(rows: &Rows, recipe: &Recipe, epoch: u32) -> Vec<Vec<Vec<u32>>> {
+pub fn steps(rows: &Examples, recipe: &Recipe, epoch: u32) -> Vec<Vec<Vec<u32>>> {
     let (size, epoch) = (recipe.batch_size.max(1), u64::from(epoch));
     let accumulate = recipe.accumulate.max(1);
     if recipe.sampling == Sampling::RoundRobin {
@@ -23,7 +23,7 @@ pub fn steps(rows: &Rows, recipe: &Recipe, epoch: u32) -> Vec<Vec<Vec<u32>>> {
     batches.iter().map(|batch| batch.chunks(size).map(<[u32]>::to_vec).collect()).collect()
 }
 
-fn batches(rows: &Rows, recipe: &Recipe, size: usize, epoch: u64) -> Vec<Vec<u32>> {
+fn batches(rows: &Examples, recipe: &Recipe, size: usize, epoch: u64) -> Vec<Vec<u32>> {
     let lengths = rows.lengths();
     let sources = by_source(&rows.sources);
     if recipe.sampling == Sampling::Proportional || sources.len() < 2 {
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
     use crate::text::token_set::TokenSet;
 
-    fn rows(sizes: &[usize]) -> Rows {
+    fn rows(sizes: &[usize]) -> Examples {
         let mut tokens = TokenSet::default();
         let mut sources = Vec::new();
         for (source, size) in (0..).zip(sizes) {
@@ -136,14 +136,14 @@ mod tests {
                 sources.push(source);
             }
         }
-        Rows { tokens, sources, ..Rows::default() }
+        Examples { tokens, sources, ..Examples::default() }
     }
 
     fn recipe(sampling: Sampling) -> Recipe {
         Recipe { sampling, batch_size: 10, ..Recipe::default() }
     }
 
-    fn by_file(rows: &Rows, batches: &[Vec<u32>]) -> Vec<usize> {
+    fn by_file(rows: &Examples, batches: &[Vec<u32>]) -> Vec<usize> {
         let mut counts = vec![0; 3];
         batches.concat().iter().for_each(|row| counts[rows.sources[*row as usize] as usize] += 1);
         counts

@@ -6,13 +6,13 @@ use std::time::Instant;
 use tch::Tensor;
 
 use super::checkpoint::{Checkpoint, CheckpointError, Store};
-use super::ema::{Average, AverageState};
-use super::progress::Place;
+use super::ema::{Ema, EmaState};
+use super::progress::Progress;
 use crate::model::Model;
 use crate::model::params::Param;
 use crate::train::error::TrainError;
-use crate::train::examples::Rows;
-use crate::train::optim::{Optimizer, Pass};
+use crate::train::examples::Examples;
+use crate::train::optim::{Kernel, Optimizer};
 use crate::train::plan::RunPlan;
 use crate::train::plan::recipe::Sampling;
 
@@ -22,20 +22,20 @@ fn numbers_name(task: usize) -> String {
 }
 
 /// The course of a run.
-pub(in crate::train) struct Course {
+pub(in crate::train) struct TrainState {
     /// Where it stands.
-    pub(in crate::train) place: Place,
+    pub(in crate::train) place: Progress,
     /// Moments and step counts.
     pub(in crate::train) optimizer: Optimizer,
     /// The average of the weights, where the recipe asks for one.
-    average: Option<Average>,
+    average: Option<Ema>,
     /// Fingerprint of the rows.
     rows: String,
     /// Since when seconds are not in the place yet.
     since: Instant,
 }
 
-impl Course {
+impl TrainState {
     /// A run's beginning, or where a checkpoint of it stands: its weights are then written into the model.
     ///
     /// # Errors
@@ -43,20 +43,20 @@ impl Course {
     pub(in crate::train) fn begin(
         plan: &RunPlan,
         model: &Model,
-        rows: [&Rows; 2],
-        pass: Pass,
+        rows: [&Examples; 2],
+        pass: Kernel,
         from: Option<Checkpoint>,
     ) -> Result<Self, TrainError> {
         let trains = |index: usize| {
             let info = model.params.at(index).map(Param::info);
             info.is_some_and(|info| plan.phases.iter().any(|phase| phase.rate(&info).is_some()))
         };
-        let average = plan.recipe.ema.map(|decay| Average::new(&model.params, decay, trains)).transpose()?;
+        let average = plan.recipe.ema.map(|decay| Ema::new(&model.params, decay, trains)).transpose()?;
         let [train, valid] = rows;
         let fingerprint = |by_file| format!("{} {}", train.fingerprint(by_file), valid.fingerprint(false));
         let by_file = plan.recipe.sampling != Sampling::Proportional;
         let mut course = Self {
-            place: Place::start(plan.tasks.len()),
+            place: Progress::start(plan.tasks.len()),
             optimizer: Optimizer::new(plan.recipe.optimizer, pass),
             average,
             rows: fingerprint(by_file),
@@ -111,7 +111,7 @@ impl Course {
         }
         if let Some(average) = &mut self.average {
             // Earlier versions wrote no count: they took every step in.
-            let as_before = AverageState { updates: self.place.step, unused: self.place.unused };
+            let as_before = EmaState { updates: self.place.step, unused: self.place.unused };
             average.state = checkpoint.average.unwrap_or(as_before);
         }
         Ok(())
@@ -136,7 +136,7 @@ impl Course {
             tensors.push((format!("second/{}", name(index)), second.shallow_clone()));
             updates.insert(name(index), steps);
         }
-        for (index, shadow) in self.average.iter().flat_map(Average::iter) {
+        for (index, shadow) in self.average.iter().flat_map(Ema::iter) {
             tensors.push((format!("average/{}", name(index)), shadow.shallow_clone()));
         }
         for (task, tally) in self.place.sums.tallies.iter().enumerate() {

@@ -3,7 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::loss::{LossRules, Losses, TaskLoss};
-use super::metric_queue::Pending;
+use super::metric_queue::PendingStep;
 use crate::data::task::TaskKind;
 use crate::model::batch::TokenBatch;
 use crate::model::encoder::Encoder;
@@ -14,7 +14,7 @@ use crate::model::{Model, ModelError};
 use crate::train::cache;
 use crate::train::cache::Prefix;
 use crate::train::error::TrainError;
-use crate::train::examples::{Rows, Targets};
+use crate::train::examples::{Examples, Targets};
 use crate::train::kinds::{Encoded, TaskBatch};
 use crate::train::optim::{Optimizer, Update, decays};
 use crate::train::plan::recipe::Precision;
@@ -26,7 +26,7 @@ pub struct Stepper<'a> {
     model: &'a Model,
     /// Over the model's parameters, at the recipe's precision.
     encoder: Box<dyn Encoder>,
-    train: &'a Rows,
+    train: &'a Examples,
     rules: LossRules,
     /// Whether a task reads token states, so that pooled vectors alone are not enough.
     on_tokens: bool,
@@ -74,7 +74,7 @@ impl<'a> Stepper<'a> {
     ///
     /// # Errors
     /// When libtorch refuses.
-    pub fn new(plan: &'a RunPlan, model: &'a Model, train: &'a Rows) -> Result<Self, TrainError> {
+    pub fn new(plan: &'a RunPlan, model: &'a Model, train: &'a Examples) -> Result<Self, TrainError> {
         let rules = LossRules::new(plan, train, model.device)?;
         let products = match plan.recipe.precision {
             Precision::Float32 => None,
@@ -111,7 +111,7 @@ impl<'a> Stepper<'a> {
         prefix: &Prefix,
         batches: &[Vec<u32>],
         at: At,
-    ) -> Result<Pending, TrainError> {
+    ) -> Result<PendingStep, TrainError> {
         let seed = mix(self.plan.recipe.seed, at.step as u64 + 1);
         tch::manual_seed(seed as i64);
         let mut updates = self.updates(phase, at.factor);
@@ -124,7 +124,7 @@ impl<'a> Stepper<'a> {
         };
         updates.retain(|update| update.grad.defined());
         let norm = optimizer.step(&updates, self.plan.recipe.clip_norm)?;
-        Ok(Pending { at, norm, updated: !updates.is_empty(), losses })
+        Ok(PendingStep { at, norm, updated: !updates.is_empty(), losses })
     }
 
     /// Forward and backward, one batch after the other.
@@ -248,7 +248,7 @@ impl<'a> Stepper<'a> {
         let dropout = |layer| trained(phase.thaw(Group::Layer(layer)));
         let hidden = with_masks(pass.seed, places, || {
             let (hidden, from) = match (prefix, phase.frozen_prefix()) {
-                (Prefix::States(states), Some(depth)) => (states.gather(&texts, &batch)?, depth),
+                (Prefix::HiddenStates(states), Some(depth)) => (states.gather(&texts, &batch)?, depth),
                 (_, Some(depth)) => (cache::below(model, &batch, depth)?, depth),
                 (_, None) => (self.encoder.embed(&batch, trained(phase.embeddings))?, 0),
             };

@@ -1,7 +1,7 @@
 //! The words for the values of a setting that is a choice: in files, on the command line, in lists of settings.
 
 use crate::model::lora::LoraTargets;
-use crate::train::plan::Part;
+use crate::train::plan::ParamFilter;
 use crate::train::plan::preset::Preset;
 use crate::train::plan::recipe::{Decay, OptimizerKind, Precision, Weighting};
 
@@ -47,7 +47,7 @@ impl Choice for Weighting {
     }
 }
 
-impl Choice for Part {
+impl Choice for ParamFilter {
     fn words() -> Vec<(Self, &'static str)> {
         Self::ALL.map(|part| (part, part.key())).into()
     }

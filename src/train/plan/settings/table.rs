@@ -4,8 +4,8 @@ use super::value::Value as _;
 use super::{Around, Group, Setting};
 use crate::data::task::TaskKind;
 use crate::model::lora::Lora;
-use crate::train::plan::Part;
-use crate::train::plan::monitor::Watch;
+use crate::train::plan::ParamFilter;
+use crate::train::plan::monitor::Monitor;
 use crate::train::plan::preset::Preset;
 use crate::train::plan::recipe::{OptimizerKind, Recipe, TaskSettings, Weighting};
 
@@ -38,7 +38,7 @@ macro_rules! table {
 
 // What has entries under the name of its fields: one that is added there needs one, too.
 const _: fn(Lora) = |Lora { rank: _, alpha: _, targets: _ }| {};
-const _: fn(Watch) = |Watch { task: _, figure: _ }| {};
+const _: fn(Monitor) = |Monitor { task: _, figure: _ }| {};
 
 table! {
     /// The settings of a run. Those of single tasks are in [`TASK`].
@@ -241,6 +241,7 @@ fn without_classes(recipe: &Recipe, around: Around) -> Option<&'static str> {
 
 /// Whether the embeddings train from the first step to the last.
 fn nothing_below(recipe: &Recipe) -> bool {
-    let whole = matches!(recipe.preset, Preset::Full | Preset::FreezeHead) && recipe.part != Part::Lora;
+    let whole =
+        matches!(recipe.preset, Preset::Full | Preset::FreezeHead) && recipe.part != ParamFilter::Lora;
     recipe.phases.is_empty() && whole
 }

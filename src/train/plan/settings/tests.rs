@@ -1,10 +1,10 @@
 use super::*;
 use crate::model::lora::{Lora, LoraTargets};
-use crate::train::plan::monitor::Watch;
+use crate::train::plan::monitor::Monitor;
 use crate::train::plan::phase_spec::PhaseSpec;
 use crate::train::plan::preset::Preset;
 use crate::train::plan::recipe::{Decay, OptimizerKind, Precision, Sampling, Weighting};
-use crate::train::plan::{Part, Until};
+use crate::train::plan::{ParamFilter, Until};
 
 /// Recipes in which every setting has another value than by default in at least one.
 fn recipes() -> Vec<Recipe> {
@@ -15,7 +15,7 @@ fn recipes() -> Vec<Recipe> {
         preset: Preset::FreezeHead,
         phases: Vec::new(),
         frozen_head: odd("none"),
-        part: Part::Lora,
+        part: ParamFilter::Lora,
         lora: Lora { rank: 4, alpha: 0.1 + 0.2, targets: LoraTargets::QueryValue },
         epochs: 17,
         batch_size: 3,
@@ -32,7 +32,7 @@ fn recipes() -> Vec<Recipe> {
         warmup: 0.07,
         clip_norm: None,
         ema: Some(0.999),
-        watch: Watch { task: odd("mood: \"a\""), figure: odd("macro-f1") },
+        watch: Monitor { task: odd("mood: \"a\""), figure: odd("macro-f1") },
         patience: Some(3),
         weighting: Weighting::Uncertainty,
         tasks: [("a.b".to_owned(), task)].into(),
@@ -91,7 +91,7 @@ fn phases_are_told_apart_by_whatever_they_set() {
         PhaseSpec { embeddings: true, ..plain.clone() },
         PhaseSpec { layers: "top 2".parse().unwrap(), ..plain.clone() },
         PhaseSpec { heads: crate::train::plan::phase_spec::HeadSet::None, ..plain.clone() },
-        PhaseSpec { part: Part::Norms, ..plain.clone() },
+        PhaseSpec { part: ParamFilter::Norms, ..plain.clone() },
         PhaseSpec { lr_encoder: Some(1e-5), ..plain.clone() },
         PhaseSpec { lr_heads: Some(1e-5), ..plain.clone() },
         PhaseSpec { layer_decay: Some(0.5), ..plain.clone() },

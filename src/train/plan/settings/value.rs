@@ -3,7 +3,7 @@
 use super::choice::Choice;
 use crate::train::plan::phase_spec::{HeadSet, PhaseSpec};
 use crate::train::plan::recipe::Sampling;
-use crate::train::plan::{Part, Until};
+use crate::train::plan::{ParamFilter, Until};
 
 /// The word for what is not set.
 const NONE: &str = "none";
@@ -161,7 +161,7 @@ pub fn phase_in_words(phase: &PhaseSpec) -> String {
         HeadSet::None => parts.push("no heads".to_owned()),
         HeadSet::Only(names) => parts.push(format!("heads {}", names.join(" and "))),
     }
-    if *part != Part::All {
+    if *part != ParamFilter::All {
         parts.push(format!("part {}", part.key()));
     }
     for (key, value) in [("lr_encoder", lr_encoder), ("lr_heads", lr_heads), ("layer_decay", layer_decay)] {

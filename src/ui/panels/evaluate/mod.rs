@@ -15,7 +15,7 @@ use eframe::egui::{self, Button, RichText, ScrollArea, Ui};
 
 use crate::data::dataset::{Dataset, Split};
 use crate::data::task::TaskKind;
-use crate::session::row_results::Said;
+use crate::session::row_results::RowResults;
 use crate::session::state::{Evaluation, Loadable, RunView, Severity, State};
 use crate::train::metrics::{TaskMetrics, format_figure, title};
 use crate::train::report::UNTRAINED;
@@ -166,11 +166,11 @@ fn evaluation_ui(
         }
         ui.add_space(theme::GAP);
         match evaluation.said.get(index) {
-            Some(Said::Sets(curve)) => {
+            Some(RowResults::Sets(curve)) => {
                 thresholds::thresholds_ui(ui, evaluation, index, curve, &mut view.thresholds);
             }
-            Some(Said::Spans(said)) => span_errors::span_errors_ui(ui, state, said, &mut view.spans),
-            Some(Said::Classes(_) | Said::Nothing) | None => {}
+            Some(RowResults::Spans(said)) => span_errors::span_errors_ui(ui, state, said, &mut view.spans),
+            Some(RowResults::Classes(_) | RowResults::Nothing) | None => {}
         }
         return;
     }

@@ -4,7 +4,7 @@ use eframe::egui::{Align, Key, Label, Layout, RichText, Role, TextEdit, Ui, Widg
 
 use super::{ask_button, blocked};
 use crate::session::command::Command;
-use crate::session::state::{Answer, Loadable, Severity, State};
+use crate::session::state::{Loadable, Prediction, Severity, State};
 use crate::train::report::UNTRAINED;
 use crate::ui::actions::Actions;
 use crate::ui::panels::layout::{digits, grid_number};
@@ -93,18 +93,18 @@ pub(super) fn playground_ui(ui: &mut Ui, state: &State, view: &mut PlaygroundVie
     });
 }
 
-fn task_ui(ui: &mut Ui, task: usize, name: &str, answer: &Answer) {
+fn task_ui(ui: &mut Ui, task: usize, name: &str, answer: &Prediction) {
     let palette = Palette::of(ui);
     ui.spacing_mut().item_spacing = vec2(theme::GAP, theme::GRID);
     ui.set_width(TASK_WIDTH);
     widgets::swatch_label(ui, palette.task(task), name);
     match answer {
-        Answer::OneOf(classes) => classes_ui(ui, task, classes, true),
-        Answer::AnyOf(classes) => classes_ui(ui, task, classes, false),
-        Answer::Number(number) => drop(ui.label(digits(format!("{number:.3}")))),
-        Answer::Cosine { cosine, .. } => drop(ui.label(digits(format!("{cosine:.3}")))),
-        Answer::Words(words) => words_ui(ui, words),
-        Answer::OneText => {
+        Prediction::OneOf(classes) => classes_ui(ui, task, classes, true),
+        Prediction::AnyOf(classes) => classes_ui(ui, task, classes, false),
+        Prediction::Number(number) => drop(ui.label(digits(format!("{number:.3}")))),
+        Prediction::Cosine { cosine, .. } => drop(ui.label(digits(format!("{cosine:.3}")))),
+        Prediction::Words(words) => words_ui(ui, words),
+        Prediction::OneText => {
             let text = "This task compares two texts: type them under Similarity.";
             ui.label(RichText::new(text).small().color(palette.muted));
         }

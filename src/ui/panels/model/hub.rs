@@ -7,7 +7,7 @@ use egui::{
     Align, Button, CollapsingHeader, Key, Label, Layout, ProgressBar, Response, RichText, ScrollArea, Ui,
 };
 
-use crate::hub::{CachedModel, Offer};
+use crate::hub::{CachedModel, RemoteModel};
 use crate::session::command::{Command, Edit, HubCommand};
 use crate::session::state::{Download, DownloadEnd, Loadable, Severity, State};
 use crate::ui::actions::Actions;
@@ -67,7 +67,7 @@ fn name_ui(ui: &mut Ui, state: &State, card: &mut HubCard, actions: &mut Actions
     });
 }
 
-fn offer_ui(ui: &mut Ui, state: &State, offer: &Arc<Offer>, actions: &mut Actions) {
+fn offer_ui(ui: &mut Ui, state: &State, offer: &Arc<RemoteModel>, actions: &mut Actions) {
     ui.add_space(theme::GRID);
     let (all, left) = (offer.bytes(), offer.bytes_to_fetch());
     widgets::facts(ui, "offer", |ui| {

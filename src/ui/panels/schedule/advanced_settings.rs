@@ -9,7 +9,7 @@ use super::settings::{
 use crate::data::task::TaskKind;
 use crate::model::lora::LoraTargets;
 use crate::train::metrics::keys;
-use crate::train::plan::Part;
+use crate::train::plan::ParamFilter;
 use crate::train::plan::recipe::{Precision, Recipe, Sampling, TaskSettings, Weighting};
 use crate::ui::explain;
 use crate::ui::panels::layout::head;
@@ -54,10 +54,10 @@ fn part_rows(form: &mut Form<'_>, recipe: &mut Recipe) {
     };
     form.row(&trains, idle, |ui| {
         let names = [
-            (Part::All, "all weights"),
-            (Part::Lora, "adapters (LoRA)"),
-            (Part::Biases, "biases (BitFit)"),
-            (Part::Norms, "norms"),
+            (ParamFilter::All, "all weights"),
+            (ParamFilter::Lora, "adapters (LoRA)"),
+            (ParamFilter::Biases, "biases (BitFit)"),
+            (ParamFilter::Norms, "norms"),
         ];
         choice(ui, "part", &mut recipe.part, &names)
     });

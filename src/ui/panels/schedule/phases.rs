@@ -10,7 +10,7 @@ use super::settings::{choice, learning_rate, whole};
 use crate::train::plan::phase_edits::PhaseEdit;
 use crate::train::plan::phase_spec::{HeadSet, PhaseSpec};
 use crate::train::plan::preset::Recipe;
-use crate::train::plan::{Part, Until};
+use crate::train::plan::{ParamFilter, Until};
 use crate::ui::panels::layout::head;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets::stack::{MOST_EPOCHS, StackEdit};
@@ -173,10 +173,10 @@ impl Row<'_, '_> {
         self.frost_line(phase);
         self.heads(phase);
         let parts = [
-            (Part::All, "all weights"),
-            (Part::Lora, "adapters"),
-            (Part::Biases, "biases"),
-            (Part::Norms, "norms"),
+            (ParamFilter::All, "all weights"),
+            (ParamFilter::Lora, "adapters"),
+            (ParamFilter::Biases, "biases"),
+            (ParamFilter::Norms, "norms"),
         ];
         let part = self.ui.scope(|ui| {
             ui.spacing_mut().combo_width = 84.0;
