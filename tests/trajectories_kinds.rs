@@ -58,7 +58,7 @@ fn prefix(run: &Recorded, phase: &Phase, kept: Kept) -> Prefix {
     let prefix = cache::build(&run.model, &run.rows, depth, &budget, &stop, &mut |_| {});
     let prefix = prefix.expect("states").expect("not stopped");
     match &prefix {
-        Prefix::States(states) => assert_eq!(states.is_on_disk(), kept == Kept::OnDisk),
+        Prefix::HiddenStates(states) => assert_eq!(states.is_on_disk(), kept == Kept::OnDisk),
         Prefix::Pooled(_) => assert_eq!(kept, Kept::Pooled),
         Prefix::None => panic!("nothing is kept"),
     }

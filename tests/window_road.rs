@@ -20,7 +20,7 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use frostline::data::dataset::Split;
 use frostline::session::Session;
 use frostline::session::command::Command;
-use frostline::session::state::{Answer as Said, Loadable, RunOutcome, State};
+use frostline::session::state::{Prediction as Said, Loadable, RunOutcome, State};
 use frostline::train::plan::preset::Preset;
 use frostline::ui::actions::{Action, Page};
 use frostline::ui::app::{App, Environment};
