@@ -5,6 +5,9 @@
 #![cfg(feature = "window")]
 #![expect(clippy::expect_used, clippy::panic, reason = "a measurement ends where its ground is missing")]
 
+#[path = "support/mod.rs"]
+mod support;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -5,16 +5,12 @@
 #![cfg(all(feature = "window", target_os = "linux"))]
 #![expect(clippy::expect_used, reason = "what cannot be drawn or written should stop the tour")]
 
-mod states;
-
-mod common {
-    #![allow(dead_code, reason = "each test uses a part of it")]
-    pub(crate) mod fake_measured;
-    pub(crate) mod fake_state;
-}
+#[path = "support/mod.rs"]
+mod support;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use support::states;
 
 use eframe::egui;
 use egui::{ColorImage, ScreenshotCallback, ThemePreference, ViewportCommand};
@@ -67,10 +63,10 @@ fn shots() -> Vec<Shot> {
         shot("train-done", states::trained(), Page::Train),
         shot("train-compared", states::compared(), Page::Train),
         shot("evaluate-empty", states::trained(), Page::Evaluate),
-        shot("evaluate-suspects", common::fake_measured::suspicious(), Page::Evaluate),
-        shot("evaluate-compared", common::fake_measured::compared(), Page::Evaluate),
-        shot("evaluate-thresholds", common::fake_measured::alone(1), Page::Evaluate),
-        shot("evaluate-entities", common::fake_measured::alone(3), Page::Evaluate),
+        shot("evaluate-suspects", support::fake_measured::suspicious(), Page::Evaluate),
+        shot("evaluate-compared", support::fake_measured::compared(), Page::Evaluate),
+        shot("evaluate-thresholds", support::fake_measured::alone(1), Page::Evaluate),
+        shot("evaluate-entities", support::fake_measured::alone(3), Page::Evaluate),
         shot("explore-empty", states::trained(), Page::Explore),
         Shot {
             name: "zoomed",

@@ -11,6 +11,9 @@
 )]
 #![expect(clippy::print_stdout, reason = "tells how far it is")]
 
+#[path = "support/mod.rs"]
+mod support;
+
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};

@@ -16,7 +16,7 @@
 //!    [`layers::positions::Positions`] what it adds to scores. All of these take padded and packed batches alike.
 //!
 //! A relative of BERT that differs in names or counting is a dozen lines: see [`electra`] and [`roberta`]. Then put
-//! the family's recorded outputs beside the others in `tests/fixtures/models` and its name into `tests/parity.rs`.
+//! the family's recorded outputs beside the others in `tests/fixtures/models` and its name into `tests/core/parity.rs`.
 
 pub mod batch;
 pub mod cuda;

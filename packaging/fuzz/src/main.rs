@@ -14,7 +14,7 @@ mod panics;
 mod seeds;
 mod targets;
 
-#[path = "../../../tests/common/torch_file.rs"]
+#[path = "../../../tests/support/torch_file.rs"]
 #[expect(clippy::unwrap_used, reason = "what cannot be written cannot be a seed either")]
 mod torch_file;
 

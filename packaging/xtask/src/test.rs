@@ -91,7 +91,7 @@ fn dependencies(workspace: &Workspace, steps: &mut Steps, advisories: Option<&Ad
 struct Skipped<'a>(BTreeMap<&'a str, &'a str>);
 
 impl<'a> Skipped<'a> {
-    /// Of the lines that `tests/common/skip.rs` writes: a name, a tab, a reason. A test that skips several parts of
+    /// Of the lines that `tests/support/skip.rs` writes: a name, a tab, a reason. A test that skips several parts of
     /// itself has several lines, and is one test.
     fn of(record: &'a str) -> Self {
         Self(record.lines().map(|line| line.split_once('\t').unwrap_or((line, "no reason given"))).collect())

@@ -6,7 +6,7 @@ use tokenizers::TruncationParams;
 
 use super::*;
 
-#[path = "../../../tests/common/skip.rs"]
+#[path = "../../../tests/support/skip.rs"]
 mod skip;
 
 fn root(path: &str) -> PathBuf {

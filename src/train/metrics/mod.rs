@@ -4,7 +4,7 @@
 //! other thresholds would make of them), [`values`] for numbers,
 //! [`spans`] for tags of words (and [`span_errors`] for what became of each entity), [`ranks`] for pairs. [`answers`] says what a model may say and leads it to the
 //! right one; [`points`] holds what the curves are drawn from, and [`figures`] writes any figure for people. The definitions are those of scikit-learn, scipy
-//! and seqeval, on whose recorded figures `tests/metrics.rs` checks them.
+//! and seqeval, on whose recorded figures `tests/core/metrics.rs` checks them.
 
 mod answers;
 mod classes;

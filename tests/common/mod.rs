@@ -1,3 +1,0 @@
-//! What tests of the window share.
-
-pub(crate) mod fake_state;
