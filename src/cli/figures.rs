@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::console::{count, table};
 use crate::data::task::TaskKind;
 use crate::train::metrics::{
-    EpochPoint, Probe, Score, TaskMetrics, figure_key, format_figure, keys, mean_loss, share, title,
+    EpochPoint, Probe, Score, TaskMetrics, figure_key, figures_of, format_figure, mean_loss, share, title,
     training_is_comparable, training_key,
 };
 use crate::train::plan::timeline::{last_epoch, phase_spans};
@@ -123,7 +123,9 @@ pub(super) fn metrics_table(tasks: &[TaskMetrics]) -> Vec<String> {
         if of_kind.is_empty() {
             continue;
         }
-        let header = ["task", "rows", "loss"].iter().chain(keys(kind)).map(|key| title(key).to_owned());
+        let header =
+            ["task", "rows", "loss"].into_iter().chain(figures_of(kind).iter().map(|figure| figure.title));
+        let header = header.map(str::to_owned);
         let mut rows = vec![header.collect::<Vec<_>>()];
         for figures in of_kind {
             let mut row = vec![figures.task.clone(), figures.rows.to_string()];

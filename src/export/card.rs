@@ -11,7 +11,7 @@ use crate::format::markdown::{code, code_cell, inline, text};
 use crate::format::numbers::thousands;
 use crate::model::dense::DenseSpec;
 use crate::model::summary::{Group, ModelSummary, Pooling};
-use crate::train::metrics::{Probe, TaskMetrics, format_figure, format_headline, keys, share, title};
+use crate::train::metrics::{Probe, TaskMetrics, figures_of, format_figure, format_headline, keys, share};
 use crate::train::plan::preset::Preset;
 use crate::train::plan::settings::set_differently;
 use crate::train::plan::{Phase, PlannedTask, RunPlan, Thaw};
@@ -357,10 +357,10 @@ fn tables(measured: &[&(Split, Vec<TaskMetrics>)], wanted: &dyn Fn(&TaskMetrics)
             .filter(|(_, task)| task.rows > 0 && task.kind == kind && wanted(task))
             .map(|(split, task)| figures_row(split, task))
             .collect();
-        let names = keys(kind).iter().map(|key| capital(title(key)));
+        let names = figures_of(kind).iter().map(|figure| capital(figure.title));
         let header = ["Split", "Task", "Rows", "Loss"].map(str::to_owned).into_iter().chain(names);
         let header = format!("| {} |", header.collect::<Vec<_>>().join(" | "));
-        let ruler = format!("|---|---|{}", "--:|".repeat(keys(kind).len() + 2));
+        let ruler = format!("|---|---|{}", "--:|".repeat(figures_of(kind).len() + 2));
         (!rows.is_empty()).then(|| [vec![header, ruler], rows].concat().join("\n"))
     };
     TaskKind::ALL.into_iter().filter_map(of_kind).collect()
@@ -385,7 +385,7 @@ fn figures_note(inputs: &CardInputs<'_>) -> String {
     let weights =
         if chosen { "The weights are those of the best epoch on the validation rows. " } else { "" };
     let measured = inputs.report.metrics.iter().flat_map(|(_, tasks)| tasks).filter(|task| task.rows > 0);
-    let shown: Vec<&str> = measured.flat_map(|task| keys(task.kind)).copied().collect();
+    let shown: Vec<&str> = measured.flat_map(|task| keys(task.kind)).collect();
     let words: Vec<&str> =
         GLOSSARY.iter().filter(|(key, _)| shown.contains(key)).map(|(_, words)| *words).collect();
     let words = words.join("; ");

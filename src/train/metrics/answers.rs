@@ -1,6 +1,8 @@
 //! What a model says of rows, per kind of task, and what it is worth.
 
-use super::{Score, TagScheme, TaskMetrics};
+use super::points::Score;
+use super::spans::TagScheme;
+use super::task_metrics::TaskMetrics;
 use crate::data::task::TaskKind;
 use crate::model::heads::HeadSpec;
 use crate::train::examples::{LabelledWord, NO_TAG, Targets, UnreadWord, labelled_words};

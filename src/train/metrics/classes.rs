@@ -1,6 +1,7 @@
 //! Figures of a task with one class per row, from the probabilities of its classes.
 
-use super::{CalibrationBin, ClassMetrics, Count, SMALLEST_PROBABILITY, TaskMetrics, weighted_f1};
+use super::counts::{self, Count, SMALLEST_PROBABILITY, weighted_f1};
+use super::task_metrics::{CalibrationBin, ClassMetrics, TaskMetrics};
 use crate::data::task::TaskKind;
 
 /// Bins of the calibration error.
@@ -91,7 +92,7 @@ impl Tally {
             rows: self.rows,
             loss: mean(self.loss),
             accuracy: mean(right.iter().sum::<u64>() as f64),
-            macro_f1: super::mean(occurring),
+            macro_f1: counts::mean(occurring),
             weighted_f1: weighted_f1(&classes),
             mcc: matthews(&right, &labelled, &predicted),
             ece: mean(calibration.iter().map(gap).sum()),

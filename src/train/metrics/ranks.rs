@@ -1,21 +1,11 @@
 //! Figures of a task that finds the partner of a text among many, from the rank of the true one.
 
-use super::{TaskMetrics, mean};
+use super::counts::{mean, ratio};
+use super::task_metrics::{RankFigures, TaskMetrics};
 use crate::data::task::TaskKind;
 
 /// Ranks beyond this one count for nothing in the mean reciprocal rank.
 const MRR_DEPTH: u32 = 10;
-
-/// What is counted of ranks beside how often the true partner comes first.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct RankFigures {
-    /// Mean of `1 / rank`, 0 beyond the tenth.
-    pub mrr: f64,
-    /// Share of pairs whose true partner is among the ten nearest.
-    pub accuracy_at_10: f64,
-    /// Texts that were ranked for each row.
-    pub pool: usize,
-}
 
 impl TaskMetrics {
     /// Figures of a ranking. `ranks` holds for every pair the rank of its true partner from 1, as
@@ -31,10 +21,10 @@ impl TaskMetrics {
         Self {
             rows: ranks.len(),
             loss,
-            accuracy: super::ratio(first as u64, ranks.len() as u64),
+            accuracy: ratio(first as u64, ranks.len() as u64),
             ranking: Some(RankFigures {
                 mrr: mean(ranks.iter().map(reciprocal)),
-                accuracy_at_10: super::ratio(near as u64, ranks.len() as u64),
+                accuracy_at_10: ratio(near as u64, ranks.len() as u64),
                 pool,
             }),
             ..Self::none(task, TaskKind::Ranking)

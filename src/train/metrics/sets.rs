@@ -1,25 +1,11 @@
 //! Figures of a task with any number of classes per row, from a probability per class.
 
-use super::{ClassMetrics, Count, SMALLEST_PROBABILITY, TaskMetrics, mean, weighted_f1};
+use super::counts::{Count, SMALLEST_PROBABILITY, mean, ratio, weighted_f1};
+use super::task_metrics::{ClassMetrics, SetFigures, TaskMetrics};
 use crate::data::task::TaskKind;
 
 /// A class is said to be there when its probability is above this: when its logit is positive.
 pub const THRESHOLD: f32 = 0.5;
-
-/// What is counted of sets of classes beside the F1 of every class.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct SetFigures {
-    /// Of all classes of all rows that are said to be there, the share that is.
-    pub micro_precision: f64,
-    /// Of all classes of all rows that are there, the share that is said to be.
-    pub micro_recall: f64,
-    /// Harmonic mean of the two.
-    pub micro_f1: f64,
-    /// Mean over the rows of the F1 of a row's own classes; 0 for a row that has none and is said to have none.
-    pub samples_f1: f64,
-    /// Share of wrong answers, over all classes of all rows.
-    pub hamming_loss: f64,
-}
 
 impl TaskMetrics {
     /// Figures of a task with any number of classes per row.
@@ -59,7 +45,7 @@ impl TaskMetrics {
         Self {
             rows,
             loss: if answers == 0 { 0.0 } else { loss / answers as f64 },
-            accuracy: super::ratio(exact, rows as u64),
+            accuracy: ratio(exact, rows as u64),
             macro_f1: mean(classes.iter().map(|class| class.f1)),
             weighted_f1: weighted_f1(&classes),
             multi: Some(SetFigures {
@@ -67,7 +53,7 @@ impl TaskMetrics {
                 micro_recall: sum.recall(),
                 micro_f1: sum.f1(),
                 samples_f1: if rows == 0 { 0.0 } else { samples / rows as f64 },
-                hamming_loss: super::ratio(wrong, answers),
+                hamming_loss: ratio(wrong, answers),
             }),
             classes,
             ..Self::none(task, TaskKind::MultiLabel)

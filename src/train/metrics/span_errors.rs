@@ -1,6 +1,6 @@
 //! What became of every entity of a row: found, missed, invented, or found with a fault.
 
-use super::Span;
+use super::spans::Span;
 
 /// What became of an entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

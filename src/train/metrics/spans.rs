@@ -3,29 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ClassMetrics, Count, TaskMetrics, mean, weighted_f1};
+use super::counts::{Count, mean, ratio, weighted_f1};
+use super::task_metrics::{ClassMetrics, SpanFigures, TaskMetrics};
 use crate::data::labels::spans::{Entity, Place, entities, read_tag};
 use crate::data::task::TaskKind;
 use crate::format::numbers::thousands;
 use crate::train::examples::NO_TAG;
-
-/// What is counted of entities beside the F1 of every type.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct SpanFigures {
-    /// Of all entities that are predicted, the share that is right: same words, same type.
-    pub precision: f64,
-    /// Of all entities that are labelled, the share that is found.
-    pub recall: f64,
-    /// Harmonic mean of the two.
-    pub f1: f64,
-    /// Words that were looked at.
-    pub words: usize,
-    /// Entities that are labelled.
-    pub entities: usize,
-    /// Labelled words that the model did not read, most of them beyond the maximum length. They count among the words
-    /// and their entities among the labelled ones, as missed.
-    pub unread_words: usize,
-}
 
 /// An entity: its type, an index into [`TagScheme::types`], and its words, the last one included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +113,7 @@ impl TaskMetrics {
         let sum = Count::sum(&counts);
         Self {
             rows,
-            accuracy: super::ratio(right, words as u64),
+            accuracy: ratio(right, words as u64),
             macro_f1: mean(counts.iter().filter(|count| occurs(count)).map(|count| count.f1())),
             weighted_f1: weighted_f1(&classes),
             spans: Some(SpanFigures {

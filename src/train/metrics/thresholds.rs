@@ -1,6 +1,7 @@
 //! Figures of a task with any number of classes per row, had its classes to be more or less probable to be said.
 
-use super::{Count, THRESHOLD, mean};
+use super::counts::{Count, mean};
+use super::sets::THRESHOLD;
 
 /// Thresholds that are tried: 0.05 to 0.95 in steps of 0.01.
 const STEPS: usize = 91;

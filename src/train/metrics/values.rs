@@ -1,20 +1,8 @@
 //! Figures of a task that predicts a number: how it correlates, and how far it is off.
 
-use super::{TaskMetrics, mean};
+use super::counts::mean;
+use super::task_metrics::{NumberFigures, TaskMetrics};
 use crate::data::task::TaskKind;
-
-/// What is counted of numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct NumberFigures {
-    /// Pearson's correlation of prediction and label; 0 where one of them is constant.
-    pub pearson: f64,
-    /// Spearman's correlation of their ranks, equal numbers at the mean of their ranks; 0 where one is constant.
-    pub spearman: f64,
-    /// Mean absolute error.
-    pub mae: f64,
-    /// Square root of the mean squared error.
-    pub rmse: f64,
-}
 
 impl TaskMetrics {
     /// Figures of a task that predicts a number, `kind` being a score or a similarity. Both sides are numbers as

@@ -2,7 +2,7 @@
 
 use super::{PlanError, PlannedTask, RunPlan, Thaw, Until};
 use crate::model::summary::Group;
-use crate::train::metrics::{TaskMetrics, keys, larger_is_better};
+use crate::train::metrics::{TaskMetrics, keys};
 
 /// What is looked at after each epoch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,13 +27,13 @@ impl Monitor {
             return Err(PlanError::NoTaskToWatch { name: name.clone(), tasks });
         }
         let Some(figure) = self.figure.as_deref().filter(|figure| *figure != "loss") else { return Ok(()) };
-        match watched.iter().find(|task| !keys(task.kind).contains(&figure)) {
+        match watched.iter().find(|task| !keys(task.kind).any(|key| key == figure)) {
             None => Ok(()),
             Some(task) => Err(PlanError::NoFigureToWatch {
                 figure: figure.to_owned(),
                 task: task.name.clone(),
                 kind: task.kind.key(),
-                keys: ["loss"].iter().chain(keys(task.kind)).copied().collect::<Vec<_>>().join(", "),
+                keys: ["loss"].into_iter().chain(keys(task.kind)).collect::<Vec<_>>().join(", "),
             }),
         }
     }
@@ -42,7 +42,7 @@ impl Monitor {
     #[must_use]
     pub fn of(&self, found: &TaskMetrics) -> f64 {
         match self.figure.as_deref().and_then(|key| Some((key, found.get(key)?))) {
-            Some((key, value)) if larger_is_better(key) => value,
+            Some((key, value)) if TaskMetrics::larger_is_better(key) => value,
             Some((_, value)) => -value,
             None => found.figure(),
         }

@@ -221,10 +221,9 @@ fn figures_of(watched: Option<&str>, tasks: &[(&str, TaskKind)]) -> Vec<&'static
     let mut kinds =
         tasks.iter().filter(|(task, _)| watched.is_none_or(|name| name == *task)).map(|(_, kind)| kind);
     let Some(first) = kinds.next() else { return vec!["loss"] };
-    let others: Vec<&[&str]> = kinds.map(|kind| keys(*kind)).collect();
-    let shared = |key: &&&'static str| others.iter().all(|keys| keys.contains(*key));
-    let own = keys(*first).iter().filter(|key| **key != "loss").filter(shared).copied();
-    std::iter::once("loss").chain(own).collect()
+    let others: Vec<TaskKind> = kinds.copied().collect();
+    let shared = |key: &&str| others.iter().all(|kind| keys(*kind).any(|other| other == *key));
+    std::iter::once("loss").chain(keys(*first).filter(shared)).collect()
 }
 
 /// A line of settings per task.
