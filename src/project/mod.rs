@@ -34,7 +34,7 @@ use crate::data::dataset::Split;
 use crate::data::edit::Changes;
 use crate::data::mapping::Mapping;
 use crate::data::read::overrides::Overrides;
-use crate::train::plan::preset::Recipe;
+use crate::train::plan::recipe::Recipe;
 
 /// A data file and the split its rows belong to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

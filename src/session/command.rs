@@ -10,7 +10,7 @@ use crate::data::query::RowQuery;
 use crate::data::read::overrides::Overrides;
 use crate::project::Project;
 use crate::project::unsaved::Unsaved;
-use crate::train::plan::preset::Recipe;
+use crate::train::plan::recipe::Recipe;
 
 /// A change of the project draft: takes effect at once, can be undone.
 #[derive(Clone, Debug, PartialEq)]

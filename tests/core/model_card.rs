@@ -9,7 +9,8 @@ use frostline::data::dataset::Split;
 use frostline::export::card::{CardInputs, known_base_model, model_card};
 use frostline::model::summary::{Group, ModelSummary, Origin, Pooling, TensorInfo};
 use frostline::train::metrics::{Probe, TaskMetrics};
-use frostline::train::plan::preset::{Preset, Recipe};
+use frostline::train::plan::preset::Preset;
+use frostline::train::plan::recipe::Recipe;
 use frostline::train::plan::{PlannedTask, RunPlan};
 use frostline::train::report::{HeadDrift, RunOutcome, RunReport, TensorChange};
 

@@ -15,7 +15,8 @@ use frostline::data::read::overrides::{FormatName, Overrides};
 use frostline::data::table::Quoting;
 use frostline::data::task::TaskKind;
 use frostline::project::{DataFile, Project, ProjectError};
-use frostline::train::plan::preset::{Decay, OptimizerKind, Preset, Recipe};
+use frostline::train::plan::preset::Preset;
+use frostline::train::plan::recipe::{Decay, OptimizerKind, Recipe};
 use proptest::prelude::*;
 
 fn fixture(version: &str) -> PathBuf {

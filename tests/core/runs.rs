@@ -10,7 +10,8 @@ use frostline::session::Session;
 use frostline::session::command::{Command, Edit};
 use frostline::session::state::{Loadable, RunOutcome};
 use frostline::train::metrics::EpochPoint;
-use frostline::train::plan::preset::{Preset, Recipe};
+use frostline::train::plan::preset::Preset;
+use frostline::train::plan::recipe::Recipe;
 
 use crate::support::tiny_run::{PATIENCE, Place, place, place_on, recipe, report, tiny_model};
 

@@ -17,7 +17,8 @@ use frostline::session::state::{
 use frostline::train::metrics::{
     CalibrationBin, ClassMetrics, EpochPoint, Headline, Probe, Score, StepPoint, TaskMetrics,
 };
-use frostline::train::plan::preset::{Preset, Recipe};
+use frostline::train::plan::preset::Preset;
+use frostline::train::plan::recipe::Recipe;
 use frostline::train::plan::{PlannedTask, RunPlan};
 
 const MESSAGES: [(&str, u32, u32); 12] = [

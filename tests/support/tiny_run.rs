@@ -9,7 +9,8 @@ use frostline::project::{DataFile, Project};
 use frostline::session::Session;
 use frostline::session::command::Command;
 use frostline::session::state::{RunOutcome, RunReport, RunView, Severity};
-use frostline::train::plan::preset::{Preset, Recipe};
+use frostline::train::plan::preset::Preset;
+use frostline::train::plan::recipe::Recipe;
 
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 

@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::{BETA1, BETA2, CLIP_EPS, EPS, Factors, State, States, Update};
 use crate::model::ModelError;
-use crate::train::plan::preset::OptimizerKind;
+use crate::train::plan::recipe::OptimizerKind;
 
 /// Values a thread takes at a time: small enough that a chunk of all four arrays stays in its cache.
 const CHUNK: usize = 1 << 15;

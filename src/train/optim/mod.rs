@@ -12,7 +12,7 @@ use std::collections::btree_map::Entry;
 
 use tch::Tensor;
 
-use super::plan::preset::OptimizerKind;
+use super::plan::recipe::OptimizerKind;
 use crate::model::ModelError;
 
 const BETA1: f64 = 0.9;

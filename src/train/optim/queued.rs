@@ -6,7 +6,7 @@ use tch::{Kind, Tensor};
 use super::{BETA1, BETA2, CLIP_EPS, EPS, Factors, State, States, Update, keep};
 use crate::model::ModelError;
 use crate::model::params::in_one_piece;
-use crate::train::plan::preset::OptimizerKind;
+use crate::train::plan::recipe::OptimizerKind;
 
 /// See [`Optimizer::step`](super::Optimizer::step).
 pub(super) fn step(

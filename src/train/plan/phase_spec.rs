@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use super::recipe::Recipe;
-use super::{ParamFilter, Phase, PlanError, Thaw, Until};
+use super::phase::{ParamFilter, Phase, Thaw, Until};
+use super::plan_error::PlanError;
 
 /// Layers of an encoder, counted from 0 next to the embeddings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,6 +147,17 @@ impl Default for PhaseSpec {
     }
 }
 
+/// Rates of a recipe, which hold in phases that set none of their own.
+#[derive(Clone, Copy, Debug)]
+pub struct DefaultRates {
+    /// Peak rate of the encoder's top layer.
+    pub encoder: f64,
+    /// Peak rate of the heads.
+    pub heads: f64,
+    /// Factor per layer of depth.
+    pub layer_decay: f64,
+}
+
 impl PhaseSpec {
     /// The phase for an encoder of `layers` layers and these tasks; `index` counts phases from 0.
     ///
@@ -155,14 +166,14 @@ impl PhaseSpec {
     pub fn phase(
         &self,
         index: usize,
-        recipe: &Recipe,
+        defaults: DefaultRates,
         layers: usize,
         tasks: &[&str],
     ) -> Result<Phase, PlanError> {
         self.check(index, layers, tasks)?;
-        let lr_encoder = self.lr_encoder.unwrap_or(recipe.lr_encoder);
-        let lr_heads = self.lr_heads.unwrap_or(recipe.lr_heads);
-        let decay = self.layer_decay.unwrap_or(recipe.layer_decay);
+        let lr_encoder = self.lr_encoder.unwrap_or(defaults.encoder);
+        let lr_heads = self.lr_heads.unwrap_or(defaults.heads);
+        let decay = self.layer_decay.unwrap_or(defaults.layer_decay);
         let own = |key: &str| self.rates.get(key).copied();
         let thaw = |on: bool, lr: f64, part: ParamFilter| {
             if on { Thaw::Trains { lr, part } } else { Thaw::Frozen }
@@ -242,6 +253,8 @@ impl PhaseSpec {
 mod tests {
     use super::*;
 
+    const DEFAULTS: DefaultRates = DefaultRates { encoder: 1e-4, heads: 1e-3, layer_decay: 1.0 };
+
     #[test]
     fn layers_are_named_as_people_would() {
         for (text, held) in [
@@ -272,7 +285,7 @@ mod tests {
             rates: [("layer 2".to_owned(), 7e-6), ("tone".to_owned(), 3e-3)].into(),
             ..PhaseSpec::default()
         };
-        let phase = spec.phase(0, &Recipe::default(), 4, &["topic", "tone"]).unwrap();
+        let phase = spec.phase(0, DEFAULTS, 4, &["topic", "tone"]).unwrap();
         assert_eq!(phase.embeddings.lr(), Some(1e-4 * 0.5f64.powi(4)));
         assert_eq!(
             phase.layers.iter().map(|l| l.lr()).collect::<Vec<_>>(),
@@ -283,8 +296,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_named() {
-        let refused =
-            |spec: PhaseSpec| spec.phase(1, &Recipe::default(), 4, &["topic"]).unwrap_err().to_string();
+        let refused = |spec: PhaseSpec| spec.phase(1, DEFAULTS, 4, &["topic"]).unwrap_err().to_string();
         let layers = PhaseSpec { layers: LayerSet::Ranges(vec![(2, 4)]), ..PhaseSpec::default() };
         assert!(refused(layers).contains("phase 2: it names layer 4, and the encoder's top layer is 3"));
         let head = PhaseSpec { heads: HeadSet::Only(vec!["mood".into()]), ..PhaseSpec::default() };

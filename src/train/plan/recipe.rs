@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::monitor::Monitor;
+use super::phase::ParamFilter;
 use super::phase_spec::PhaseSpec;
+use super::plan_error::PlanError;
 use super::preset::Preset;
-use super::{ParamFilter, PlanError};
+
 use crate::model::lora::Lora;
 
 /// The rule that updates parameters.

@@ -1,7 +1,7 @@
 //! The learning-rate schedule: a factor per step that multiplies every peak rate.
 
 use super::RunPlan;
-use super::preset::{Decay, Recipe};
+use super::recipe::{Decay, Recipe};
 
 /// Factor of step `step` (from 0) of `total`: rises in a line from 0 during `warmup` steps, then falls by
 /// `decay`. The linear form is transformers' `get_linear_schedule_with_warmup`, the cosine form its

@@ -21,7 +21,7 @@ use super::running_figures::Tally;
 use crate::model::ModelError;
 use crate::model::files::safetensors::{read_all, read_metadata, write, write_with};
 use crate::train::metrics::Score;
-use crate::train::plan::monitor::{Patience, Quality};
+use crate::train::plan::quality::{Patience, Quality};
 
 const BEST: &str = "best.safetensors";
 const LAST: &str = "last.safetensors";

@@ -28,7 +28,7 @@ use crate::train::error::TrainError;
 use crate::train::evaluate::{answers_above, metrics};
 use crate::train::examples::Examples;
 use crate::train::metrics::{EpochPoint, Score, StepPoint, TaskMetrics};
-use crate::train::plan::monitor::Quality;
+use crate::train::plan::quality::Quality;
 use crate::train::plan::recipe::OptimizerKind;
 use crate::train::plan::{Phase, RunPlan, Thaw, Until};
 use crate::train::report::RunOutcome;

@@ -2,7 +2,7 @@
 
 use super::loss::Sums;
 use crate::train::metrics::Score;
-use crate::train::plan::monitor::{Patience, Quality};
+use crate::train::plan::quality::{Patience, Quality};
 use crate::train::plan::{Phase, RunPlan, Until};
 
 /// The epoch whose weights are kept.

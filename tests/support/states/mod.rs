@@ -22,7 +22,7 @@ use frostline::session::state::{
     RunReport, RunView, Severity, State, Tokenized,
 };
 use frostline::train::metrics::{EpochPoint, Headline, Score, StepPoint};
-use frostline::train::plan::preset::Recipe;
+use frostline::train::plan::recipe::Recipe;
 use frostline::train::plan::{PlannedTask, RunPlan};
 
 const TEXTS: [(&str, &str, &str); 6] = [

@@ -101,7 +101,7 @@ mod tests {
             tensors: Vec::new(),
             tasks: Vec::new(),
             prompt: None,
-            recipe: crate::train::plan::preset::Recipe::default(),
+            recipe: crate::train::plan::recipe::Recipe::default(),
             phases: frozen.iter().map(phase).collect(),
             train_rows: 100,
             steps_per_epoch: 10,

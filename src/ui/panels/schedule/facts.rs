@@ -3,7 +3,8 @@
 use crate::model::heads::HeadSpec;
 use crate::model::summary::{Group, ModelSummary, TensorInfo};
 use crate::session::state::State;
-use crate::train::plan::preset::{Preset, Recipe};
+use crate::train::plan::preset::Preset;
+use crate::train::plan::recipe::Recipe;
 use crate::train::plan::{Phase, Thaw};
 use crate::ui::panels::layout::share;
 use crate::ui::widgets::numbers::{short_count, thousands};

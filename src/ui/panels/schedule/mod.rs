@@ -21,7 +21,7 @@ use crate::data::task::TaskKind;
 use crate::session::command::Edit;
 use crate::session::state::{Loadable, Severity, State};
 use crate::train::plan::RunPlan;
-use crate::train::plan::preset::Recipe;
+use crate::train::plan::recipe::Recipe;
 use crate::ui::actions::{Action, Actions, Page};
 use crate::ui::explain;
 use crate::ui::theme::{self, Palette};

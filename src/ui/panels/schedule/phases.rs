@@ -9,7 +9,7 @@ use eframe::egui::{
 use super::settings::{choice, learning_rate, whole};
 use crate::train::plan::phase_edits::PhaseEdit;
 use crate::train::plan::phase_spec::{HeadSet, PhaseSpec};
-use crate::train::plan::preset::Recipe;
+use crate::train::plan::recipe::Recipe;
 use crate::train::plan::{ParamFilter, Until};
 use crate::ui::panels::layout::head;
 use crate::ui::theme::{self, Palette};

@@ -9,7 +9,8 @@ use eframe::egui::{
 use super::facts::Facts;
 use crate::session::command::Edit;
 use crate::session::state::State;
-use crate::train::plan::preset::{Preset, Recipe};
+use crate::train::plan::preset::Preset;
+use crate::train::plan::recipe::Recipe;
 use crate::ui::actions::Actions;
 use crate::ui::explain::{PresetText, preset_text};
 use crate::ui::panels::layout::{columns, figures};

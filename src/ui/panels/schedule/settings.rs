@@ -4,7 +4,8 @@ use eframe::egui::{self, DragValue, Response, RichText, Ui};
 
 use super::prompt;
 use crate::model::summary::Prompt;
-use crate::train::plan::preset::{Decay, OptimizerKind, Preset, Recipe};
+use crate::train::plan::preset::Preset;
+use crate::train::plan::recipe::{Decay, OptimizerKind, Recipe};
 use crate::ui::explain::{self, Explanation};
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets;

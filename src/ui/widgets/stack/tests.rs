@@ -4,7 +4,8 @@ use super::edit::{Handle, dragged_to, handle_at};
 use super::*;
 use crate::model::summary::TensorInfo;
 use crate::train::plan::PlannedTask;
-use crate::train::plan::preset::{Preset, Recipe};
+use crate::train::plan::preset::Preset;
+use crate::train::plan::recipe::Recipe;
 
 fn plan(preset: Preset, layers: usize) -> RunPlan {
     let tasks = ["topic", "tone"].map(|name| PlannedTask {
