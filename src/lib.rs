@@ -7,6 +7,7 @@
 //!
 //! - [`files`]: opening files to read them, and replacing them whole.
 //! - [`format`]: values and texts as people read them: numbers, and what a file's text may do where it is shown.
+//! - [`random`]: numbers without a pattern that are the same on every machine.
 //! - [`data`]: files to data sets: reading, column mapping, splits, and the card that says what is in them.
 //! - [`text`]: texts to token ids, and ids to batches; integers only.
 //! - [`model`]: encoder families, pooling, heads, devices, weights in and out.
@@ -19,7 +20,7 @@
 //! - [`ui`]: the window: pages that read the state and send actions.
 //! - [`cli`]: the same work without a window.
 //!
-//! `files` and `format` stand beside each other, so do `explore`, `export` and `hub`, and so do `ui` and `cli`: none names another, but for
+//! `files`, `format` and `random` stand beside each other, so do `explore`, `export` and `hub`, and so do `ui` and `cli`: none names another, but for
 //! the command line's opening of the window when it is given no command.
 //!
 //! Two roads lead through it. A *run*: [`session::Session`] freezes a [`train::plan::RunPlan`] from the
@@ -88,6 +89,7 @@ pub mod format;
 pub mod hub;
 pub mod model;
 pub mod project;
+pub mod random;
 pub mod session;
 pub mod text;
 pub mod train;

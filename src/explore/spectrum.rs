@@ -2,6 +2,8 @@
 
 use rayon::prelude::*;
 
+use crate::random;
+
 /// Directions iterated beside the wanted ones: the more, the faster the wanted ones settle.
 const SPARE: usize = 6;
 /// Iterations after which the answer is taken as it is; reached only when eigenvalues all but coincide, where
@@ -74,15 +76,12 @@ impl Symmetric {
     }
 
     /// A start that no matrix met in practice is orthogonal to: numbers without a pattern, from a fixed stream
-    /// (`SplitMix64`).
+    /// of `SplitMix64`.
     fn start(&self, index: usize) -> Vec<f64> {
-        let mut state = 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(index as u64 + 1);
+        let mut state = random::GOLDEN.wrapping_mul(index as u64 + 1);
         let mut next = || {
-            state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-            let mut z = state;
-            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-            (z >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
+            state = state.wrapping_add(random::GOLDEN);
+            (random::scramble(state) >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
         };
         (0..self.size).map(|_| next()).collect()
     }

@@ -8,13 +8,13 @@ use tch::{Device, Tensor};
 use super::examples::{Examples, LabelledWord, NO_LABEL, NO_TAG, Targets, labelled_words};
 use super::run::loss::{LossRules, TaskLoss, cosine, numbers, ranking};
 use super::run::running_figures::Shown;
-use super::run::step::mix;
 use crate::data::task::TaskKind;
 use crate::model::ModelError;
 use crate::model::batch::TokenBatch;
 use crate::model::device::upload;
 use crate::model::heads::Head;
 use crate::model::layers::dropout::with_masks;
+use crate::random::mix;
 
 /// The texts of some rows as the heads read them.
 pub(super) struct Encoded {

@@ -9,8 +9,9 @@ use super::examples::Examples;
 use super::optim::Optimizer;
 use super::plan::RunPlan;
 use super::run::dispatch::Dispatch;
+use super::run::metric_queue::At;
 use super::run::sampler;
-use super::run::step::{At, Stepper};
+use super::run::step::Stepper;
 use crate::model::Model;
 
 /// Steps of a search.

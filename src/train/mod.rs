@@ -20,7 +20,6 @@ pub mod metrics;
 pub mod optim;
 pub mod plan;
 pub mod report;
-mod room;
 pub mod run;
 
 pub use error::TrainError;

@@ -6,6 +6,7 @@ mod averages;
 mod awkward;
 mod before_and_after;
 mod cancelled;
+mod circles;
 mod damaged_models;
 mod damaged_weights;
 mod data_files;

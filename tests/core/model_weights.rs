@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
+use crate::support::own_process;
 use crate::support::torch_file;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -215,8 +216,7 @@ fn loading_needs_little_more_memory_than_the_weights() {
         })
         .collect();
     let measure = |what: &str| {
-        let output = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "loading_needs_little_more_memory_than_the_weights", "--nocapture"])
+        let output = own_process::again(module_path!(), "loading_needs_little_more_memory_than_the_weights")
             .env(MEASURED, dir.path())
             .output()
             .unwrap();

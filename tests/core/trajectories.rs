@@ -11,7 +11,8 @@ use frostline::train::plan::preset::Preset;
 use frostline::train::plan::recipe::{Decay, OptimizerKind, Recipe, TaskSettings, Weighting};
 use frostline::train::plan::schedule::rate_factor;
 use frostline::train::plan::{Phase, Thaw, Until};
-use frostline::train::run::step::{At, Stepper};
+use frostline::train::run::metric_queue::At;
+use frostline::train::run::step::Stepper;
 use tch::{Kind, Tensor};
 
 use crate::support::recorded::{BATCH, STEPS, TASKS, fixtures, model, own_names, plan, rows};

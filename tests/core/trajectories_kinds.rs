@@ -18,7 +18,8 @@ use frostline::train::plan::{Phase, Thaw};
 use frostline::train::run::checkpoint::Store;
 use frostline::train::run::dispatch::Dispatch;
 use frostline::train::run::fit::{Fit, FitEvent};
-use frostline::train::run::step::{At, Stepper};
+use frostline::train::run::metric_queue::At;
+use frostline::train::run::step::Stepper;
 use tch::Tensor;
 
 use crate::support::recorded_kinds::{ROWS, Recorded, STEPS, WARMUP, fixtures, number, recorded};

@@ -9,6 +9,7 @@ pub(crate) mod fake_measured;
 pub(crate) mod fake_state;
 pub(crate) mod families;
 pub(crate) mod hub_server;
+pub(crate) mod own_process;
 #[cfg(feature = "window")]
 pub(crate) mod page;
 pub(crate) mod program;

@@ -6,6 +6,7 @@
 #![expect(clippy::expect_used, reason = "a broken fixture should stop the test")]
 #![expect(clippy::print_stderr, reason = "why a part was skipped belongs in the test's output")]
 
+use crate::support::own_process;
 use crate::support::skip;
 use std::fmt::Write as _;
 use std::fs;
@@ -42,9 +43,7 @@ fn alone(test: &str, body: fn(&Path)) {
         return;
     }
     let home = tempfile::tempdir().expect("a temporary folder");
-    let program = std::env::current_exe().expect("this program");
-    let output = std::process::Command::new(program)
-        .args(["--exact", test, "--nocapture"])
+    let output = own_process::again(module_path!(), test)
         .env(HOME, home.path())
         .env("FROSTLINE_CONFIG_DIR", home.path().join("config"))
         .env("FROSTLINE_DATA_DIR", home.path().join("data"))

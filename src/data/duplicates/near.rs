@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use super::exact;
 use crate::data::dataset::Dataset;
+use crate::random;
 
 /// More texts than these are not compared: the card must not keep anybody waiting.
 pub(in crate::data) const MOST_TEXTS: usize = 200_000;
@@ -205,20 +206,12 @@ fn bands_of(runs: &[u64]) -> [u64; BANDS] {
     let mut bands = [0_u64; BANDS];
     for (band, slot) in bands.iter_mut().enumerate() {
         for row in 0..ROWS_PER_BAND {
-            let salt = mixed((band * ROWS_PER_BAND + row) as u64 + 1);
-            let least = runs.iter().map(|run| mixed(run ^ salt)).min().unwrap_or_default();
-            *slot = mixed(*slot ^ least);
+            let salt = random::mix((band * ROWS_PER_BAND + row) as u64 + 1, 1);
+            let least = runs.iter().map(|run| random::mix(run ^ salt, 1)).min().unwrap_or_default();
+            *slot = random::mix(*slot ^ least, 1);
         }
     }
     bands
-}
-
-/// The finaliser of `SplitMix64` (Steele et al. 2014): every bit of the input moves half of the output's.
-const fn mixed(value: u64) -> u64 {
-    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
 }
 
 /// Jaccard similarity of two sorted lists.

@@ -11,11 +11,10 @@ use rayon::prelude::*;
 use tch::{Device, Kind, Tensor};
 
 use crate::model::error::ModelError;
+use crate::random::{GOLDEN, finalise};
 
 /// Values that a thread draws at a time: below that, waking another would take longer.
 const CHUNK: usize = 1 << 16;
-/// Step of `SplitMix64` (Steele et al. 2014).
-const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
 thread_local! {
     /// What the masks of this thread are drawn from; libtorch's generator where there is nothing.
@@ -103,7 +102,7 @@ fn drawn_for(x: &Tensor, p: f64, rows: Option<Vec<u64>>) -> Result<Option<Tensor
     let told = DRAWN_FROM.with_borrow_mut(|drawn| {
         let masks = drawn.as_mut()?;
         masks.calls += 1;
-        let seed = mix(masks.seed.wrapping_add(masks.calls.wrapping_mul(GOLDEN)));
+        let seed = finalise(masks.seed.wrapping_add(masks.calls.wrapping_mul(GOLDEN)));
         Some((seed, rows.unwrap_or_else(|| masks.rows.clone())))
     });
     let (seed, rows) = if let Some(told) = told {
@@ -132,11 +131,11 @@ fn mask(size: &[i64], p: f64, seed: u64, rows: &[u64]) -> Vec<f32> {
     let length = (values / pieces).max(1);
     let draw = |(piece, mask): (usize, &mut [f32])| {
         let row = rows.get(piece / of_row).copied().unwrap_or(piece as u64);
-        let seed = mix(seed.wrapping_add(mix((row << 16) + (piece % of_row) as u64)));
+        let seed = finalise(seed.wrapping_add(finalise((row << 16) + (piece % of_row) as u64)));
         for (line, mask) in mask.chunks_mut(width).enumerate() {
             let first = (line as u64) << 32;
             for (four, mask) in (first..).zip(mask.chunks_mut(4)) {
-                let bits = mix(seed.wrapping_add(four.wrapping_mul(GOLDEN)));
+                let bits = finalise(seed.wrapping_add(four.wrapping_mul(GOLDEN)));
                 for (at, value) in mask.iter_mut().enumerate() {
                     *value = if (bits >> (16 * at)) as u16 >= dropped { scale } else { 0.0 };
                 }
@@ -149,12 +148,6 @@ fn mask(size: &[i64], p: f64, seed: u64, rows: &[u64]) -> Vec<f32> {
         mask.par_chunks_mut(length).enumerate().with_min_len((CHUNK / length).max(1)).for_each(draw);
     }
     mask
-}
-
-const fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

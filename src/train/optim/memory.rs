@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use tch::{Device, Kind, Tensor};
 
-use super::{BETA1, BETA2, CLIP_EPS, EPS, Factors, State, States, Update};
+use super::adam::{BETA1, BETA2, CLIP_EPS, EPS, Factors, State, States, Update};
 use crate::model::ModelError;
 use crate::train::plan::recipe::OptimizerKind;
 

@@ -4,6 +4,7 @@
 //! without a gradient is skipped wholly, as `PyTorch` skips one whose gradient is `None`. [`memory`] is one pass over
 //! the values, for the CPU; [`queued`] is operations that a device does in its own time.
 
+mod adam;
 mod memory;
 mod queued;
 
@@ -12,30 +13,11 @@ use std::collections::btree_map::Entry;
 
 use tch::Tensor;
 
+pub use self::adam::Update;
+
+use self::adam::{State, States};
 use super::plan::recipe::OptimizerKind;
 use crate::model::ModelError;
-
-const BETA1: f64 = 0.9;
-const BETA2: f64 = 0.999;
-/// Added after the square root of the bias-corrected second moment.
-const EPS: f64 = 1e-8;
-/// Added to the norm before dividing by it, as `torch.nn.utils.clip_grad_norm_` does.
-const CLIP_EPS: f64 = 1e-6;
-
-/// One parameter's part in a step.
-#[derive(Debug)]
-pub struct Update {
-    /// Index of the parameter: its state is kept by it.
-    pub index: usize,
-    /// The parameter.
-    pub param: Tensor,
-    /// Its gradient.
-    pub grad: Tensor,
-    /// Rate of this step.
-    pub lr: f64,
-    /// Decoupled weight decay.
-    pub weight_decay: f64,
-}
 
 /// How a step is carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,16 +27,6 @@ pub enum Kernel {
     /// Operations that are queued where the parameters are, and that nothing waits for.
     Queued,
 }
-
-/// Moments and step count of one parameter.
-#[derive(Debug)]
-struct State {
-    first: Tensor,
-    second: Tensor,
-    steps: i32,
-}
-
-type States = BTreeMap<usize, State>;
 
 /// The optimiser: a rule, and a state per parameter that ever had a gradient.
 #[derive(Debug)]
@@ -112,33 +84,6 @@ fn count(states: &mut States, updates: &[Update]) -> Result<(), ModelError> {
         state.steps += 1;
     }
     Ok(())
-}
-
-/// Scalars of one parameter's update by Adam.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Factors {
-    /// See [`keep`].
-    keep: f64,
-    /// Rate over the first moment's bias correction.
-    step: f64,
-    /// Square root of the second moment's bias correction.
-    correction2: f64,
-}
-
-impl Factors {
-    /// Of the step with this number, from 1.
-    fn new(kind: OptimizerKind, update: &Update, steps: i32) -> Self {
-        Self {
-            keep: keep(kind, update),
-            step: update.lr / (1.0 - BETA1.powi(steps)),
-            correction2: (1.0 - BETA2.powi(steps)).sqrt(),
-        }
-    }
-}
-
-/// What decoupled decay leaves of a parameter.
-fn keep(kind: OptimizerKind, update: &Update) -> f64 {
-    if kind == OptimizerKind::AdamW { 1.0 - update.lr * update.weight_decay } else { 1.0 }
 }
 
 /// Whether weight decay applies to a tensor: not to biases and not to the gains of norms.

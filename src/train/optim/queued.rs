@@ -3,7 +3,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::{BETA1, BETA2, CLIP_EPS, EPS, Factors, State, States, Update, keep};
+use super::adam::{BETA1, BETA2, CLIP_EPS, EPS, Factors, State, States, Update, keep};
 use crate::model::ModelError;
 use crate::model::params::in_one_piece;
 use crate::train::plan::recipe::OptimizerKind;

@@ -13,6 +13,7 @@ pub mod preset;
 mod preset_phases;
 pub mod quality;
 pub mod recipe;
+mod room;
 mod run_plan;
 pub mod schedule;
 pub mod settings;
@@ -25,7 +26,6 @@ pub use self::run_plan::{Parent, RunPlan, Trainable};
 
 use self::quality::check_judged;
 use self::recipe::{Recipe, Weighting};
-use super::room;
 use crate::data::task::TaskKind;
 use crate::model::summary::{ModelSummary, TensorInfo};
 

@@ -7,8 +7,9 @@
 use tch::{Device, Kind};
 
 use super::loss::Losses;
-use super::step::{StepBatch, StepPass, Stepper, add_gradients, backward, mix};
+use super::step::{StepBatch, StepPass, Stepper, add_gradients, backward};
 use crate::data::task::TaskKind;
+use crate::random::mix;
 use crate::train::error::TrainError;
 use crate::train::kinds::Encoded;
 use crate::train::optim::Update;

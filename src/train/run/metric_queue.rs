@@ -8,11 +8,19 @@ use tch::{Device, Kind, Tensor};
 use super::dispatch::Dispatch;
 use super::loss::Losses;
 use super::running_figures::Tally;
-use super::step::At;
 use crate::model::ModelError;
 use crate::train::error::TrainError;
 use crate::train::metrics::{Score, StepPoint};
 use crate::train::plan::RunPlan;
+
+/// Which step it is, and its rate.
+#[derive(Clone, Copy, Debug)]
+pub struct At {
+    /// Optimiser steps before it.
+    pub step: usize,
+    /// What the peak rates of the phase are multiplied by.
+    pub factor: f64,
+}
 
 /// A step that is done as far as the host knows. Whether its losses are numbers is seen when they are read.
 pub struct PendingStep {

@@ -3,7 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::loss::{LossRules, Losses, TaskLoss};
-use super::metric_queue::PendingStep;
+use super::metric_queue::{At, PendingStep};
 use crate::data::task::TaskKind;
 use crate::model::batch::TokenBatch;
 use crate::model::encoder::Encoder;
@@ -11,6 +11,7 @@ use crate::model::layers::Dropout;
 use crate::model::layers::dropout::with_masks;
 use crate::model::summary::Group;
 use crate::model::{Model, ModelError};
+use crate::random;
 use crate::train::cache;
 use crate::train::cache::Prefix;
 use crate::train::error::TrainError;
@@ -32,15 +33,6 @@ pub struct Stepper<'a> {
     on_tokens: bool,
     /// Whether a task learns from the other rows of its batch.
     ranks: bool,
-}
-
-/// Which step it is, and its rate.
-#[derive(Clone, Copy, Debug)]
-pub struct At {
-    /// Optimiser steps before it.
-    pub step: usize,
-    /// What the peak rates of the phase are multiplied by.
-    pub factor: f64,
 }
 
 /// What the batches of a step have in common.
@@ -112,7 +104,7 @@ impl<'a> Stepper<'a> {
         batches: &[Vec<u32>],
         at: At,
     ) -> Result<PendingStep, TrainError> {
-        let seed = mix(self.plan.recipe.seed, at.step as u64 + 1);
+        let seed = random::mix(self.plan.recipe.seed, at.step as u64 + 1);
         tch::manual_seed(seed as i64);
         let mut updates = self.updates(phase, at.factor);
         let labelled = (batches.len() > 1).then(|| self.labelled(&batches.concat()));
@@ -315,13 +307,4 @@ pub(in crate::train) fn backward(
 /// Whether a task of the plan reads token states.
 pub(in crate::train) fn reads_tokens(plan: &RunPlan) -> bool {
     plan.tasks.iter().any(|task| task.kind == TaskKind::TokenLabels)
-}
-
-/// A seed of its own for each index, by `SplitMix64` (Steele et al. 2014): neighbours get unrelated ones. Dropout of a step
-/// depends on the run's seed and the step alone, so that a run that is resumed draws the same masks.
-pub(in crate::train) fn mix(seed: u64, index: u64) -> u64 {
-    let mut z = seed.wrapping_add(index.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }

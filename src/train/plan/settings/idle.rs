@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Around, RECIPE, TASK};
+use super::setting::Around;
+use super::table::{RECIPE, TASK};
 use crate::data::task::TaskKind;
 use crate::train::plan::recipe::Recipe;
 

@@ -1,7 +1,7 @@
 //! The table: an entry per setting, in the order in which settings are listed.
 
+use super::setting::{Around, Group, Setting};
 use super::value::Value as _;
-use super::{Around, Group, Setting};
 use crate::data::task::TaskKind;
 use crate::model::lora::Lora;
 use crate::train::plan::ParamFilter;

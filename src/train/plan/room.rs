@@ -1,7 +1,8 @@
 //! Whether the machine's memory has room for the sizes that a recipe asks for.
 
-use super::plan::recipe::{OptimizerKind, Recipe};
-use super::plan::{PlanError, PlannedTask};
+use super::plan_error::PlanError;
+use super::planned_task::PlannedTask;
+use super::recipe::{OptimizerKind, Recipe};
 use crate::model::room;
 use crate::model::summary::{ModelSummary, TensorInfo};
 
