@@ -18,7 +18,7 @@ use frostline::ui::actions::Action;
 use frostline::ui::app::{App, Environment};
 use frostline::ui::dialogs::{Answer, Dialogs};
 use frostline::ui::prefs::Prefs;
-use frostline::ui::unsaved::{Keep, Unsaveds};
+use frostline::ui::autosave::{Keep, Unsaveds};
 
 const SIZE: Vec2 = Vec2::new(960.0, 600.0);
 const HEADING: &str = "This project reads files outside its folder";
