@@ -84,11 +84,11 @@ fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, Failure>) -> Result<
             std::io::Error::other(format!("the Parquet file is damaged or cut off ({why})")),
         )
     };
-    match guard::guarded(work).unwrap_or_else(|panic| Err(Failure::Panic(panic))) {
+    match guard::guarded(work).unwrap_or_else(|_panic| Err(Failure::Panic)) {
         Ok(done) => Ok(done),
         Err(Failure::Cancelled) => Err(DataError::Cancelled),
         Err(Failure::Parquet(error)) => Err(damaged(error.to_string())),
-        Err(Failure::Panic(_)) => Err(damaged("its lengths do not fit together".to_owned())),
+        Err(Failure::Panic) => Err(damaged("its lengths do not fit together".to_owned())),
     }
 }
 
@@ -96,7 +96,7 @@ fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, Failure>) -> Result<
 pub(super) enum Failure {
     Cancelled,
     Parquet(parquet::errors::ParquetError),
-    Panic(String),
+    Panic,
 }
 
 impl From<parquet::errors::ParquetError> for Failure {
@@ -128,7 +128,7 @@ fn rows_of(bytes: &Bytes, group: Option<usize>, meter: &Meter) -> Result<Records
                 meter.let_go(bytes.get(start as usize..end).unwrap_or_default());
                 Ok(cells)
             };
-            guard::guarded(piece).unwrap_or_else(|panic| Err(Failure::Panic(panic)))
+            guard::guarded(piece).unwrap_or_else(|_panic| Err(Failure::Panic))
         })
         .collect::<Result<Vec<Cells>, Failure>>()?;
 

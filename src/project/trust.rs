@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Project;
 use super::disk::{absolute, parse_toml, to_toml};
 use super::error::ProjectError;
-use super::lock::Lock;
+use crate::files::lock::Lock;
 use super::outside::{OutsidePath, is_outside, outside_paths, outside_paths_of_run};
 use super::settings::Settings;
 use super::user_dirs;
