@@ -11,7 +11,7 @@ use super::parts::{self, Found, Layout};
 use super::read::{Overrides, Records};
 use super::scan::{Dialect, Scanner, unescape};
 use super::sniff::{self, Said};
-use super::table::{Column, Format, RowProblem};
+use super::table::{Column, Format, MOST_COLUMNS, RowProblem};
 
 /// Reads all records; those that are not as wide as the header become problems.
 pub(super) fn read(
@@ -89,6 +89,9 @@ impl<'a> Understood<'a> {
         let has_header = overrides.header.unwrap_or_else(|| first_is_header(&sample));
         let scanner = Scanner::new(body, dialect);
         let head = Head::of(path, scanner, preamble.bytes, &sample, has_header)?;
+        if head.names.len() > MOST_COLUMNS {
+            return Err(DataError::TooWide { path: path.to_owned(), columns: head.names.len() });
+        }
         let mut notes = Vec::new();
         if let Some(first) = preamble.lines.first() {
             notes.push(match preamble.lines.len() {

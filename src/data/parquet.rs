@@ -69,6 +69,7 @@ pub(super) fn each_group(
         let rows = records.lines.len() as u64;
         records.lines = (first_row..first_row + rows).collect();
         first_row += rows;
+        meter.free_room();
         if take(records).is_break() {
             break;
         }
@@ -86,7 +87,7 @@ fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, Failure>) -> Result<
     };
     match guard::guarded(work).unwrap_or_else(|_panic| Err(Failure::Panic)) {
         Ok(done) => Ok(done),
-        Err(Failure::Cancelled) => Err(DataError::Cancelled),
+        Err(Failure::Stopped(error)) => Err(error),
         Err(Failure::Parquet(error)) => Err(damaged(error.to_string())),
         Err(Failure::Panic) => Err(damaged("its lengths do not fit together".to_owned())),
     }
@@ -94,7 +95,8 @@ fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, Failure>) -> Result<
 
 /// Why rows could not be read.
 pub(super) enum Failure {
-    Cancelled,
+    /// The reading is to stop, or takes too much memory.
+    Stopped(DataError),
     Parquet(parquet::errors::ParquetError),
     Panic,
 }
@@ -110,6 +112,7 @@ fn rows_of(bytes: &Bytes, group: Option<usize>, meter: &Meter) -> Result<Records
     let reader = SerializedFileReader::new(bytes.clone())?;
     let metadata = reader.metadata();
     let (leaves, mut notes) = leaves(metadata);
+    meter.take_table(leaves.len(), 0).map_err(Failure::Stopped)?;
     let groups = group.map_or(0..reader.num_row_groups(), |group| group..group + 1);
     let pieces: Vec<(usize, &Leaf)> =
         groups.flat_map(|group| leaves.iter().map(move |leaf| (group, leaf))).collect();

@@ -8,6 +8,9 @@ pub use super::scan::Quoting;
 use super::sniff::ONE_COLUMN;
 pub use super::stamp::Stamp;
 
+/// Columns of the widest table that is read: as many as a spreadsheet has.
+pub const MOST_COLUMNS: usize = 16_384;
+
 /// The formats that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {

@@ -18,6 +18,7 @@ mod thresholds;
 mod values;
 
 pub use answers::{Predictions, metrics_of, metrics_with_unread, score_of};
+pub use classes::MOST_MATRIX_CLASSES;
 pub use figures::{Unit, format_figure, format_headline, mean_loss, share, unit};
 pub use points::{EpochPoint, Headline, Probe, Score, StepPoint};
 pub use ranks::{RankFigures, rank_in_pool};
@@ -85,7 +86,7 @@ pub struct TaskMetrics {
     pub ece: f64,
     /// Per class, in class order; per type of entity, by name.
     pub classes: Vec<ClassMetrics>,
-    /// `confusion[label][predicted]`: rows.
+    /// `confusion[label][predicted]`: rows. Empty with more than [`MOST_MATRIX_CLASSES`] classes.
     pub confusion: Vec<Vec<u32>>,
     /// The bins behind `ece`.
     pub calibration: Vec<CalibrationBin>,
