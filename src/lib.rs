@@ -6,6 +6,7 @@
 //! From the bottom up. A module may name those above it in this list, never one below.
 //!
 //! - [`files`]: opening files to read them, and replacing them whole.
+//! - [`machine`]: what the machine has: memory.
 //! - [`format`]: values and texts as people read them: numbers, and what a file's text may do where it is shown.
 //! - [`random`]: numbers without a pattern that are the same on every machine.
 //! - [`data`]: files to data sets: reading, column mapping, splits, and the card that says what is in them.
@@ -87,6 +88,7 @@ pub mod export;
 pub mod files;
 pub mod format;
 pub mod hub;
+pub mod machine;
 pub mod model;
 pub mod project;
 pub mod random;

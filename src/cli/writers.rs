@@ -264,10 +264,10 @@ fn predictions_csv<W: Write>(
         for answer in answers.iter().filter_map(|answers| answers.get(row)) {
             let (cell, beside) = (answer.cell(), beside(answer));
             // What the program computed is a number, also below zero.
-            let is_number = matches!(answer, Answer::Number(_) | Answer::Cosine { .. });
+            let is_number = matches!(answer, Prediction::Number(_) | Prediction::Cosine { .. });
             csv.write_field(if is_number { Cow::Borrowed(&*cell) } else { cells.text(&cell) }.as_bytes())?;
             if let Some(beside) = beside {
-                let has_names = matches!(answer, Answer::AnyOf(_));
+                let has_names = matches!(answer, Prediction::AnyOf(_));
                 csv.write_field(
                     if has_names { cells.text(&beside) } else { Cow::Borrowed(&*beside) }.as_bytes(),
                 )?;

@@ -113,6 +113,36 @@ pub enum DataError {
         /// Rows that were looked at.
         rows: usize,
     },
+    /// Reading it takes more memory than a file of that size may ask for.
+    #[error(
+        "{} takes more than {} MB of memory to read: {}",
+        path.display(),
+        limit >> 20,
+        too_much(*bytes, *limit, *is_ratio)
+    )]
+    TooMuch {
+        /// The file.
+        path: PathBuf,
+        /// Its bytes on the disk.
+        bytes: u64,
+        /// Bytes of memory that it may take.
+        limit: u64,
+        /// Whether the limit comes from the file's size, and not from the machine's memory.
+        is_ratio: bool,
+    },
+    /// No table is so wide.
+    #[error(
+        "{} has {columns} columns, and {} are the most that are read. Look whether delimiter and quotes are understood \
+         as they are meant, or save the columns that matter",
+        path.display(),
+        super::table::MOST_COLUMNS
+    )]
+    TooWide {
+        /// The file.
+        path: PathBuf,
+        /// Columns that were found.
+        columns: usize,
+    },
     /// The user stopped it.
     #[error("reading was stopped")]
     Cancelled,
@@ -121,6 +151,19 @@ pub enum DataError {
 impl DataError {
     pub(super) fn open(path: &Path, reason: impl Into<io::Error>) -> Self {
         Self::Open { path: path.to_owned(), reason: reason.into() }
+    }
+}
+
+fn too_much(bytes: u64, limit: u64, is_ratio: bool) -> String {
+    if is_ratio {
+        format!(
+            "the file has {bytes} bytes, and what is in it is more than {} times as large. It looks like one that was made \
+             to fill the memory. If you know better, unpack it, or save it as CSV or JSON lines, and open that",
+            limit / bytes.max(1)
+        )
+    } else {
+        "more than half of what this machine has. Open a part of it, or only the columns that matter"
+            .to_owned()
     }
 }
 

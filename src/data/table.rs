@@ -8,6 +8,9 @@ pub use super::read::delimited::scan::Quoting;
 use super::read::delimited::sniff::ONE_COLUMN;
 pub use super::read::fingerprint::Fingerprint;
 
+/// Columns of the widest table that is read: as many as a spreadsheet has.
+pub const MOST_COLUMNS: usize = 16_384;
+
 /// The formats that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {

@@ -12,12 +12,10 @@ use serde_json::Value;
 use tch::Tensor;
 
 use super::ExportReport;
-use super::destination;
-use super::destination::{HEADS, Staged};
+use super::destination::{self, HEADS, Staged};
 use super::error::ExportError;
 use super::layout::{self, Module};
 use super::load::load_exported;
-use super::destination;
 use super::verify::{self, Side};
 use super::written::{self, Written};
 use crate::data::task::TaskKind;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::files::regular_file;
-use crate::model::weights::file_sha256;
+use crate::model::files::safetensors::file_sha256;
 
 /// The list, relative to the exported folder. No reader of such folders looks for a file of that name.
 pub(super) const LIST: &str = "heads/written.json";

@@ -57,17 +57,6 @@ pub fn parse(key: &str, devices: &Devices) -> Result<Device, String> {
     Err(format!("there is no device \"{key}\" here; there is: {known}. {why}").trim_end().to_owned())
 }
 
-/// Bytes of this machine's memory; `None` where the system does not tell.
-#[must_use]
-pub fn physical_memory() -> Option<u64> {
-    let kind = sysinfo::MemoryRefreshKind::nothing().with_ram();
-    let mut system = sysinfo::System::new();
-    system.refresh_memory_specifics(kind);
-    // A container may be allowed less than the machine has.
-    let allowed = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
-    Some(system.total_memory().min(allowed)).filter(|bytes| *bytes > 0)
-}
-
 /// Whether a device multiplies bfloat16 numbers itself, so that they are faster than float32.
 #[must_use]
 pub fn multiplies_bfloat16(device: Device) -> bool {

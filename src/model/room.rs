@@ -1,11 +1,9 @@
 //! Whether this machine's memory has room for what a setting or a file asks for, before it is allocated: an allocation
 //! that fails ends the program.
 
-use std::sync::OnceLock;
-
-use super::device::physical_memory;
 use super::error::ModelError;
 use super::summary::TensorInfo;
+use crate::machine::physical_memory;
 
 /// Bytes of a value.
 const FLOAT: u64 = 4;
@@ -37,9 +35,8 @@ pub fn bytes_of<'a>(tensors: impl IntoIterator<Item = &'a TensorInfo>, copies: u
 /// # Errors
 /// Both numbers.
 pub fn check(needs: u64) -> Result<(), Shortage> {
-    static MACHINE: OnceLock<Option<u64>> = OnceLock::new();
-    match MACHINE.get_or_init(physical_memory) {
-        Some(machine) if needs > *machine => Err(Shortage { needs, machine: *machine }),
+    match physical_memory() {
+        Some(machine) if needs > machine => Err(Shortage { needs, machine }),
         _ => Ok(()),
     }
 }

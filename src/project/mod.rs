@@ -10,7 +10,6 @@ mod disk;
 pub mod error;
 pub mod file;
 mod history;
-mod keys;
 pub mod model_ref;
 pub mod output_file;
 pub mod outside;

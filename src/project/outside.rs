@@ -12,7 +12,7 @@ use std::path::{Component, Path, PathBuf};
 use super::disk::{absolute, path_from_text};
 use super::error::ProjectError;
 use super::file::FILE_NAME;
-use super::model_place::model_from_text;
+use super::model_ref::model_from_text;
 use super::runs::{PLAN, RUNS};
 use crate::files::regular_file;
 use crate::hub::Hub;

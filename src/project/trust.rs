@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::Project;
 use super::disk::{absolute, parse_toml, to_toml};
 use super::error::ProjectError;
-use super::lock::Lock;
 use super::outside::{OutsidePath, is_outside, outside_paths, outside_paths_of_run};
 use super::settings::Settings;
 use super::user_dirs;
 use crate::files::atomic_file::AtomicFile;
+use crate::files::lock::Lock;
 use crate::files::regular_file;
 
 const FILE_NAME: &str = "confirmed-paths.toml";

@@ -168,7 +168,7 @@ fn data_on_a_terminal_is_filtered() {
     place.edit_project(|text| text.replace("epochs = 2", "epochs = 1"));
     place.ok(&["train", "p", "--run", "one"]);
     place.write("in.csv", "text\n\"evil \u{1b}]52;c;cm0=\u{7}\u{202e} é\"\n");
-    let line = format!("'{}' predict p/runs/one in.csv -o - 2>/dev/null", program::PROGRAM);
+    let line = format!("'{}' predict p/runs/one in.csv -o - 2>/dev/null", crate::support::program::PROGRAM);
     let command = place.command(&[]);
     let env: Vec<_> =
         command.get_envs().map(|(k, v)| (k.to_owned(), v.map(std::ffi::OsStr::to_owned))).collect();

@@ -8,7 +8,7 @@ use std::{fs, io};
 /// The modules, in rows from the bottom up. A module may name those of lower rows, and nothing beside or above.
 const LAYERS: [&[&str]; 9] = [
     // What every module may use, and what knows no other.
-    &["files", "format", "random"],
+    &["files", "format", "machine", "random"],
     &["data"],
     &["text"],
     &["model"],
@@ -24,8 +24,8 @@ const LAYERS: [&[&str]; 9] = [
 const LAUNCH: (&str, &str, &str) = ("src/cli/mod.rs", "ui", "launch");
 
 /// Modules that see plain data only: texts, labels and rows of `f32`.
-const WITHOUT_TENSORS: [&str; 10] =
-    ["files", "format", "random", "data", "text", "explore", "hub", "project", "ui", "cli"];
+const WITHOUT_TENSORS: [&str; 11] =
+    ["files", "format", "machine", "random", "data", "text", "explore", "hub", "project", "ui", "cli"];
 
 /// The crates a window is made of.
 const WINDOW_CRATES: [&str; 7] = ["egui", "eframe", "egui_plot", "egui_extras", "rfd", "winit", "image"];

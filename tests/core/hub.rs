@@ -416,7 +416,7 @@ fn the_token_does_not_follow_to_another_port_whatever_is_asked_for() {
         desk.server.misbehaves(move |request, _| {
             (request.is_for("/api/") && !request.elsewhere).then(|| Answer::to(&elsewhere))
         });
-        let hub = Hub::at(Place { token: Token::new("hf_secret"), ..desk.place() }, patience());
+        let hub = Hub::at(HubConfig { token: Token::new("hf_secret"), ..desk.place() }, patience());
         let error = fetch(&hub, "org/small").unwrap_err().to_string();
         assert!(!error.contains("secret"), "{error}");
         let requests = desk.server.requests();
@@ -441,12 +441,12 @@ fn only_certificates_that_are_trusted_are_taken() {
     fs::copy(company_certificate(), folder.join("company.pem")).unwrap();
     fs::write(folder.join("remarks.txt"), "no certificate").unwrap();
     for named in [company_certificate(), folder.clone()] {
-        let hub = Hub::at(Place { certificates: vec![named], ..desk.place() }, patience());
+        let hub = Hub::at(HubConfig { certificates: vec![named], ..desk.place() }, patience());
         assert_whole(&fetch(&hub, "org/small").unwrap());
         fs::remove_dir_all(desk.repo()).unwrap();
     }
     for (named, expected) in [("remarks.txt", "holds no certificate"), ("none.pem", "SSL_CERT_FILE")] {
-        let hub = Hub::at(Place { certificates: vec![folder.join(named)], ..desk.place() }, patience());
+        let hub = Hub::at(HubConfig { certificates: vec![folder.join(named)], ..desk.place() }, patience());
         let error = fetch(&hub, "org/small").unwrap_err().to_string();
         assert!(error.contains(expected) && error.contains(named), "{error}");
     }
@@ -457,7 +457,7 @@ fn a_hub_over_https_gets_the_token_and_is_not_left_for_plain_http() {
     let (desk, plain) = (Desk::safe(), HubServer::with_small());
     desk.server.wants_token("hf_secret");
     let place =
-        Place { token: Token::new("hf_secret"), certificates: vec![company_certificate()], ..desk.place() };
+        HubConfig { token: Token::new("hf_secret"), certificates: vec![company_certificate()], ..desk.place() };
     let hub = Hub::at(place, patience());
     assert_whole(&fetch(&hub, "org/small").unwrap());
     for request in desk.server.requests() {

@@ -180,7 +180,7 @@ fn names_from_strangers_are_text_in_every_place_of_the_card() {
         let recipe = Recipe {
             tasks: [(
                 name.to_owned(),
-                frostline::train::recipe::TaskSettings { weight: 0.5, ..Default::default() },
+                frostline::train::plan::recipe::TaskSettings { weight: 0.5, ..Default::default() },
             )]
             .into(),
             ..Recipe::default()

@@ -41,7 +41,7 @@ pub(crate) fn command(workspace: &Workspace, options: &Options) -> Result<()> {
         println!("{} looks for its libraries in lib beside itself and nowhere else", program.display());
         return Ok(());
     }
-    needs::for_window()?;
+    needs::for_window(workspace.consent)?;
     setup::ensure(workspace, &setup::Options::default())?;
     let arguments = ["build", "--release", "--no-default-features", "--features", "window"];
     let status = workspace.cargo().args(arguments).status().context("cannot start cargo")?;

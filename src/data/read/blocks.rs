@@ -169,7 +169,7 @@ impl<'a> Blocks<'a> {
     /// When the file cannot be read on, or the reading is to stop.
     pub fn each(&self, take: &mut dyn FnMut(&Table) -> ControlFlow<()>) -> Result<(), DataError> {
         let go_on = |_, _| (self.goes_on)();
-        let meter = Meter::new(&go_on, u64::MAX);
+        let meter = Meter::new(&self.path, &go_on, u64::MAX);
         if !(self.goes_on)() {
             return Err(DataError::Cancelled);
         }

@@ -91,12 +91,17 @@ pub(in crate::data) struct Unpacked {
     pub(in crate::data) broken: Option<String>,
 }
 
-/// Unpacks a gzip archive, as far as it goes.
+/// Bytes that are unpacked at a time.
+const UNPACKED: usize = 1 << 20;
+
+/// Unpacks a gzip archive, as far as it goes. One that is made to fill the memory is refused by what comes out of it.
 pub(in crate::data) fn unpack(path: &Path, raw: &[u8], meter: &Meter) -> Result<Unpacked, DataError> {
     let mut bytes = Vec::new();
     let mut reader = MultiGzDecoder::new(raw);
     let broken = loop {
-        match reader.by_ref().take(1 << 20).read_to_end(&mut bytes) {
+        meter.take_room(UNPACKED)?;
+        bytes.try_reserve(UNPACKED).map_err(|error| DataError::open(path, std::io::Error::from(error)))?;
+        match reader.by_ref().take(UNPACKED as u64).read_to_end(&mut bytes) {
             Ok(0) => break None,
             // Progress is told of what is made of them.
             Ok(_) if !meter.goes_on() => return Err(DataError::Cancelled),

@@ -3,10 +3,12 @@
 //! The digest notices changes and hides nothing from anyone who would forge one: it must be quick.
 
 use std::fs;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::SystemTime;
 
 use twox_hash::XxHash3_128;
+use twox_hash::xxhash3_128::Hasher;
 
 use crate::files::regular_file;
 
@@ -46,12 +48,24 @@ impl Fingerprint {
         if metadata.len() != self.bytes {
             return true;
         }
-        !same_time && regular_file::read(path).map_or(true, |bytes| digest(&bytes) != self.digest)
+        !same_time && digest_of_file(path).map_or(true, |digest| digest != self.digest)
     }
 
     /// Remembers the time of a file that was found to be the same, so that its bytes are not read again.
     pub fn renew(&mut self, path: &Path) {
         self.modified = fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    }
+}
+
+/// The digest of what a file holds, read in pieces: it may be larger than the memory.
+fn digest_of_file(path: &Path) -> io::Result<String> {
+    let mut file = regular_file::open(path)?;
+    let (mut hasher, mut piece) = (Hasher::new(), vec![0; 1 << 20]);
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(format!("{:032x}", hasher.finish_128())),
+            count => hasher.write(piece.get(..count).unwrap_or_default()),
+        }
     }
 }
 

@@ -152,12 +152,17 @@ pub(in crate::data) fn read(dir: &Path, progress: Progress) -> Result<Table, Dat
     }
     let all: Vec<(&LabelFolder, &PathBuf)> =
         folders.iter().flat_map(|folder| folder.files.iter().map(move |file| (folder, file))).collect();
-    let meter = Meter::new(progress, all.len() as u64);
+    let meter = Meter::new(dir, progress, all.len() as u64);
     let raw = all
         .par_iter()
         .map(|(_, file)| {
             meter.advance(1)?;
-            Ok(RawBytes::open(file).map(|raw| raw.bytes().to_vec()).map_err(|error| error.to_string()))
+            let raw = match RawBytes::open(file) {
+                Ok(raw) => raw,
+                Err(error) => return Ok(Err(error.to_string())),
+            };
+            meter.take_room(raw.bytes().len())?;
+            Ok(Ok(raw.bytes().to_vec()))
         })
         .collect::<Result<Vec<Result<Vec<u8>, String>>, DataError>>()?;
     meter.finish()?;

@@ -84,7 +84,7 @@ pub(super) fn table_of(
     progress: Progress,
 ) -> Result<Table, DataError> {
     let raw = Arc::new(raw);
-    let meter = Meter::new(progress, raw.bytes().len() as u64).over(&raw);
+    let meter = Meter::new(path, progress, raw.bytes().len() as u64).over(&raw);
     // Twice through the same bytes, but on two threads.
     let (stamp, read) = rayon::join(
         || Fingerprint::of(path, raw.bytes()),

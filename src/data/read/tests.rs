@@ -342,3 +342,59 @@ proptest! {
         }
     }
 }
+
+/// What reading bytes of that name is refused for, with room for a megabyte.
+fn refused_within(name: &str, bytes: &[u8]) -> Option<String> {
+    let (raw, go_on) = (Arc::new(RawBytes::Owned(bytes.to_vec())), |_, _| true);
+    let path = Path::new(name);
+    let meter = Meter::new(path, &go_on, bytes.len() as u64).over(&raw).with_room(1 << 20);
+    records_of(path, &raw, &Overrides::default(), &meter).err().map(|error| error.to_string())
+}
+
+#[test]
+fn what_is_not_in_the_file_takes_little_memory() {
+    let keys: Vec<String> = (0..1000).map(|key| format!("\"k{key}\":1")).collect();
+    let wide = format!("{{{}}}", keys.join(","));
+    let empty_rows = |row: &str| vec![row; 2000].join("\n");
+    let numbered: Vec<String> = (0..2000).map(|row| format!("\"{row}\":{{}}")).collect();
+    for (name, text) in [
+        ("first.jsonl", format!("{wide}\n{}", empty_rows("{}"))),
+        ("last.jsonl", format!("{}\n{wide}", empty_rows("{}"))),
+        ("list.json", format!("[{wide},{}]", empty_rows("{}").replace('\n', ","))),
+        ("rows.json", format!("[[{}],{}]", vec!["1"; 1000].join(","), vec!["[1]"; 2000].join(","))),
+        ("numbered.json", format!("{{\"9999\":{wide},{}}}", numbered.join(","))),
+        ("values.json", format!("{{\"a\":[{}]}}", vec!["[]"; 100_000].join(","))),
+    ] {
+        let told = refused_within(name, text.as_bytes()).unwrap_or_else(|| panic!("{name} is read"));
+        assert!(told.starts_with(&format!("{name} takes more than 1 MB")), "{told}");
+    }
+    // The same keys in every row are in the file.
+    assert_eq!(refused_within("full.jsonl", format!("{wide}\n").repeat(300).as_bytes()), None);
+}
+
+#[test]
+fn an_archive_that_unpacks_to_far_more_than_it_holds_is_refused() {
+    use std::io::Write;
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    packed.write_all(&b"text,label\nhello,a\n".repeat(200_000)).unwrap();
+    let packed = packed.finish().unwrap();
+    assert!(packed.len() < 20_000);
+    let told = refused_within("bomb.csv.gz", &packed).expect("refused");
+    assert!(told.starts_with("bomb.csv.gz takes more than 1 MB"), "{told}");
+}
+
+#[test]
+fn a_key_of_a_nested_object_is_not_repeated_without_end() {
+    let inner: Vec<String> = (0..1000).map(|key| format!("\"{key}\":1")).collect();
+    let line = format!("{{\"{}\":{{{}}}}}\n", "k".repeat(100_000), inner.join(","));
+    let table = table_in_memory("a.jsonl", format!("{{\"text\":\"a\"}}\n{line}").as_bytes()).unwrap();
+    assert_eq!((table.rows(), table.problems.len()), (1, 1));
+    assert!(table.problems[0].reason.contains("a key of"), "{:?}", table.problems);
+}
+
+#[test]
+fn a_table_wider_than_any_is_refused() {
+    let header: Vec<String> = (0..20_000).map(|column| format!("c{column}")).collect();
+    let told = table_in_memory("wide.csv", format!("{}\n", header.join(",")).as_bytes()).unwrap_err();
+    assert!(told.to_string().contains("has 20000 columns"), "{told}");
+}

@@ -31,6 +31,7 @@ use super::outbox::{Outbox, Wake};
 use super::state::{Busy, DataView, DeviceInfo, RunOutcome, Severity};
 use crate::explore::Embeddings;
 use crate::files::guard;
+use crate::machine::physical_memory;
 use crate::model::Model;
 use crate::model::device::{self, Devices};
 use crate::project::settings::Settings;
@@ -241,7 +242,7 @@ impl Worker {
     }
 
     fn report_devices(&mut self) {
-        let memory = |key: &str| (key == "cpu").then(device::physical_memory).flatten();
+        let memory = |key: &str| (key == "cpu").then(physical_memory).flatten();
         let info = |(key, name): &(String, String)| DeviceInfo {
             key: key.clone(),
             name: name.clone(),

@@ -29,7 +29,7 @@ fn a_table_of_characters_is_looked_at_wherever_it_is() {
     let leaf = STANDARD.encode(
         [
             &1024_u32.to_le_bytes()[..],
-            &(1 << 8 | 1 << 10_u32).to_le_bytes(),
+            &(1_u32 << 8 | 1 << 10).to_le_bytes(),
             &7_u32.to_le_bytes(),
             &[0; 1016],
         ]

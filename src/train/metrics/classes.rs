@@ -4,6 +4,9 @@ use super::counts::{self, Count, SMALLEST_PROBABILITY, weighted_f1};
 use super::task_metrics::{CalibrationBin, ClassMetrics, TaskMetrics};
 use crate::data::task::TaskKind;
 
+/// Classes from which on no confusion matrix is kept: it grows with their square, and nobody could read it.
+pub const MOST_MATRIX_CLASSES: usize = 1000;
+
 /// Bins of the calibration error.
 const CALIBRATION_BINS: usize = 15;
 
@@ -26,7 +29,9 @@ impl TaskMetrics {
 
 /// Sums over the rows, from which every figure follows.
 struct Tally {
+    /// Empty where there are too many classes.
     confusion: Vec<Vec<u32>>,
+    counts: Vec<Count>,
     rows: usize,
     loss: f64,
     /// Per bin: sum of confidences, rows that are right, rows.
@@ -35,16 +40,26 @@ struct Tally {
 
 impl Tally {
     fn new(classes: usize) -> Self {
-        let confusion = vec![vec![0; classes]; classes];
-        Self { confusion, rows: 0, loss: 0.0, bins: [(0.0, 0, 0); CALIBRATION_BINS] }
+        let lines = if classes > MOST_MATRIX_CLASSES { 0 } else { classes };
+        let (confusion, counts) = (vec![vec![0; lines]; lines], vec![Count::default(); classes]);
+        Self { confusion, counts, rows: 0, loss: 0.0, bins: [(0.0, 0, 0); CALIBRATION_BINS] }
     }
 
     fn add(&mut self, row: &[f32], label: usize) {
         let (predicted, confidence) = most_probable(row);
-        let Some(cell) = self.confusion.get_mut(label).and_then(|line| line.get_mut(predicted)) else {
+        if label >= self.counts.len() || predicted >= self.counts.len() {
             return;
-        };
-        *cell += 1;
+        }
+        if let Some(class) = self.counts.get_mut(label) {
+            class.labelled += 1;
+            class.right += u64::from(label == predicted);
+        }
+        if let Some(class) = self.counts.get_mut(predicted) {
+            class.predicted += 1;
+        }
+        if let Some(cell) = self.confusion.get_mut(label).and_then(|line| line.get_mut(predicted)) {
+            *cell += 1;
+        }
         self.rows += 1;
         let probability = f64::from(row.get(label).copied().unwrap_or(0.0));
         self.loss -= probability.clamp(SMALLEST_PROBABILITY, 1.0).ln();
@@ -56,28 +71,11 @@ impl Tally {
     }
 
     fn figures(self, task: &str, names: &[String]) -> TaskMetrics {
-        let labelled: Vec<u64> =
-            self.confusion.iter().map(|line| line.iter().map(|n| u64::from(*n)).sum()).collect();
-        let mut predicted = vec![0_u64; names.len()];
-        for line in &self.confusion {
-            for (total, count) in predicted.iter_mut().zip(line) {
-                *total += u64::from(*count);
-            }
-        }
-        let right: Vec<u64> = self
-            .confusion
-            .iter()
-            .enumerate()
-            .filter_map(|(i, line)| line.get(i))
-            .map(|n| u64::from(*n))
-            .collect();
-        let classes: Vec<ClassMetrics> = names
-            .iter()
-            .zip(right.iter().zip(labelled.iter().zip(&predicted)))
-            .map(|(name, (right, (labelled, predicted)))| {
-                Count { right: *right, predicted: *predicted, labelled: *labelled }.of_class(name)
-            })
-            .collect();
+        let of = |part: fn(&Count) -> u64| self.counts.iter().map(part).collect::<Vec<u64>>();
+        let (right, labelled, predicted) =
+            (of(|count| count.right), of(|count| count.labelled), of(|count| count.predicted));
+        let classes: Vec<ClassMetrics> =
+            names.iter().zip(&self.counts).map(|(name, count)| count.of_class(name)).collect();
 
         let rows = self.rows as f64;
         let mean = |sum: f64| if self.rows == 0 { 0.0 } else { sum / rows };
@@ -202,6 +200,19 @@ mod tests {
         );
         assert_eq!((none.classes.len(), none.confusion.len(), none.calibration.len()), (3, 3, 15));
         assert_eq!(figures(0, &[], &[0, 1]).rows, 0);
+    }
+
+    #[test]
+    fn of_many_classes_no_matrix_is_kept_and_the_rest_is_the_same() {
+        let classes = MOST_MATRIX_CLASSES + 1;
+        let mut probs = vec![0.0; 2 * classes];
+        (probs[5], probs[classes + 7]) = (1.0, 1.0);
+        let found = figures(classes, &probs, &[5, 6]);
+        assert!(found.confusion.is_empty());
+        assert_eq!(
+            (found.rows, found.accuracy, found.classes[5].f1, found.classes[6].support),
+            (2, 0.5, 1.0, 1)
+        );
     }
 
     #[test]

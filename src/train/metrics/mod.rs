@@ -20,6 +20,7 @@ mod thresholds;
 mod values;
 
 pub use answers::{Predictions, metrics_of, metrics_with_unread, score_of};
+pub use classes::MOST_MATRIX_CLASSES;
 pub use figure::{
     Figure, Unit, figure_key, figures_of, format_figure, format_headline, headline, keys, mean_loss, share,
     title, training_is_comparable, training_key,

@@ -54,7 +54,7 @@ pub struct TaskMetrics {
     pub ece: f64,
     /// Per class, in class order; per type of entity, by name.
     pub classes: Vec<ClassMetrics>,
-    /// `confusion[label][predicted]`: rows.
+    /// `confusion[label][predicted]`: rows. Empty with more than [`MOST_MATRIX_CLASSES`](super::MOST_MATRIX_CLASSES) classes.
     pub confusion: Vec<Vec<u32>>,
     /// The bins behind `ece`.
     pub calibration: Vec<CalibrationBin>,

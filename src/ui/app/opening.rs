@@ -10,7 +10,7 @@ use crate::project::trust::Trust;
 use crate::session::command::Command;
 use crate::session::state::{Severity, State};
 use crate::ui::modals::{Modal, OutsideAsked, Verdict};
-use crate::ui::unsaved::Keep;
+use crate::ui::autosave::Keep;
 
 /// The way to an open project.
 #[derive(Default)]

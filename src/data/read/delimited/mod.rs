@@ -16,7 +16,7 @@ use super::progress::Meter;
 use super::{Overrides, Records};
 use crate::data::column::StrColumn;
 use crate::data::error::DataError;
-use crate::data::table::{Column, Format, RowProblem};
+use crate::data::table::{Column, Format, MOST_COLUMNS, RowProblem};
 
 /// Reads all records; those that are not as wide as the header become problems.
 pub(in crate::data) fn read(
@@ -94,6 +94,9 @@ impl<'a> Understood<'a> {
         let has_header = overrides.header.unwrap_or_else(|| first_is_header(&sample));
         let scanner = Scanner::new(body, dialect);
         let head = Head::of(path, scanner, preamble.bytes, &sample, has_header)?;
+        if head.names.len() > MOST_COLUMNS {
+            return Err(DataError::TooWide { path: path.to_owned(), columns: head.names.len() });
+        }
         let mut notes = Vec::new();
         if let Some(first) = preamble.lines.first() {
             notes.push(match preamble.lines.len() {

@@ -5,10 +5,26 @@ use std::collections::HashMap;
 
 use super::row::Row;
 use crate::data::column::StrColumn;
+use crate::data::error::DataError;
+use crate::data::read::progress::Meter;
 use crate::data::table::Column;
 
 /// A file with more keys than that is no table.
 const MOST_COLUMNS: usize = 2000;
+
+/// Bytes of an absent cell.
+const ABSENT: usize = size_of::<u32>();
+
+/// Bytes that are taken between two looks at how much may be taken.
+const UNTOLD: usize = 1 << 16;
+
+/// Why a row is not kept.
+pub(in crate::data) enum Refused {
+    /// What is wrong with it.
+    Row(String),
+    /// Nothing more is read of the file.
+    File(DataError),
+}
 
 /// The columns so far, and where to find one by its key.
 #[derive(Default)]
@@ -20,20 +36,28 @@ pub(in crate::data) struct Columns {
     tries: usize,
     /// Per column the try that it was last met in, and its place among the cells of that row.
     met: Vec<(usize, usize)>,
+    /// Bytes of absent cells that the meter has not heard of.
+    untold: usize,
 }
 
 impl Columns {
     /// Appends a row.
     ///
     /// # Errors
-    /// When it has new keys and there are too many already; then nothing of it is kept.
-    pub(in crate::data) fn push(&mut self, row: Row) -> Result<(), String> {
+    /// When it has new keys and there are too many already; then nothing of it is kept. And when the cells that rows do
+    /// not have take more memory than the file may ask for.
+    pub(in crate::data) fn push(&mut self, row: Row, meter: &Meter) -> Result<(), Refused> {
         self.tries += 1;
         let mut cells: Vec<(usize, Option<Cow<str>>)> = Vec::with_capacity(row.0.len());
         for (position, (key, cell)) in row.0.into_iter().enumerate() {
+            let columns = self.found.len();
             let place = self.place(position, &key).ok_or_else(|| {
-                format!("has the key \"{key}\", and there are {MOST_COLUMNS} different ones before it")
+                let many =
+                    format!("has the key \"{key}\", and there are {MOST_COLUMNS} different ones before it");
+                Refused::Row(many)
             })?;
+            let missed = if self.found.len() > columns { self.rows } else { 0 };
+            self.take_absent(missed, meter).map_err(Refused::File)?;
             match self.met.get(place) {
                 // The last of equal keys counts, as in Python.
                 Some((tried, earlier)) if *tried == self.tries => {
@@ -50,6 +74,7 @@ impl Columns {
             }
         }
         self.rows += 1;
+        self.take_absent(self.found.len().saturating_sub(cells.len()), meter).map_err(Refused::File)?;
         for (place, cell) in cells {
             if let Some(column) = self.found.get_mut(place) {
                 column.cells.push(cell.as_deref());
@@ -59,6 +84,15 @@ impl Columns {
             if *tried != self.tries {
                 column.cells.push_absent(self.rows - column.cells.len());
             }
+        }
+        Ok(())
+    }
+
+    /// Takes note of cells that are not there.
+    fn take_absent(&mut self, cells: usize, meter: &Meter) -> Result<(), DataError> {
+        self.untold += cells.saturating_mul(ABSENT);
+        if self.untold >= UNTOLD {
+            meter.take_room(std::mem::take(&mut self.untold))?;
         }
         Ok(())
     }
@@ -82,8 +116,15 @@ impl Columns {
     }
 
     /// Appends the rows of others.
-    pub(in crate::data) fn append(&mut self, other: Self) {
+    ///
+    /// # Errors
+    /// When the cells that rows do not have take more memory than the file may ask for.
+    pub(in crate::data) fn append(&mut self, other: Self, meter: &Meter) -> Result<(), DataError> {
         let rows = self.rows + other.rows;
+        let new = other.found.iter().filter(|column| !self.places.contains_key(&column.name)).count();
+        let missed = (self.found.len() + new).saturating_sub(other.found.len());
+        self.take_absent(new.saturating_mul(self.rows), meter)?;
+        self.take_absent(missed.saturating_mul(other.rows), meter)?;
         for (position, column) in other.found.into_iter().enumerate() {
             let mut cells = column.cells;
             cells.seal();
@@ -104,6 +145,7 @@ impl Columns {
         for column in &mut self.found {
             column.cells.push_absent(rows - column.cells.len());
         }
+        Ok(())
     }
 
     /// The columns, their names trimmed as those of any table.

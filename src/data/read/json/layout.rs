@@ -62,6 +62,11 @@ const TEXT_KEYS: [&str; 12] = [
 /// Objects within objects in which a list of records is looked for.
 const MOST_DEPTH: usize = 4;
 
+/// Whether a text is records in lines, as its first lines tell.
+pub(in crate::data) fn is_surely_lines(body: &[u8], are_lines: bool) -> bool {
+    body.get(skip_blank(body, 0)) != Some(&b'[') && looks_like_lines(body, are_lines)
+}
+
 /// Tells the layout of a text.
 pub(in crate::data) fn layout_of(body: &[u8], are_lines: bool) -> Layout {
     let start = skip_blank(body, 0);

@@ -12,8 +12,8 @@ use std::ops::ControlFlow;
 
 use rayon::prelude::*;
 
-use self::columns::Columns;
-use self::layout::{Elements, Layout, layout_of};
+use self::columns::{Columns, Refused};
+use self::layout::{Elements, Layout, is_surely_lines, layout_of};
 use self::row::Row;
 use super::Records;
 use super::progress::Meter;
@@ -28,12 +28,16 @@ const PART_BYTES: usize = if cfg!(fuzzing) { 48 } else { 4 << 20 };
 ///
 /// A text of one line that is called lines is a record, even where it could be an object of columns.
 pub(in crate::data) fn read(body: &[u8], are_lines: bool, meter: &Meter) -> Result<Records, DataError> {
+    if !is_surely_lines(body, are_lines) {
+        // What is no list of records is read as one value.
+        meter.check_room(size_as_value(body))?;
+    }
     match layout_of(body, are_lines) {
         Layout::Lines => lines(body, meter),
         Layout::Elements(list) => records_of(body, list, meter),
         Layout::Whole(whole) => {
             meter.advance(body.len())?;
-            let (columns, rows, notes) = whole.into_columns();
+            let (columns, rows, notes) = whole.into_columns(meter)?;
             let lines = vec![1; rows];
             Ok(Records {
                 format: Format::Json,
@@ -45,6 +49,13 @@ pub(in crate::data) fn read(body: &[u8], are_lines: bool, meter: &Meter) -> Resu
             })
         }
     }
+}
+
+/// Bytes of a text as one value, at most: a value begins behind one of these.
+fn size_as_value(body: &[u8]) -> usize {
+    let begins =
+        memchr::memchr3_iter(b',', b'[', b'{', body).count() + memchr::memchr_iter(b':', body).count();
+    (begins + 1).saturating_mul(size_of::<serde_json::Value>()).saturating_add(body.len())
 }
 
 /// Whether [`each_block`] can read a text.
@@ -63,11 +74,13 @@ pub(in crate::data) fn each_block(
     let mut line = 1;
     for span in line_spans(body, newline, bytes) {
         let part = part_of_lines(body, span, newline, meter)?;
-        let block = joined(body, Format::JsonLines, newline, (span.0, line), vec![part], Vec::new());
+        let block =
+            joined(body, (Format::JsonLines, newline), (span.0, line), vec![part], Vec::new(), meter)?;
         let passed = body.get(span.0..span.1).unwrap_or_default();
         line += memchr::memchr_iter(newline, passed).count() as u64;
         // Once more: the lines were counted in it.
         meter.let_go(passed);
+        meter.free_room();
         if take(block).is_break() {
             break;
         }
@@ -88,15 +101,18 @@ impl Part {
         Self { columns: Columns::default(), records: Vec::new(), problems: Vec::new() }
     }
 
-    fn take(&mut self, at: usize, text: &[u8]) {
-        self.take_row(at, row::parse(text));
+    fn take(&mut self, at: usize, text: &[u8], meter: &Meter) -> Result<(), DataError> {
+        self.take_row(at, row::parse(text), meter)
     }
 
-    fn take_row(&mut self, at: usize, row: Result<Row, String>) {
-        match row.and_then(|row| self.columns.push(row)) {
+    fn take_row(&mut self, at: usize, row: Result<Row, String>, meter: &Meter) -> Result<(), DataError> {
+        let pushed = row.map_err(Refused::Row).and_then(|row| self.columns.push(row, meter));
+        match pushed {
             Ok(()) => self.records.push(at),
-            Err(reason) => self.problems.push((at, reason)),
+            Err(Refused::Row(reason)) => self.problems.push((at, reason)),
+            Err(Refused::File(error)) => return Err(error),
         }
+        Ok(())
     }
 }
 
@@ -107,7 +123,7 @@ fn lines(body: &[u8], meter: &Meter) -> Result<Records, DataError> {
         .par_iter()
         .map(|span| part_of_lines(body, *span, newline, meter))
         .collect::<Result<Vec<_>, DataError>>()?;
-    Ok(joined(body, Format::JsonLines, newline, (0, 1), parts, Vec::new()))
+    joined(body, (Format::JsonLines, newline), (0, 1), parts, Vec::new(), meter)
 }
 
 fn newline_of(body: &[u8]) -> u8 {
@@ -137,7 +153,7 @@ fn part_of_lines(
     for line in body.get(start..end).unwrap_or_default().split(|byte| *byte == newline) {
         let text = bare(line);
         if !text.is_empty() {
-            part.take(at, text);
+            part.take(at, text, meter)?;
         }
         at += line.len() + 1;
     }
@@ -166,10 +182,10 @@ fn records_of(body: &[u8], list: Elements, meter: &Meter) -> Result<Records, Dat
             for (from, to) in elements {
                 let text = body.get(*from..*to).unwrap_or_default();
                 match are_pairs.then(|| row::pair(text)).flatten() {
-                    Some(row) => part.take_row(*from, Ok(row)),
+                    Some(row) => part.take_row(*from, Ok(row), meter)?,
                     // Some lists begin with nothing.
                     None if text == b"null" => {}
-                    None => part.take(*from, text),
+                    None => part.take(*from, text, meter)?,
                 }
             }
             meter.advance(elements.iter().map(|(from, to)| to - from).sum())?;
@@ -182,7 +198,8 @@ fn records_of(body: &[u8], list: Elements, meter: &Meter) -> Result<Records, Dat
     };
     let mut split = StrColumn::default();
     parts.iter().flat_map(|part| &part.records).for_each(|at| split.push(of_split(*at)));
-    let mut records = joined(body, Format::Json, b'\n', (0, 1), parts, note.into_iter().collect());
+    let notes = note.into_iter().collect();
+    let mut records = joined(body, (Format::Json, b'\n'), (0, 1), parts, notes, meter)?;
     let name = if are_labels { "label" } else { "split" };
     if !splits.is_empty() && records.columns.iter().all(|column| column.name != name) {
         records.columns.push(Column { name: name.to_owned(), cells: split });
@@ -193,16 +210,16 @@ fn records_of(body: &[u8], list: Elements, meter: &Meter) -> Result<Records, Dat
 /// Parts end to end; `start` is a place before all of them and its line.
 fn joined(
     body: &[u8],
-    format: Format,
-    newline: u8,
+    (format, newline): (Format, u8),
     (start, line): (usize, u64),
     parts: Vec<Part>,
     notes: Vec<String>,
-) -> Records {
+    meter: &Meter,
+) -> Result<Records, DataError> {
     let mut columns = Columns::default();
     let (mut records, mut problems) = (Vec::new(), Vec::new());
     for part in parts {
-        columns.append(part.columns);
+        columns.append(part.columns, meter)?;
         records.extend(part.records);
         problems.extend(part.problems);
     }
@@ -211,7 +228,7 @@ fn joined(
     let mut count = LineCount { body, newline, line, counted: start };
     let problems =
         problems.into_iter().map(|(at, reason)| RowProblem { line: count.line_at(at), reason }).collect();
-    Records { format, has_header: false, columns: columns.finish(), lines, problems, notes }
+    Ok(Records { format, has_header: false, columns: columns.finish(), lines, problems, notes })
 }
 
 /// Lines of offsets that come in order.

@@ -11,6 +11,9 @@ use serde_json::Value;
 #[derive(Debug, Default, PartialEq)]
 pub(in crate::data) struct Row<'a>(pub(in crate::data) Vec<(Cow<'a, str>, Option<Cow<'a, str>>)>);
 
+/// Bytes of a key, with those of the objects around it: every field of an object has them in front of its own.
+const LONGEST_KEY: usize = 1024;
+
 /// Objects within objects that become columns; what is deeper stays JSON.
 const MOST_DEPTH: usize = 4;
 
@@ -123,6 +126,10 @@ impl<'de> Visitor<'de> for Fields<'_, 'de> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(Text(key)) = map.next_key()? {
+            let length = key.len() + self.prefix.map_or(0, |prefix| prefix.len() + 1);
+            if length > LONGEST_KEY {
+                return Err(A::Error::custom(format_args!("a key of {length} bytes")));
+            }
             let key = match self.prefix {
                 Some(prefix) => Cow::Owned(format!("{prefix}.{key}")),
                 None => key,

@@ -1,9 +1,13 @@
 //! JSON texts in which a record does not stand in one place: objects of columns, lists of lists, lists of texts.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use crate::data::column::StrColumn;
+use crate::data::error::DataError;
 use crate::data::read::delimited::header::{column_names, first_is_header};
+use crate::data::read::progress::Meter;
 use crate::data::table::Column;
 
 /// Such a text.
@@ -13,6 +17,8 @@ pub(in crate::data) enum Whole {
     Columns(Vec<(String, Vec<Value>)>),
     /// Rows of cells, with their names where they are given.
     Rows(Option<Vec<String>>, Vec<Vec<Value>>),
+    /// Names, and rows that have some of them.
+    Objects(Vec<String>, Vec<Map<String, Value>>),
     /// Texts and nothing else.
     Texts(Vec<Value>),
 }
@@ -60,17 +66,15 @@ impl Whole {
             return None;
         }
         if fields.keys().all(is_numbered) {
-            let mut names: Vec<String> = Vec::new();
-            for name in objects.iter().flat_map(|object| object.keys()) {
-                if !names.contains(name) {
-                    names.push(name.clone());
-                }
-            }
-            let column = |name: String| {
-                let cells = objects.iter().map(|row| row.get(&name).cloned().unwrap_or_default()).collect();
-                (name, cells)
+            let mut known = HashSet::new();
+            let all = objects.iter().flat_map(|object| object.keys());
+            let names: Vec<String> = all.filter(|name| known.insert(*name)).cloned().collect();
+            let row = |(_, value)| match value {
+                Value::Object(cells) => Some(cells),
+                _ => None,
             };
-            return Some(Self::Columns(names.into_iter().map(column).collect()));
+            let rows = fields.into_iter().map(row).collect::<Option<_>>()?;
+            return Some(Self::Objects(names, rows));
         }
         let lengths = objects.iter().map(|object| object.len()).collect();
         let numbered = objects.iter().all(|object| object.keys().all(is_numbered));
@@ -85,27 +89,47 @@ impl Whole {
     }
 
     /// The columns, the number of rows, and what to tell of them.
-    pub(in crate::data) fn into_columns(self) -> (Vec<Column>, usize, Vec<String>) {
-        let (named, note) = match self {
-            Self::Columns(named) => (named, None),
-            Self::Texts(texts) => (vec![("text".to_owned(), texts)], None),
-            Self::Rows(names, rows) => from_rows(names, rows),
-        };
-        let rows = named.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0);
-        let column = |(name, values): (String, Vec<Value>)| {
-            let mut cells = StrColumn::default();
-            for value in &values {
-                match value {
-                    Value::Null => cells.push(None),
-                    Value::String(text) => cells.push(Some(text)),
-                    other => cells.push(Some(&other.to_string())),
-                }
+    ///
+    /// # Errors
+    /// When there are too many columns, or cells that rows do not have take more memory than the file may ask for.
+    pub(in crate::data) fn into_columns(self, meter: &Meter) -> Result<(Vec<Column>, usize, Vec<String>), DataError> {
+        match self {
+            Self::Columns(named) => {
+                let rows = named.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0);
+                meter.take_table(named.len(), rows)?;
+                let columns = named.into_iter().map(|(name, values)| {
+                    let cells = values.iter().map(Some).chain(std::iter::repeat(None)).take(rows);
+                    column(name, cells)
+                });
+                Ok((columns.collect(), rows, Vec::new()))
             }
-            cells.push_absent(rows - cells.len());
-            Column { name, cells }
-        };
-        (named.into_iter().map(column).collect(), rows, note.into_iter().collect())
+            Self::Texts(texts) => {
+                Ok((vec![column("text".to_owned(), texts.iter().map(Some))], texts.len(), Vec::new()))
+            }
+            Self::Objects(names, rows) => {
+                meter.take_table(names.len(), rows.len())?;
+                let cells = |name: String| {
+                    let cells: Vec<Option<&Value>> = rows.iter().map(|row| row.get(&name)).collect();
+                    column(name, cells.into_iter())
+                };
+                Ok((names.into_iter().map(cells).collect(), rows.len(), Vec::new()))
+            }
+            Self::Rows(names, rows) => from_rows(names, rows, meter),
+        }
     }
+}
+
+/// A column of values; an absent one is no cell.
+fn column<'v>(name: String, values: impl Iterator<Item = Option<&'v Value>>) -> Column {
+    let mut cells = StrColumn::default();
+    for value in values {
+        match value {
+            None | Some(Value::Null) => cells.push(None),
+            Some(Value::String(text)) => cells.push(Some(text)),
+            Some(other) => cells.push(Some(&other.to_string())),
+        }
+    }
+    Column { name, cells }
 }
 
 fn rows(items: Vec<Value>) -> Option<Vec<Vec<Value>>> {
@@ -119,10 +143,12 @@ fn rows(items: Vec<Value>) -> Option<Vec<Vec<Value>>> {
 fn from_rows(
     names: Option<Vec<String>>,
     mut rows: Vec<Vec<Value>>,
-) -> (Vec<(String, Vec<Value>)>, Option<String>) {
+    meter: &Meter,
+) -> Result<(Vec<Column>, usize, Vec<String>), DataError> {
     let shown = |cell: &Value| cell.as_str().map_or_else(|| cell.to_string(), str::to_owned);
-    let sample: Vec<Vec<String>> = rows.iter().take(500).map(|row| row.iter().map(shown).collect()).collect();
     let width = rows.iter().map(Vec::len).max().unwrap_or(0);
+    meter.take_table(width, rows.len())?;
+    let sample: Vec<Vec<String>> = rows.iter().take(500).map(|row| row.iter().map(shown).collect()).collect();
     let names = names.unwrap_or_else(|| match sample.first() {
         Some(first) if first_is_header(&sample) => {
             rows.remove(0);
@@ -131,25 +157,27 @@ fn from_rows(
         _ => Vec::new(),
     });
     let header = names.iter().map(String::as_str).chain(std::iter::repeat("")).take(width);
-    let mut columns: Vec<(String, Vec<Value>)> =
-        column_names(header).into_iter().map(|name| (name, Vec::with_capacity(rows.len()))).collect();
+    let columns = column_names(header)
+        .into_iter()
+        .enumerate()
+        .map(|(index, name)| column(name, rows.iter().map(|row| row.get(index))))
+        .collect();
     let uneven = rows.iter().filter(|row| row.len() != width).count();
-    for row in rows {
-        let cells = row.into_iter().chain(std::iter::repeat(Value::Null));
-        for ((_, column), cell) in columns.iter_mut().zip(cells) {
-            column.push(cell);
-        }
-    }
     let note = (uneven > 0).then(|| format!("{uneven} rows have fewer cells than the others."));
-    (columns, note)
+    Ok((columns, rows.len(), note.into_iter().collect()))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn told(text: &str) -> Option<String> {
-        let (columns, rows, _) = Whole::of(serde_json::from_str(text).unwrap())?.into_columns();
+        let go_on = |_, _| true;
+        let meter = Meter::new(Path::new("a.json"), &go_on, 0);
+        let (columns, rows, _) =
+            Whole::of(serde_json::from_str(text).unwrap())?.into_columns(&meter).unwrap();
         let shown = columns.iter().map(|column| {
             let cells: Vec<&str> = column.cells.iter().map(|cell| cell.unwrap_or("-")).collect();
             format!("{}={}", column.name, cells.join(","))

@@ -86,6 +86,7 @@ impl Work<'_> {
         let mut list = List::default();
         let (mut values, mut defined, mut repeated) = (Vec::new(), Vec::new(), Vec::new());
         let mut text = String::new();
+        let mut room = Room { meter: self.meter, untold: 0 };
         loop {
             values.clear();
             defined.clear();
@@ -104,6 +105,7 @@ impl Work<'_> {
                 if self.leaf.list_level == 0
                     && let Some(plain) = value.and_then(|value| as_is(self.leaf, value))
                 {
+                    room.take(plain.len())?;
                     cells.push(Some(plain));
                     continue;
                 }
@@ -113,6 +115,7 @@ impl Work<'_> {
                     return Ok(Cells::Binary);
                 }
                 let cell = value.map(|_| text.as_str()).filter(|_| !self.is_no_class(&text));
+                room.take(text.len())?;
                 if self.leaf.list_level == 0 {
                     cells.push(cell);
                     continue;
@@ -122,8 +125,9 @@ impl Work<'_> {
                 }
                 list.take(cell, level, self.leaf.list_level, self.is_quoted());
             }
+            room.tell()?;
             let share = self.bytes * records / self.rows.max(1);
-            self.meter.advance(share).map_err(|_cancelled| Failure::Cancelled)?;
+            self.meter.advance(share).map_err(Failure::Stopped)?;
         }
         if self.leaf.list_level > 0 {
             list.end(&mut cells);
@@ -151,6 +155,26 @@ impl Work<'_> {
         !self.leaf.classes.is_empty()
             || matches!(physical, Physical::BYTE_ARRAY | Physical::INT96)
             || is_time(&self.leaf.descr)
+    }
+}
+
+/// Memory for cells: what a file repeats in a few bytes takes its whole length in each of them.
+struct Room<'a> {
+    meter: &'a Meter<'a>,
+    /// Bytes that the meter has not heard of.
+    untold: usize,
+}
+
+impl Room<'_> {
+    fn take(&mut self, text: usize) -> Result<(), Failure> {
+        const OFTEN: usize = 1 << 20;
+        // Each cell has an end as well, and each value in a list a comma and quotes.
+        self.untold += text + size_of::<u32>();
+        if self.untold < OFTEN { Ok(()) } else { self.tell() }
+    }
+
+    fn tell(&mut self) -> Result<(), Failure> {
+        self.meter.take_room(std::mem::take(&mut self.untold)).map_err(Failure::Stopped)
     }
 }
 

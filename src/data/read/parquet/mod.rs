@@ -71,6 +71,7 @@ pub(in crate::data) fn each_group(
         let rows = records.lines.len() as u64;
         records.lines = (first_row..first_row + rows).collect();
         first_row += rows;
+        meter.free_room();
         if take(records).is_break() {
             break;
         }
@@ -86,19 +87,20 @@ fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, Failure>) -> Result<
             std::io::Error::other(format!("the Parquet file is damaged or cut off ({why})")),
         )
     };
-    match guard::guarded(work).unwrap_or_else(|panic| Err(Failure::Panic(panic))) {
+    match guard::guarded(work).unwrap_or_else(|_panic| Err(Failure::Panic)) {
         Ok(done) => Ok(done),
-        Err(Failure::Cancelled) => Err(DataError::Cancelled),
+        Err(Failure::Stopped(error)) => Err(error),
         Err(Failure::Parquet(error)) => Err(damaged(error.to_string())),
-        Err(Failure::Panic(_)) => Err(damaged("its lengths do not fit together".to_owned())),
+        Err(Failure::Panic) => Err(damaged("its lengths do not fit together".to_owned())),
     }
 }
 
 /// Why rows could not be read.
 pub(in crate::data) enum Failure {
-    Cancelled,
+    /// The reading is to stop, or takes too much memory.
+    Stopped(DataError),
     Parquet(parquet::errors::ParquetError),
-    Panic(String),
+    Panic,
 }
 
 impl From<parquet::errors::ParquetError> for Failure {
@@ -112,6 +114,7 @@ fn rows_of(bytes: &Bytes, group: Option<usize>, meter: &Meter) -> Result<Records
     let reader = SerializedFileReader::new(bytes.clone())?;
     let metadata = reader.metadata();
     let (leaves, mut notes) = leaves(metadata);
+    meter.take_table(leaves.len(), 0).map_err(Failure::Stopped)?;
     let groups = group.map_or(0..reader.num_row_groups(), |group| group..group + 1);
     let pieces: Vec<(usize, &Leaf)> =
         groups.flat_map(|group| leaves.iter().map(move |leaf| (group, leaf))).collect();
@@ -129,7 +132,7 @@ fn rows_of(bytes: &Bytes, group: Option<usize>, meter: &Meter) -> Result<Records
                 meter.let_go(bytes.get(start as usize..end).unwrap_or_default());
                 Ok(cells)
             };
-            guard::guarded(piece).unwrap_or_else(|panic| Err(Failure::Panic(panic)))
+            guard::guarded(piece).unwrap_or_else(|_panic| Err(Failure::Panic))
         })
         .collect::<Result<Vec<Cells>, Failure>>()?;
 

@@ -131,3 +131,21 @@ fn rows_are_those_that_are_there_whatever_the_file_says_of_their_number() {
     assert_eq!(table.lines, [1, 2, 3]);
     assert!(table.columns.iter().all(|column| column.cells.len() == 3));
 }
+
+#[test]
+fn one_text_for_many_rows_counts_in_each_of_them() {
+    let schema = Arc::new(parse_message_type("message m { required binary text (UTF8); }").unwrap());
+    let mut bytes = Vec::new();
+    let properties = Arc::new(WriterProperties::builder().set_dictionary_enabled(true).build());
+    let mut writer = SerializedFileWriter::new(&mut bytes, schema, properties).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    let text = ByteArray::from("long ".repeat(200).as_str());
+    column.typed::<ByteArrayType>().write_batch(&vec![text; 400_000], None, None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    writer.close().unwrap();
+    assert!(bytes.len() < 100_000, "{} bytes", bytes.len());
+    let told = table_in_memory("bomb.parquet", &bytes).unwrap_err().to_string();
+    assert!(told.starts_with("bomb.parquet takes more than 256 MB"), "{told}");
+}

@@ -3,7 +3,8 @@
 use eframe::egui::{Button, Color32, Grid, RichText, Ui, vec2};
 
 use super::class_name;
-use crate::train::metrics::TaskMetrics;
+use crate::format::numbers::thousands;
+use crate::train::metrics::{MOST_MATRIX_CLASSES, TaskMetrics};
 use crate::ui::explain;
 use crate::ui::panels::layout::{digits, grid_number, head};
 use crate::ui::theme::{self, Palette};
@@ -22,6 +23,13 @@ pub(super) fn confusion_ui(ui: &mut Ui, metrics: &TaskMetrics, chosen: &mut Opti
     };
     widgets::card_with(ui, "Confusion matrix", help, |ui| {
         let palette = Palette::of(ui);
+        if metrics.confusion.is_empty() && !metrics.classes.is_empty() {
+            ui.label(format!(
+                "No matrix is kept of more than {} classes. The table of classes has precision and recall of each.",
+                thousands(MOST_MATRIX_CLASSES as u64)
+            ));
+            return;
+        }
         ui.label(
             RichText::new("rows: what the label says; columns: what the model says")
                 .small()
