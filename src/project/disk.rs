@@ -68,6 +68,16 @@ pub(super) fn to_toml<T: serde::Serialize>(
     Ok(format!("{header}\n{text}"))
 }
 
+/// Renames a file of the user's that cannot be read to `NAME.toml.bad`, so that the next one does not overwrite what
+/// someone may want to look at; a sentence that says so.
+pub(super) fn set_aside(path: &Path) -> String {
+    let aside = path.with_extension("toml.bad");
+    match std::fs::rename(path, &aside) {
+        Ok(()) => format!("It was set aside as {}.", aside.display()),
+        Err(error) => format!("It could not be set aside: {error}."),
+    }
+}
+
 /// An absolute path without `.` and `..`, read off the name alone.
 pub(super) fn absolute(path: &Path) -> PathBuf {
     let mut clean = PathBuf::new();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::disk::{absolute, parse_toml, read_text, to_toml, write_own};
+use super::disk::{absolute, parse_toml, read_text, set_aside, to_toml, write_own};
 use super::error::ProjectError;
 use super::user_dirs;
 
@@ -132,11 +132,7 @@ impl Settings {
         match read {
             Ok(file) => (file.into(), None),
             Err(error) => {
-                let aside = path.with_extension("toml.bad");
-                let kept = match std::fs::rename(&path, &aside) {
-                    Ok(()) => format!("It was set aside as {}.", aside.display()),
-                    Err(error) => format!("It could not be set aside: {error}."),
-                };
+                let kept = set_aside(&path);
                 let note = format!("The settings could not be read, and defaults are used: {error}. {kept}");
                 (Self::default(), Some(note))
             }

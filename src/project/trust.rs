@@ -9,10 +9,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Project;
-use super::disk::{absolute, parse_toml, to_toml};
+use super::disk::{absolute, parse_toml, set_aside, to_toml};
 use super::error::ProjectError;
 use super::outside::{OutsidePath, is_outside, outside_paths, outside_paths_of_run};
-use super::settings::Settings;
 use super::user_dirs;
 use crate::files::atomic_file::AtomicFile;
 use crate::files::lock::Lock;
@@ -41,9 +40,6 @@ pub struct Trust {
 struct TrustFile {
     #[serde(default = "first_version")]
     version: u32,
-    /// Projects that were open before paths were asked about: their user knows them.
-    #[serde(default)]
-    known: Vec<String>,
     /// Those confirmed last come first.
     #[serde(default)]
     project: Vec<Entry>,
@@ -140,38 +136,40 @@ impl Trust {
             return paths;
         }
         let (file, folder) = (self.read(), key(project_dir));
-        match file.project.iter().find(|entry| entry.folder == folder) {
-            Some(entry) => {
-                paths.retain(|outside| {
-                    entry.paths.binary_search(&outside.path.to_string_lossy().into_owned()).is_err()
-                });
-            }
-            None if file.known.contains(&folder) => {
-                let known: Vec<PathBuf> = paths.drain(..).map(|outside| outside.path).collect();
-                if let Err(error) = self.confirm(project_dir, &known) {
-                    tracing::warn!("{error}");
-                }
-            }
-            None => {}
+        if let Some(entry) = file.project.iter().find(|entry| entry.folder == folder) {
+            paths.retain(|outside| {
+                entry.paths.binary_search(&outside.path.to_string_lossy().into_owned()).is_err()
+            });
         }
         paths
     }
 
-    /// What is remembered. A file that cannot be read confirms nothing.
+    /// What is remembered. A file that cannot be read confirms nothing, and is set aside before the next is written.
     fn read(&self) -> TrustFile {
-        let Ok(dir) = &self.dir else { return TrustFile::default() };
+        let empty = TrustFile { version: VERSION, ..TrustFile::default() };
+        let Ok(dir) = &self.dir else { return empty };
         let path = dir.join(FILE_NAME);
-        if fs::symlink_metadata(&path).is_err() {
-            // The first time: the projects that were opened before this was asked.
-            let known = Settings::load_from(dir).0.recent.iter().map(|dir| key(dir)).collect();
-            return TrustFile { version: VERSION, known, project: Vec::new() };
+        let bytes = match regular_file::read_at_most(&path, LARGEST) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return empty,
+            Err(error) => {
+                tracing::warn!("{} confirms nothing: {error}", path.display());
+                return empty;
+            }
+        };
+        let parsed = String::from_utf8(bytes)
+            .map_err(|error| ProjectError::malformed(&path, None, error.to_string()))
+            .and_then(|text| parse_toml::<TrustFile>(&path, &text, VERSION));
+        match parsed {
+            Ok(mut file) => {
+                file.project.iter_mut().for_each(|entry| entry.paths.sort());
+                file
+            }
+            Err(error) => {
+                tracing::warn!("{error}. {}", set_aside(&path));
+                empty
+            }
         }
-        let text =
-            regular_file::read_at_most(&path, LARGEST).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-        let file = text.and_then(|text| parse_toml::<TrustFile>(&path, &text, VERSION).ok());
-        let mut file = file.unwrap_or_else(|| TrustFile { version: VERSION, ..TrustFile::default() });
-        file.project.iter_mut().for_each(|entry| entry.paths.sort());
-        file
     }
 }
 
@@ -197,6 +195,7 @@ fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::project::DataFile;
+    use crate::project::settings::Settings;
 
     /// A project that names `path`, and the settings of a user who never saw it.
     fn stranger(path: &str) -> (tempfile::TempDir, PathBuf, Trust) {
@@ -241,23 +240,6 @@ mod tests {
     }
 
     #[test]
-    fn projects_that_were_open_before_are_known() {
-        let (home, dir, trust) = stranger("../a.csv");
-        let config = home.path().join("config");
-        let mut settings = Settings::default();
-        settings.remember(&dir);
-        settings.save_to(&config).unwrap();
-        assert_eq!(trust.unconfirmed(&dir).unwrap(), []);
-        // What it names from now on is asked about, and so is what is opened from now on.
-        fs::write(dir.join("frostline.toml"), "[[data.file]]\npath = '../b.csv'\n").unwrap();
-        assert_eq!(trust.unconfirmed(&dir).unwrap().len(), 1);
-        let (_home, other, _) = stranger("../a.csv");
-        settings.remember(&other);
-        settings.save_to(&config).unwrap();
-        assert_eq!(trust.unconfirmed(&other).unwrap().len(), 1);
-    }
-
-    #[test]
     fn a_damaged_or_newer_record_confirms_nothing() {
         let (home, dir, trust) = stranger("../a.csv");
         let file = home.path().join("config").join(FILE_NAME);
@@ -267,7 +249,20 @@ mod tests {
             assert_eq!(trust.unconfirmed(&dir).unwrap(), []);
             fs::write(&file, text).unwrap();
             assert_eq!(trust.unconfirmed(&dir).unwrap(), found, "{text}");
+            // Whoever wrote it, a newer version perhaps, finds it again.
+            assert_eq!(fs::read_to_string(file.with_extension("toml.bad")).unwrap(), text);
         }
+    }
+
+    /// A project that was opened and closed is no project that its user agreed to.
+    #[test]
+    fn a_recent_project_is_asked_about_like_any_other() {
+        let (home, dir, trust) = stranger("../a.csv");
+        let config = home.path().join("config");
+        let mut settings = Settings::default();
+        settings.remember(&dir);
+        settings.save_to(&config).unwrap();
+        assert_eq!(trust.unconfirmed(&dir).unwrap().len(), 1);
     }
 
     #[cfg(unix)]

@@ -29,13 +29,15 @@ impl Default for Prefs {
 }
 
 impl Prefs {
-    /// Puts a project first in the list of recent ones.
+    /// Puts a project first in the list of recent ones, by its absolute path: the next start may have another working
+    /// folder.
     pub fn remember(&mut self, project: &Path) {
-        if self.recent.first().is_some_and(|first| first == project) {
+        let project = std::path::absolute(project).unwrap_or_else(|_| project.to_path_buf());
+        if self.recent.first().is_some_and(|first| *first == project) {
             return;
         }
-        self.recent.retain(|known| known != project);
-        self.recent.insert(0, project.to_path_buf());
+        self.recent.retain(|known| *known != project);
+        self.recent.insert(0, project);
         self.recent.truncate(MOST_RECENT);
     }
 }
@@ -50,11 +52,11 @@ mod tests {
         for name in ["a", "b", "a", "c", "c"] {
             prefs.remember(Path::new(name));
         }
-        assert_eq!(prefs.recent, ["c", "a", "b"].map(PathBuf::from));
+        assert_eq!(prefs.recent, ["c", "a", "b"].map(|name| std::path::absolute(name).unwrap()));
         for number in 0..20 {
             prefs.remember(Path::new(&number.to_string()));
         }
         assert_eq!(prefs.recent.len(), MOST_RECENT);
-        assert_eq!(prefs.recent[0], PathBuf::from("19"));
+        assert_eq!(prefs.recent[0], std::path::absolute("19").unwrap());
     }
 }

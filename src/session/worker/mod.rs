@@ -260,6 +260,8 @@ impl Worker {
 
     /// libtorch looks for CUDA once, at its first tensor; so the folder is written down for the next start.
     fn name_cuda(&mut self, folder: PathBuf) {
+        // The next start may have another working folder.
+        let folder = std::path::absolute(&folder).unwrap_or(folder);
         let mut settings = Settings::load().0;
         let text = format!("Start Frostline again to use CUDA from {}.", folder.display());
         settings.cuda_dir = Some(folder);
