@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 
 use super::args::TrustArg;
-use super::console::{count, tell};
+use super::console::{Reasons, count, tell};
 use crate::project::ProjectError;
 use crate::project::outside::{OutsidePath, Role, listed};
 use crate::project::trust::Trust;
@@ -61,19 +61,26 @@ fn agree(
         if paths.is_empty() {
             return Ok(());
         }
-        let lines = listed(&paths).into_iter().map(|(path, what)| format!("  {path} ({what})"));
-        let list = lines.collect::<Vec<_>>().join("\n");
+        let list: Vec<String> =
+            listed(&paths).into_iter().map(|(path, what)| format!("  {path} ({what})")).collect();
         let agreed_to = if trust.trust_paths { Some(true) } else { asked(project_dir, &paths, &list)? };
         match agreed_to {
             Some(true) => {}
             Some(false) => bail!("nothing outside {} was read, and nothing was done", project_dir.display()),
-            None => bail!(
-                "{} names {} outside its folder, which nobody on this computer agreed to yet, and which {} not read:\n{list}\n\
-                 Where you trust whoever made the project, agree once with --trust-paths, or open the project in the window",
-                project_dir.display(),
-                count(paths.len(), "path"),
-                if paths.len() == 1 { "was" } else { "were" },
-            ),
+            None => {
+                let mut lines = vec![format!(
+                    "{} names {} outside its folder, which nobody on this computer agreed to yet, and which {} not read:",
+                    project_dir.display(),
+                    count(paths.len(), "path"),
+                    if paths.len() == 1 { "was" } else { "were" },
+                )];
+                lines.extend(list);
+                lines.push(
+                    "If you trust whoever made the project, agree once with --trust-paths, or open the project in the window"
+                        .to_owned(),
+                );
+                return Err(Reasons(lines).into());
+            }
         }
         let paths: Vec<PathBuf> = paths.into_iter().map(|outside| outside.path).collect();
         if let Err(error) = user.confirm(project_dir, &paths) {
@@ -84,16 +91,15 @@ fn agree(
 }
 
 /// The answer, where somebody is there to give one; an empty one is a no.
-fn asked(project_dir: &Path, paths: &[OutsidePath], list: &str) -> io::Result<Option<bool>> {
+fn asked(project_dir: &Path, paths: &[OutsidePath], list: &[String]) -> io::Result<Option<bool>> {
     if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
         return Ok(None);
     }
-    tell(&format!(
-        "{} names {} outside its folder:\n{list}\nA project from someone else can have your own files read this way. \
-         Read them, now and later? [y/N]",
-        project_dir.display(),
-        count(paths.len(), "path")
-    ));
+    tell(&format!("{} names {} outside its folder:", project_dir.display(), count(paths.len(), "path")));
+    list.iter().for_each(|line| tell(line));
+    tell(
+        "A project from someone else can have your own files read this way. Read them, now and later? [y/N]",
+    );
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     Ok(Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")))

@@ -97,7 +97,7 @@ fn refuse_link(path: &Path) -> io::Result<()> {
     let target =
         fs::read_link(path).map_or_else(|_| "another place".to_owned(), |to| to.display().to_string());
     let reason = format!(
-        "{} is a link to {target}, and links in a project are not followed: a project from someone else could lead \
+        "{} is a link to {target}, and links here are not followed: in a folder from someone else they could lead \
          anywhere. Put the file or folder itself there, or remove the link",
         path.display()
     );
@@ -105,7 +105,7 @@ fn refuse_link(path: &Path) -> io::Result<()> {
 }
 
 fn outside(path: &Path) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, format!("{} lies outside the project", path.display()))
+    io::Error::new(io::ErrorKind::InvalidInput, format!("{} lies outside the folder", path.display()))
 }
 
 #[cfg(all(test, unix))]

@@ -14,7 +14,8 @@ use super::error::ProjectError;
 use super::file::FILE_NAME;
 use super::model_ref::model_from_text;
 use super::runs::{PLAN, RUNS};
-use crate::files::regular_file;
+use crate::files::{inside, names, regular_file};
+use crate::format::visible::visible;
 use crate::hub::Hub;
 
 /// Bytes of the largest project or plan that is looked through.
@@ -35,6 +36,12 @@ pub enum Role {
     Link(PathBuf),
 }
 
+impl Role {
+    const fn is_of_model(&self) -> bool {
+        matches!(self, Self::Model | Self::RunModel(_))
+    }
+}
+
 /// A path outside the folder of the project that names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OutsidePath {
@@ -53,8 +60,8 @@ impl OutsidePath {
         let role = match &self.role {
             Role::Data => "data".to_owned(),
             Role::Model => "pretrained model".to_owned(),
-            Role::RunModel(run) => format!("pretrained model of run {}", shown(run)),
-            Role::Link(link) => format!("the link {} leads there", shown(&link.to_string_lossy())),
+            Role::RunModel(run) => format!("pretrained model of run {}", visible(run)),
+            Role::Link(link) => format!("the link {} leads there", visible(&link.to_string_lossy())),
         };
         if self.is_network { format!("{role}; {SHARE}") } else { role }
     }
@@ -71,7 +78,7 @@ const MOST_LISTED: usize = 50;
 /// hidden behind the others.
 #[must_use]
 pub fn listed(paths: &[OutsidePath]) -> Vec<(String, String)> {
-    let text = |path: &Path| shown(&path.to_string_lossy());
+    let text = |path: &Path| visible(&path.to_string_lossy()).into_owned();
     if paths.len() <= MOST_LISTED {
         return paths.iter().map(|outside| (text(&outside.path), outside.role_in_words())).collect();
     }
@@ -88,17 +95,6 @@ pub fn listed(paths: &[OutsidePath]) -> Vec<(String, String)> {
         }
     };
     folders.into_iter().map(line).collect()
-}
-
-/// A text of a file in which nothing moves the cursor or turns the direction of reading: what is agreed to must be what
-/// is seen.
-#[must_use]
-pub fn shown(text: &str) -> String {
-    let hides = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
-    text.chars().map(|c| if hides(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
 }
 
 /// Everything that opening the project of a folder, and working with its runs, would read outside that folder; sorted,
@@ -120,7 +116,7 @@ pub fn outside_paths(dir: &Path) -> Result<Vec<OutsidePath>, ProjectError> {
             }
         }
     }
-    for name in look.runs()? {
+    for name in look.runs() {
         look.run(&name)?;
     }
     Ok(look.sorted())
@@ -139,7 +135,7 @@ pub fn outside_paths_of_run(project_dir: &Path, run: &str) -> Result<Vec<Outside
 /// Whether a path of a project lies outside its folder, by its name alone.
 #[must_use]
 pub fn is_outside(path: &Path, dir: &Path) -> bool {
-    !is_in_cache(path) && !absolute(path).starts_with(absolute(dir))
+    !absolute(path).starts_with(absolute(dir))
 }
 
 /// Whether a folder is that of a model in the hub's cache.
@@ -173,9 +169,18 @@ impl Look {
         self.found
     }
 
-    /// The TOML file there, where it is one and is in the project; whoever opens it tells what is wrong with it.
-    fn table(&mut self, relative: &Path) -> Result<Option<toml::Table>, ProjectError> {
-        let Some(path) = self.followed(relative)? else { return Ok(None) };
+    /// Whether a link leads to a file of the program's own or to a run: whoever opens it refuses that, so there is nothing
+    /// to agree to.
+    fn is_refused(&self, relative: &Path) -> bool {
+        inside::refuse_links(&self.root, &self.root.join(relative)).is_err()
+    }
+
+    /// The TOML file there, where it is one; whoever opens it tells what is wrong with it.
+    fn table(&self, relative: &Path) -> Result<Option<toml::Table>, ProjectError> {
+        if self.is_refused(relative) {
+            return Ok(None);
+        }
+        let path = self.root.join(relative);
         // Others might read it whole: what is not looked through here is not to be opened.
         if fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.len() > LARGEST) {
             return Err(ProjectError::malformed(&path, None, "it is far too large for such a file"));
@@ -185,16 +190,16 @@ impl Look {
     }
 
     /// Names of the folders of runs.
-    fn runs(&mut self) -> Result<Vec<String>, ProjectError> {
-        let Some(runs) = self.followed(Path::new(RUNS))? else { return Ok(Vec::new()) };
-        let entries = fs::read_dir(runs).into_iter().flatten().flatten();
-        Ok(entries.filter_map(|entry| entry.file_name().into_string().ok()).collect())
+    fn runs(&self) -> Vec<String> {
+        if self.is_refused(Path::new(RUNS)) {
+            return Vec::new();
+        }
+        let entries = fs::read_dir(self.root.join(RUNS)).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
     }
 
     fn run(&mut self, name: &str) -> Result<(), ProjectError> {
-        let folder = Path::new(RUNS).join(name);
-        self.look_through(&folder)?;
-        if let Some(table) = self.table(&folder.join(PLAN))?
+        if let Some(table) = self.table(&Path::new(RUNS).join(name).join(PLAN))?
             && let Some(model) = table.get("model").and_then(toml::Value::as_str)
         {
             self.model(model, Role::RunModel(name.to_owned()))?;
@@ -231,7 +236,7 @@ impl Look {
                 let inside = inside.to_owned();
                 self.look_through(&inside)
             }
-            _ if !is_share && is_in_cache(&path) => Ok(()),
+            _ if !is_share && role.is_of_model() && is_in_cache(&path) => Ok(()),
             _ => {
                 let is_network = is_share || is_network(&path.to_string_lossy());
                 let path = if is_share { PathBuf::from(text) } else { path };
@@ -262,7 +267,7 @@ impl Look {
     /// Where a name in the project leads without leaving it; one that leads out of it is noted down.
     fn followed(&mut self, relative: &Path) -> Result<Option<PathBuf>, ProjectError> {
         let (mut at, mut links) = (self.root.clone(), 0);
-        let mut pending = names(relative);
+        let mut pending = parts(relative);
         while let Some(name) = pending.pop() {
             if name == ".." {
                 at.pop();
@@ -286,9 +291,9 @@ impl Look {
                 let inside = target.strip_prefix(&self.root).or_else(|_| target.strip_prefix(&self.dir));
                 let Ok(inside) = inside else { return self.leads_out(relative, &target, pending) };
                 at.clone_from(&self.root);
-                pending.extend(names(inside));
+                pending.extend(parts(inside));
             } else {
-                pending.extend(names(&target));
+                pending.extend(parts(&target));
             }
         }
         Ok(Some(at))
@@ -308,15 +313,17 @@ impl Look {
     }
 
     fn refuse_device(&self, text: &str, path: &Path) -> Result<(), ProjectError> {
-        if is_device_of_windows(text) || is_device_of_unix(path) {
-            return Err(ProjectError::DevicePath { dir: self.dir.clone(), path: shown(text) });
+        let is_named_as_device =
+            || cfg!(windows) && path.iter().any(|name| names::is_device(&name.to_string_lossy()));
+        if is_device_of_windows(text) || is_device_of_unix(path) || is_named_as_device() {
+            return Err(ProjectError::DevicePath { dir: self.dir.clone(), path: visible(text).into_owned() });
         }
         Ok(())
     }
 }
 
 /// The parts of a relative path, the first one last.
-fn names(path: &Path) -> Vec<OsString> {
+fn parts(path: &Path) -> Vec<OsString> {
     let named = |part: Component<'_>| match part {
         Component::Normal(name) => Some(name.to_owned()),
         Component::ParentDir => Some("..".into()),

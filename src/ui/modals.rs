@@ -10,7 +10,8 @@ use super::app::Environment;
 use super::command_palette::{CommandPalette, finder_ui};
 use super::dialogs::Question;
 use super::{diagnostics, theme, widgets};
-use crate::project::outside::{OutsidePath, listed, shown};
+use crate::format::visible::visible;
+use crate::project::outside::{OutsidePath, listed};
 use crate::project::unsaved::Unsaved;
 use crate::session::command::Command;
 use crate::session::state::State;
@@ -149,7 +150,7 @@ fn outside_ui(ui: &mut Ui, asked: &OutsideAsked) -> Option<Verdict> {
         format!(
             "\u{201c}{}\u{201d} names the paths below, and none of them was touched so far. Read them only if you trust whoever made the \
              project: what it trains and exports can tell what is in them.",
-            shown(&asked.dir.file_name().unwrap_or(asked.dir.as_os_str()).to_string_lossy())
+            visible(&asked.dir.file_name().unwrap_or(asked.dir.as_os_str()).to_string_lossy())
         ),
     );
     ui.add_space(theme::GAP);

@@ -32,6 +32,9 @@ fn paths_outside_are_listed_refused_and_agreed_to_once() {
         assert!(told.contains(&path), "{path}: {told}");
     }
     assert!(told.contains("pretrained model") && told.contains(AGREE), "{told}");
+    // Each path has a line of its own.
+    let of_model = format!("  {} (pretrained model)", tiny_model());
+    assert!(told.lines().any(|line| line == of_model), "{told}");
     assert!(!place.path("p/runs").exists() && !place.path("user/config").exists(), "nothing was done");
     assert!(place.fails(1, &["find-rate", "p"]).contains(AGREE));
     assert!(place.fails(1, &["tour", "p"]).contains(AGREE));
@@ -120,7 +123,10 @@ fn a_link_out_of_the_project_is_a_path_outside() {
     for target in [secret.as_path(), Path::new("/nowhere/at/all")] {
         symlink(target, &link).unwrap();
         let told = place.fails(1, &["embed", "p/runs/a", "test.csv", "-o", "-", AGREE]);
-        assert!(told.contains(&*target.to_string_lossy()) && told.contains("links in a project"), "{told}");
+        assert!(
+            told.contains(&*target.to_string_lossy()) && told.contains("links here are not followed"),
+            "{told}"
+        );
         fs::remove_file(&link).unwrap();
     }
 
@@ -132,12 +138,30 @@ fn a_link_out_of_the_project_is_a_path_outside() {
 }
 
 #[test]
+fn each_of_many_paths_is_shown() {
+    let place = stranger();
+    let long = "long/".repeat(40);
+    let files: String =
+        (0..48).map(|file| format!("[[data.file]]\npath = \"../{long}{file}.csv\"\n")).collect();
+    place.edit_project(|text| format!("{text}\n{files}"));
+    let told = place.fails(1, &["train", "p"]);
+    for file in 0..48 {
+        let end = format!("long/{file}.csv (data)");
+        assert_eq!(
+            told.lines().filter(|line| line.starts_with("  /") && line.ends_with(&end)).count(),
+            1,
+            "{told}"
+        );
+    }
+}
+
+#[test]
 fn nothing_in_a_path_controls_the_terminal() {
     let place = stranger();
     place.edit_project(|text| text.replace("../valid.csv", "../\\u001b]52;c;eA\\u0007\\u202Ex.csv"));
     let output = place.run(&["train", "p"]);
     let told = stderr(&output);
-    assert!(told.contains("\\u{1b}]52") && told.contains("\\u{202e}"), "{told}");
+    assert!(told.contains("\\u001b]52") && told.contains("\\u202e"), "{told}");
     assert!(!told.contains('\u{1b}') && !told.contains('\u{202e}'));
 }
 
