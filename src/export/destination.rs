@@ -1,5 +1,5 @@
-//! The place of an export: whether it may be used, and putting a finished folder there in one step. Of an earlier
-//! export that is there nothing is lost that this program did not write: such a folder is kept under another name.
+//! Where an export goes: whether the folder may be used, and putting a finished folder there in one step. An earlier
+//! export with files or edits of its user is kept under another name.
 
 use std::fs;
 use std::io;
@@ -46,7 +46,7 @@ impl Staged {
     /// Looks whether `place` may be used, and makes an empty folder beside it.
     pub(super) fn beside(place: &Path, base: &Path) -> Result<Self, ExportError> {
         let place = resolve(place).map_err(|error| ExportError::write(place, &error))?;
-        check(&place, base)?;
+        check(&place, &place, base)?;
         let parent = place.parent().ok_or_else(|| in_use(&place, "the whole disk"))?;
         fs::create_dir_all(parent).map_err(|error| ExportError::write(parent, &error))?;
         let around = tempfile::Builder::new().prefix(".frostline-export-").tempdir_in(parent);
@@ -80,7 +80,7 @@ impl Staged {
         if earlier {
             fs::rename(&place, &old).map_err(|error| ExportError::write(&place, &error))?;
             // Looked at here, where nobody else puts anything into it any more.
-            let aside = check(&old, &old.join("no base")).and_then(|()| {
+            let aside = check(&old, &place, &old.join("no base")).and_then(|()| {
                 let additions = if is_empty(&old) { None } else { written::additions(&old) };
                 let aside = additions.map(|additions| Ok((set_aside(&old, &place)?, additions)));
                 aside.transpose()
@@ -152,22 +152,23 @@ fn resolve(place: &Path) -> io::Result<PathBuf> {
     }
 }
 
-fn check(place: &Path, base: &Path) -> Result<(), ExportError> {
-    if !place.exists() {
+/// Whether an export may take the place of `dir`, which messages call `place`: it may have been moved aside by now.
+fn check(dir: &Path, place: &Path, base: &Path) -> Result<(), ExportError> {
+    if !dir.exists() {
         return Ok(());
     }
-    if !place.is_dir() {
+    if !dir.is_dir() {
         return Err(ExportError::TargetIsFile(place.to_owned()));
     }
-    if fs::canonicalize(base).is_ok_and(|base| base.starts_with(place)) {
+    if fs::canonicalize(base).is_ok_and(|base| base.starts_with(dir)) {
         return Err(ExportError::TargetHoldsBase(place.to_owned()));
     }
-    if place.join(HEADS).join("config.json").is_file() {
+    if dir.join(HEADS).join("config.json").is_file() {
         return Ok(());
     }
     let unreadable = |reason| ExportError::Read { path: place.to_owned(), reason };
     let mut names = Vec::new();
-    for entry in fs::read_dir(place).map_err(unreadable)? {
+    for entry in fs::read_dir(dir).map_err(unreadable)? {
         names.push(entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned());
     }
     names.sort();
@@ -250,7 +251,7 @@ mod tests {
         fs::create_dir(&place).unwrap();
         fs::write(place.join("thesis.tex"), "mine").unwrap();
         let told = later.put().unwrap_err().to_string();
-        assert!(told.contains("thesis.tex"), "{told}");
+        assert!(told.contains("thesis.tex") && told.contains(&place.display().to_string()), "{told}");
         assert_eq!(fs::read_to_string(place.join("thesis.tex")).unwrap(), "mine");
     }
 }

@@ -60,10 +60,8 @@ impl KeptExport {
             );
         }
         let named = self.additions.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join("; ");
-        let more = match self.additions.len().saturating_sub(NAMED) {
-            0 => String::new(),
-            more => format!("; and {more} more"),
-        };
+        // The search ends after enough differences, so that their number is no count of them.
+        let more = if self.additions.len() > NAMED { "; and more" } else { "" };
         format!("The earlier export holds what is yours ({named}{more}): {kept}")
     }
 }

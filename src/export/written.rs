@@ -1,7 +1,8 @@
-//! The list of the files that an export wrote, kept in its folder, and what of a folder is not as that list has it: what
-//! its user added or edited, which the next export must not take away.
+//! The list of files that an export wrote, kept in its folder. The next export compares the folder with it, and takes
+//! nothing away that its user added or edited.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::Path;
@@ -20,8 +21,10 @@ const VERSION: u32 = 1;
 const LARGEST: u64 = 1 << 24;
 /// Most differences that are looked for: one is enough to keep the folder, a few are named.
 const MOST: usize = 100;
-/// What file managers put into every folder that they show.
+/// Files that file managers put into every folder that they show ...
 const DROPPINGS: [&str; 2] = [".DS_Store", "Thumbs.db"];
+/// ... and bytes of the largest of them.
+const LARGEST_DROPPING: u64 = 1 << 24;
 
 /// What an export wrote.
 #[derive(Debug, Deserialize, Serialize)]
@@ -132,9 +135,6 @@ impl Comparison<'_> {
             };
             let name = entry.file_name();
             let name = name.to_string_lossy();
-            if DROPPINGS.contains(&name.as_ref()) {
-                continue;
-            }
             let relative = if folder.is_empty() { name.into_owned() } else { format!("{folder}/{name}") };
             // Of a link, not of what it leads to.
             match fs::symlink_metadata(entry.path()) {
@@ -142,6 +142,7 @@ impl Comparison<'_> {
                     self.look(&relative);
                 }
                 Ok(metadata) if metadata.is_dir() => self.found.push(format!("{relative}/")),
+                Ok(metadata) if is_dropping(&entry.file_name(), &metadata) => {}
                 Ok(metadata) => self.compare(relative, &entry.path(), &metadata),
                 Err(error) => self.found.push(format!("{relative}, which cannot be read: {error}")),
             }
@@ -176,6 +177,10 @@ impl Comparison<'_> {
         }
         Some(sha256)
     }
+}
+
+fn is_dropping(name: &OsStr, metadata: &Metadata) -> bool {
+    DROPPINGS.iter().any(|known| name == *known) && metadata.is_file() && metadata.len() <= LARGEST_DROPPING
 }
 
 /// What all names of a file on the disk share.
@@ -241,12 +246,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         exported(dir.path());
         fs::create_dir(dir.path().join("tasks/empty")).unwrap();
+        // Named as a file manager's file, and a folder of the user's all the same.
+        fs::create_dir(dir.path().join("tasks/.DS_Store")).unwrap();
         // The weights have two names: both are told.
         fs::write(dir.path().join("model.safetensors"), "v").unwrap();
         let edited = "tasks/a/model.safetensors, which was edited";
         assert_eq!(
             additions(dir.path()).unwrap(),
-            ["model.safetensors, which was edited", edited, "tasks/empty/"]
+            ["model.safetensors, which was edited", "tasks/.DS_Store/", edited, "tasks/empty/"]
         );
     }
 

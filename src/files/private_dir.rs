@@ -8,17 +8,21 @@ use std::path::Path;
 /// open to others, is closed to them.
 ///
 /// # Errors
-/// When the system refuses.
+/// When a link is at the path, which would choose the folder that is closed; and when the system refuses.
 pub fn create(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     {
-        use std::fs::{Permissions, set_permissions};
+        use std::fs::{Permissions, set_permissions, symlink_metadata};
         use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
         const OWNER_ALONE: u32 = 0o700;
         builder.mode(OWNER_ALONE).create(path)?;
-        if path.metadata()?.permissions().mode() & 0o077 != 0 {
+        let metadata = symlink_metadata(path)?;
+        if !metadata.is_dir() {
+            return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is a link. Remove it"));
+        }
+        if metadata.permissions().mode() & 0o077 != 0 {
             set_permissions(path, Permissions::from_mode(OWNER_ALONE))?;
         }
         Ok(())
@@ -43,5 +47,16 @@ mod tests {
             create(path).unwrap();
             assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o700);
         }
+    }
+
+    #[test]
+    fn a_link_closes_no_other_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let (shared, link) = (dir.path().join("shared"), dir.path().join("link"));
+        fs::create_dir(&shared).unwrap();
+        fs::set_permissions(&shared, fs::Permissions::from_mode(0o755)).unwrap();
+        std::os::unix::fs::symlink(&shared, &link).unwrap();
+        assert!(create(&link).unwrap_err().to_string().contains("link"));
+        assert_eq!(fs::metadata(&shared).unwrap().permissions().mode() & 0o777, 0o755);
     }
 }

@@ -56,29 +56,27 @@ fn posix(bytes: &[u8]) -> String {
     }
 }
 
-/// Double quotes where both shells read them alike; else the single quotes of `PowerShell`, which doubles those within
-/// and takes typographic ones for them.
+/// Double quotes, which both shells know: `cmd` takes single ones for letters and would start what follows an `&`.
+/// `PowerShell` escapes with a backtick, and takes typographic double quotes for plain ones. `cmd` reads `%NAME%` within
+/// quotes too; the worst is another path. No path of Windows holds `"`.
 #[cfg_attr(unix, allow(dead_code, reason = "the tests compare on every system"))]
 fn windows(text: &str) -> String {
     let prefix = if text.starts_with('-') { ".\\" } else { "" };
     let text = format!("{prefix}{text}");
-    let is_in_double =
-        |c: char| is_plain(c) || matches!(c, '\\' | ' ' | '(' | ')' | '\'' | '&' | '=' | ';' | '~');
     if !text.is_empty() && text.chars().all(|c| c == '\\' || (is_plain(c) && c != ',')) {
         return text;
     }
-    // A backslash before the closing quote would escape it for the program that is started.
-    if !text.is_empty() && text.chars().all(is_in_double) && !text.ends_with('\\') {
-        return format!("\"{text}\"");
-    }
-    let mut word = String::from("'");
+    let mut word = String::from("\"");
     for c in super::visible::visible(&text).chars() {
-        if matches!(c, '\'' | '\u{2018}'..='\u{201b}') {
-            word.push(c);
+        if matches!(c, '$' | '`' | '"' | '\u{201c}'..='\u{201f}') {
+            word.push('`');
         }
         word.push(c);
     }
-    word + "'"
+    // A backslash before the closing quote would escape it for the program that is started.
+    let trailing = text.chars().rev().take_while(|c| *c == '\\').count();
+    word.extend(std::iter::repeat_n('\\', trailing));
+    word + "\""
 }
 
 #[cfg(test)]
@@ -97,12 +95,14 @@ mod tests {
     fn two_shells_of_windows_are_quoted_for() {
         for (text, word) in [
             ("C:\\my project", "\"C:\\my project\""),
-            ("C:\\$(calc)", "'C:\\$(calc)'"),
-            ("C:\\%PATH%", "'C:\\%PATH%'"),
-            ("it's `x`", "'it''s `x`'"),
-            ("a\u{2019}; calc", "'a\u{2019}\u{2019}; calc'"),
+            ("C:\\$(calc)", "\"C:\\`$(calc)\""),
+            ("C:\\x' & calc", "\"C:\\x' & calc\""),
+            ("C:\\$x & calc", "\"C:\\`$x & calc\""),
+            ("it's `x`", "\"it's ``x``\""),
+            ("a\u{201d}; calc", "\"a`\u{201d}; calc\""),
+            ("C:\\my folder\\", "\"C:\\my folder\\\\\""),
             ("-rf", ".\\-rf"),
-            ("", "''"),
+            ("", "\"\""),
         ] {
             assert_eq!(windows(text), word);
         }

@@ -63,7 +63,7 @@ pub const fn is_hidden(c: char) -> bool {
         // Soft hyphen, fillers, zero-width space, word joiner, invisible operators, byte order mark. The joiners
         // U+200C and U+200D are part of words and emoji.
         | '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}' | '\u{200b}'
-        | '\u{2060}'..='\u{2065}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{2060}'..='\u{2065}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}'
         // Tags, which can hold a whole hidden text.
         | '\u{e0000}'..='\u{e00ff}'
     )

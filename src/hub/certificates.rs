@@ -1,5 +1,5 @@
-//! Whose word counts for who a server is: the system's list, with a company's own certificates in it, or what the
-//! environment names instead.
+//! The certificates that prove who a server is: the system's, a company's own among them, or those that the environment
+//! names.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,6 +28,11 @@ pub(super) fn tls_config(named: &[PathBuf]) -> Result<TlsConfig, HubError> {
 fn read(named: &[PathBuf]) -> Result<Vec<Certificate<'static>>, HubError> {
     let mut certificates = Vec::new();
     for path in named {
+        // As OpenSSL does it: a list of folders may name some that this machine does not have.
+        if named.len() > 1 && !path.exists() {
+            tracing::debug!("no certificates in {}: it does not exist", path.display());
+            continue;
+        }
         if !path.is_dir() {
             let of_file = of_file(path).map_err(|error| bad(path, &error))?;
             if of_file.is_empty() {

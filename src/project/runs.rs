@@ -24,6 +24,8 @@ use crate::train::report::{RunOutcome, RunReport};
 pub(super) const RUNS: &str = "runs";
 pub(super) const PLAN: &str = "run.toml";
 const HISTORY: &str = "history.jsonl";
+/// Names that are tried after the first one was taken.
+const MOST_TRIES: u32 = 1000;
 const REPORT: &str = "report.json";
 const CHECKPOINTS: &str = "checkpoints";
 const LOCK: &str = "run.lock";
@@ -324,14 +326,27 @@ pub fn list(project_dir: &Path) -> Result<Vec<RunListing>, ProjectError> {
 /// # Errors
 /// When the folder of the runs is there and cannot be read.
 pub fn next_name(project_dir: &Path, base: &str) -> Result<String, ProjectError> {
-    let number = |name: &String| name.strip_prefix(base)?.strip_prefix('-')?.parse::<u32>().ok();
-    let names = run_names(project_dir)?;
-    let last = names.iter().filter_map(number).max().unwrap_or(0);
-    let Some(next) = last.checked_add(1) else {
-        let name = format!("{base}-{last}");
-        return Err(ProjectError::RunName { name, reason: "no number comes after it. Rename its folder" });
+    Ok(numbered(base, next_number(project_dir, base)?))
+}
+
+/// The number after the highest in use. Names that differ in case alone are the same folder on some file systems.
+fn next_number(project_dir: &Path, base: &str) -> Result<u32, ProjectError> {
+    let base = base.to_lowercase();
+    let number = |name: &String| {
+        let name = name.to_lowercase();
+        name.strip_prefix(&base)?.strip_prefix('-')?.parse::<u32>().ok()
     };
-    Ok(format!("{base}-{next:02}"))
+    let last = run_names(project_dir)?.iter().filter_map(number).max().unwrap_or(0);
+    last.checked_add(1).ok_or_else(|| no_number_after(&base, last))
+}
+
+fn numbered(base: &str, number: u32) -> String {
+    format!("{base}-{number:02}")
+}
+
+fn no_number_after(base: &str, last: u32) -> ProjectError {
+    let reason = "no number comes after it. Rename its folder";
+    ProjectError::RunName { name: numbered(base, last), reason }
 }
 
 /// Makes the folder of a run under a free name, as [`next_name`] gives it: of two processes that ask at the same time,
@@ -343,17 +358,19 @@ pub fn reserve_name(project_dir: &Path, base: &str) -> Result<String, ProjectErr
     let project_dir = &absolute(project_dir);
     let runs = project_dir.join(RUNS);
     inside::create_dir_all(project_dir, &runs).map_err(|error| ProjectError::write(&runs, &error))?;
-    loop {
-        let name = next_name(project_dir, base)?;
+    let first = next_number(project_dir, base)?;
+    for number in first..=first.saturating_add(MOST_TRIES) {
+        let name = numbered(base, number);
         check_name(&name)?;
         let dir = runs.join(&name);
         match fs::create_dir(&dir) {
             Ok(()) => return Ok(name),
-            // Another process was quicker; its folder counts now.
+            // Another process was quicker, or the file system takes another name for this one.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(ProjectError::write(&dir, &error)),
         }
     }
+    Err(ProjectError::RunName { name: numbered(base, first), reason: "it and the names after it are taken" })
 }
 
 /// Gives a reserved name back that no run was made under.

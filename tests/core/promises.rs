@@ -38,17 +38,43 @@ fn is_test(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
+/// Whether a file has a test of this name: a function below an attribute that makes it one, or in `proptest!`.
+fn is_test_of(text: &str, name: &str) -> bool {
+    let Some((before, _)) = text.split_once(&format!("fn {name}(")) else { return false };
+    let attributes = before.trim_end().rsplit("\n\n").next().unwrap_or_default();
+    attributes.contains("#[test]")
+}
+
 #[test]
 fn every_promise_is_kept_by_a_test_that_is_there() {
     let page = fs::read_to_string(root().join("docs/security.md")).unwrap();
     let sources = sources(&["src", "tests", "packaging/xtask/src"]);
-    let is_there = |name: &str| sources.iter().any(|(_, text)| text.contains(&format!("fn {name}(")));
-    let tests: Vec<&str> = quoted(&page).filter(|name| is_test(name)).collect();
-    assert!(tests.len() > 10, "{tests:?}");
-    let missing: Vec<&str> = tests.into_iter().filter(|name| !is_there(name)).collect();
+    let is_there = |name: &str| sources.iter().any(|(_, text)| is_test_of(text, name));
+    let missing: Vec<&str> = quoted(&page).filter(|name| is_test(name) && !is_there(name)).collect();
     assert!(missing.is_empty(), "docs/security.md names tests that are not there: {missing:#?}");
+    let promises: Vec<&str> = page.lines().filter(|line| line.starts_with("| **")).collect();
+    assert!(promises.len() > 10, "{promises:#?}");
+    for promise in promises {
+        assert!(quoted(promise).any(is_test), "no test is named for this promise: {promise}");
+    }
     for path in quoted(&page).filter(|name| name.starts_with("tests/") || name.starts_with("packaging/")) {
         assert!(root().join(path).exists(), "docs/security.md names {path}");
+    }
+}
+
+#[test]
+fn libtorch_has_one_version() {
+    let version = frostline::model::cuda::LIBTORCH_VERSION;
+    for (file, text) in [
+        ("packaging/xtask/src/package.rs", format!("LIBTORCH_VERSION: &str = \"{version}\"")),
+        ("packaging/xtask/src/setup.rs", format!("libtorch-{version}")),
+        ("packaging/xtask/src/platform.rs", format!("libtorch {version}")),
+        ("packaging/pins/linux-x86_64.txt", format!("torch=={version} ")),
+        ("packaging/pins/windows-x86_64.txt", format!("torch=={version} ")),
+        ("docs/security.md", format!("libtorch {version}")),
+    ] {
+        let page = fs::read_to_string(root().join(file)).unwrap();
+        assert!(page.contains(&text), "{file} has no `{text}`");
     }
 }
 

@@ -219,14 +219,14 @@ pub(in crate::data) fn single_labels<'a>(
 /// A class's name as it is meant: spaces of all kinds are spaces, and what cannot be seen is not there. Joiners
 /// stay, which emoji and some scripts need.
 fn tidy(name: &str) -> Cow<'_, str> {
-    let is_odd = |c: char| c != ' ' && (c.is_whitespace() || is_hidden(c));
+    let is_odd = |c: char| c != ' ' && (c.is_whitespace() || is_unseen(c));
     if !name.contains(is_odd) {
         return Cow::Borrowed(name);
     }
-    let shown = name.chars().filter(|c| !is_hidden(*c));
+    let shown = name.chars().filter(|c| !is_unseen(*c));
     Cow::Owned(shown.map(|c| if c.is_whitespace() { ' ' } else { c }).collect())
 }
 
-const fn is_hidden(c: char) -> bool {
+const fn is_unseen(c: char) -> bool {
     is_invisible(c) && !matches!(c, '\u{200c}' | '\u{200d}')
 }
