@@ -7,9 +7,9 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use crate::support::program::{Place, stderr};
 use frostline::project::Project;
 use frostline::project::runs::{self, HistoryLine, RunEvent, RunFolder};
-use crate::support::program::{Place, stderr};
 
 /// A file and a folder of the user's that nothing may touch.
 struct Victims {

@@ -12,7 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::support::hub_server::{Answer, COMMIT, HubServer, Model, company_certificate, git_sha1, noise, sha256};
+use crate::support::hub_server::{
+    Answer, COMMIT, HubServer, Model, company_certificate, git_sha1, noise, sha256,
+};
 use frostline::hub::{Hub, HubConfig, HubError, HubName, Progress, Timeouts, Token};
 use serde_json::json;
 
@@ -456,8 +458,11 @@ fn only_certificates_that_are_trusted_are_taken() {
 fn a_hub_over_https_gets_the_token_and_is_not_left_for_plain_http() {
     let (desk, plain) = (Desk::safe(), HubServer::with_small());
     desk.server.wants_token("hf_secret");
-    let place =
-        HubConfig { token: Token::new("hf_secret"), certificates: vec![company_certificate()], ..desk.place() };
+    let place = HubConfig {
+        token: Token::new("hf_secret"),
+        certificates: vec![company_certificate()],
+        ..desk.place()
+    };
     let hub = Hub::at(place, patience());
     assert_whole(&fetch(&hub, "org/small").unwrap());
     for request in desk.server.requests() {

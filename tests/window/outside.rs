@@ -16,9 +16,9 @@ use frostline::session::command::Command;
 use frostline::session::state::State;
 use frostline::ui::actions::Action;
 use frostline::ui::app::{App, Environment};
+use frostline::ui::autosave::{Keep, Unsaveds};
 use frostline::ui::dialogs::{Answer, Dialogs};
 use frostline::ui::prefs::Prefs;
-use frostline::ui::autosave::{Keep, Unsaveds};
 
 const SIZE: Vec2 = Vec2::new(960.0, 600.0);
 const HEADING: &str = "This project reads files outside its folder";

@@ -9,8 +9,8 @@ use crate::project::outside::is_outside;
 use crate::project::trust::Trust;
 use crate::session::command::Command;
 use crate::session::state::{Severity, State};
-use crate::ui::modals::{Modal, OutsideAsked, Verdict};
 use crate::ui::autosave::Keep;
+use crate::ui::modals::{Modal, OutsideAsked, Verdict};
 
 /// The way to an open project.
 #[derive(Default)]

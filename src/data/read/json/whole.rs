@@ -92,7 +92,10 @@ impl Whole {
     ///
     /// # Errors
     /// When there are too many columns, or cells that rows do not have take more memory than the file may ask for.
-    pub(in crate::data) fn into_columns(self, meter: &Meter) -> Result<(Vec<Column>, usize, Vec<String>), DataError> {
+    pub(in crate::data) fn into_columns(
+        self,
+        meter: &Meter,
+    ) -> Result<(Vec<Column>, usize, Vec<String>), DataError> {
         match self {
             Self::Columns(named) => {
                 let rows = named.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0);
