@@ -166,7 +166,8 @@ impl Trust {
                 file
             }
             Err(error) => {
-                tracing::warn!("{error}. {}", set_aside(&path));
+                let kept = set_aside(&path);
+                tracing::warn!("{error}. {kept}");
                 empty
             }
         }
@@ -250,7 +251,7 @@ mod tests {
             fs::write(&file, text).unwrap();
             assert_eq!(trust.unconfirmed(&dir).unwrap(), found, "{text}");
             // Whoever wrote it, a newer version perhaps, finds it again.
-            assert_eq!(fs::read_to_string(file.with_extension("toml.bad")).unwrap(), text);
+            assert_eq!(fs::read_to_string(file.with_extension("toml.bad")).unwrap(), text, "{text}");
         }
     }
 
