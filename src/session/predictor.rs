@@ -202,7 +202,7 @@ impl Predictor {
             // Nothing is known to belong together, so nothing is ranked: pairs get their cosine.
             rows.targets.clear();
             let said = answers(&self.model, &rows, &stop, &mut |rows| progress(done + rows.min(texts.len())));
-            let said = said.map_err(|error| error.to_string())?.ok_or("stopped")?;
+            let said = said.map_err(|error| error.to_string())?;
             for ((answers, head), said) in all.iter_mut().zip(&heads).zip(&said.predictions) {
                 let words = |row: &usize| (data.text(*row), tokens.word_starts(*row));
                 answers.extend(which.iter().map(|row| Prediction::of_row(head, said, *row, words(row))));
@@ -226,7 +226,7 @@ impl Predictor {
         let rows = rows_of(dataset, &texts, &which, &self.tasks());
         self.truncated += rows.truncated_rows();
         let said = answers(&self.model, &rows, &stop, &mut |done| progress(done.min(which.len())));
-        let said = said.map_err(|error| error.to_string())?.ok_or("stopped")?;
+        let said = said.map_err(|error| error.to_string())?;
         Ok(metrics(&self.model, &rows, &said.predictions))
     }
 
@@ -246,7 +246,7 @@ impl Predictor {
             self.truncated += tokens.truncated_rows();
             let rows = Examples { tokens, ..Examples::default() };
             let pooled = cache::pooled(&self.model, &rows, &stop, &mut |rows| progress(done + rows));
-            let pooled = pooled.map_err(|error| error.to_string())?.ok_or("stopped")?;
+            let pooled = pooled.map_err(|error| error.to_string())?;
             take(&self.model, &pooled)?;
             done += chunk.len();
         }

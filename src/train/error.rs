@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::model::ModelError;
+use crate::train::interrupt::Interrupt;
 use crate::train::plan::PlanError;
 use crate::train::run::checkpoint::CheckpointError;
 
@@ -42,5 +43,20 @@ pub enum TrainError {
 impl From<tch::TchError> for TrainError {
     fn from(error: tch::TchError) -> Self {
         Self::Model(ModelError::Torch(error))
+    }
+}
+
+impl From<ModelError> for Interrupt<TrainError> {
+    fn from(error: ModelError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<Interrupt<ModelError>> for Interrupt<TrainError> {
+    fn from(interrupt: Interrupt<ModelError>) -> Self {
+        match interrupt {
+            Interrupt::Stopped => Self::Stopped,
+            Interrupt::Failed(error) => Self::Failed(error.into()),
+        }
     }
 }

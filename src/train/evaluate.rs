@@ -7,6 +7,7 @@ use tch::{Kind, Tensor};
 
 use super::cache::{self, Prefix};
 use super::examples::{Examples, NO_TAG, Targets};
+use super::interrupt::Interrupt;
 use super::metrics::{Predictions, TaskMetrics, metrics_with_unread};
 use super::run::loss::{RANKING_SCALE, cosine};
 use crate::data::task::TaskKind;
@@ -28,30 +29,30 @@ pub struct Answers {
     pub predictions: Vec<Predictions>,
 }
 
-/// Encodes rows and asks every head. `None` when it was stopped.
+/// Encodes rows and asks every head.
 ///
 /// # Errors
-/// When the model refuses a row.
+/// When it is stopped, or the model refuses a row.
 pub fn answers(
     model: &Model,
     rows: &Examples,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(usize),
-) -> Result<Option<Answers>, ModelError> {
+) -> Result<Answers, Interrupt<ModelError>> {
     answers_above(model, rows, &Prefix::None, stop, progress)
 }
 
 /// The same from what is kept of the rows already.
 ///
 /// # Errors
-/// When the model refuses a row.
+/// As [`answers`].
 pub fn answers_above(
     model: &Model,
     rows: &Examples,
     prefix: &Prefix,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(usize),
-) -> Result<Option<Answers>, ModelError> {
+) -> Result<Answers, Interrupt<ModelError>> {
     let tagging = |(task, head): (usize, &Head)| {
         (head.spec.kind == TaskKind::TokenLabels).then(|| Tagging::new(rows, task))
     };
@@ -66,16 +67,14 @@ pub fn answers_above(
         Ok(())
     };
     let looks = tags.then_some::<&mut cache::Look<'_>>(&mut look);
-    let Some(texts) = cache::pooled_above(model, rows, prefix, looks, stop, progress)? else {
-        return Ok(None);
-    };
+    let texts = cache::pooled_above(model, rows, prefix, looks, stop, progress)?;
     let mut predictions = from_pooled(model, rows, &texts)?;
     for (said, tagging) in predictions.iter_mut().zip(tagging) {
         if let Some(tagging) = tagging {
             *said = tagging.finish();
         }
     }
-    Ok(Some(Answers { pooled: texts.f_narrow(0, 0, rows.len() as i64)?, predictions }))
+    Ok(Answers { pooled: texts.f_narrow(0, 0, rows.len() as i64)?, predictions })
 }
 
 /// What every head says, from the pooled embeddings of all texts of the rows, numbered as [`Examples::texts`] counts

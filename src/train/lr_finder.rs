@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::cache::Prefix;
 use super::error::TrainError;
 use super::examples::Examples;
+use super::interrupt::Interrupt;
 use super::optim::Optimizer;
 use super::plan::RunPlan;
 use super::run::dispatch::Dispatch;
-use super::run::metric_queue::At;
+use super::run::metric_queue::StepRate;
 use super::run::sampler;
 use super::run::step::Stepper;
 use crate::model::Model;
@@ -48,36 +49,36 @@ pub struct RateCurve {
 }
 
 /// Trains the first phase of a plan that trains anything with rising rates. The model's weights are of no use
-/// afterwards. `None` when it was stopped.
+/// afterwards.
 ///
 /// # Errors
-/// When libtorch refuses.
+/// When it is stopped, or libtorch refuses.
 pub fn find(
     plan: &RunPlan,
     model: &Model,
     train: &Examples,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(f32),
-) -> Result<Option<RateCurve>, TrainError> {
+) -> Result<RateCurve, Interrupt<TrainError>> {
     let Some(phase) = plan.phases.iter().find(|phase| phase.epochs > 0) else {
-        return Ok(Some(RateCurve::default()));
+        return Ok(RateCurve::default());
     };
     let stepper = Stepper::new(plan, model, train)?;
     stepper.thaw(phase);
-    let mut optimizer = Optimizer::new(plan.recipe.optimizer, Dispatch::of(model.device).pass);
+    let mut optimizer = Optimizer::new(plan.recipe.optimizer, Dispatch::of(model.device).kernel);
     let mut points: Vec<FindPoint> = Vec::with_capacity(STEPS);
     let batches = (0..).flat_map(|epoch| sampler::steps(train, &plan.recipe, epoch));
     for (step, batches) in batches.take(STEPS).enumerate() {
         if stop.load(Ordering::Relaxed) {
-            return Ok(None);
+            return Err(Interrupt::Stopped);
         }
         let factor = factor(step);
-        let done = stepper.step(&mut optimizer, phase, &Prefix::None, &batches, At { step, factor })?;
+        let done = stepper.step(&mut optimizer, phase, &Prefix::None, &batches, StepRate { step, factor })?;
         let loss = match done.read(plan) {
             Ok(point) => point.loss,
             // Where the rate is much too high that is what is to be found out.
             Err(TrainError::NotFinite { .. }) => break,
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
         if loss.is_nan() {
             continue; // No row of the step has a label: it says nothing about its rate.
@@ -90,7 +91,7 @@ pub fn find(
         progress((step + 1) as f32 / STEPS as f32);
     }
     let suggestion = suggestion(&points);
-    Ok(Some(RateCurve { points, suggestion }))
+    Ok(RateCurve { points, suggestion })
 }
 
 /// Equal steps of the logarithm.

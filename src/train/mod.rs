@@ -1,19 +1,18 @@
 //! Training: the plan, the loop and what they rest on. It must never know a project's files or a window.
 //!
-//! Before a run: [`recipe`] is what the user sets, [`settings`] the table of all of it, [`preset`] and [`phases`] say
-//! what thaws when ([`phase_edits`]: by hand), [`plan`] freezes all of it, a [`phase`] at a time. In it: [`fit`] is the
-//! loop, [`step`] one step of it, [`sampler`] its batches, [`loss`] what is descended (`task_loss` for each kind of task,
-//! `class_weights` where classes are balanced, `grad_cache` where batches of a step see each other), [`running`] what the
-//! figures of its rows are, [`optim`] how, [`drive`] how a device is kept at work meanwhile, [`backlog`] what steps told,
-//! [`mod@cache`] what is computed once, [`place`] and [`checkpoint`] what survives the process, [`watch`] what is kept.
-//! After it: [`evaluate`] and [`metrics`] measure, [`report`] and [`diagnosis`] say what came of it; [`timeline`] says
-//! where its phases were. [`finder`] looks for a rate.
+//! - Before a run: [`plan`]. A recipe holds what the user sets, a preset which layers thaw when, and a run plan freezes
+//!   both.
+//! - The run: [`run`]. `fit` is the loop, `step` one optimiser step; [`examples`] are its rows, [`optim`] its optimisers,
+//!   `kinds` the losses and predictions of each kind of task, [`mod@cache`] what is computed once.
+//! - After it: [`evaluate`] and [`metrics`] measure; [`report`] and [`diagnosis`] sum the run up.
+//! - Without a run: [`lr_finder`] looks for a learning rate.
 
 pub mod cache;
 pub mod diagnosis;
 pub mod error;
 pub mod evaluate;
 pub mod examples;
+pub mod interrupt;
 mod kinds;
 pub mod lr_finder;
 pub mod metrics;

@@ -238,7 +238,7 @@ fn a_damaged_checkpoint_is_named() {
     let bytes = fs::read(&last).unwrap();
     fs::write(&last, &bytes[..bytes.len() / 2]).unwrap();
     let said = place.fails(1, &["train", "p", "--resume"]);
-    assert!(said.contains("last.safetensors") && said.contains("cannot be gone on from"), "{said}");
+    assert!(said.contains("last.safetensors") && said.contains("cannot be resumed"), "{said}");
 }
 
 #[test]

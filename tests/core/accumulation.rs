@@ -16,7 +16,7 @@ use frostline::train::optim::{Kernel, Optimizer};
 use frostline::train::plan::phase_spec::PhaseSpec;
 use frostline::train::plan::recipe::{OptimizerKind, Recipe, TaskSettings, Weighting};
 use frostline::train::plan::{PlannedTask, RunPlan};
-use frostline::train::run::metric_queue::At;
+use frostline::train::run::metric_queue::StepRate;
 use frostline::train::run::step::Stepper;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -135,7 +135,7 @@ fn learnt(
             let stop = AtomicBool::new(false);
             let depth = if phase.encoder_is_frozen() { Depth::Pooled } else { Depth::Layer(depth) };
             let prefix = cache::build(&model, &rows, depth, &Budget::default(), &stop, &mut |_| {});
-            prefix.expect("a prefix").expect("nobody stopped it")
+            prefix.expect("a prefix")
         }
         None => Prefix::None,
     };
@@ -143,7 +143,7 @@ fn learnt(
     for step in 0..STEPS {
         let all: Vec<u32> = (step * ROWS..(step + 1) * ROWS).map(|row| row as u32).collect();
         let batches: Vec<Vec<u32>> = all.chunks(size).map(<[u32]>::to_vec).collect();
-        let at = At { step, factor: 1.0 };
+        let at = StepRate { step, factor: 1.0 };
         let done = stepper.step(&mut optimizer, phase, &prefix, &batches, at).expect("a step");
         points.push(done.read(&plan).expect("losses that are numbers"));
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use frostline::train::examples::{Examples, Targets};
 use frostline::train::plan::recipe::{OptimizerKind, Recipe};
-use frostline::train::run::checkpoint::Store;
+use frostline::train::run::checkpoint::Checkpointer;
 use frostline::train::run::dispatch::Dispatch;
 use frostline::train::run::fit::Fit;
 use tch::{Kind, Tensor};
@@ -39,16 +39,16 @@ fn fitted(recipe: &Recipe, rows: &Examples, dir: &Path) -> Vec<(String, Tensor)>
     let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
     let mut model = model();
     let plan = plan("run", recipe, &model, rows);
-    let mut store = Store::new(dir, Duration::from_hours(1));
+    let mut checkpointer = Checkpointer::new(dir, Duration::from_hours(1));
     let stop = AtomicBool::new(false);
     let fit = Fit {
         plan: &plan,
         model: &mut model,
         train: rows,
         valid: &Examples::default(),
-        drive: Dispatch::STEPWISE,
+        dispatch: Dispatch::STEPWISE,
         stop: &stop,
-        store: &mut store,
+        checkpointer: &mut checkpointer,
         report: &mut |_| Ok(()),
     };
     fit.run(None).expect("a run");
@@ -130,8 +130,11 @@ fn steps_without_labels_leave_no_trace_in_moments_and_average() {
     }
     fitted(&recipe(Some(0.99)), &unlabelled, dir.path());
     let checkpoint =
-        Store::new(dir.path(), Duration::ZERO).read_last().expect("readable").expect("a checkpoint");
+        Checkpointer::new(dir.path(), Duration::ZERO).read_last().expect("readable").expect("a checkpoint");
     assert_eq!(checkpoint.updates.len(), 0, "no moments");
-    assert_eq!(checkpoint.average.map(|average| (average.updates, average.unused)), Some((0, 1.0)));
-    assert_eq!((checkpoint.place.step, checkpoint.place.moved, checkpoint.place.unused), (STEPS, 0, 1.0));
+    assert_eq!(checkpoint.ema.map(|ema| (ema.updates, ema.unused)), Some((0, 1.0)));
+    assert_eq!(
+        (checkpoint.progress.step, checkpoint.progress.moved, checkpoint.progress.unused),
+        (STEPS, 0, 1.0)
+    );
 }

@@ -16,17 +16,18 @@ use frostline::train::optim::Kernel;
 use frostline::train::plan::phase_spec::PhaseSpec;
 use frostline::train::plan::recipe::{Decay, OptimizerKind, Precision, Recipe};
 use frostline::train::report::RunOutcome;
-use frostline::train::run::checkpoint::{Checkpoint, Store, best_path};
+use frostline::train::run::checkpoint::{Checkpoint, Checkpointer, best_path};
 use frostline::train::run::dispatch::Dispatch;
-use frostline::train::run::fit::{Fit, FitEvent, Fitted};
+use frostline::train::run::fit::Fit;
+use frostline::train::run::fit_event::{FitEvent, Fitted};
 use tch::{Device, Kind, Tensor};
 
 use crate::support::recorded::{BATCH, STEPS, model, plan, rows};
 
 /// Steps are read when there are 16 of them, whatever the time.
 const LATE: Dispatch =
-    Dispatch { pass: Kernel::Memory, read_every: 16, read_within: Duration::from_hours(1) };
-const QUEUED: Dispatch = Dispatch { pass: Kernel::Queued, ..LATE };
+    Dispatch { kernel: Kernel::Memory, read_every: 16, read_within: Duration::from_hours(1) };
+const QUEUED: Dispatch = Dispatch { kernel: Kernel::Queued, ..LATE };
 
 /// Two epochs of 20 steps, with dropout.
 fn recipe() -> Recipe {
@@ -64,7 +65,7 @@ static GENERATOR: Mutex<()> = Mutex::new(());
 /// Fits by a recipe in a folder; stopped from outside when step `stop_at` is told of.
 fn fit(
     recipe: &Recipe,
-    drive: Dispatch,
+    dispatch: Dispatch,
     dir: &Path,
     stop_at: Option<usize>,
     from: Option<Checkpoint>,
@@ -72,7 +73,7 @@ fn fit(
     let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
     let (mut model, rows) = (model(), rows(true));
     let plan = plan("run", recipe, &model, &rows);
-    let mut store = Store::new(dir, Duration::from_hours(1));
+    let mut checkpointer = Checkpointer::new(dir, Duration::from_hours(1));
     let (stop, mut news) = (AtomicBool::new(false), Vec::new());
     let report = &mut |event: FitEvent| {
         if let FitEvent::Step(point) = &event {
@@ -87,9 +88,10 @@ fn fit(
         });
         Ok(())
     };
-    let (train, valid, store) = (&rows, &rows, &mut store);
+    let (train, valid, checkpointer) = (&rows, &rows, &mut checkpointer);
     let ended =
-        Fit { plan: &plan, model: &mut model, train, valid, drive, stop: &stop, store, report }.run(from);
+        Fit { plan: &plan, model: &mut model, train, valid, dispatch, stop: &stop, checkpointer, report }
+            .run(from);
     let weights = model.params.iter().map(|param| (param.name.clone(), param.tensor.detach())).collect();
     Told { ended, news, weights }
 }
@@ -137,8 +139,8 @@ fn a_run_that_is_stopped_between_two_readings_loses_no_step() {
         panic!("it was to be stopped");
     };
     assert_eq!(stopped.points(), (1..=at_step).collect::<Vec<_>>());
-    let from = Store::new(dir.path(), Duration::ZERO).read_last().expect("a checkpoint");
-    assert_eq!(from.as_ref().map(|from| from.place.step), Some(at_step));
+    let from = Checkpointer::new(dir.path(), Duration::ZERO).read_last().expect("a checkpoint");
+    assert_eq!(from.as_ref().map(|from| from.progress.step), Some(at_step));
     let resumed = fit(&recipe(), QUEUED, dir.path(), None, from);
     assert_eq!(resumed.points(), (at_step + 1..=2 * STEPS).collect::<Vec<_>>());
     // The epoch's sums are whole again, and so are the bytes.
@@ -170,9 +172,11 @@ fn a_loss_that_is_no_number_is_found_late_and_named_rightly() {
     let told = [Dispatch::STEPWISE, LATE, QUEUED].map(|drive| {
         let dir = tempfile::tempdir().expect("a folder");
         let told = fit(&bursting(), drive, dir.path(), None, None);
-        let last =
-            Store::new(dir.path(), Duration::ZERO).read_last().expect("readable").expect("a checkpoint");
-        assert_eq!(last.place.step, STEPS, "no checkpoint of spoilt weights");
+        let last = Checkpointer::new(dir.path(), Duration::ZERO)
+            .read_last()
+            .expect("readable")
+            .expect("a checkpoint");
+        assert_eq!(last.progress.step, STEPS, "no checkpoint of spoilt weights");
         assert!(last.tensors.iter().all(|(_, tensor)| tensor.isfinite().all().int64_value(&[]) == 1));
         let place = dir.path().display().to_string();
         (told.error().replace(&place, "DIR"), told.points())
@@ -215,7 +219,7 @@ fn bfloat16_products_learn_what_float32_learns() {
     // A break leads to the same bytes.
     let stopped = fit(&with(Precision::Bfloat16), Dispatch::STEPWISE, dirs[2].path(), Some(STEPS + 5), None);
     assert!(matches!(stopped.ended, Ok(Fitted { outcome: RunOutcome::Stopped { .. }, .. })));
-    let from = Store::new(dirs[2].path(), Duration::ZERO).read_last().expect("a checkpoint");
+    let from = Checkpointer::new(dirs[2].path(), Duration::ZERO).read_last().expect("a checkpoint");
     let from = from.expect("a checkpoint");
     assert!(from.tensors.iter().all(|(_, tensor)| tensor.kind() == Kind::Float), "float32 state");
     fit(&with(Precision::Bfloat16), Dispatch::STEPWISE, dirs[2].path(), None, Some(from));

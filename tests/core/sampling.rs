@@ -13,9 +13,10 @@ use frostline::train::examples::Examples;
 use frostline::train::plan::preset::Preset;
 use frostline::train::plan::recipe::{Recipe, Sampling};
 use frostline::train::report::RunOutcome;
-use frostline::train::run::checkpoint::Store;
+use frostline::train::run::checkpoint::Checkpointer;
 use frostline::train::run::dispatch::Dispatch;
-use frostline::train::run::fit::{Fit, FitEvent, Fitted};
+use frostline::train::run::fit::Fit;
+use frostline::train::run::fit_event::{FitEvent, Fitted};
 
 use crate::support::recorded::{BATCH, STEPS, model, plan, rows};
 use crate::support::tiny_run::{TURN, place, recipe, report};
@@ -74,8 +75,8 @@ fn checkpoints_of_earlier_versions_are_resumed_where_they_drew_as_their_recipe_s
         let recipe = Recipe { batch_size: BATCH, epochs: 1, sampling, ..Recipe::default() };
         let mut model = model();
         let plan = plan("run", &recipe, &model, rows);
-        let mut store = Store::new(dir, Duration::from_hours(1));
-        let from = store.read_last().expect("readable");
+        let mut checkpointer = Checkpointer::new(dir, Duration::from_hours(1));
+        let from = checkpointer.read_last().expect("readable");
         let stop = AtomicBool::new(false);
         let report = &mut |event: FitEvent| {
             if let FitEvent::Step(point) = &event {
@@ -83,9 +84,10 @@ fn checkpoints_of_earlier_versions_are_resumed_where_they_drew_as_their_recipe_s
             }
             Ok(())
         };
-        let (valid, drive) = (&Examples::default(), Dispatch::STEPWISE);
-        let (plan, model, store) = (&plan, &mut model, &mut store);
-        let fitted = Fit { plan, model, train: rows, valid, drive, stop: &stop, store, report }.run(from);
+        let (valid, dispatch) = (&Examples::default(), Dispatch::STEPWISE);
+        let (plan, model, checkpointer) = (&plan, &mut model, &mut checkpointer);
+        let fitted =
+            Fit { plan, model, train: rows, valid, dispatch, stop: &stop, checkpointer, report }.run(from);
         fitted.map(|Fitted { outcome, .. }| outcome).map_err(|error| error.to_string())
     };
     let before = rows(false);

@@ -11,7 +11,7 @@ use frostline::train::plan::preset::Preset;
 use frostline::train::plan::recipe::{Decay, OptimizerKind, Recipe, TaskSettings, Weighting};
 use frostline::train::plan::schedule::rate_factor;
 use frostline::train::plan::{Phase, Thaw, Until};
-use frostline::train::run::metric_queue::At;
+use frostline::train::run::metric_queue::StepRate;
 use frostline::train::run::step::Stepper;
 use tch::{Kind, Tensor};
 
@@ -110,7 +110,7 @@ fn repeat_by(variant: &str, pass: Kernel) {
         stepper.thaw(&phase);
         let factor = rate_factor(step, STEPS, warmup, decay);
         let batches = [(step * BATCH..(step + 1) * BATCH).map(|row| row as u32).collect::<Vec<u32>>()];
-        let at = At { step, factor };
+        let at = StepRate { step, factor };
         let done = stepper.step(&mut optimizer, &phase, &Prefix::None, &batches, at).expect("a step");
         let point = done.read(&plan).expect("losses that are numbers");
         let recorded = &record["steps"][step];

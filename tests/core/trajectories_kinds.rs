@@ -15,10 +15,11 @@ use frostline::train::optim::{Kernel, Optimizer};
 use frostline::train::plan::recipe::OptimizerKind;
 use frostline::train::plan::schedule::rate_factor;
 use frostline::train::plan::{Phase, Thaw};
-use frostline::train::run::checkpoint::Store;
+use frostline::train::run::checkpoint::Checkpointer;
 use frostline::train::run::dispatch::Dispatch;
-use frostline::train::run::fit::{Fit, FitEvent};
-use frostline::train::run::metric_queue::At;
+use frostline::train::run::fit::Fit;
+use frostline::train::run::fit_event::FitEvent;
+use frostline::train::run::metric_queue::StepRate;
 use frostline::train::run::step::Stepper;
 use tch::Tensor;
 
@@ -54,7 +55,7 @@ fn prefix(run: &Recorded, phase: &Phase, kept: Kept) -> Prefix {
     let budget = Budget { memory, spill: Some(dir.path().to_owned()), ..Budget::default() };
     let stop = AtomicBool::new(false);
     let prefix = cache::build(&run.model, &run.rows, depth, &budget, &stop, &mut |_| {});
-    let prefix = prefix.expect("states").expect("not stopped");
+    let prefix = prefix.expect("states");
     match &prefix {
         Prefix::HiddenStates(states) => assert_eq!(states.is_on_disk(), kept == Kept::OnDisk),
         Prefix::Pooled(_) => assert_eq!(kept, Kept::Pooled),
@@ -94,7 +95,7 @@ fn repeat_by(name: &'static str, kept: Kept, cut: &[usize], pass: Kernel) {
         let factor = rate_factor(step, STEPS, WARMUP, run.recipe.decay);
         let mut row = (step * ROWS) as u32..;
         let batches: Vec<Vec<u32>> = cut.iter().map(|size| row.by_ref().take(*size).collect()).collect();
-        let at = At { step, factor };
+        let at = StepRate { step, factor };
         let done = stepper.step(&mut optimizer, &phase, &prefix, &batches, at).expect("a step");
         compare_step(&run, &format!("{name} {cut:?} step {step}"), &done.read(&run.plan).expect("numbers"));
         if let (OptimizerKind::AdamW, Some(lr)) = (run.recipe.optimizer, rate_of_words) {
@@ -160,7 +161,7 @@ fn compare_end(run: &Recorded, what: &str) {
 fn average(name: &'static str) {
     let mut run = recorded(name, 1);
     let dir = tempfile::tempdir().expect("a folder");
-    let mut store = Store::new(dir.path(), Duration::from_hours(1));
+    let mut checkpointer = Checkpointer::new(dir.path(), Duration::from_hours(1));
     let (stop, mut points) = (AtomicBool::new(false), Vec::new());
     let report = &mut |event: FitEvent| {
         if let FitEvent::Step(point) = event {
@@ -168,9 +169,10 @@ fn average(name: &'static str) {
         }
         Ok(())
     };
-    let (train, valid, drive, store) = (&run.rows, &Examples::default(), Dispatch::STEPWISE, &mut store);
+    let (train, valid, dispatch, checkpointer) =
+        (&run.rows, &Examples::default(), Dispatch::STEPWISE, &mut checkpointer);
     let (plan, model, stop) = (&run.plan, &mut run.model, &stop);
-    Fit { plan, model, train, valid, drive, stop, store, report }.run(None).expect("a fit");
+    Fit { plan, model, train, valid, dispatch, stop, checkpointer, report }.run(None).expect("a fit");
     assert_eq!(points.len(), STEPS);
     for point in &points {
         compare_step(&run, &format!("{name} step {}", point.step), point);

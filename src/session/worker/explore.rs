@@ -25,6 +25,7 @@ use crate::session::row_results::{RowResults, suspects};
 use crate::text::tokenizer::Tokenizer;
 use crate::train::evaluate::{answers, argmax, metrics};
 use crate::train::examples::Examples;
+use crate::train::interrupt::Interrupt;
 use crate::train::metrics::{Predictions, Probe};
 use crate::train::plan::PlannedTask;
 
@@ -57,7 +58,6 @@ impl Worker {
         }
         let rows = rows_of(&dataset, &tokens, &which, &heads);
         let said = answers(&tuned.model, &rows, stop, &mut |_| {}).map_err(|error| error.to_string())?;
-        let said = said.ok_or(STOPPED)?;
         let of_task = |task| classes_said(&which, &rows, task, said.predictions.get(task));
         let classes: Vec<_> = (0..tasks.len()).map(of_task).collect();
         let mistaken = classes.iter().map(|said| mistakes(said)).collect();
@@ -73,7 +73,8 @@ impl Worker {
         } else {
             let train_rows: Vec<usize> = sample(dataset.rows_of(Split::Train), PROBE_ROWS);
             let train = rows_of(&dataset, &tokens, &train_rows, &heads);
-            match answers(&tuned.model, &train, stop, &mut |_| {}).map_err(|error| error.to_string())? {
+            let answered = answers(&tuned.model, &train, stop, &mut |_| {});
+            match Interrupt::stopped_is_none(answered).map_err(|error| error.to_string())? {
                 Some(answered) => {
                     let train_embeddings = to_embeddings(&tuned.model, &answered.pooled)?;
                     let eval_embeddings = to_embeddings(&tuned.model, &said.pooled)?;
@@ -143,7 +144,6 @@ impl Worker {
         let rows = self.tuned_rows(which, stop)?;
         let tuned = self.tuned()?;
         let said = answers(&tuned.model, &rows, stop, &mut |_| {}).map_err(|error| error.to_string())?;
-        let Some(said) = said else { return Err(STOPPED.into()) };
         // A point has one colour: tasks that do not say one class of a row have none.
         let of = |said: &Predictions| match said {
             Predictions::Probabilities { classes, values } => {
@@ -220,7 +220,7 @@ impl Worker {
         let embed = |model: &Model| -> Result<Embeddings, Failure> {
             let pooled =
                 crate::train::cache::pooled(model, &rows, stop, &mut |_| {}).map_err(|e| e.to_string())?;
-            to_embeddings(model, &pooled.ok_or(STOPPED)?)
+            to_embeddings(model, &pooled)
         };
         let before = embed(&self.before()?.model)?;
         let after = self.tuned.as_ref().map(|tuned| embed(&tuned.model)).transpose()?;
@@ -268,7 +268,6 @@ impl Worker {
         let starts = starts.map_err(|error| error.to_string())?.pop().unwrap_or_default();
         let rows = Examples { tokens, ..Examples::default() };
         let said = answers(&tuned.model, &rows, stop, &mut |_| {}).map_err(|error| error.to_string())?;
-        let said = said.ok_or(STOPPED)?;
         let of = |(head, said): (&Head, &Predictions)| {
             let mut answer = Prediction::of_row(&head.spec, said, 0, (&read, &starts));
             if let Prediction::OneOf(classes) | Prediction::AnyOf(classes) = &mut answer {
@@ -318,7 +317,7 @@ fn embed_texts(
     let rows = Examples { tokens: tokens.map_err(|error| error.to_string())?, ..Examples::default() };
     let pooled =
         crate::train::cache::pooled(model, &rows, stop, &mut |_| {}).map_err(|error| error.to_string())?;
-    to_embeddings(model, &pooled.ok_or(STOPPED)?)
+    to_embeddings(model, &pooled)
 }
 
 /// Pooled vectors `[rows, embedding]` to the embeddings that are exported.

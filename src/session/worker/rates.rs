@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use super::super::state::RateSearch;
-use super::{Failure, STOPPED, Worker};
+use super::{Failure, Worker};
 use crate::data::dataset::Split;
 use crate::train::lr_finder::find;
 use crate::train::plan::RunPlan;
@@ -19,7 +19,7 @@ impl Worker {
         let found = find(plan, &model, train, stop, &mut |done| {
             self.busy("looking for a learning rate", Some(done));
         });
-        let curve = found.map_err(|error| error.to_string())?.ok_or(STOPPED)?;
+        let curve = found.map_err(|error| error.to_string())?;
         let (lr_encoder, lr_heads) = (plan.recipe.lr_encoder, plan.recipe.lr_heads);
         Ok(RateSearch { lr_encoder, lr_heads, curve })
     }

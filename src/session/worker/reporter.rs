@@ -10,7 +10,7 @@ use crate::session::event::{Event, Pace};
 use crate::train::TrainError;
 use crate::train::metrics::{EpochPoint, StepPoint};
 use crate::train::plan::RunPlan;
-use crate::train::run::fit::FitEvent;
+use crate::train::run::fit_event::FitEvent;
 
 /// The pace is measured over so long, or up to twice as long: steady to read, quick to follow a change.
 const PACE_WINDOW: Duration = Duration::from_secs(5);

@@ -24,12 +24,14 @@ use crate::train::TrainError;
 use crate::train::cache::Prefix;
 use crate::train::evaluate::{answers, answers_above, metrics};
 use crate::train::examples::{Examples, Targets};
+use crate::train::interrupt::Interrupt;
 use crate::train::plan::timeline::place_steps;
 use crate::train::plan::{Parent, RunPlan, Thaw};
 use crate::train::report::{HeadDrift, RunReport, TensorChange};
-use crate::train::run::checkpoint::{Checkpoint, Store, best_path};
+use crate::train::run::checkpoint::{Checkpoint, Checkpointer, best_path};
 use crate::train::run::dispatch::Dispatch;
-use crate::train::run::fit::{Fit, Fitted};
+use crate::train::run::fit::Fit;
+use crate::train::run::fit_event::Fitted;
 
 /// How a run begins.
 #[derive(Debug)]
@@ -55,7 +57,7 @@ pub(in crate::session) struct RunRequest {
 struct Running<'a> {
     plan: Arc<RunPlan>,
     folder: RunFolder,
-    store: Store,
+    checkpointer: Checkpointer,
     /// Where it goes on from.
     from: Option<Checkpoint>,
     pause: &'a AtomicBool,
@@ -120,7 +122,7 @@ impl Worker {
         self.outbox.post(Event::Note("measuring the kept weights".into()));
         let kept: Vec<(String, Tensor)> =
             model.params.iter().map(|param| (param.name.clone(), param.tensor.shallow_clone())).collect();
-        running.store.write_best(&kept).map_err(|error| error.to_string())?;
+        running.checkpointer.write_best(&kept).map_err(|error| error.to_string())?;
         drop(kept);
         // Made again rather than kept through the run: it is needed once, and would be a copy of everything.
         let (start, _) = self.start_model(&plan, project_dir)?;
@@ -153,7 +155,8 @@ impl Worker {
                 _ => &Prefix::None,
             };
             let said = answers_above(&model, rows, prefix, stop, &mut |_| {});
-            let Some(said) = said.map_err(|error| error.to_string())? else { continue };
+            let said = Interrupt::stopped_is_none(said).map_err(|error| error.to_string())?;
+            let Some(said) = said else { continue };
             report.metrics.push((*split, metrics(&model, rows, &said.predictions)));
             embedded.push((*split, to_embeddings(&model, &said.pooled)?));
         }
@@ -268,10 +271,11 @@ impl Worker {
         train: &Examples,
         valid: &Examples,
     ) -> Result<Fitted, Failure> {
-        let Running { plan, folder, store, from, stop, .. } = running;
+        let Running { plan, folder, checkpointer, from, stop, .. } = running;
         let from = from.take();
-        let at =
-            from.as_ref().map_or((0, 0), |checkpoint| (checkpoint.place.step, checkpoint.place.position));
+        let at = from
+            .as_ref()
+            .map_or((0, 0), |checkpoint| (checkpoint.progress.step, checkpoint.progress.position));
         let mut reporter = Reporter::new(&mut self.outbox, self.steps_every, folder, plan, at);
         reporter.note("measuring before the first step");
         let fitted = Fit {
@@ -279,14 +283,14 @@ impl Worker {
             model,
             train,
             valid,
-            drive: Dispatch::of(self.device),
+            dispatch: Dispatch::of(self.device),
             stop,
-            store: &mut *store,
+            checkpointer: &mut *checkpointer,
             report: &mut |event| reporter.take(event),
         }
         .run(from);
         reporter.send_steps();
-        fitted.map_err(|error| in_words(&error, store))
+        fitted.map_err(|error| in_words(&error, checkpointer))
     }
 }
 
@@ -312,10 +316,10 @@ fn begin_run<'a>(
     let mut folder = RunFolder::create(project_dir, &plan.name).map_err(|error| error.to_string())?;
     folder.write_plan(&plan).map_err(|error| error.to_string())?;
     folder.append(&BY_DEFINITION).map_err(|error| error.to_string())?;
-    let store = Store::new(&folder.checkpoint_dir(), every);
+    let checkpointer = Checkpointer::new(&folder.checkpoint_dir(), every);
     let plan = Arc::new(plan);
     let view = RunView::starting(plan.clone(), folder.dir());
-    Ok((Running { plan, folder, store, from: None, pause, stop }, view))
+    Ok((Running { plan, folder, checkpointer, from: None, pause, stop }, view))
 }
 
 /// A run that was stopped, paused or cut off, as far as its last checkpoint goes.
@@ -334,10 +338,10 @@ fn resume_run<'a>(
     if history.outcome == Some(RunOutcome::Finished) {
         return Err(format!("run {name} is finished. To continue from its weights, start a new run from it"));
     }
-    let mut store = Store::new(&folder.checkpoint_dir(), every);
-    let from = store.read_last().map_err(|error| error.to_string())?;
+    let mut checkpointer = Checkpointer::new(&folder.checkpoint_dir(), every);
+    let from = checkpointer.read_last().map_err(|error| error.to_string())?;
     if let Some(checkpoint) = &from {
-        history.rewind(checkpoint.place.step);
+        history.rewind(checkpoint.progress.step);
     } else {
         // Cut off before its first checkpoint: it begins again.
         history = crate::project::runs::History::default();
@@ -349,15 +353,15 @@ fn resume_run<'a>(
     place_steps(&mut history.steps, &history.epochs);
     let mut view = RunView::starting(plan.clone(), folder.dir());
     (view.steps, view.epochs) = (history.steps, history.epochs);
-    view.resumed_at = from.as_ref().map(|checkpoint| checkpoint.place.step);
+    view.resumed_at = from.as_ref().map(|checkpoint| checkpoint.progress.step);
     view.phase = history.phases.last().map_or(0, |(phase, _)| *phase);
-    Ok((Running { plan, folder, store, from, pause, stop }, view))
+    Ok((Running { plan, folder, checkpointer, from, pause, stop }, view))
 }
 
 /// Why a run broke off, and what is left of it.
-fn in_words(error: &TrainError, store: &Store) -> Failure {
+fn in_words(error: &TrainError, checkpointer: &Checkpointer) -> Failure {
     let text = error.to_string();
-    match (error, store.last_step()) {
+    match (error, checkpointer.last_step()) {
         // These say it themselves.
         (TrainError::NotFinite { .. } | TrainError::Checkpoint(_), _) | (_, None) => text,
         (_, Some(step)) => {
@@ -402,8 +406,8 @@ fn drifts(
     if frozen.is_empty() || !moved || valid.is_empty() || fitted.valid.is_empty() {
         return Ok(Vec::new());
     }
-    let said = answers(start, valid, stop, &mut |_| {}).map_err(|error| error.to_string())?;
-    let Some(said) = said else { return Ok(Vec::new()) };
+    let said = Interrupt::stopped_is_none(answers(start, valid, stop, &mut |_| {}));
+    let Some(said) = said.map_err(|error| error.to_string())? else { return Ok(Vec::new()) };
     let at_start = metrics(start, valid, &said.predictions);
     let drift = |task: &usize| {
         let (before, after) = (at_start.get(*task)?.figure(), fitted.valid.get(*task)?.figure);

@@ -13,6 +13,7 @@ use tch::{Kind, Tensor};
 pub(super) use self::hidden_states::wrong_memory;
 pub use self::hidden_states::{Budget, HiddenStates, Room};
 use super::examples::Examples;
+use super::interrupt::Interrupt;
 use crate::model::batch::TokenBatch;
 use crate::model::device::upload;
 use crate::model::layers::Dropout;
@@ -43,11 +44,11 @@ pub enum Depth {
     Layer(usize),
 }
 
-/// Computes what is kept of every text of some rows, in eval mode. `None` when it was stopped; [`Prefix::None`] where
+/// Computes what is kept of every text of some rows, in eval mode. [`Prefix::None`] where
 /// the budget has no room. `progress` is told how many texts are done.
 ///
 /// # Errors
-/// When the model refuses a text, or the temporary file cannot be written.
+/// When it is stopped, the model refuses a text, or the temporary file cannot be written.
 pub fn build(
     model: &Model,
     rows: &Examples,
@@ -55,15 +56,15 @@ pub fn build(
     budget: &Budget,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(usize),
-) -> Result<Option<Prefix>, ModelError> {
+) -> Result<Prefix, Interrupt<ModelError>> {
     let Depth::Layer(depth) = depth else {
-        return Ok(pooled(model, rows, stop, progress)?.map(Prefix::Pooled));
+        return pooled(model, rows, stop, progress).map(Prefix::Pooled);
     };
     let _guard = tch::no_grad_guard();
     let lengths = rows.text_lengths();
     let Some(mut states) = HiddenStates::new(depth, model.summary.hidden, &lengths, budget, model.device)?
     else {
-        return Ok(Some(Prefix::None));
+        return Ok(Prefix::None);
     };
     let batches = text_batches(rows);
     let (mut done, mut stopped) = (0, false);
@@ -88,7 +89,7 @@ pub fn build(
         stopped = stop.load(Ordering::Relaxed);
         Ok(!stopped)
     })?;
-    Ok((!stopped).then_some(Prefix::HiddenStates(states)))
+    if stopped { Err(Interrupt::Stopped) } else { Ok(Prefix::HiddenStates(states)) }
 }
 
 /// Bytes that the states of some rows take at the frost line, as float32.
@@ -97,16 +98,16 @@ pub fn state_bytes(rows: &Examples, hidden: usize) -> u64 {
     Budget::default().bytes(rows.tokens.total_tokens() + rows.second.total_tokens(), hidden)
 }
 
-/// Sentence embeddings of all texts before normalisation, `[texts, embedding]`, in eval mode. `None` when it was stopped.
+/// Sentence embeddings of all texts before normalisation, `[texts, embedding]`, in eval mode.
 ///
 /// # Errors
-/// When the model refuses a text.
+/// When it is stopped, or the model refuses a text.
 pub fn pooled(
     model: &Model,
     rows: &Examples,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(usize),
-) -> Result<Option<Tensor>, ModelError> {
+) -> Result<Tensor, Interrupt<ModelError>> {
     pooled_above(model, rows, &Prefix::None, None, stop, progress)
 }
 
@@ -118,7 +119,7 @@ pub type Look<'a> = dyn FnMut(&[u32], &Tensor, &TokenBatch) -> Result<(), ModelE
 /// on the way, unless pooled vectors are all that was kept.
 ///
 /// # Errors
-/// When the model refuses a text, the temporary file cannot be read, or whatever `look` says.
+/// When it is stopped, the model refuses a text, the temporary file cannot be read, or whatever `look` says.
 pub fn pooled_above(
     model: &Model,
     rows: &Examples,
@@ -126,10 +127,10 @@ pub fn pooled_above(
     mut look: Option<&mut Look<'_>>,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(usize),
-) -> Result<Option<Tensor>, ModelError> {
+) -> Result<Tensor, Interrupt<ModelError>> {
     let _guard = tch::no_grad_guard();
     if let Prefix::Pooled(pooled) = prefix {
-        return Ok(Some(pooled.shallow_clone()));
+        return Ok(pooled.shallow_clone());
     }
     let shape = [rows.texts() as i64, model.summary.embedding() as i64];
     let mut all = Tensor::f_zeros(shape, (Kind::Float, model.device))?;
@@ -167,7 +168,7 @@ pub fn pooled_above(
         };
         each_batch(model.readers(batches.len())?, &batches, &work, &mut take)?;
     }
-    Ok((!stopped).then_some(all))
+    if stopped { Err(Interrupt::Stopped) } else { Ok(all) }
 }
 
 /// Pooled vectors of a batch, and its token states where they are looked at.

@@ -1,10 +1,10 @@
-//! Checkpoints: a run's weights, moments and place on disk, whole or not at all.
+//! Checkpoints: a run's weights, moments and progress on disk, whole or not at all.
 //!
-//! `best.safetensors` holds the kept weights under their own names. `last.safetensors` holds what is needed to go
-//! on as if nothing had happened: weights (`weight/NAME`), both moments (`first/NAME`, `second/NAME`), the weights'
-//! average (`average/NAME`), numbers of the epoch so far that are ranked at its end (`numbers/TASK`), and in its metadata the place and the optimiser's step counts, as JSON. Everything
-//! random is drawn from seed and step, so the place is all the state that randomness has. It must never know a
-//! project or a window.
+//! `best.safetensors` holds the kept weights under their own names. `last.safetensors` holds what is needed to
+//! resume as if nothing had happened: weights (`weight/NAME`), both moments (`first/NAME`, `second/NAME`), the weights'
+//! average (`average/NAME`), numbers of the epoch so far that are ranked at its end (`numbers/TASK`), and in its metadata
+//! the progress and the optimiser's step counts, as JSON. Everything random is drawn from seed and step, so the progress
+//! is all the state that randomness has. It must never know a project or a window.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ use crate::train::plan::quality::{Patience, Quality};
 
 const BEST: &str = "best.safetensors";
 const LAST: &str = "last.safetensors";
-/// Key of the place in the metadata.
+/// Key of the progress in the metadata.
 const STATE: &str = "frostline";
 /// Version of what stands there.
 const VERSION: u32 = 1;
@@ -44,7 +44,7 @@ pub enum CheckpointError {
         last_step: Option<usize>,
     },
     /// There is a file, and it cannot be understood.
-    #[error("{} cannot be gone on from: {reason}", path.display())]
+    #[error("{} cannot be resumed: {reason}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -88,11 +88,11 @@ fn kept_in_words(step: Option<usize>) -> String {
     }
 }
 
-/// What a run goes on from.
+/// What a run resumes from.
 #[derive(Debug)]
 pub struct Checkpoint {
-    /// Where it stands.
-    pub place: Progress,
+    /// What was done so far.
+    pub progress: Progress,
     /// Fingerprint of the rows.
     pub rows: String,
     /// `weight/NAME`, `first/NAME`, `second/NAME`, `average/NAME`, `numbers/TASK`.
@@ -100,12 +100,12 @@ pub struct Checkpoint {
     /// Steps that the optimiser did on each parameter.
     pub updates: BTreeMap<String, i32>,
     /// How far the weights' average is; `None` without one, and in what earlier versions wrote.
-    pub average: Option<EmaState>,
+    pub ema: Option<EmaState>,
 }
 
 /// The folder of a run's checkpoints, and how often one is due.
 #[derive(Debug)]
-pub struct Store {
+pub struct Checkpointer {
     dir: PathBuf,
     every: Duration,
     /// When the last one was written, and how long that took.
@@ -114,7 +114,7 @@ pub struct Store {
     last_step: Option<usize>,
 }
 
-impl Store {
+impl Checkpointer {
     /// A folder that is there. A checkpoint is due every `every`, or less often where it would cost more than 2 % of
     /// the time; with zero, after every step.
     #[must_use]
@@ -157,7 +157,7 @@ impl Store {
         write(&self.best_path(), &tensors).map_err(|reason| self.refused(reason))
     }
 
-    /// Writes what the run can be gone on from.
+    /// Writes what the run can resume from.
     ///
     /// # Errors
     /// When it cannot be written; the earlier one is intact.
@@ -171,7 +171,7 @@ impl Store {
         write_with(&self.dir.join(LAST), &tensors, &[(STATE, state)])
             .map_err(|reason| self.refused(reason))?;
         (self.written, self.took) = (Instant::now(), started.elapsed());
-        self.last_step = Some(checkpoint.place.step);
+        self.last_step = Some(checkpoint.progress.step);
         Ok(())
     }
 
@@ -181,7 +181,7 @@ impl Store {
     /// When there is one and it cannot be read.
     pub fn read_last(&mut self) -> Result<Option<Checkpoint>, CheckpointError> {
         let checkpoint = read_last(&self.dir)?;
-        self.last_step = checkpoint.as_ref().map(|checkpoint| checkpoint.place.step);
+        self.last_step = checkpoint.as_ref().map(|checkpoint| checkpoint.progress.step);
         Ok(checkpoint)
     }
 
@@ -196,7 +196,7 @@ pub fn best_path(dir: &Path) -> PathBuf {
     dir.join(BEST)
 }
 
-/// Whether a folder holds a checkpoint to go on from.
+/// Whether a folder holds a checkpoint to resume from.
 #[must_use]
 pub fn can_resume(dir: &Path) -> bool {
     dir.join(LAST).is_file()
@@ -218,9 +218,9 @@ fn read_last(dir: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
         )));
     }
     let tensors = read_all(&path).map_err(|error| damaged(error.to_string()))?;
-    let (place, rows, updates) = (state.place.into(), state.rows, state.updates);
-    let average = state.average.map(|file| EmaState { updates: file.updates, unused: file.unused });
-    Ok(Some(Checkpoint { place, rows, tensors, updates, average }))
+    let (progress, rows, updates) = (state.progress.into(), state.rows, state.updates);
+    let ema = state.ema.map(|file| EmaState { updates: file.updates, unused: file.unused });
+    Ok(Some(Checkpoint { progress, rows, tensors, updates, ema }))
 }
 
 /// The metadata: the mirror of [`Checkpoint`] without its tensors.
@@ -229,13 +229,14 @@ struct StateFile {
     version: u32,
     rows: String,
     updates: BTreeMap<String, i32>,
-    place: PlaceFile,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    average: Option<AverageFile>,
+    #[serde(rename = "place")]
+    progress: ProgressFile,
+    #[serde(rename = "average", default, skip_serializing_if = "Option::is_none")]
+    ema: Option<EmaFile>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
-struct AverageFile {
+struct EmaFile {
     updates: usize,
     unused: f64,
 }
@@ -246,16 +247,14 @@ impl StateFile {
             version: VERSION,
             rows: checkpoint.rows.clone(),
             updates: checkpoint.updates.clone(),
-            place: PlaceFile::from(&checkpoint.place),
-            average: checkpoint
-                .average
-                .map(|state| AverageFile { updates: state.updates, unused: state.unused }),
+            progress: ProgressFile::from(&checkpoint.progress),
+            ema: checkpoint.ema.map(|state| EmaFile { updates: state.updates, unused: state.unused }),
         }
     }
 }
 
 #[derive(Debug, Deserialize, Serialize)]
-struct PlaceFile {
+struct ProgressFile {
     phase: usize,
     epoch: u32,
     phase_epoch: u32,
@@ -274,8 +273,9 @@ struct PlaceFile {
     #[serde(default)]
     tallies: Option<Vec<(u64, u64, u64, bool)>>,
     best: Option<BestFile>,
-    plateau: StallFile,
-    stall: StallFile,
+    plateau: PatienceFile,
+    #[serde(rename = "stall")]
+    early_stopping: PatienceFile,
 }
 
 /// Loss, figure, rows. JSON has no word for what is not a finite number: `null` stands for it.
@@ -288,7 +288,7 @@ enum QualityFile {
     InPart(Option<f64>, Option<f64>, u32),
 }
 /// The best quality, and epochs since.
-type StallFile = (Option<QualityFile>, u32);
+type PatienceFile = (Option<QualityFile>, u32);
 
 #[derive(Debug, Deserialize, Serialize)]
 struct BestFile {
@@ -356,16 +356,16 @@ fn quality_in(file: QualityFile) -> Quality {
     Quality { unmeasured, figure: number_in(figure), minus_loss: number_in(minus_loss) }
 }
 
-fn stall_out(stall: Patience) -> StallFile {
-    (stall.best.map(quality_out), stall.epochs)
+fn patience_out(patience: Patience) -> PatienceFile {
+    (patience.best.map(quality_out), patience.epochs)
 }
 
-fn stall_in((best, epochs): StallFile) -> Patience {
+fn patience_in((best, epochs): PatienceFile) -> Patience {
     Patience { best: best.map(quality_in), epochs }
 }
 
-impl From<&Progress> for PlaceFile {
-    fn from(place: &Progress) -> Self {
+impl From<&Progress> for ProgressFile {
+    fn from(progress: &Progress) -> Self {
         let best = |best: &Best| BestFile {
             quality: quality_out(best.quality),
             epoch: best.epoch,
@@ -373,30 +373,30 @@ impl From<&Progress> for PlaceFile {
             valid: best.valid.iter().map(score_out).collect(),
         };
         Self {
-            phase: place.phase,
-            epoch: place.epoch,
-            phase_epoch: place.phase_epoch,
-            phase_step: place.phase_step,
-            epoch_step: place.epoch_step,
-            step: place.step,
-            position: place.position,
-            moved: place.moved,
-            unused: place.unused,
-            measured: place.measured,
-            seconds: place.seconds,
-            loss_sum: place.sums.loss,
-            summed_steps: place.sums.steps,
-            task_sums: place.sums.tasks.iter().map(score_out).collect(),
-            tallies: Some(place.sums.tallies.iter().map(tally_out).collect()),
-            best: place.best.as_ref().map(best),
-            plateau: stall_out(place.plateau),
-            stall: stall_out(place.stall),
+            phase: progress.phase,
+            epoch: progress.epoch,
+            phase_epoch: progress.phase_epoch,
+            phase_step: progress.phase_step,
+            epoch_step: progress.epoch_step,
+            step: progress.step,
+            position: progress.position,
+            moved: progress.moved,
+            unused: progress.unused,
+            measured: progress.measured,
+            seconds: progress.seconds,
+            loss_sum: progress.sums.loss,
+            summed_steps: progress.sums.steps,
+            task_sums: progress.sums.tasks.iter().map(score_out).collect(),
+            tallies: Some(progress.sums.tallies.iter().map(tally_out).collect()),
+            best: progress.best.as_ref().map(best),
+            plateau: patience_out(progress.plateau),
+            early_stopping: patience_out(progress.early_stopping),
         }
     }
 }
 
-impl From<PlaceFile> for Progress {
-    fn from(file: PlaceFile) -> Self {
+impl From<ProgressFile> for Progress {
+    fn from(file: ProgressFile) -> Self {
         let best = |best: BestFile| Best {
             quality: quality_in(best.quality),
             epoch: best.epoch,
@@ -422,8 +422,8 @@ impl From<PlaceFile> for Progress {
                 tasks: file.task_sums.into_iter().map(score_in).collect(),
             },
             best: file.best.map(best),
-            plateau: stall_in(file.plateau),
-            stall: stall_in(file.stall),
+            plateau: patience_in(file.plateau),
+            early_stopping: patience_in(file.early_stopping),
         }
     }
 }
@@ -435,13 +435,13 @@ mod tests {
     /// Checkpoints of earlier versions do not count the steps of the weights' average.
     #[test]
     fn what_earlier_versions_wrote_is_read() {
-        let place = PlaceFile::from(&Progress::start(1));
-        let average = Some(AverageFile { updates: 3, unused: 0.5 });
-        let file = StateFile { version: 1, rows: "ab".into(), updates: BTreeMap::new(), place, average };
+        let progress = ProgressFile::from(&Progress::start(1));
+        let ema = Some(EmaFile { updates: 3, unused: 0.5 });
+        let file = StateFile { version: 1, rows: "ab".into(), updates: BTreeMap::new(), progress, ema };
         let mut json = serde_json::to_value(&file).unwrap();
         assert_eq!(json["average"]["updates"], 3);
         json.as_object_mut().unwrap().remove("average");
         let read: StateFile = serde_json::from_value(json).unwrap();
-        assert!(read.average.is_none() && read.rows == "ab");
+        assert!(read.ema.is_none() && read.rows == "ab");
     }
 }

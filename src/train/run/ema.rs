@@ -42,7 +42,7 @@ impl EmaState {
     }
 
     /// Takes a step in.
-    fn follow(&mut self, decay: f64, unused: f64) {
+    fn update(&mut self, decay: f64, unused: f64) {
         self.unused = decay * self.unused + (1.0 - decay) * unused;
         self.updates += 1;
     }
@@ -71,7 +71,7 @@ impl Ema {
     ///
     /// # Errors
     /// When libtorch refuses.
-    pub(in crate::train) fn follow(&mut self, params: &Params, unused: f64) -> Result<(), ModelError> {
+    pub(in crate::train) fn update(&mut self, params: &Params, unused: f64) -> Result<(), ModelError> {
         let _guard = tch::no_grad_guard();
         let decay = self.state.decay(self.decay);
         for (index, shadow) in &mut self.shadows {
@@ -79,7 +79,7 @@ impl Ema {
                 drop(shadow.f_lerp_(&param.tensor.f_detach()?, 1.0 - decay)?);
             }
         }
-        self.state.follow(decay, unused);
+        self.state.update(decay, unused);
         Ok(())
     }
 
@@ -87,7 +87,7 @@ impl Ema {
     ///
     /// # Errors
     /// When libtorch refuses.
-    pub(in crate::train) fn exchange(&mut self, params: &Params, unused: &mut f64) -> Result<(), ModelError> {
+    pub(in crate::train) fn swap(&mut self, params: &Params, unused: &mut f64) -> Result<(), ModelError> {
         let _guard = tch::no_grad_guard();
         std::mem::swap(&mut self.state.unused, unused);
         for (index, shadow) in &mut self.shadows {
@@ -138,7 +138,7 @@ mod tests {
             let decay = 0.9_f64.min(f64::from(1 + step) / f64::from(10 + step));
             average += (1.0 - decay) * (left - average);
             let decay = state.decay(0.9);
-            state.follow(decay, left);
+            state.update(decay, left);
         }
         assert!((state.unused - average).abs() < 1e-12 && state.updates == 30, "{state:?} is not {average}");
         assert!(state.unused > left + 0.01, "it lags behind");

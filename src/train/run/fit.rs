@@ -1,7 +1,8 @@
-//! THE loop: phase, batch, forward, losses, backward, step, report, stop check.
+//! The training loop: for every phase, every epoch and every batch: forward, losses, backward, update, report.
 //!
-//! A step itself is [`Stepper::step`]; what the loop remembers between two steps is a [`Progress`], which goes to disk
-//! with weights and moments, so that a run that was stopped, killed or crashed goes on to the same bytes.
+//! [`Stepper::step`] is one optimiser step. [`Progress`](super::progress::Progress) is what the loop remembers between
+//! two steps; it goes to disk with weights and moments, so that a run that was stopped, killed or crashed resumes to the
+//! same bytes.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,75 +10,27 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use tch::Tensor;
-
-use super::checkpoint::{Checkpoint, Store};
+use super::checkpoint::{Checkpoint, Checkpointer};
 use super::dispatch::Dispatch;
+use super::fit_event::{FitEvent, Fitted, Report};
+use super::kept_weights::{self, Measured};
 use super::loss::Sums;
-use super::metric_queue::At;
-use super::metric_queue::MetricQueue;
-use super::progress::{Best, Progress};
+use super::metric_queue::{MetricQueue, StepRate};
+use super::phase_cache;
 use super::sampler;
 use super::state::TrainState;
 use super::step::Stepper;
-use crate::model::Model;
 use crate::model::files::safetensors::read_all;
 use crate::model::vocabulary::CutVocabulary;
-use crate::train::cache;
-use crate::train::cache::{Budget, Depth, Prefix};
+use crate::model::{Model, ModelError};
+use crate::train::cache::{self, Prefix};
 use crate::train::error::TrainError;
-use crate::train::evaluate::{answers_above, metrics};
 use crate::train::examples::Examples;
-use crate::train::metrics::{EpochPoint, Score, StepPoint, TaskMetrics};
-use crate::train::plan::quality::Quality;
+use crate::train::interrupt::Interrupt;
+use crate::train::metrics::{EpochPoint, Score};
 use crate::train::plan::recipe::OptimizerKind;
 use crate::train::plan::{Phase, RunPlan, Thaw, Until};
 use crate::train::report::RunOutcome;
-
-/// News from the loop.
-#[derive(Clone, Debug, PartialEq)]
-pub enum FitEvent {
-    /// The run goes on from a checkpoint: what was told of later steps no longer counts.
-    Resumed {
-        /// Steps done at the checkpoint.
-        at_step: usize,
-    },
-    /// A phase begins.
-    Phase(usize),
-    /// What happens beside training.
-    Note(String),
-    /// What the user should know of the run.
-    Warning(String),
-    /// A step is done.
-    Step(StepPoint),
-    /// An epoch is done.
-    Epoch(EpochPoint),
-    /// A checkpoint follows: a run that resumes from it reports no earlier step again, so what was reported so far
-    /// must be on disk first.
-    Saving,
-}
-
-/// How a fit ended. The model holds the kept weights: those of the best epoch on the validation rows, among which the
-/// start counts as epoch 0; the last ones where nothing could be measured.
-#[derive(Debug)]
-pub struct Fitted {
-    /// Finished or stopped.
-    pub outcome: RunOutcome,
-    /// Epoch whose weights are kept, 0 for the start; `None` for those of a moment within an epoch.
-    pub kept_epoch: Option<u32>,
-    /// Phases that had a part in the kept weights: a step of theirs moved something before these were kept.
-    pub kept_phases: usize,
-    /// Scores of the kept weights on the validation rows.
-    pub valid: Vec<Score>,
-    /// Seconds of all processes that worked on the run.
-    pub seconds: f64,
-    /// What was kept of the training and of the validation rows' texts, where nothing below it ever trained: it holds for
-    /// the kept weights too.
-    pub prefixes: Option<Rc<[Prefix; 2]>>,
-}
-
-/// Takes the news.
-pub type Report<'a> = dyn FnMut(FitEvent) -> Result<(), TrainError> + 'a;
 
 /// What the loop works with.
 pub struct Fit<'a> {
@@ -89,13 +42,13 @@ pub struct Fit<'a> {
     pub train: &'a Examples,
     /// Rows that choose the kept weights; may be empty.
     pub valid: &'a Examples,
-    /// How the device is driven; [`Dispatch::of`] says what suits it.
-    pub drive: Dispatch,
+    /// How the device is driven; [`Dispatch::of`] knows what suits it.
+    pub dispatch: Dispatch,
     /// Set from outside to stop within a batch.
     pub stop: &'a AtomicBool,
-    /// Where checkpoints go.
-    pub store: &'a mut Store,
-    /// Takes the news.
+    /// Writes the checkpoints.
+    pub checkpointer: &'a mut Checkpointer,
+    /// Takes the events.
     pub report: &'a mut Report<'a>,
 }
 
@@ -104,262 +57,277 @@ impl Fit<'_> {
     ///
     /// # Errors
     /// A loss that is not a number, a checkpoint that cannot be written or does not fit, a refusal of libtorch, or
-    /// whatever `report` says.
-    pub fn run(self, from: Option<Checkpoint>) -> Result<Fitted, TrainError> {
-        let Self { plan, model, train, valid, drive, stop, store, report } = self;
+    /// an error of `report`.
+    pub fn run(self, checkpoint: Option<Checkpoint>) -> Result<Fitted, TrainError> {
+        let Self { plan, model, train, valid, dispatch, stop, checkpointer, report } = self;
         let trains_embeddings = plan.phases.iter().any(|phase| phase.embeddings != Thaw::Frozen);
-        let cut =
-            if trains_embeddings { Some(model.cut_vocabulary(used_ids([train, valid]))?) } else { None };
-        let resumes = from.is_some();
-        let mut course = TrainState::begin(plan, model, [train, valid], drive.pass, from)?;
-        if resumes {
-            report(FitEvent::Resumed { at_step: course.place.step })?;
+        let cut = trains_embeddings.then(|| model.cut_vocabulary(used_ids([train, valid]))).transpose()?;
+        let is_resumed = checkpoint.is_some();
+        let mut state = TrainState::begin(plan, model, [train, valid], dispatch.kernel, checkpoint)?;
+        if is_resumed {
+            report(FitEvent::Resumed { at_step: state.progress.step })?;
         }
         let stepper = Stepper::new(plan, model, train)?;
-        let mut warnings = stepper.warnings().into_iter().chain(cache::wrong_memory());
-        warnings.try_for_each(|warning| report(FitEvent::Warning(warning)))?;
-        let (model_now, cut_now) = (&*model, cut.as_ref());
-        let mut run = Run {
+        for warning in stepper.warnings().into_iter().chain(cache::wrong_memory()) {
+            report(FitEvent::Warning(warning))?;
+        }
+        let mut training = Training {
             plan,
-            model: model_now,
-            cut: cut_now,
+            model,
+            cut: cut.as_ref(),
             train,
             valid,
             stop,
             stepper,
-            backlog: MetricQueue::new(drive),
-            store,
+            metrics: MetricQueue::new(dispatch),
+            checkpointer,
             report,
-            prefixes: None,
+            lasting_cache: None,
         };
-        let ended = run.phases(&mut course);
-        // Where it broke off, the steps before that are still told of; what is wrong with them is what came first.
-        let ended = ended.map_err(|error| run.tell_steps(&mut course).err().unwrap_or(error));
-        let ended = ended.map_err(|error| run.name_the_checkpoint(error));
-        let (best_path, prefixes) = (run.store.best_path(), run.prefixes.take());
+        let outcome = training.run(&mut state);
+        let (best_path, prefixes) = (training.checkpointer.best_path(), training.lasting_cache.take());
         if let Some(cut) = cut {
-            model.restore_vocabulary(cut, course.place.unused)?;
+            model.restore_vocabulary(cut, state.progress.unused)?;
         }
         for param in &model.params {
             drop(param.tensor.set_requires_grad(false));
         }
-        Ok(Fitted { prefixes, ..fitted(model, ended?, course, &best_path)? })
+        Ok(Fitted { prefixes, ..restore_best(model, outcome?, state, &best_path)? })
     }
 }
 
-/// A fit at work: the model's tensors stay where they are, so everything here may look at them.
-struct Run<'a, 'b> {
+/// A fit at work. The model is borrowed for all of it, so its tensors stay where they are.
+struct Training<'a, 'b> {
     plan: &'a RunPlan,
     model: &'a Model,
+    /// The token embeddings that no text uses, taken out while embeddings train.
     cut: Option<&'a CutVocabulary>,
     train: &'a Examples,
     valid: &'a Examples,
     stop: &'a AtomicBool,
     stepper: Stepper<'a>,
-    /// Steps that are not told of yet.
-    backlog: MetricQueue,
-    store: &'b mut Store,
+    /// Steps whose losses are still on the device.
+    metrics: MetricQueue,
+    checkpointer: &'b mut Checkpointer,
     report: &'b mut Report<'b>,
-    /// See [`Fitted`].
-    prefixes: Option<Rc<[Prefix; 2]>>,
+    /// See [`Fitted::prefixes`].
+    lasting_cache: Option<Rc<[Prefix; 2]>>,
 }
 
-impl Run<'_, '_> {
-    /// The phases in order, from wherever the run stands.
-    fn phases(&mut self, course: &mut TrainState) -> Result<RunOutcome, TrainError> {
+/// What follows an epoch.
+enum Next {
+    Epoch,
+    Phase,
+    End,
+}
+
+impl Training<'_, '_> {
+    /// Trains until the plan is done or the user stops, which leaves a checkpoint to resume from.
+    fn run(&mut self, state: &mut TrainState) -> Result<RunOutcome, TrainError> {
+        let outcome = match self.train(state) {
+            Ok(()) => Ok(RunOutcome::Finished),
+            // Before the first measurement there is nothing to resume.
+            Err(Interrupt::Stopped) if !state.progress.measured => Ok(stopped(state)),
+            Err(Interrupt::Stopped) => self.save(state).map(|()| stopped(state)),
+            Err(Interrupt::Failed(error)) => Err(error),
+        };
+        outcome.map_err(|error| self.explain(state, error))
+    }
+
+    /// Trains the phases that are left.
+    fn train(&mut self, state: &mut TrainState) -> Result<(), Interrupt<TrainError>> {
         let plan = self.plan;
-        // What the first phase keeps serves the measurement of the untrained model too.
-        let mut ready = None;
-        if !course.place.measured {
-            let prefixes = match plan.phases.get(course.place.phase) {
-                Some(phase) => self.prefixes(phase)?,
-                None => Some((Prefix::None, Prefix::None)),
-            };
-            let Some(prefixes) = prefixes else { return Ok(stopped(course)) };
-            let Some(valid) = self.measure(&prefixes.1)? else { return Ok(stopped(course)) };
-            ready = Some(prefixes);
-            course.place.measured = true;
-            // The start is epoch 0 of the choice, and what the first epoch has to improve on.
-            let quality = Quality::of_run(plan, &valid);
-            let better = self.keep_if_better(course, quality, &curve(&valid))?;
-            course.place.stall.best = better.then_some(quality);
-            course.place.plateau.best = course.place.stall.best;
-            self.tell_epoch(course, 0.0, Vec::new(), curve(&valid), Instant::now(), better)?;
+        let mut first_cache = None;
+        if !state.progress.measured {
+            // The cache of the first phase serves the measurement of the untrained model too.
+            let cache = plan.phases.get(state.progress.phase).map(|phase| self.cache(phase)).transpose()?;
+            self.measure_untrained(state, cache.as_ref().map_or(&Prefix::None, |[_, valid]| valid))?;
+            first_cache = cache;
         }
-        while let Some(phase) = plan.phases.get(course.place.phase) {
-            (self.report)(FitEvent::Phase(course.place.phase))?;
+        while let Some(phase) = plan.phases.get(state.progress.phase) {
+            (self.report)(FitEvent::Phase(state.progress.phase))?;
             self.stepper.thaw(phase);
-            let prefixes = match ready.take() {
-                Some(prefixes) => Some(prefixes),
-                None => self.prefixes(phase)?,
+            let cache = match first_cache.take() {
+                Some(cache) => cache,
+                None => self.cache(phase)?,
             };
-            let Some((train_prefix, valid_prefix)) = prefixes else { return Ok(stopped(course)) };
-            let prefixes = Rc::new([train_prefix, valid_prefix]);
-            self.prefixes = self.holds_throughout(&prefixes[0]).then(|| prefixes.clone());
-            let [train_prefix, valid_prefix] = &*prefixes;
-            while !course.place.phase_is_full(phase) {
+            let cache = Rc::new(cache);
+            self.lasting_cache = phase_cache::holds_throughout(plan, &cache[0]).then(|| cache.clone());
+            let [train_cache, valid_cache] = &*cache;
+            while !state.progress.phase_is_full(phase) {
                 let started = Instant::now();
-                let steps = sampler::steps(self.train, &plan.recipe, course.place.epoch);
-                let (epoch, of_epoch) = (course.place.epoch, course.place.steps_of_epoch(phase, steps.len()));
-                for batches in steps.iter().skip(course.place.epoch_step) {
-                    if course.place.steps_are_over(phase) {
-                        break;
-                    }
-                    if self.stop.load(Ordering::Relaxed) {
-                        self.save(course)?;
-                        return Ok(stopped(course));
-                    }
-                    let factor = plan.rate_factor(course.place.position);
-                    let at = At { step: course.place.step, factor };
-                    let done = self.stepper.step(&mut course.optimizer, phase, train_prefix, batches, at)?;
-                    let kept = done.updated.then(|| self.decay_of_unused(phase, factor));
-                    course.place.stepped(factor, kept);
-                    if done.updated {
-                        course.follow(self.model)?;
-                    }
-                    let part = course.place.epoch_step as f64 / of_epoch.max(1) as f64;
-                    self.backlog.push(done, f64::from(epoch) + part);
-                    if self.backlog.is_due() {
-                        self.tell_steps(course)?;
-                    }
-                    if self.store.is_due() {
-                        self.save(course)?;
-                    }
-                }
-                match self.end_epoch(course, phase, valid_prefix, started)? {
+                self.train_epoch(state, phase, train_cache)?;
+                match self.end_epoch(state, phase, valid_cache, started)? {
                     Next::Epoch => {}
                     Next::Phase => break,
-                    Next::Nothing => return Ok(RunOutcome::Finished),
-                    Next::Stopped => {
-                        self.save(course)?;
-                        return Ok(stopped(course));
-                    }
+                    Next::End => return Ok(()),
                 }
             }
-            course.place.next_phase(plan);
+            state.progress.next_phase(plan);
         }
-        self.save(course)?;
-        course.exchange(self.model)?; // a run without validation rows keeps the average, where there is one
-        Ok(RunOutcome::Finished)
+        self.save(state)?;
+        // Without validation rows no epoch is the best one: the average is kept, where there is one.
+        state.swap_ema(self.model)?;
+        Ok(())
     }
 
-    /// Reads what the last steps told, and tells of them.
-    fn tell_steps(&mut self, course: &mut TrainState) -> Result<(), TrainError> {
-        let (points, read) = self.backlog.read(self.plan);
-        for (point, tallies) in points {
-            course.place.sums.add(&point, tallies);
-            (self.report)(FitEvent::Step(point))?;
+    /// Trains the batches of an epoch that are left, as far as the phase goes.
+    fn train_epoch(
+        &mut self,
+        state: &mut TrainState,
+        phase: &Phase,
+        cache: &Prefix,
+    ) -> Result<(), Interrupt<TrainError>> {
+        let epoch = state.progress.epoch;
+        let steps = sampler::steps(self.train, &self.plan.recipe, epoch);
+        let of_epoch = state.progress.steps_of_epoch(phase, steps.len());
+        for batches in steps.iter().skip(state.progress.epoch_step) {
+            if state.progress.steps_are_over(phase) {
+                break;
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(Interrupt::Stopped);
+            }
+            let factor = self.plan.rate_factor(state.progress.position);
+            let rate = StepRate { step: state.progress.step, factor };
+            let done = self.stepper.step(&mut state.optimizer, phase, cache, batches, rate)?;
+            let decay = done.updated.then(|| self.decay_of_unused(phase, factor));
+            state.progress.stepped(factor, decay);
+            if done.updated {
+                state.update_ema(self.model)?;
+            }
+            let part = state.progress.epoch_step as f64 / of_epoch.max(1) as f64;
+            self.metrics.push(done, f64::from(epoch) + part);
+            if self.metrics.is_due() {
+                self.report_steps(state)?;
+            }
+            if self.checkpointer.is_due() {
+                self.save(state)?;
+            }
         }
-        read
+        Ok(())
     }
 
-    /// Writes a checkpoint. Steps are read before: weights that are no numbers any more must not take the place of good
-    /// ones, and the sums of an epoch are part of it.
-    fn save(&mut self, course: &mut TrainState) -> Result<(), TrainError> {
-        self.tell_steps(course)?;
-        (self.report)(FitEvent::Saving)?;
-        course.save(self.model, self.store)
-    }
-
-    /// Whether nothing below a prefix trains in any phase.
-    fn holds_throughout(&self, prefix: &Prefix) -> bool {
-        let frozen = |depth: usize| {
-            self.plan.phases.iter().all(|phase| phase.frozen_prefix().is_some_and(|frozen| frozen >= depth))
-        };
-        match prefix {
-            Prefix::None => false,
-            Prefix::Pooled(_) => self.plan.phases.iter().all(Phase::encoder_is_frozen),
-            Prefix::HiddenStates(states) => frozen(states.depth()),
-        }
-    }
-
-    /// Measures, keeps the weights where they are the best so far, tells, and says what comes next.
+    /// Measures the epoch, keeps its weights where they are the best so far, and saves.
     fn end_epoch(
         &mut self,
-        course: &mut TrainState,
+        state: &mut TrainState,
         phase: &Phase,
-        prefix: &Prefix,
+        cache: &Prefix,
         started: Instant,
-    ) -> Result<Next, TrainError> {
-        self.tell_steps(course)?;
-        course.exchange(self.model)?;
-        let kept = self.measure_and_keep(course, if course.averages() { &Prefix::None } else { prefix });
-        course.exchange(self.model)?;
-        let Some(Measured { valid, quality, sums, better }) = kept? else { return Ok(Next::Stopped) };
+    ) -> Result<Next, Interrupt<TrainError>> {
+        self.report_steps(state)?;
+        state.swap_ema(self.model)?;
+        // The cache is of the weights, not of their average.
+        let measured = self.measure_epoch(state, if state.has_ema() { &Prefix::None } else { cache });
+        state.swap_ema(self.model)?;
+        let (measured, sums, is_best) = measured?;
         let patience = self.plan.recipe.patience;
-        let early = patience.is_some_and(|patience| course.place.stall.take(quality, patience));
-        let plateau = match phase.until {
-            Until::Plateau { patience } => course.place.plateau.take(quality, patience),
+        let ends_early =
+            patience.is_some_and(|patience| state.progress.early_stopping.take(measured.quality, patience));
+        let is_plateau = match phase.until {
+            Until::Plateau { patience } => state.progress.plateau.take(measured.quality, patience),
             Until::Epochs | Until::Steps(_) => false,
         };
-        self.tell_epoch(course, sums.loss(), sums.scores(&self.plan.tasks), valid, started, better)?;
-        if early {
-            let (epoch, patience) = (course.place.epoch, patience.unwrap_or_default());
+        let train = sums.scores(&self.plan.tasks);
+        self.report_epoch(state, sums.loss(), train, measured.scores, started, is_best)?;
+        if ends_early {
+            let (epoch, patience) = (state.progress.epoch, patience.unwrap_or_default());
             let note = format!("ended early after epoch {epoch}: no improvement for {patience} epochs");
             (self.report)(FitEvent::Note(note))?;
-            course.place.phase = self.plan.phases.len();
+            state.progress.phase = self.plan.phases.len();
         }
-        self.save(course)?;
-        Ok(match (early, plateau) {
-            (true, _) => Next::Nothing,
+        self.save(state)?;
+        Ok(match (ends_early, is_plateau) {
+            (true, _) => Next::End,
             (false, true) => Next::Phase,
             (false, false) => Next::Epoch,
         })
     }
 
-    /// Measures an epoch, and keeps its weights where they are the best so far. `None` when it was stopped meanwhile.
-    fn measure_and_keep(
-        &self,
-        course: &mut TrainState,
-        prefix: &Prefix,
-    ) -> Result<Option<Measured>, TrainError> {
-        let Some(valid) = self.measure(prefix)? else { return Ok(None) };
-        let quality = Quality::of_run(self.plan, &valid);
-        let valid = curve(&valid);
-        let sums = course.place.end_epoch();
-        let better = self.keep_if_better(course, quality, &valid)?;
-        Ok(Some(Measured { valid, quality, sums, better }))
+    /// Measures the untrained model: epoch 0 of the choice, which the first epoch has to improve on.
+    fn measure_untrained(
+        &mut self,
+        state: &mut TrainState,
+        cache: &Prefix,
+    ) -> Result<(), Interrupt<TrainError>> {
+        let measured = kept_weights::measure(self.plan, self.model, self.valid, cache, self.stop)?;
+        state.progress.measured = true;
+        let is_best = self.keep_if_best(state, &measured)?;
+        state.progress.early_stopping.best = is_best.then_some(measured.quality);
+        state.progress.plateau.best = state.progress.early_stopping.best;
+        Ok(self.report_epoch(state, 0.0, Vec::new(), measured.scores, Instant::now(), is_best)?)
     }
 
-    /// Keeps the weights where they are the best so far. Where nothing was ever measured, nothing says which epoch is
-    /// best: the last one is kept.
-    fn keep_if_better(
+    /// The epoch's figures, the sums over its steps, and whether its weights are the best so far and were kept.
+    fn measure_epoch(
         &self,
-        course: &mut TrainState,
-        quality: Quality,
-        valid: &[Score],
-    ) -> Result<bool, TrainError> {
-        let better = !valid.is_empty() && quality.beats(course.place.best.as_ref().map(|best| best.quality));
-        if better {
-            let Progress { epoch, moved: phases, .. } = course.place;
-            course.place.best = Some(Best { quality, epoch, phases, valid: valid.to_vec() });
-        }
-        if better || (course.place.best.is_none() && course.place.epoch > 0) {
-            self.store.write_best(&self.named(course.place.unused)?)?;
-        }
-        Ok(better)
+        state: &mut TrainState,
+        cache: &Prefix,
+    ) -> Result<(Measured, Sums, bool), Interrupt<TrainError>> {
+        let measured = kept_weights::measure(self.plan, self.model, self.valid, cache, self.stop)?;
+        let sums = state.progress.end_epoch();
+        let is_best = self.keep_if_best(state, &measured)?;
+        Ok((measured, sums, is_best))
     }
 
-    /// A run that broke off says which checkpoint is left of it.
-    fn name_the_checkpoint(&self, error: TrainError) -> TrainError {
-        let TrainError::NotFinite { task, value, step, .. } = error else { return error };
-        let kept = self.store.last_step().map(|step| {
-            format!("The last good checkpoint is that of step {step}, in {}", self.store.dir().display())
+    fn keep_if_best(&self, state: &mut TrainState, measured: &Measured) -> Result<bool, TrainError> {
+        let named = |unused| kept_weights::named(self.model, self.cut, unused);
+        kept_weights::keep_if_best(&mut state.progress, measured, self.checkpointer, named)
+    }
+
+    fn cache(&mut self, phase: &Phase) -> Result<[Prefix; 2], Interrupt<ModelError>> {
+        let report = &mut self.report;
+        // A full channel loses no training step, and a later note repeats this one.
+        let mut note = |event| report(event).unwrap_or(());
+        let (rows, dir) = ([self.train, self.valid], self.checkpointer.dir());
+        phase_cache::build(self.plan, phase, self.model, rows, dir, self.stop, &mut note)
+    }
+
+    /// Reads the steps that are pending, and reports them.
+    fn report_steps(&mut self, state: &mut TrainState) -> Result<(), TrainError> {
+        let (points, read) = self.metrics.read(self.plan);
+        for (point, tallies) in points {
+            state.progress.sums.add(&point, tallies);
+            (self.report)(FitEvent::Step(point))?;
+        }
+        read
+    }
+
+    fn report_epoch(
+        &mut self,
+        state: &TrainState,
+        loss: f64,
+        train: Vec<Score>,
+        valid: Vec<Score>,
+        started: Instant,
+        best: bool,
+    ) -> Result<(), TrainError> {
+        let (epoch, step, phase) = (state.progress.epoch, state.progress.step, state.progress.phase);
+        let seconds = started.elapsed().as_secs_f64();
+        (self.report)(FitEvent::Epoch(EpochPoint { epoch, step, phase, loss, train, valid, seconds, best }))
+    }
+
+    /// Writes a checkpoint. Pending steps are read first: weights that are no numbers any more must not replace good ones,
+    /// and the sums of an epoch are part of a checkpoint.
+    fn save(&mut self, state: &mut TrainState) -> Result<(), TrainError> {
+        self.report_steps(state)?;
+        (self.report)(FitEvent::Saving)?;
+        state.save(self.model, self.checkpointer)
+    }
+
+    /// The real cause of an error, with the checkpoint that is left. Pending steps are read first: where one of them has a
+    /// loss that is no number, that is the cause.
+    fn explain(&mut self, state: &mut TrainState, error: TrainError) -> TrainError {
+        let cause = self.report_steps(state).err().unwrap_or(error);
+        let TrainError::NotFinite { task, value, step, .. } = cause else { return cause };
+        let kept = self.checkpointer.last_step().map(|step| {
+            format!(
+                "The last good checkpoint is that of step {step}, in {}",
+                self.checkpointer.dir().display()
+            )
         });
         TrainError::NotFinite { task, value, step, kept }
-    }
-
-    /// Every parameter under its name, with the full table of token embeddings.
-    fn named(&self, unused: f64) -> Result<Vec<(String, Tensor)>, TrainError> {
-        let words = self.cut.map(|cut| self.model.full_words(cut, unused)).transpose()?;
-        let named = self.model.params.iter().map(|param| {
-            let tensor = match &words {
-                Some(words) if param.name == self.model.family.words => words.shallow_clone(),
-                _ => param.tensor.shallow_clone(),
-            };
-            (param.name.clone(), tensor)
-        });
-        Ok(named.collect())
     }
 
     /// What a step's decoupled weight decay leaves of an embedding without a gradient.
@@ -370,89 +338,10 @@ impl Run<'_, '_> {
             _ => 1.0,
         }
     }
-
-    /// What can be computed once for a phase. `None` when it was stopped meanwhile.
-    fn prefixes(&mut self, phase: &Phase) -> Result<Option<(Prefix, Prefix)>, TrainError> {
-        let stop = self.stop;
-        let model: &Model = self.model;
-        let (train, valid) = (self.train, self.valid);
-        let Some(depth) = phase.frozen_prefix().filter(|_| phase.epochs > 0) else {
-            return Ok(Some((Prefix::None, Prefix::None)));
-        };
-        let total = train.texts() + valid.texts();
-        let whole = phase.encoder_is_frozen() && !super::step::reads_tokens(self.plan);
-        let what = if whole { "pooled vectors" } else { "token states at the frost line" };
-        if !whole && phase.epochs < 2 {
-            return Ok(Some((Prefix::None, Prefix::None)));
-        }
-        let report = &mut self.report;
-        let mut told = Instant::now();
-        let mut progress = |before: usize, done: usize| {
-            if told.elapsed().as_millis() > 500 || before + done == total {
-                told = Instant::now();
-                // A full channel loses no training; the next note says more anyway.
-                report(FitEvent::Note(format!("computing {what} once: {} of {total}", before + done)))
-                    .unwrap_or(());
-            }
-        };
-        let depth = if whole { Depth::Pooled } else { Depth::Layer(depth) };
-        let half = self.plan.recipe.half_cache;
-        let budget = Budget { half, spill: Some(self.store.dir().to_owned()), ..Budget::default() };
-        let before = train.texts();
-        let train = cache::build(model, train, depth, &budget, stop, &mut |done| progress(0, done))?;
-        let Some(train) = train else { return Ok(None) };
-        let valid = cache::build(model, valid, depth, &budget, stop, &mut |done| progress(before, done))?;
-        Ok(valid.map(|valid| (train, valid)))
-    }
-
-    /// Figures on the validation rows; empty without any, `None` when it was stopped.
-    fn measure(&self, prefix: &Prefix) -> Result<Option<Vec<TaskMetrics>>, TrainError> {
-        if self.valid.is_empty() {
-            return Ok(Some(Vec::new()));
-        }
-        let answers = answers_above(self.model, self.valid, prefix, self.stop, &mut |_| {})?;
-        Ok(answers.map(|answers| metrics(self.model, self.valid, &answers.predictions)))
-    }
-
-    fn tell_epoch(
-        &mut self,
-        course: &TrainState,
-        loss: f64,
-        train: Vec<Score>,
-        valid: Vec<Score>,
-        started: Instant,
-        best: bool,
-    ) -> Result<(), TrainError> {
-        let Progress { epoch, step, phase, .. } = course.place;
-        let seconds = started.elapsed().as_secs_f64();
-        (self.report)(FitEvent::Epoch(EpochPoint { epoch, step, phase, loss, train, valid, seconds, best }))
-    }
 }
 
-/// An epoch, measured.
-struct Measured {
-    valid: Vec<Score>,
-    quality: Quality,
-    sums: Sums,
-    /// Its weights were kept.
-    better: bool,
-}
-
-/// What comes after an epoch.
-enum Next {
-    Epoch,
-    Phase,
-    Nothing,
-    Stopped,
-}
-
-fn stopped(course: &TrainState) -> RunOutcome {
-    RunOutcome::Stopped { at_step: course.place.step }
-}
-
-/// The points of the curves.
-fn curve(found: &[TaskMetrics]) -> Vec<Score> {
-    found.iter().map(TaskMetrics::score).collect()
+fn stopped(state: &TrainState) -> RunOutcome {
+    RunOutcome::Stopped { at_step: state.progress.step }
 }
 
 /// Every token id of the rows.
@@ -461,16 +350,21 @@ fn used_ids(rows: [&Examples; 2]) -> BTreeSet<u32> {
     rows.into_iter().flat_map(ids).collect()
 }
 
-/// Puts the best weights back, and says which they are.
-fn fitted(model: &Model, outcome: RunOutcome, course: TrainState, best: &Path) -> Result<Fitted, TrainError> {
-    let seconds = course.seconds();
-    let place = course.place;
-    let Some(kept) = place.best else {
-        let kept_epoch = (outcome == RunOutcome::Finished).then_some(place.epoch);
-        let valid = Vec::new();
-        return Ok(Fitted { outcome, kept_epoch, kept_phases: place.moved, valid, seconds, prefixes: None });
+/// Puts the best weights back into the model.
+fn restore_best(
+    model: &Model,
+    outcome: RunOutcome,
+    state: TrainState,
+    best_path: &Path,
+) -> Result<Fitted, TrainError> {
+    let seconds = state.seconds();
+    let progress = state.progress;
+    let Some(best) = progress.best else {
+        let kept_epoch = (outcome == RunOutcome::Finished).then_some(progress.epoch);
+        let (kept_phases, valid) = (progress.moved, Vec::new());
+        return Ok(Fitted { outcome, kept_epoch, kept_phases, valid, seconds, prefixes: None });
     };
-    model.fill(&read_all(best)?, best)?;
-    let (kept_epoch, kept_phases) = (Some(kept.epoch), kept.phases);
-    Ok(Fitted { outcome, kept_epoch, kept_phases, valid: kept.valid, seconds, prefixes: None })
+    model.fill(&read_all(best_path)?, best_path)?;
+    let (kept_epoch, kept_phases) = (Some(best.epoch), best.phases);
+    Ok(Fitted { outcome, kept_epoch, kept_phases, valid: best.valid, seconds, prefixes: None })
 }

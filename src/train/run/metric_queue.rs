@@ -1,5 +1,5 @@
-//! What steps tell, while it is still on the device: losses, figures and norms are read several steps at a time, because
-//! reading waits until the device has nothing left to do.
+//! Losses, figures and gradient norms of steps, while they are still on the device: several steps are read at a time,
+//! because reading waits until the device has nothing left to do.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::train::plan::RunPlan;
 
 /// Which step it is, and its rate.
 #[derive(Clone, Copy, Debug)]
-pub struct At {
+pub struct StepRate {
     /// Optimiser steps before it.
     pub step: usize,
     /// What the peak rates of the phase are multiplied by.
@@ -24,7 +24,7 @@ pub struct At {
 
 /// A step that is done as far as the host knows. Whether its losses are numbers is seen when they are read.
 pub struct PendingStep {
-    pub(in crate::train) at: At,
+    pub(in crate::train) rate: StepRate,
     /// Of the gradients before clipping: a scalar.
     pub(in crate::train) norm: Tensor,
     /// Whether anything was updated: not where no row is labelled for a task that trains.
@@ -60,7 +60,7 @@ impl PendingStep {
         plan: &RunPlan,
         values: &mut impl Iterator<Item = f64>,
     ) -> Result<(StepPoint, Vec<Tally>), TrainError> {
-        let step = self.at.step + 1;
+        let step = self.rate.step + 1;
         let not_finite = |task: &str, value| {
             let (task, kept) = (task.to_owned(), None);
             Err(TrainError::NotFinite { task, value, step, kept })
@@ -95,7 +95,7 @@ impl PendingStep {
             return not_finite("all (its gradient)", grad_norm);
         }
         let epoch = step as f64 / plan.steps_per_epoch.max(1) as f64;
-        Ok((StepPoint { step, epoch, loss, tasks, rate_factor: self.at.factor, grad_norm }, tallies))
+        Ok((StepPoint { step, epoch, loss, tasks, rate_factor: self.rate.factor, grad_norm }, tallies))
     }
 }
 
@@ -112,7 +112,7 @@ type ReadStep = (StepPoint, Vec<Tally>);
 
 /// Steps that were not read yet, in order.
 pub(in crate::train) struct MetricQueue {
-    drive: Dispatch,
+    dispatch: Dispatch,
     steps: Vec<PendingStep>,
     /// Per step, how many epochs are done after it: an epoch that a phase ends within is shorter than others.
     epochs: Vec<f64>,
@@ -124,8 +124,8 @@ pub(in crate::train) struct MetricQueue {
 
 impl MetricQueue {
     /// Empty.
-    pub(in crate::train) fn new(drive: Dispatch) -> Self {
-        Self { drive, steps: Vec::new(), epochs: Vec::new(), together: 1, since: Instant::now() }
+    pub(in crate::train) fn new(dispatch: Dispatch) -> Self {
+        Self { dispatch, steps: Vec::new(), epochs: Vec::new(), together: 1, since: Instant::now() }
     }
 
     /// Takes a step in, after which so many epochs are done.
@@ -165,7 +165,7 @@ impl MetricQueue {
     /// How many steps to read together, if they go on as those that were just read.
     fn fitting(&self, steps: usize) -> usize {
         let seconds_per_step = self.since.elapsed().as_secs_f64() / steps as f64;
-        let fitting = self.drive.read_within.as_secs_f64() / seconds_per_step.max(1e-9);
-        (fitting as usize).clamp(1, self.drive.read_every.max(1))
+        let fitting = self.dispatch.read_within.as_secs_f64() / seconds_per_step.max(1e-9);
+        (fitting as usize).clamp(1, self.dispatch.read_every.max(1))
     }
 }

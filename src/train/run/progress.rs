@@ -1,4 +1,4 @@
-//! Where a run stands: everything that the loop remembers between two steps, beside weights and moments. Plain data.
+//! The progress of a run: everything that the loop remembers between two steps, except weights and moments. Plain data.
 
 use super::loss::Sums;
 use crate::train::metrics::Score;
@@ -18,7 +18,7 @@ pub struct Best {
     pub valid: Vec<Score>,
 }
 
-/// Where a run stands.
+/// The progress of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
     /// Index of the phase.
@@ -33,13 +33,13 @@ pub struct Progress {
     pub epoch_step: usize,
     /// Optimiser steps done.
     pub step: usize,
-    /// Place in the schedule of the rates: ahead of `step` where a phase ended before its time.
+    /// Step of the learning-rate schedule: ahead of `step` where a phase ended early.
     pub position: usize,
     /// Phases of which a step moved something.
     pub moved: usize,
     /// What weight decay left of the embeddings that no text names.
     pub unused: f64,
-    /// What this epoch's steps told so far.
+    /// Sums over the steps of this epoch so far.
     pub sums: Sums,
     /// Whether the untrained model was measured.
     pub measured: bool,
@@ -48,7 +48,7 @@ pub struct Progress {
     /// For the end of a phase at a plateau.
     pub plateau: Patience,
     /// For the early end of the run.
-    pub stall: Patience,
+    pub early_stopping: Patience,
     /// Seconds that the run took so far, in all processes.
     pub seconds: f64,
 }
@@ -71,7 +71,7 @@ impl Progress {
             measured: false,
             best: None,
             plateau: Patience::default(),
-            stall: Patience::default(),
+            early_stopping: Patience::default(),
             seconds: 0.0,
         }
     }
@@ -108,7 +108,7 @@ impl Progress {
         }
     }
 
-    /// The next phase begins, at its own place in the schedule.
+    /// The next phase begins, at its own step of the schedule.
     pub fn next_phase(&mut self, plan: &RunPlan) {
         self.phase += 1;
         self.phase_epoch = 0;
@@ -152,11 +152,11 @@ mod tests {
             until: Until::Plateau { patience: 1 },
         };
         let quality = |figure| Quality { unmeasured: 0, figure, minus_loss: 0.0 };
-        let mut place = Progress::start(1);
+        let mut progress = Progress::start(1);
         // What the start was counts as the first to improve on.
-        place.plateau.best = Some(quality(0.5));
-        assert!(!place.phase_is_full(&phase));
-        assert!(place.plateau.take(quality(0.5), 1), "one epoch without an improvement");
-        assert!(place.phase_is_full(&phase));
+        progress.plateau.best = Some(quality(0.5));
+        assert!(!progress.phase_is_full(&phase));
+        assert!(progress.plateau.take(quality(0.5), 1), "one epoch without an improvement");
+        assert!(progress.phase_is_full(&phase));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tch::Tensor;
 
-use super::checkpoint::{Checkpoint, CheckpointError, Store};
+use super::checkpoint::{Checkpoint, CheckpointError, Checkpointer};
 use super::ema::{Ema, EmaState};
 use super::progress::Progress;
 use crate::model::Model;
@@ -21,22 +21,22 @@ fn numbers_name(task: usize) -> String {
     format!("numbers/{task}")
 }
 
-/// The course of a run.
+/// The state of a run.
 pub(in crate::train) struct TrainState {
-    /// Where it stands.
-    pub(in crate::train) place: Progress,
+    /// What was done so far.
+    pub(in crate::train) progress: Progress,
     /// Moments and step counts.
     pub(in crate::train) optimizer: Optimizer,
     /// The average of the weights, where the recipe asks for one.
-    average: Option<Ema>,
+    ema: Option<Ema>,
     /// Fingerprint of the rows.
     rows: String,
-    /// Since when seconds are not in the place yet.
+    /// Since when seconds are not part of the progress yet.
     since: Instant,
 }
 
 impl TrainState {
-    /// A run's beginning, or where a checkpoint of it stands: its weights are then written into the model.
+    /// The beginning of a run, or its state at a checkpoint, whose weights are then written into the model.
     ///
     /// # Errors
     /// When the checkpoint is of other rows or of another model, or libtorch refuses.
@@ -44,26 +44,26 @@ impl TrainState {
         plan: &RunPlan,
         model: &Model,
         rows: [&Examples; 2],
-        pass: Kernel,
+        kernel: Kernel,
         from: Option<Checkpoint>,
     ) -> Result<Self, TrainError> {
         let trains = |index: usize| {
             let info = model.params.at(index).map(Param::info);
             info.is_some_and(|info| plan.phases.iter().any(|phase| phase.rate(&info).is_some()))
         };
-        let average = plan.recipe.ema.map(|decay| Ema::new(&model.params, decay, trains)).transpose()?;
+        let ema = plan.recipe.ema.map(|decay| Ema::new(&model.params, decay, trains)).transpose()?;
         let [train, valid] = rows;
         let fingerprint = |by_file| format!("{} {}", train.fingerprint(by_file), valid.fingerprint(false));
         let by_file = plan.recipe.sampling != Sampling::Proportional;
-        let mut course = Self {
-            place: Progress::start(plan.tasks.len()),
-            optimizer: Optimizer::new(plan.recipe.optimizer, pass),
-            average,
+        let mut state = Self {
+            progress: Progress::start(plan.tasks.len()),
+            optimizer: Optimizer::new(plan.recipe.optimizer, kernel),
+            ema,
             rows: fingerprint(by_file),
             since: Instant::now(),
         };
         if let Some(checkpoint) = from {
-            if checkpoint.rows != course.rows {
+            if checkpoint.rows != state.rows {
                 let by_size = by_file && checkpoint.rows == fingerprint(false);
                 let other = if by_size {
                     CheckpointError::OtherSampling
@@ -74,9 +74,9 @@ impl TrainState {
                 };
                 return Err(other.into());
             }
-            course.restore(checkpoint, model)?;
+            state.restore(checkpoint, model)?;
         }
-        Ok(course)
+        Ok(state)
     }
 
     fn restore(&mut self, checkpoint: Checkpoint, model: &Model) -> Result<(), TrainError> {
@@ -97,32 +97,36 @@ impl TrainState {
                 let (first, second) = (first.f_to_device(model.device)?, second.f_to_device(model.device)?);
                 self.optimizer.restore(index, first, second, steps);
             }
-            if let (Some(average), Some(saved)) = (&mut self.average, take("average")) {
-                average.restore(index, &saved)?;
+            if let (Some(ema), Some(saved)) = (&mut self.ema, take("average")) {
+                ema.restore(index, &saved)?;
             }
         }
-        self.place = checkpoint.place;
-        for (task, tally) in self.place.sums.tallies.iter_mut().enumerate() {
+        self.progress = checkpoint.progress;
+        for (task, tally) in self.progress.sums.tallies.iter_mut().enumerate() {
             if let Some(numbers) = saved.remove(&numbers_name(task)) {
                 let flat = Vec::<f32>::try_from(&numbers.f_reshape([-1])?)?;
                 let pair = |pair: &[f32]| Some((*pair.first()?, *pair.get(1)?));
                 tally.numbers = flat.chunks_exact(2).filter_map(pair).collect();
             }
         }
-        if let Some(average) = &mut self.average {
+        if let Some(ema) = &mut self.ema {
             // Earlier versions wrote no count: they took every step in.
-            let as_before = EmaState { updates: self.place.step, unused: self.place.unused };
-            average.state = checkpoint.average.unwrap_or(as_before);
+            let as_before = EmaState { updates: self.progress.step, unused: self.progress.unused };
+            ema.state = checkpoint.ema.unwrap_or(as_before);
         }
         Ok(())
     }
 
-    /// Writes everything that the run can be gone on from.
+    /// Writes everything that the run can resume from.
     ///
     /// # Errors
     /// When it cannot be written; the last one is intact.
-    pub(in crate::train) fn save(&mut self, model: &Model, store: &mut Store) -> Result<(), TrainError> {
-        self.place.seconds += self.since.elapsed().as_secs_f64();
+    pub(in crate::train) fn save(
+        &mut self,
+        model: &Model,
+        checkpointer: &mut Checkpointer,
+    ) -> Result<(), TrainError> {
+        self.progress.seconds += self.since.elapsed().as_secs_f64();
         self.since = Instant::now();
         let params = &model.params;
         let name = |index: usize| params.at(index).map(|param| param.name.clone()).unwrap_or_default();
@@ -136,42 +140,42 @@ impl TrainState {
             tensors.push((format!("second/{}", name(index)), second.shallow_clone()));
             updates.insert(name(index), steps);
         }
-        for (index, shadow) in self.average.iter().flat_map(Ema::iter) {
+        for (index, shadow) in self.ema.iter().flat_map(Ema::iter) {
             tensors.push((format!("average/{}", name(index)), shadow.shallow_clone()));
         }
-        for (task, tally) in self.place.sums.tallies.iter().enumerate() {
+        for (task, tally) in self.progress.sums.tallies.iter().enumerate() {
             if !tally.numbers.is_empty() {
                 let flat: Vec<f32> = tally.numbers.iter().flat_map(|(p, t)| [*p, *t]).collect();
                 tensors.push((numbers_name(task), Tensor::f_from_slice(&flat)?.f_view([-1, 2])?));
             }
         }
-        let (place, rows) = (self.place.clone(), self.rows.clone());
-        let average = self.average.as_ref().map(|average| average.state);
-        Ok(store.write_last(&Checkpoint { place, rows, tensors, updates, average })?)
+        let (progress, rows) = (self.progress.clone(), self.rows.clone());
+        let ema = self.ema.as_ref().map(|ema| ema.state);
+        Ok(checkpointer.write_last(&Checkpoint { progress, rows, tensors, updates, ema })?)
     }
 
     /// Seconds of all processes that worked on the run.
     pub(in crate::train) fn seconds(&self) -> f64 {
-        self.place.seconds + self.since.elapsed().as_secs_f64()
+        self.progress.seconds + self.since.elapsed().as_secs_f64()
     }
 
     /// Whether weights are averaged.
-    pub(in crate::train) fn averages(&self) -> bool {
-        self.average.is_some()
+    pub(in crate::train) fn has_ema(&self) -> bool {
+        self.ema.is_some()
     }
 
-    /// The average takes the weights of a step in.
-    pub(in crate::train) fn follow(&mut self, model: &Model) -> Result<(), TrainError> {
-        if let Some(average) = &mut self.average {
-            average.follow(&model.params, self.place.unused)?;
+    /// Takes the weights of a step into their average.
+    pub(in crate::train) fn update_ema(&mut self, model: &Model) -> Result<(), TrainError> {
+        if let Some(ema) = &mut self.ema {
+            ema.update(&model.params, self.progress.unused)?;
         }
         Ok(())
     }
 
-    /// Exchanges weights and their average, where there is one: what is measured and kept is the average.
-    pub(in crate::train) fn exchange(&mut self, model: &Model) -> Result<(), TrainError> {
-        if let Some(average) = &mut self.average {
-            average.exchange(&model.params, &mut self.place.unused)?;
+    /// Swaps weights and their average, where there is one: the average is what is measured and kept.
+    pub(in crate::train) fn swap_ema(&mut self, model: &Model) -> Result<(), TrainError> {
+        if let Some(ema) = &mut self.ema {
+            ema.swap(&model.params, &mut self.progress.unused)?;
         }
         Ok(())
     }

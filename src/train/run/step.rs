@@ -3,7 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::loss::{LossRules, Losses, TaskLoss};
-use super::metric_queue::{At, PendingStep};
+use super::metric_queue::{PendingStep, StepRate};
 use crate::data::task::TaskKind;
 use crate::model::batch::TokenBatch;
 use crate::model::encoder::Encoder;
@@ -102,11 +102,11 @@ impl<'a> Stepper<'a> {
         phase: &Phase,
         prefix: &Prefix,
         batches: &[Vec<u32>],
-        at: At,
+        rate: StepRate,
     ) -> Result<PendingStep, TrainError> {
-        let seed = random::mix(self.plan.recipe.seed, at.step as u64 + 1);
+        let seed = random::mix(self.plan.recipe.seed, rate.step as u64 + 1);
         tch::manual_seed(seed as i64);
-        let mut updates = self.updates(phase, at.factor);
+        let mut updates = self.updates(phase, rate.factor);
         let labelled = (batches.len() > 1).then(|| self.labelled(&batches.concat()));
         let pass = StepPass { phase, prefix, seed, labelled };
         let losses = if batches.len() > 1 && self.ranks {
@@ -116,7 +116,7 @@ impl<'a> Stepper<'a> {
         };
         updates.retain(|update| update.grad.defined());
         let norm = optimizer.step(&updates, self.plan.recipe.clip_norm)?;
-        Ok(PendingStep { at, norm, updated: !updates.is_empty(), losses })
+        Ok(PendingStep { rate, norm, updated: !updates.is_empty(), losses })
     }
 
     /// Forward and backward, one batch after the other.
