@@ -5,10 +5,10 @@
 //!
 //! From the bottom up. A module may name those above it in this list, never one below.
 //!
-//! - [`files`]: opening files to read them, and replacing them whole.
 //! - [`machine`]: what the machine has: memory.
 //! - [`format`]: values and texts as people read them: numbers, and what a file's text may do where it is shown.
 //! - [`random`]: numbers without a pattern that are the same on every machine.
+//! - [`files`]: opening files to read them, and replacing them whole.
 //! - [`data`]: files to data sets: reading, column mapping, splits, and the card that says what is in them.
 //! - [`text`]: texts to token ids, and ids to batches; integers only.
 //! - [`model`]: encoder families, pooling, heads, devices, weights in and out.
@@ -21,8 +21,8 @@
 //! - [`ui`]: the window: pages that read the state and send actions.
 //! - [`cli`]: the same work without a window.
 //!
-//! `files`, `format` and `random` stand beside each other, so do `explore`, `export` and `hub`, and so do `ui` and `cli`: none names another, but for
-//! the command line's opening of the window when it is given no command.
+//! `machine`, `format` and `random` stand next to each other, so do `explore`, `export` and `hub`, and so do `ui` and
+//! `cli`: none names another, except that the command line opens the window when it is given no command.
 //!
 //! Two roads lead through it. A *run*: [`session::Session`] freezes a [`train::plan::RunPlan`] from the
 //! project's recipe, the worker carries it out in [`train::run::fit`], news of it arrives at the session's owner,

@@ -163,7 +163,7 @@ fn check(dir: &Path, place: &Path, base: &Path) -> Result<(), ExportError> {
     if fs::canonicalize(base).is_ok_and(|base| base.starts_with(dir)) {
         return Err(ExportError::TargetHoldsBase(place.to_owned()));
     }
-    if dir.join(HEADS).join("config.json").is_file() {
+    if is_export(dir) {
         return Ok(());
     }
     let unreadable = |reason| ExportError::Read { path: place.to_owned(), reason };
@@ -173,6 +173,12 @@ fn check(dir: &Path, place: &Path, base: &Path) -> Result<(), ExportError> {
     }
     names.sort();
     names.first().map_or(Ok(()), |first| Err(in_use(place, first)))
+}
+
+/// Whether a folder is an earlier export, which the next one may replace.
+#[must_use]
+pub fn is_export(dir: &Path) -> bool {
+    dir.join(HEADS).join("config.json").is_file()
 }
 
 fn is_empty(dir: &Path) -> bool {

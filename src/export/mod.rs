@@ -16,6 +16,7 @@ mod written;
 
 use std::path::PathBuf;
 
+pub use destination::is_export;
 pub use error::ExportError;
 pub use folder::{ExportRequest, write_folder};
 pub use load::load_exported;

@@ -1,5 +1,7 @@
 //! Names of files and folders that mean the same on every platform, so that what has them can be moved between them.
 
+use crate::format::visible::is_hidden;
+
 /// The longest name, in bytes, that leaves room for endings on every file system.
 const LONGEST: usize = 100;
 
@@ -12,8 +14,8 @@ pub fn fault(name: &str) -> Option<&'static str> {
     if name.len() > LONGEST {
         return Some("it is longer than 100 bytes");
     }
-    if name.chars().any(|c| c.is_control() || r#"/\:*?"<>|"#.contains(c)) {
-        return Some(r#"it holds one of / \ : * ? " < > | or a control character"#);
+    if name.chars().any(|c| is_hidden(c) || r#"/\:*?"<>|"#.contains(c)) {
+        return Some(r#"it holds one of / \ : * ? " < > | or a character that cannot be seen"#);
     }
     if name.starts_with([' ', '.']) || name.ends_with([' ', '.']) {
         return Some("it starts or ends with a space or a full stop");

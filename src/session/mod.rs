@@ -44,7 +44,7 @@ use self::outbox::Wake;
 use self::resource_usage::UsageMeter;
 use self::rows::RowSearch;
 use self::state::{Loadable, Notice, Severity, State};
-use crate::format::visible::clipped;
+use crate::format::visible::{clipped, visible};
 use crate::project::Project;
 use crate::project::demo::default_model_dir;
 use crate::project::runs;
@@ -329,7 +329,8 @@ impl Session {
     }
 
     fn notify(&mut self, severity: Severity, text: String) {
-        let text = clipped(&text).into_owned();
+        // What a file says in an error is shown as it is, and never longer than somebody reads.
+        let text = visible(&clipped(&text)).into_owned();
         // The same sentence twice in a row says nothing new.
         if self.state.notices.last().is_some_and(|last| last.text == text) {
             return;

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::export::is_export;
+
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use eframe::egui::Context;
 
@@ -201,13 +203,13 @@ pub fn show_folder(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// An empty or new folder is filled; in any other a new folder with the run's name is made, so that nothing is mixed up
-/// or replaced.
+/// An empty or new folder is filled, and an earlier export replaced as [`crate::export`] does it; in any other a new folder
+/// with the run's name is made, so that nothing is mixed up.
 pub(super) fn export_folder(chosen: PathBuf, run: &str) -> PathBuf {
     let is_empty = |folder: &Path| {
         std::fs::read_dir(folder).map_or(!folder.exists(), |mut entries| entries.next().is_none())
     };
-    if is_empty(&chosen) {
+    if is_empty(&chosen) || is_export(&chosen) {
         return chosen;
     }
     let mut names = std::iter::once(run.to_owned()).chain((2_u32..).map(|number| format!("{run}-{number}")));
@@ -250,7 +252,12 @@ mod tests {
         assert_eq!(export_folder(dir.path().join("new"), "run-1"), dir.path().join("new"));
         std::fs::write(dir.path().join("notes.txt"), "x").expect("a file");
         assert_eq!(export_folder(dir.path().to_path_buf(), "run-1"), dir.path().join("run-1"));
-        // An earlier export of that run stays.
+        // What was chosen itself, an earlier export, is exported to again.
+        let earlier = dir.path().join("model");
+        std::fs::create_dir_all(earlier.join("heads")).expect("a folder");
+        std::fs::write(earlier.join("heads/config.json"), "{}").expect("a file");
+        assert_eq!(export_folder(earlier.clone(), "run-1"), earlier);
+        // One that was not chosen stays.
         std::fs::create_dir(dir.path().join("run-1")).expect("a folder");
         std::fs::write(dir.path().join("run-1/config.json"), "{}").expect("a file");
         assert_eq!(export_folder(dir.path().to_path_buf(), "run-1"), dir.path().join("run-1-2"));

@@ -27,3 +27,33 @@ pub fn install(ctx: &Context) {
     }
     ctx.set_fonts(fonts);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use eframe::egui::{Color32, FontId};
+
+    /// Text from a file may hold characters that reverse what follows them elsewhere. The window draws them as nothing.
+    #[test]
+    fn text_is_drawn_in_the_order_of_its_characters() {
+        let ctx = Context::default();
+        install(&ctx);
+        let mut places = Vec::new();
+        drop(ctx.run_ui(eframe::egui::RawInput::default(), |ui| {
+            let galley = ui.fonts_mut(|fonts| {
+                let text = "invoice\u{202e}fdp\u{2066}.\u{1b}exe".to_owned();
+                fonts.layout_no_wrap(text, FontId::proportional(14.0), Color32::BLACK)
+            });
+            places = galley
+                .rows
+                .iter()
+                .flat_map(|row| &row.glyphs)
+                .map(|glyph| (glyph.chr, glyph.pos.x))
+                .collect();
+        }));
+        let letters: String =
+            places.iter().map(|(letter, _)| *letter).filter(char::is_ascii_graphic).collect();
+        assert_eq!(letters, "invoicefdp.exe");
+        assert!(places.windows(2).all(|pair| pair[0].1 <= pair[1].1), "{places:?}");
+    }
+}

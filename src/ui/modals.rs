@@ -10,6 +10,7 @@ use super::app::Environment;
 use super::command_palette::{CommandPalette, finder_ui};
 use super::dialogs::Question;
 use super::{diagnostics, theme, widgets};
+use crate::format::numbers::thousands;
 use crate::format::visible::visible;
 use crate::project::outside::{OutsidePath, listed};
 use crate::project::unsaved::Unsaved;
@@ -145,11 +146,15 @@ const HIGHEST_LIST: f32 = 220.0;
 
 fn outside_ui(ui: &mut Ui, asked: &OutsideAsked) -> Option<Verdict> {
     ui.heading("This project reads files outside its folder");
+    let paths = match asked.paths.len() {
+        1 => "the path below, which was".to_owned(),
+        count => format!("the {} paths below, which were", thousands(count as u64)),
+    };
     widgets::paragraph(
         ui,
         format!(
-            "\u{201c}{}\u{201d} names the paths below, and none of them was touched so far. Read them only if you trust whoever made the \
-             project: what it trains and exports can tell what is in them.",
+            "\u{201c}{}\u{201d} names {paths} not touched so far. Allow it only if you trust whoever made the project: what it \
+             trains and exports can reveal what is in these files.",
             visible(&asked.dir.file_name().unwrap_or(asked.dir.as_os_str()).to_string_lossy())
         ),
     );
@@ -165,7 +170,12 @@ fn outside_ui(ui: &mut Ui, asked: &OutsideAsked) -> Option<Verdict> {
     ui.add_space(theme::SECTION_GAP);
     let mut verdict = None;
     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-        if ui.button("Cancel").on_hover_text("Nothing is opened").clicked() {
+        let cancel = ui.button("Cancel").on_hover_text("Nothing is opened");
+        // The safe answer is the one that Enter and the space bar give.
+        if ui.memory(|memory| memory.focused().is_none()) {
+            cancel.request_focus();
+        }
+        if cancel.clicked() {
             verdict = Some(Verdict::Stay);
         }
         let read =

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 /// The modules, in rows from the bottom up. A module may name those of lower rows, and nothing beside or above.
-const LAYERS: [&[&str]; 9] = [
+const LAYERS: [&[&str]; 10] = [
     // What every module may use, and what knows no other.
-    &["files", "format", "machine", "random"],
+    &["format", "machine", "random"],
+    &["files"],
     &["data"],
     &["text"],
     &["model"],

@@ -62,8 +62,8 @@ fn ready_ui(ui: &mut Ui, state: &State, run: &RunView, actions: &mut Actions) {
         let heads =
             if heads.is_empty() { String::new() } else { format!(", and the heads of {}", heads.join(", ")) };
         let text = format!(
-            "Writes the best weights of this run: the encoder{heads}. Choose an empty folder; in any other one, a new \
-             folder is made."
+            "Writes the best weights of this run: the encoder{heads}. Choose an empty folder, or an earlier export \
+             to replace it; in any other folder a new one is made."
         );
         widgets::paragraph(ui, text);
         ui.horizontal(|ui| {
