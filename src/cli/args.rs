@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 
 use super::output::{EmbeddingFormat, PredictionFormat};
 use super::reading_args::ReadingArgs;
+use super::settings::Change;
 use super::writers::Cells;
 use crate::train::plan::preset::Preset;
 
@@ -41,6 +42,8 @@ pub(super) enum Command {
     Inspect(InspectArgs),
     /// Make a project of labelled files, with the columns guessed.
     Init(InitArgs),
+    /// List every setting with its default, its meaning, and when it has no effect.
+    Settings(SettingsArgs),
     /// Fetch a model from the Hugging Face hub into the cache that Python uses too.
     Download(DownloadArgs),
     /// Walk the whole road on the demo project: data, training, figures, similarities, export.
@@ -57,15 +60,34 @@ impl Command {
             Self::Similar(args) => args.json,
             Self::Inspect(args) => args.json,
             Self::Download(args) => args.json,
+            Self::Settings(args) => args.json,
             Self::Embed(_) | Self::Predict(_) | Self::Export(_) | Self::Init(_) | Self::Tour(_) => false,
         }
     }
+}
+
+/// Settings that a command changes.
+#[derive(Debug, clap::Args)]
+pub(super) struct SetArg {
+    /// Change a setting for this command, frostline.toml stays as it is: --set lr_encoder=5e-5 --set
+    /// tasks.topic.weight=2. `frostline settings` lists them.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = Change::from_str)]
+    pub(super) changes: Vec<Change>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct SettingsArgs {
+    /// Print one JSON object per line instead of text.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct FindRateArgs {
     /// Project folder (with frostline.toml).
     pub(super) project: PathBuf,
+    #[command(flatten)]
+    pub(super) settings: SetArg,
     #[command(flatten)]
     pub(super) device: DeviceArg,
     #[command(flatten)]
@@ -84,11 +106,13 @@ pub(super) struct TrainArgs {
     pub(super) run: Option<String>,
     /// Resume a run that was paused, stopped or cut off, from its last checkpoint; with the newest such run
     /// where --run names none.
-    #[arg(long, conflicts_with = "from")]
+    #[arg(long, conflicts_with_all = ["from", "changes"])]
     pub(super) resume: bool,
     /// Start from the kept weights of this run, by the plan as frostline.toml has it now.
     #[arg(long, value_name = "RUN")]
     pub(super) from: Option<String>,
+    #[command(flatten)]
+    pub(super) settings: SetArg,
     /// Seconds between two checkpoints; 0 writes one after every step.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub(super) checkpoint_every: u64,
@@ -272,6 +296,10 @@ pub(super) struct InitArgs {
     #[arg(long, value_name = "NAME", default_value = Preset::Full.key(),
         value_parser = PossibleValuesParser::new(Preset::ALL.map(Preset::key)))]
     pub(super) preset: String,
+    /// Write a setting into the project file: --set lr_encoder=5e-5 --set tasks.topic.weight=2. `frostline settings`
+    /// lists them.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = Change::from_str)]
+    pub(super) changes: Vec<Change>,
     #[command(flatten)]
     pub(super) bad_rows: BadRowsArg,
 }

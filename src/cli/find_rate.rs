@@ -12,6 +12,7 @@ const LINES: usize = 20;
 
 pub(super) fn run(args: &FindRateArgs) -> anyhow::Result<()> {
     let mut driver = Driver::open(&args.project, args.device.device.as_deref(), args.trust)?;
+    driver.set(&args.settings.changes)?;
     driver.ask(Command::FindRate)?;
     let search = require(&driver.state().rate_search, "the search was stopped")?;
     let (encoder, heads, curve) = (search.lr_encoder, search.lr_heads, &search.curve);

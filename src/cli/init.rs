@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::args::InitArgs;
 use super::console::{count, say, tell};
-use super::{hub, tables};
+use super::{hub, settings, tables};
 use crate::data::assemble::assemble;
 use crate::data::card::{DataCard, Weight};
 use crate::data::dataset::{Dataset, Split};
@@ -49,6 +49,9 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<()> {
     if let Some(preset) = Preset::from_key(&args.preset) {
         project.recipe.choose(preset);
     }
+    let tasks: Vec<&str> = mapping.tasks.iter().map(|task| task.task.as_str()).collect();
+    settings::apply(&mut project.recipe, &args.changes, &tasks)?;
+    project.recipe.check()?;
     let model = model_dir(args)?;
     // A folder that cannot be loaded would be found out when the run starts.
     let notes = check(&model)?;

@@ -24,6 +24,7 @@ mod parquet_file;
 mod progress;
 mod reading_args;
 mod session;
+mod settings;
 mod tables;
 mod train;
 mod writers;
@@ -61,6 +62,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             | Command::Similar(_)
             | Command::Inspect(_)
             | Command::Init(_)
+            | Command::Settings(_)
             | Command::FindRate(_)
             | Command::Download(_),
         ) => interrupt::end_at_once(),
@@ -77,6 +79,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Init(args)) => init::run(&args),
+        Some(Command::Settings(args)) => settings::run(&args),
         Some(Command::Download(args)) => hub::download(&args),
         Some(Command::Tour(args)) => demo_tour::run(&args),
     };

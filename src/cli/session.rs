@@ -7,10 +7,11 @@ use anyhow::{Context, anyhow};
 
 use super::args::TrustArg;
 use super::console::{Reasons, tell};
+use super::settings::{self, Change};
 use super::{hub, interrupt, outside};
 use crate::project::Project;
 use crate::session::Session;
-use crate::session::command::Command;
+use crate::session::command::{Command, Edit};
 use crate::session::state::{Loadable, Severity, State};
 
 /// Longest wait before Ctrl+C is looked at again.
@@ -57,6 +58,22 @@ impl Driver {
             "no model is named. Add `model = \"FOLDER\"` or `model = \"ORG/NAME@main\"` to frostline.toml",
         )?;
         Ok(driver)
+    }
+
+    /// Changes settings for this command; the project's file stays as it is.
+    ///
+    /// # Errors
+    /// When a change names a task that the project does not have.
+    pub(super) fn set(&mut self, changes: &[Change]) -> anyhow::Result<()> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let state = self.state();
+        let mut recipe = state.project.recipe.clone();
+        let tasks = state.data.ready().map(|data| data.mapping.tasks.iter());
+        let tasks: Vec<&str> = tasks.into_iter().flatten().map(|task| task.task.as_str()).collect();
+        settings::apply(&mut recipe, changes, &tasks)?;
+        self.ask(Command::Edit(Edit::SetRecipe(Box::new(recipe))))
     }
 
     /// The file of libtorch's CUDA part, where the work is to use it.

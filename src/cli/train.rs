@@ -43,6 +43,7 @@ pub(super) enum News<'a> {
 
 pub(super) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let mut driver = Driver::open(&args.project, args.device.device.as_deref(), args.trust)?;
+    driver.set(&args.settings.changes)?;
     let found: Vec<String> =
         driver.state().data.ready().map(|data| data.card.reading.clone()).unwrap_or_default();
     for text in &found {

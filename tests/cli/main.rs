@@ -13,6 +13,7 @@ mod never_lost;
 mod outputs;
 mod outside;
 mod project_links;
+mod settings;
 mod shown;
 mod smallest;
 

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::setting::Around;
+use super::setting::{Around, Setting};
 use super::table::{RECIPE, TASK};
 use crate::data::task::TaskKind;
-use crate::train::plan::recipe::Recipe;
+use crate::train::plan::phase_spec::PhaseSpec;
+use crate::train::plan::preset::Preset;
+use crate::train::plan::recipe::{OptimizerKind, Recipe, Weighting};
 
 /// A sentence for each reason why settings that differ from the preset's have no effect, and for each that names a task
 /// that is not there. `files` is the number of files with training rows.
@@ -47,8 +49,27 @@ pub fn idle_notes(recipe: &Recipe, tasks: &[(&str, TaskKind)], files: Option<usi
     notes
 }
 
+/// Every reason for which a setting can have no effect, each once: found by asking with each choice that decides it.
+#[must_use]
+pub fn idle_reasons<T>(setting: &Setting<T>) -> Vec<&'static str> {
+    let presets = Preset::ALL.map(|preset| Recipe { preset, ..Recipe::default() });
+    let others = [
+        Recipe { phases: vec![PhaseSpec::default()], ..Recipe::default() },
+        Recipe { optimizer: OptimizerKind::Sgd, ..Recipe::default() },
+        Recipe { weighting: Weighting::Uncertainty, ..Recipe::default() },
+    ];
+    let mut reasons = Vec::new();
+    for recipe in presets.iter().chain(&others) {
+        for kind in TaskKind::ALL.map(Some).into_iter().chain([None]) {
+            let reason = setting.idle_because(recipe, Around { files: Some(1), kind });
+            reasons.extend(reason.filter(|reason| !reasons.contains(reason)));
+        }
+    }
+    reasons
+}
+
 /// The name that a mistyped one most likely stands for.
-fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
+pub(super) fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
     const ALIKE: f64 = 0.8;
     let alike = |other: &str| strsim::jaro_winkler(name, other);
     let best = names.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)))?;

@@ -10,11 +10,12 @@ mod table;
 mod value;
 
 pub use self::choice::Choice;
-pub use self::idle::idle_notes;
+pub use self::idle::{idle_notes, idle_reasons};
 pub use self::setting::{Around, Group, Setting};
 pub use self::table::{RECIPE, TASK};
 pub use self::value::{Value, phase_in_words};
 
+use self::idle::nearest;
 use super::recipe::{Recipe, TaskSettings};
 
 /// A setting of a recipe with its value.
@@ -79,8 +80,16 @@ pub fn set(recipe: &mut Recipe, key: &str, text: &str) -> Result<(), String> {
     if let Some(setting) = RECIPE.iter().find(|setting| setting.key == key) {
         return setting.parse(recipe, text);
     }
-    let known: Vec<&str> = RECIPE.iter().map(|setting| setting.key).collect();
-    Err(format!("there is no setting \"{key}\": there are {}, tasks.NAME.weight ...", known.join(", ")))
+    let mut known: Vec<&str> = RECIPE.iter().map(|setting| setting.key).collect();
+    known.extend(TASK.iter().map(|setting| setting.key));
+    let meant = match nearest(key, &known) {
+        Some(near) if TASK.iter().any(|setting| setting.key == near) => {
+            format!(". Did you mean tasks.NAME.{near}, with the name of a task?")
+        }
+        Some(near) => format!(". Did you mean {near}?"),
+        None => format!(": there are {}", known.join(", ")),
+    };
+    Err(format!("there is no setting \"{key}\"{meant}"))
 }
 
 #[cfg(test)]

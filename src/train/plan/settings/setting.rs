@@ -20,6 +20,21 @@ pub enum Group {
     Task,
 }
 
+impl Group {
+    /// As the title of a list.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Trains => "What trains, and when",
+            Self::Rows => "Rows",
+            Self::Steps => "Steps and their rates",
+            Self::Guards => "Against overfitting and odd batches",
+            Self::Keeps => "What is kept, and when a run ends",
+            Self::Task => "Of each task: tasks.NAME.KEY",
+        }
+    }
+}
+
 /// What decides, apart from the settings themselves, whether one has an effect.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Around {
