@@ -23,7 +23,8 @@ use crate::model::model::to_vec;
 use crate::session::prediction::Prediction;
 use crate::session::row_results::{RowResults, suspects};
 use crate::text::tokenizer::Tokenizer;
-use crate::train::evaluate::{answers, argmax, metrics};
+use crate::train::cache;
+use crate::train::evaluate::{answers, argmax, from_pooled, metrics};
 use crate::train::examples::Examples;
 use crate::train::interrupt::Interrupt;
 use crate::train::metrics::{Predictions, Probe};
@@ -134,24 +135,9 @@ impl Worker {
             map.after = Some(points);
             map.explained.1 = Some(second.explained);
             map.movers = movers(&mapped.before, after, MOVERS);
-            map.predicted = self.predicted(&map.rows, stop)?;
+            map.predicted.clone_from(&mapped.predicted);
         }
         Ok(map)
-    }
-
-    /// Predicted class per task and row.
-    fn predicted(&mut self, which: &[usize], stop: &AtomicBool) -> Result<Vec<Vec<u32>>, Failure> {
-        let rows = self.tuned_rows(which, stop)?;
-        let tuned = self.tuned()?;
-        let said = answers(&tuned.model, &rows, stop, &mut |_| {}).map_err(|error| error.to_string())?;
-        // A point has one colour: tasks that do not say one class of a row have none.
-        let of = |said: &Predictions| match said {
-            Predictions::Probabilities { classes, values } => {
-                values.chunks((*classes).max(1)).map(|row| argmax(row) as u32).collect()
-            }
-            _ => Vec::new(),
-        };
-        Ok(said.predictions.iter().map(of).collect())
     }
 
     /// Rows as the shown run's own tokeniser cuts them.
@@ -217,14 +203,20 @@ impl Worker {
         };
         self.busy("encoding rows for the map", None);
         let rows = Examples { tokens: rows.tokens, ..Examples::default() };
-        let embed = |model: &Model| -> Result<Embeddings, Failure> {
-            let pooled =
-                crate::train::cache::pooled(model, &rows, stop, &mut |_| {}).map_err(|e| e.to_string())?;
-            to_embeddings(model, &pooled)
+        let pooled = |model: &Model| -> Result<Tensor, Failure> {
+            cache::pooled(model, &rows, stop, &mut |_| {}).map_err(|error| error.to_string())
         };
-        let before = embed(&self.before()?.model)?;
-        let after = self.tuned.as_ref().map(|tuned| embed(&tuned.model)).transpose()?;
-        self.map = Some(Mapped { rows: which, before, after });
+        let model = &self.before()?.model;
+        let before = to_embeddings(model, &pooled(model)?)?;
+        let (mut after, mut predicted) = (None, Vec::new());
+        if let Some(Tuned { model, .. }) = &self.tuned {
+            let pooled = pooled(model)?;
+            after = Some(to_embeddings(model, &pooled)?);
+            // The heads read what is encoded already.
+            let of_heads = from_pooled(model, &rows, &pooled).map_err(|error| error.to_string())?;
+            predicted = of_heads.iter().map(predicted_classes).collect();
+        }
+        self.map = Some(Mapped { rows: which, before, after, predicted });
         Ok(())
     }
 
@@ -315,9 +307,19 @@ fn embed_texts(
     let length = reading.max_length.min(model.summary.max_positions);
     let tokens = reading.tokenizer.encode(texts, length, &|_, _| !stopped(stop));
     let rows = Examples { tokens: tokens.map_err(|error| error.to_string())?, ..Examples::default() };
-    let pooled =
-        crate::train::cache::pooled(model, &rows, stop, &mut |_| {}).map_err(|error| error.to_string())?;
+    let pooled = cache::pooled(model, &rows, stop, &mut |_| {}).map_err(|error| error.to_string())?;
     to_embeddings(model, &pooled)
+}
+
+/// The class that a head predicts for each row, the colour of its point; empty for tasks that do not have one class per
+/// row.
+fn predicted_classes(predictions: &Predictions) -> Vec<u32> {
+    match predictions {
+        Predictions::Probabilities { classes, values } => {
+            values.chunks((*classes).max(1)).map(|row| argmax(row) as u32).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Pooled vectors `[rows, embedding]` to the embeddings that are exported.

@@ -76,6 +76,8 @@ struct Mapped {
     rows: Vec<usize>,
     before: Embeddings,
     after: Option<Embeddings>,
+    /// Class per task and row, by the tuned model; see [`DataMap::predicted`].
+    predicted: Vec<Vec<u32>>,
 }
 
 /// How texts were cut into tokens.
