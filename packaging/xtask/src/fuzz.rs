@@ -194,6 +194,8 @@ struct Fuzzer<'a> {
 impl Fuzzer<'_> {
     fn program(&self) -> Command {
         let mut command = self.workspace.command(self.workspace.built("frostline-fuzz"));
+        // Only the program itself is linked with a path to libtorch.
+        command.env("LD_LIBRARY_PATH", self.workspace.libtorch_libraries());
         // An input is far too small to be shared out.
         command.env("RAYON_NUM_THREADS", "1").env("OMP_NUM_THREADS", "1").stdin(Stdio::null());
         command

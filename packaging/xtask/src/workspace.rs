@@ -143,14 +143,18 @@ impl Workspace {
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         if cfg!(windows) {
-            let libtorch = self.chosen_libtorch().unwrap_or_else(|| self.libtorch());
             let path = std::env::var_os("PATH").unwrap_or_default();
-            let folders = std::iter::once(libtorch.join("lib")).chain(std::env::split_paths(&path));
+            let folders = std::iter::once(self.libtorch_libraries()).chain(std::env::split_paths(&path));
             if let Ok(path) = std::env::join_paths(folders) {
                 command.env("PATH", path);
             }
         }
         command
+    }
+
+    /// The folder of libtorch's libraries.
+    pub(crate) fn libtorch_libraries(&self) -> PathBuf {
+        self.chosen_libtorch().unwrap_or_else(|| self.libtorch()).join("lib")
     }
 
     /// A libtorch that the user chose. `.cargo/config.toml` sets `LIBTORCH` to `.libtorch` unless it is set
