@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Session;
+use super::changed_file::{ChangedFile, FileState};
 use super::command::Edit;
 use super::event::{DataRequest, Work};
-use super::file_watcher::{ChangedFile, FileState, FileWatcher};
+use super::file_watcher::FileWatcher;
 use super::state::{DataView, Loadable, RowsView, Severity};
 use crate::data::edit::{Cell, Correction};
 use crate::data::split::{SPLIT_SEED, SplitRule};

@@ -7,28 +7,12 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 
+use super::changed_file::FileState;
 use super::outbox::Wake;
 use crate::data::read::fingerprint::Fingerprint;
 
 /// How often it is looked.
 const EVERY: Duration = Duration::from_secs(2);
-
-/// A data file that is not what was read any more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChangedFile {
-    /// Where it was read.
-    pub path: PathBuf,
-    /// Nothing is found there: it was deleted or moved, or its disk is not connected.
-    pub is_gone: bool,
-}
-
-/// What became of a file since it was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FileState {
-    Same,
-    Changed,
-    Gone,
-}
 
 /// The session's end of the thread, which ends when this is gone.
 pub(super) struct FileWatcher {

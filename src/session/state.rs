@@ -20,7 +20,7 @@ use crate::train::metrics::{EpochPoint, Probe, StepPoint, TaskMetrics};
 use crate::train::plan::RunPlan;
 use crate::train::plan::timeline::{PhaseSpan, phase_spans};
 
-pub use super::{file_watcher::ChangedFile, prediction::Prediction};
+pub use super::{changed_file::ChangedFile, prediction::Prediction};
 pub use crate::project::runs::RunListing;
 pub use crate::train::report::{HeadDrift, RunOutcome, RunReport, TensorChange};
 
