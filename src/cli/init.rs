@@ -7,7 +7,7 @@ use super::console::{count, say, tell};
 use super::{hub, settings, tables};
 use crate::data::assemble::assemble;
 use crate::data::card::{DataCard, Weight};
-use crate::data::dataset::{Dataset, Split};
+use crate::data::dataset::{Dataset, Split, TaskLabels};
 use crate::data::mapping::{self, Mapping};
 use crate::data::split::{SPLIT_SEED, SplitRule};
 use crate::data::table::Table;
@@ -17,6 +17,7 @@ use crate::model::files::check::check;
 use crate::project::model_ref::model_name;
 use crate::project::trust::Trust;
 use crate::project::{DataFile, Project, ProjectError, demo, file};
+use crate::train::plan::PlanError;
 use crate::train::plan::preset::Preset;
 
 pub(super) fn run(args: &InitArgs) -> anyhow::Result<()> {
@@ -62,7 +63,7 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<()> {
         table.notes.iter().map(move |note| format!("  {name}: {note}"))
     }));
     lines.extend(notes.iter().map(|note| format!("  note on the model: {note}")));
-    let no_task = mapping.tasks.is_empty();
+    let missing = what_is_missing(&dataset);
     project.mapping = Some(mapping);
     project.save_new(&dir)?;
     // Named here by the user: nobody has to agree to them again.
@@ -72,12 +73,23 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<()> {
 
     say(format!("{} written", target.display()))?;
     lines.iter().try_for_each(say)?;
-    if no_task {
-        say("Add [[data.task]] with column = \"...\" to the file.")?;
-    } else {
-        say(format!("Next: frostline train {}", shell::path(&args.dir)))?;
+    match missing {
+        None => say(format!("Next: frostline train {}", shell::path(&args.dir)))?,
+        Some(missing) => say(format!("Before it can be trained: {missing}."))?,
     }
     Ok(())
+}
+
+/// What keeps the tasks from being trained, with what to do about it.
+fn what_is_missing(dataset: &Dataset) -> Option<String> {
+    if dataset.tasks.is_empty() {
+        return Some("add [[data.task]] with column = \"...\" to the file".to_owned());
+    }
+    let short = |task: &TaskLabels| PlanError::of_classes(&task.name, task.kind, task.classes.len());
+    let short = dataset.tasks.iter().find_map(short);
+    let is_learnt = |row: &usize| dataset.tasks.iter().any(|task| task.is_labelled(*row));
+    let none = || (!dataset.rows_of(Split::Train).iter().any(is_learnt)).then_some(PlanError::NoRows);
+    short.or_else(none).map(|error| error.to_string())
 }
 
 fn model_dir(args: &InitArgs) -> anyhow::Result<PathBuf> {
@@ -102,7 +114,10 @@ fn guess_lines(project: &Project, mapping: &Mapping, dataset: &Dataset, split_no
         let labelled = counts.all_labelled(card.rows);
         let classes: Vec<&str> = counts.classes.iter().map(|(class, _)| class.as_str()).collect();
         let what = match task.kind {
-            kind if kind.has_classes() => format!("{} classes: {}", classes.len(), shortened(&classes)),
+            kind if kind.has_classes() => {
+                let noun = if classes.len() == 1 { "class" } else { "classes" };
+                format!("{} {noun}: {}", classes.len(), shortened(&classes))
+            }
             kind => kind.key().to_owned(),
         };
         let kind = match task.kind {

@@ -123,13 +123,7 @@ fn open_window(project: Option<PathBuf>) -> anyhow::Result<()> {
              `frostline --help` lists what can be done without one"
         );
     }
-    if let Some(dir) = &project {
-        // Said here, before the window: a mistyped command looks like a project's name. One whose paths the window is
-        // yet to ask about is not read before.
-        if !dir.is_dir() || crate::project::trust::Trust::of_user().unconfirmed(dir)?.is_empty() {
-            crate::project::Project::load(dir)?;
-        }
-    }
+    // What cannot be opened is told in the window: who clicks on a folder sees no terminal.
     crate::ui::launch(project).map_err(|error| anyhow::anyhow!("the window could not be opened: {error}"))
 }
 

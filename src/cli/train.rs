@@ -17,8 +17,8 @@ use crate::project::runs::{self, RunFolder};
 use crate::session::command::Command;
 use crate::session::parent::inherited_in_words;
 use crate::session::state::{RunOutcome, RunReport, RunView};
-use crate::train::metrics::{EpochPoint, TaskMetrics, format_headline};
-use crate::train::plan::{Phase, RunPlan, Until};
+use crate::train::metrics::{EpochPoint, Probe, TaskMetrics, format_headline};
+use crate::train::plan::{Phase, PlannedTask, RunPlan, Until};
 use crate::train::report::START_KEPT;
 
 /// Between two objects on how many steps are done.
@@ -336,15 +336,16 @@ fn steps_json(view: &RunView, since_start: Duration) -> Value {
 pub(super) fn end_lines(view: &RunView) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(report) = &view.report {
-        let probes = || {
-            let lines = report.probes.iter().map(|probe| format!("  {}", probe_line(probe)));
-            std::iter::once("what the embeddings alone tell:".to_owned()).chain(lines)
-        };
+        let none = |task: &PlannedTask| Probe::none_in_words(&task.name, task.kind);
+        let probes = report.probes.iter().map(probe_line);
+        let mut probes: Vec<String> = probes.chain(view.plan.tasks.iter().filter_map(none)).collect();
+        probes.iter_mut().for_each(|line| line.insert_str(0, "  "));
+        probes.insert(0, "what the embeddings alone tell:".to_owned());
         // Where nothing trained, this is the result, and figures of random heads are a footnote to it.
-        let probes_first = view.plan.epochs() == 0 && !report.probes.is_empty();
+        let probes_first = view.plan.epochs() == 0 && probes.len() > 1;
         if probes_first {
             lines.push(String::new());
-            lines.extend(probes());
+            lines.append(&mut probes);
         }
         for (split, tasks) in &report.metrics {
             lines.push(String::new());
@@ -352,8 +353,8 @@ pub(super) fn end_lines(view: &RunView) -> Vec<String> {
             lines.extend(run_tables(&view.plan, report, tasks));
         }
         lines.push(String::new());
-        if !probes_first && !report.probes.is_empty() {
-            lines.extend(probes());
+        if !report.probes.is_empty() {
+            lines.append(&mut probes);
         }
         for drift in &report.drifts {
             let head = if report.is_untrained(&view.plan, &drift.task) { "untrained head" } else { "head" };

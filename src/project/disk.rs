@@ -1,6 +1,7 @@
 //! Reading and writing of small text files: whole or not at all, with a version in each.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -15,16 +16,20 @@ pub(super) fn read_text(path: &Path) -> Result<String, ProjectError> {
 
 /// Writes a file whole or not at all, and makes its folder where it is missing. A link at the path is replaced.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ProjectError> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(dir)
-        .and_then(|()| atomic_file::write(path, bytes))
-        .map_err(|error| ProjectError::write(path, &error))
+    write_with_folder(path, bytes).map_err(|error| ProjectError::write(path, &error))
 }
 
-/// The same for a file of the user's own, such as the settings: a link to it stays one.
-pub(super) fn write_own(path: &Path, bytes: &[u8]) -> Result<(), ProjectError> {
-    let path = atomic_file::resolve(path).map_err(|error| ProjectError::write(path, &error))?;
-    write_whole(&path, bytes)
+fn write_with_folder(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+    atomic_file::write(path, bytes)
+}
+
+/// The same for a file of the user's own, such as the settings, in a folder that the environment variable names: a link
+/// to it stays one.
+pub(super) fn write_own(path: &Path, variable: &str, bytes: &[u8]) -> Result<(), ProjectError> {
+    let refused = |error| ProjectError::write_own(path, variable, &error);
+    let target = atomic_file::resolve(path).map_err(refused)?;
+    write_with_folder(&target, bytes).map_err(|error| ProjectError::write_own(&target, variable, &error))
 }
 
 /// Reads TOML of a version up to `known`; a file that says no version is taken to be of the first.
@@ -157,7 +162,7 @@ mod tests {
         let (real, link) = (dir.path().join("real.toml"), dir.path().join("link.toml"));
         fs::write(&real, "old").unwrap();
         std::os::unix::fs::symlink(&real, &link).unwrap();
-        write_own(&link, b"new").unwrap();
+        write_own(&link, "VARIABLE", b"new").unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read(&real).unwrap(), b"new");
         write_whole(&link, b"other").unwrap();

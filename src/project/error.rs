@@ -164,6 +164,12 @@ impl ProjectError {
         Self::Write { path: path.to_owned(), reason: why_not_written(error) }
     }
 
+    /// The same of a file of the user's own, which is no project's: it lies in the platform's folder for such files, or in
+    /// the one that the environment variable names.
+    pub(super) fn write_own(path: &Path, variable: &str, error: &io::Error) -> Self {
+        Self::Write { path: path.to_owned(), reason: why_own_not_written(path, variable, error) }
+    }
+
     pub(super) fn malformed(path: &Path, line: Option<usize>, reason: impl Into<String>) -> Self {
         Self::Malformed { path: path.to_owned(), line, reason: worded(&reason.into()) }
     }
@@ -228,6 +234,22 @@ fn why_not_written(error: &io::Error) -> String {
     }
 }
 
+fn why_own_not_written(path: &Path, variable: &str, error: &io::Error) -> String {
+    let other = format!("set {variable} to another folder");
+    match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            let dir = path.parent().unwrap_or(path).display();
+            format!("its folder is read-only. Make {dir} writable, or {other}")
+        }
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            format!("a file lies where a folder is needed. Move it away, or {other}")
+        }
+        io::ErrorKind::NotFound => format!("its folder cannot be made. Make it, or {other}"),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => why_not_written(error),
+        _ => format!("{error}. Mend that, or {other}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,6 +268,29 @@ mod tests {
         let text = ProjectError::malformed(path, Some(7), "unknown key `colour`").to_string();
         assert_eq!(text, "/data/project/frostline.toml, line 7: unknown key `colour`");
     }
+
+    /// Settings are no project, which could be saved elsewhere.
+    #[test]
+    fn a_file_of_the_users_own_is_not_to_be_saved_to_another_folder() {
+        let path = Path::new("/home/kim/.config/frostline/settings.toml");
+        for kind in [
+            io::ErrorKind::PermissionDenied,
+            io::ErrorKind::ReadOnlyFilesystem,
+            io::ErrorKind::AlreadyExists,
+            io::ErrorKind::NotADirectory,
+            io::ErrorKind::NotFound,
+            io::ErrorKind::Other,
+        ] {
+            let text = ProjectError::write_own(path, "FROSTLINE_CONFIG_DIR", &kind.into()).to_string();
+            assert!(text.starts_with("cannot write /home/kim/.config/frostline/settings.toml: "), "{text}");
+            assert!(text.ends_with("or set FROSTLINE_CONFIG_DIR to another folder"), "{text}");
+            assert!(!text.contains("project"), "{text}");
+        }
+        let denied = io::ErrorKind::PermissionDenied.into();
+        let text = ProjectError::write_own(path, "FROSTLINE_CONFIG_DIR", &denied).to_string();
+        assert!(text.contains("read-only. Make /home/kim/.config/frostline writable"), "{text}");
+    }
+
     #[test]
     fn parsers_speak_of_values_and_not_of_types() {
         let dir = tempfile::tempdir().unwrap();

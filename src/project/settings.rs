@@ -148,7 +148,7 @@ impl Settings {
     pub fn save_to(&self, dir: &Path) -> Result<(), ProjectError> {
         let path = dir.join(FILE_NAME);
         let text = to_toml(&path, HEADER, &SettingsFile::from(self), true)?;
-        write_own(&path, text.as_bytes())
+        write_own(&path, user_dirs::CONFIG_VARIABLE, text.as_bytes())
     }
 
     /// Puts a project in front of the recent ones.
@@ -280,6 +280,16 @@ mod tests {
             assert_eq!(fs::read_to_string(dir.path().join("settings.toml.bad")).unwrap(), text);
             assert!(!path.exists());
         }
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_is_told_with_the_file_and_the_way_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let taken = dir.path().join("taken");
+        fs::write(&taken, "").unwrap();
+        let told = Settings::default().save_to(&taken).unwrap_err().to_string();
+        assert!(told.contains("taken/settings.toml: a file lies where a folder is needed"), "{told}");
+        assert!(told.contains("FROSTLINE_CONFIG_DIR") && !told.contains("project"), "{told}");
     }
 
     #[test]

@@ -99,7 +99,9 @@ impl Trust {
             return Ok(());
         }
         let dir = self.dir.clone()?;
-        fs::create_dir_all(&dir).map_err(|error| ProjectError::write(&dir, &error))?;
+        let path = dir.join(FILE_NAME);
+        let refused = |error: io::Error| ProjectError::write_own(&path, user_dirs::CONFIG_VARIABLE, &error);
+        fs::create_dir_all(&dir).map_err(refused)?;
         // Without the lock a confirmation could be lost at worst.
         let _lock = Lock::take_within(&dir.join(LOCK), WRITTEN_WITHIN).ok();
         let mut file = self.read();
@@ -115,9 +117,8 @@ impl Trust {
         }
         file.project.insert(0, entry);
         file.project.truncate(MOST_PROJECTS);
-        let path = dir.join(FILE_NAME);
         let text = to_toml(&path, HEADER, &file, true)?;
-        write_private(&path, text.as_bytes()).map_err(|error| ProjectError::write(&path, &error))
+        write_private(&path, text.as_bytes()).map_err(refused)
     }
 
     /// Remembers the paths outside its folder of a project whose paths the user chose on this computer.

@@ -1,10 +1,10 @@
 //! The session's side of data: when it is read, changed, looked through and looked after.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Session;
+use super::changed_file::{ChangedFile, FileState};
 use super::command::Edit;
 use super::event::{DataRequest, Work};
 use super::file_watcher::FileWatcher;
@@ -121,18 +121,35 @@ impl Session {
         }
     }
 
-    /// Takes in which files are others by now; true when there was any.
+    /// Takes in which files are others by now, gone, or back; true when there was any.
     pub(super) fn take_changed_files(&mut self) -> bool {
-        let changed: Vec<PathBuf> = self.watch.iter().flat_map(|watch| watch.changed.try_iter()).collect();
-        for path in &changed {
-            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-            self.notify(
-                Severity::Warning,
-                format!("{name} has changed on the disk since it was read: the Data page reads it again."),
-            );
-        }
+        let changed: Vec<_> = self.watch.iter().flat_map(|watch| watch.changed.try_iter()).collect();
         let any = !changed.is_empty();
-        self.state.changed_files.extend(changed);
+        for (path, now) in changed {
+            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+            let (severity, text) = match now {
+                FileState::Same => (Severity::Info, format!("{name} is there again, as it was read.")),
+                FileState::Changed => (
+                    Severity::Warning,
+                    format!(
+                        "{name} has changed on the disk since it was read. What was read stays in use until you read the \
+                         files again, on the Data page."
+                    ),
+                ),
+                FileState::Gone => (
+                    Severity::Warning,
+                    format!(
+                        "{name} is gone: it was deleted or moved since it was read. What was read stays in use; put the \
+                         file back, or remove it on the Data page."
+                    ),
+                ),
+            };
+            self.notify(severity, text);
+            self.state.changed_files.retain(|known| known.path != path);
+            if now != FileState::Same {
+                self.state.changed_files.push(ChangedFile { path, is_gone: now == FileState::Gone });
+            }
+        }
         any
     }
 }

@@ -5,6 +5,7 @@
 //! Neither side ever waits for the other. It must never know a window.
 
 mod apply;
+mod changed_file;
 mod compared_runs;
 mod data;
 mod draft;

@@ -20,7 +20,7 @@ use crate::train::metrics::{EpochPoint, Probe, StepPoint, TaskMetrics};
 use crate::train::plan::RunPlan;
 use crate::train::plan::timeline::{PhaseSpan, phase_spans};
 
-pub use super::prediction::Prediction;
+pub use super::{changed_file::ChangedFile, prediction::Prediction};
 pub use crate::project::runs::RunListing;
 pub use crate::train::report::{HeadDrift, RunOutcome, RunReport, TensorChange};
 
@@ -444,7 +444,7 @@ pub struct State {
     /// Tokens of the texts, counted with the pretrained model's tokeniser.
     pub lengths: Loadable<Arc<TokenLengths>>,
     /// Data files that are not what was read any more.
-    pub changed_files: Vec<PathBuf>,
+    pub changed_files: Vec<ChangedFile>,
     /// The pretrained model.
     pub model: Loadable<Arc<ModelSummary>>,
     /// Models by name.

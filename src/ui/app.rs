@@ -6,6 +6,7 @@ mod opening;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use crossbeam_channel::Receiver;
 use eframe::egui;
 use egui::{Context, Ui, ViewportCommand};
 
@@ -53,6 +54,7 @@ pub struct App {
     device_restored: bool,
     may_close: bool,
     keeper: Autosave,
+    complaints: Receiver<String>,
     ages: Ages,
     opening: Opening,
 }
@@ -90,6 +92,7 @@ impl App {
             device_restored: false,
             may_close: false,
             keeper: Autosave::default(),
+            complaints: crossbeam_channel::never(),
             ages: Ages::default(),
             opening: Opening::default(),
         }
@@ -107,6 +110,13 @@ impl App {
     pub fn keeping_unsaved(mut self, mut unsaveds: Unsaveds) -> Self {
         self.modal = unsaveds.found.take().map(|found| Modal::Restore(Box::new(found)));
         self.keeper.unsaveds = unsaveds;
+        self
+    }
+
+    /// Where sentences come from about what goes wrong around the project, such as settings that cannot be written.
+    #[must_use]
+    pub fn hearing(mut self, complaints: Receiver<String>) -> Self {
+        self.complaints = complaints;
         self
     }
 
@@ -137,6 +147,9 @@ impl App {
     pub fn frame_ui(&mut self, ui: &mut Ui) {
         let ctx = ui.ctx().clone();
         self.session.poll();
+        while let Ok(text) = self.complaints.try_recv() {
+            self.notify(Severity::Warning, text);
+        }
         self.take_answer(&ctx);
         self.follow_session();
         self.shortcuts(&ctx);
@@ -164,6 +177,9 @@ impl App {
         }
         self.open_waiting();
         self.keep_changed_prefs(&ctx);
+        if !self.complaints.is_empty() {
+            ctx.request_repaint();
+        }
         if !self.found_changes_wait() {
             self.keeper.follow(&ctx, self.session.state());
         }

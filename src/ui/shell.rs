@@ -352,8 +352,12 @@ fn next_step(state: &State) -> &'static str {
         "The schedule cannot be run as it is: see the Schedule page"
     } else if !trained {
         "Ready to train"
-    } else if state.run.as_ref().is_some_and(|run| run.plan.epochs() == 0) {
-        "Measured without training. The probes on the Train page are its result"
+    } else if let Some(run) = state.run.as_ref().filter(|run| run.plan.epochs() == 0) {
+        if run.report.as_ref().is_some_and(|report| !report.probes.is_empty()) {
+            "Measured without training. The probes on the Train page are its result"
+        } else {
+            "Measured without training, and without probes: the Train page says why"
+        }
     } else if state.export.ready().is_none() {
         "Trained. Look at the figures on the Evaluate page, or export the model"
     } else {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crossbeam_channel::Receiver;
 use eframe::egui;
 use egui::{IconData, ViewportBuilder};
 
@@ -26,6 +27,8 @@ pub struct WindowArgs {
     pub unsaveds: Unsaveds,
     /// What the app is told about the place where it runs.
     pub environment: Environment,
+    /// What goes wrong around the project, in sentences.
+    pub complaints: Receiver<String>,
 }
 
 const FIRST_SIZE: [f32; 2] = [1280.0, 800.0];
@@ -40,7 +43,7 @@ const STEPS_EVERY_IN_SOFTWARE: Duration = Duration::from_millis(2500);
 /// # Errors
 /// When there is no display, or no way to draw on it.
 pub fn open_window(args: WindowArgs) -> eframe::Result {
-    let WindowArgs { first, prefs, keep_prefs, unsaveds, environment } = args;
+    let WindowArgs { first, prefs, keep_prefs, unsaveds, environment, complaints } = args;
     let mut viewport = ViewportBuilder::default()
         .with_title("Frostline")
         .with_app_id("frostline")
@@ -66,6 +69,7 @@ pub fn open_window(args: WindowArgs) -> eframe::Result {
             let mut app = App::new(&creation.egui_ctx, session, prefs, dialogs, environment)
                 .keeping_prefs(keep_prefs)
                 .keeping_unsaved(unsaveds)
+                .hearing(complaints)
                 .asking_about_paths(Trust::of_user());
             if let Some(command) = first {
                 app.ask(Action::Session(command));

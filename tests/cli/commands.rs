@@ -67,6 +67,21 @@ fn without_a_display_there_is_a_sentence_instead_of_a_window() {
     assert!(told.contains(words), "{told}");
 }
 
+/// What the program is started with is looked at in the window, which tells what is wrong with it.
+#[test]
+#[cfg(all(target_os = "linux", feature = "window"))]
+fn a_path_that_is_no_project_does_not_end_before_the_window() {
+    let place = Place::new();
+    for path in ["nowhere", "/dev/null"] {
+        // A display that nobody serves.
+        let output = place.command(&[path]).env("DISPLAY", ":59999").output().unwrap();
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains("the window could not be opened"), "{path}: {told}");
+        assert!(!told.contains("frostline.toml"), "{path}: {told}");
+    }
+}
+
 #[test]
 fn init_writes_what_it_guessed_and_never_over_a_project() {
     let place = Place::new().with_data();
@@ -98,6 +113,21 @@ fn init_writes_what_it_guessed_and_never_over_a_project() {
     let tasks: Vec<&str> = mapping.tasks.iter().map(|task| task.column.as_str()).collect();
     assert_eq!((mapping.text.as_str(), tasks), ("text", vec!["topic", "sentiment"]));
     assert!(place.fails(1, &args).contains("there is a project already"));
+}
+
+#[test]
+fn init_says_what_is_missing_instead_of_what_cannot_be_done_next() {
+    let (place, model) = (Place::new(), tiny_model());
+    place.write("one.csv", "text,label\ngood card,a\nbad card,a\nthe bank,a\nthe flight,a\n");
+    let told = place.ok(&["init", "one", "--data", "one.csv", "--model", &model]);
+    assert!(told.contains("1 class: a") && !told.contains("1 classes"), "{told}");
+    assert!(told.contains("task \"label\" has too few classes") && !told.contains("Next:"), "{told}");
+    // What it says is what the run would be refused for.
+    assert!(place.fails(1, &["train", "one"]).contains("task \"label\" has too few classes"));
+
+    let place = place.with_data();
+    let told = place.ok(&["init", "two", "--data", "train.csv", "--model", &model]);
+    assert!(told.contains("Next: frostline train two"), "{told}");
 }
 
 #[test]

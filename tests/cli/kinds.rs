@@ -72,6 +72,9 @@ fn a_file_of_tagged_words_is_a_task_on_words() {
     let first: Value = serde_json::from_str(said.lines().next().unwrap()).unwrap();
     assert_eq!(first["tasks"]["tags"]["tokens"].as_array().map(Vec::len), Some(5));
     assert_eq!(first["tasks"]["tags"]["tags"].as_array().map(Vec::len), Some(5));
+    // Where nothing trains the probes would be the result: a task on words has none, and that is said.
+    let told = place.ok(&["train", "p", "--run", "cold", "--set", "preset=freeze-all"]);
+    assert!(told.contains("tags (token-labels) has no probe: "), "{told}");
 }
 
 /// `eval` counts the entities that `inspect` counts, BILOU and beyond the maximum length too.

@@ -9,7 +9,7 @@ use frostline::data::query::RowQuery;
 use frostline::project::{DataFile, Project};
 use frostline::session::Session;
 use frostline::session::command::{Command, Edit};
-use frostline::session::state::Loadable;
+use frostline::session::state::{ChangedFile, Loadable};
 
 const ROWS: &str = "text,mood,split\n\
     fine parcel,good,train\n\
@@ -110,6 +110,25 @@ fn a_file_that_changes_is_noticed_and_read_again() {
     session.send(Command::ReloadData);
     wait_for(&mut session, "the rows", |session| rows(session) == 7);
     assert!(session.state().changed_files.is_empty());
+}
+
+#[test]
+fn a_file_that_is_gone_is_not_called_changed_and_may_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("rows.csv");
+    std::fs::write(&path, ROWS).unwrap();
+    let mut session = opened(&path);
+    std::fs::remove_file(&path).unwrap();
+    wait_for(&mut session, "the loss", |session| !session.state().changed_files.is_empty());
+    assert_eq!(session.state().changed_files, [ChangedFile { path: path.clone(), is_gone: true }]);
+    let told = session.state().notices.last().unwrap().text.clone();
+    assert!(told.starts_with("rows.csv is gone") && !told.contains("changed"), "{told}");
+    assert_eq!(rows(&session), 6, "what was read stays");
+    std::fs::write(&path, ROWS).unwrap();
+    wait_for(&mut session, "its return", |session| session.state().changed_files.is_empty());
+    std::fs::write(&path, "text,label\n").unwrap();
+    wait_for(&mut session, "the change", |session| !session.state().changed_files.is_empty());
+    assert_eq!(session.state().changed_files, [ChangedFile { path, is_gone: false }]);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use frostline::data::edit::fix::Fix;
 use frostline::data::query::SortBy;
 use frostline::data::read::overrides::Overrides;
 use frostline::session::command::{Command, Edit};
-use frostline::session::state::Loadable;
+use frostline::session::state::{Loadable, State};
 use frostline::ui::actions::{Action, Actions};
 use frostline::ui::panels::data::{DataPageView, data_ui};
 
@@ -71,6 +71,8 @@ fn changes_are_listed_and_taken_back() {
     assert_eq!(asked(&mut page), Command::Edit(Edit::RemoveFix(1)));
     press(&mut page, Role::Button, "Forget what does not fit");
     assert_eq!(asked(&mut page), Command::Edit(Edit::ForgetCorrections(vec![1])));
+    sees(&page, "Changed on the disk since it was read: valid.csv.");
+    sees(&page, "Gone from where it was read: test.csv.");
     press(&mut page, Role::Button, "Read the files again");
     assert_eq!(asked(&mut page), Command::ReloadData);
     sees(&page, "The first 2 lines stand above the table.");
@@ -139,6 +141,30 @@ fn how_a_file_is_read_is_overruled() {
         let Command::Edit(Edit::SetOverrides(_, said)) = asked(&mut page) else { panic!("nothing is said") };
         assert_eq!(said, Overrides { delimiter: Some(b';'), ..Overrides::default() });
     }
+}
+
+/// Also the only file, and what was never read.
+#[test]
+fn a_file_is_removed_whatever_became_of_it() {
+    let alone = |mut state: State| {
+        state.project.files.truncate(1);
+        if let Loadable::Ready(data) = &mut state.data {
+            Arc::make_mut(data).files.truncate(1);
+        }
+        state
+    };
+    let cancelled = State { data: Loadable::Cancelled, ..states::loaded() };
+    for state in [states::failed(), alone(states::loaded()), alone(cancelled)] {
+        let mut page = page::<DataPageView>(state, data_ui);
+        press(&mut page, Role::Button, "Remove train.csv");
+        assert_eq!(asked(&mut page), Command::Edit(Edit::SetFiles(Vec::new())));
+    }
+    let mut state = states::loaded();
+    state.data = Loadable::Failed("valid.csv cannot be read: permission denied".into());
+    let mut page = page::<DataPageView>(state, data_ui);
+    press(&mut page, Role::Button, "Remove valid.csv");
+    let others = ["/home/kim/messages/train.csv", "/home/kim/messages/test.csv"].map(Into::into).to_vec();
+    assert_eq!(asked(&mut page), Command::Edit(Edit::SetFiles(others)));
 }
 
 #[test]

@@ -5,15 +5,17 @@
 use crate::support::states;
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::support::page::{sees, sees_not, settle};
 use eframe::egui::{Key, Modifiers, Role, ThemePreference, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use frostline::data::task::TaskKind;
 use frostline::project::Project;
 use frostline::project::unsaved::Unsaved;
 use frostline::session::Session;
-use frostline::session::state::State;
+use frostline::session::state::{Loadable, State};
 use frostline::ui::actions::Page;
 use frostline::ui::app::{App, Environment};
 use frostline::ui::autosave::{Keep, Unsaveds};
@@ -117,6 +119,30 @@ fn a_new_project_that_nothing_was_done_to_is_left_without_a_question() {
     window.state_mut().ask(frostline::ui::actions::Action::NewProject);
     settle(&mut window);
     sees_not(&window, "Save the changes");
+}
+
+/// A cell in doubt adds a button to its task; the page stays as wide as the window that the program opens with.
+#[test]
+fn a_cell_in_doubt_leaves_the_data_page_as_wide_as_the_window() {
+    let mut state = states::loaded();
+    let Loadable::Ready(data) = &mut state.data else { panic!("no data") };
+    let data = Arc::make_mut(data);
+    for task in &mut data.mapping.tasks {
+        task.kind = TaskKind::TokenLabels;
+        Arc::make_mut(&mut data.dataset).unconfirmed.insert(task.task.clone(), "-1".into());
+    }
+    let window = window(state, Unsaveds::default());
+    for role in [Role::Button, Role::CheckBox, Role::ComboBox, Role::TextInput, Role::Label] {
+        for node in window.query_all_by_role(role) {
+            let (rect, label) = (node.rect(), node.accesskit_node().label().unwrap_or_default());
+            assert!(rect.right() <= SIZE.x - 8.0, "{role:?} {label:?} reaches to {}", rect.right());
+        }
+    }
+    let buttons: Vec<_> = window.query_all_by_label("Treat -1 as not annotated").collect();
+    assert_eq!(buttons.len(), 2);
+    for button in buttons {
+        assert!(button.rect().width() > 150.0, "its words are cut: {:?}", button.rect());
+    }
 }
 
 /// 1280 x 800 pixels at 200 %.

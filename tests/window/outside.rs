@@ -125,6 +125,23 @@ fn an_answer_that_cannot_be_written_down_is_taken_all_the_same() {
     press(&mut window, "Read these files");
     assert_eq!(dir(&window), Some(place.project().as_path()));
     assert!(sees(&window, "is not remembered"));
+    assert!(sees(&window, "confirmed-paths.toml: a file lies where a folder is needed"));
+    assert!(sees(&window, "FROSTLINE_CONFIG_DIR") && !sees(&window, "Save the project"));
+}
+
+#[test]
+fn what_goes_wrong_around_the_project_is_told_in_the_window() {
+    let (sender, complaints) = crossbeam_channel::unbounded();
+    let mut window = Harness::builder().with_size(SIZE).build_eframe(move |creation| {
+        let session = Session::with_state(State::default());
+        let dialogs = Dialogs::scripted([]);
+        App::new(&creation.egui_ctx, session, Prefs::default(), dialogs, Environment::default())
+            .keeping_prefs(move |_| drop(sender.send("Settings are not remembered: no room".into())))
+            .hearing(complaints)
+    });
+    window.run_steps(6);
+    ask(&mut window, Action::SetZoom(1.25));
+    assert!(sees(&window, "Settings are not remembered: no room"));
 }
 
 #[test]
@@ -164,6 +181,36 @@ fn a_device_is_refused_without_a_question() {
     let mut window = place.window();
     ask(&mut window, Command::OpenProject(place.project()));
     assert!(sees(&window, "a device") && !sees(&window, HEADING) && dir(&window).is_none());
+}
+
+/// Whatever the program is started with, the window opens and says what is wrong with it.
+#[test]
+fn what_is_no_project_is_told_in_the_window() {
+    let place = Place::new();
+    let (empty, damaged) = (place.0.path().join("empty"), place.0.path().join("damaged"));
+    fs::create_dir(&empty).expect("a folder");
+    fs::create_dir(&damaged).expect("a folder");
+    fs::write(damaged.join("frostline.toml"), "name = [").expect("a file");
+    let mut cases = vec![
+        (place.0.path().join("nowhere"), "there is no frostline.toml in"),
+        (place.0.path().join("secret.csv"), "there is no frostline.toml in"),
+        (empty, "there is no frostline.toml in"),
+        (damaged, "frostline.toml, line 1"),
+    ];
+    #[cfg(unix)]
+    {
+        cases.push(("/dev/null".into(), "there is no frostline.toml in /dev/null"));
+        let linked = place.0.path().join("linked");
+        fs::create_dir(&linked).expect("a folder");
+        std::os::unix::fs::symlink("/dev/zero", linked.join("frostline.toml")).expect("a link");
+        cases.push((linked, "cannot read"));
+    }
+    for (path, words) in cases {
+        let mut window = place.window();
+        ask(&mut window, Command::OpenProject(path.clone()));
+        assert!(sees(&window, words), "{}: nothing says {words}", path.display());
+        assert!(dir(&window).is_none() && !sees(&window, HEADING), "{}", path.display());
+    }
 }
 
 #[test]

@@ -10,8 +10,9 @@ use eframe::egui::{Role, Ui, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use frostline::data::dataset::Split;
+use frostline::data::task::TaskKind;
 use frostline::session::command::{Command, Edit};
-use frostline::session::state::{Loadable, RateSearch, State};
+use frostline::session::state::{Loadable, RateSearch, RunReport, State};
 use frostline::train::lr_finder::{FindPoint, RateCurve};
 use frostline::train::plan::preset::Preset;
 use frostline::train::plan::recipe::Recipe;
@@ -110,6 +111,9 @@ fn every_kind_of_task_draws_with_its_own_figures() {
     ] {
         click_role(&mut evaluate, Role::Button, tab);
         assert!(evaluate.query_all_by_label(figure).next().is_some(), "{tab}: {figure}");
+        let no_probe = evaluate.query_all_by_label_contains("has no probe: ").next().is_some();
+        assert_eq!(no_probe, tab != "topic", "{tab}");
+        assert!(evaluate.query_all_by_label("Embeddings without a head").next().is_some(), "{tab}");
         check(&evaluate, tab);
     }
 }
@@ -250,6 +254,18 @@ fn a_run_that_trains_nothing_shows_its_probes() {
         assert!(harness.query_by_label(text).is_some(), "{text}");
     }
     assert!(harness.query_by_label("Curves").is_none(), "there is no curve of nothing");
+    assert!(harness.query_by_label_contains("has no probe").is_none());
+}
+
+#[test]
+fn a_run_that_trains_nothing_says_which_tasks_have_no_probes() {
+    let mut state = fake::measured();
+    let Some(run) = &mut state.run else { panic!("no run") };
+    let mut plan = (*run.plan).clone();
+    plan.tasks.iter_mut().for_each(|task| task.kind = TaskKind::TokenLabels);
+    (run.plan, run.report) = (plan.into(), Some(RunReport::default().into()));
+    let harness = page::<TrainView>(state, train_ui);
+    assert!(harness.query_by_label_contains("sentiment (token-labels) has no probe: ").is_some());
 }
 
 #[test]

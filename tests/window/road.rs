@@ -505,6 +505,45 @@ fn a_folder_that_cannot_be_written_is_explained() {
     });
 }
 
+#[test]
+fn a_run_whose_pretrained_model_is_gone_says_so_and_is_measured_once_it_is_back() {
+    alone("a_run_whose_pretrained_model_is_gone_says_so_and_is_measured_once_it_is_back", |home| {
+        let (data, model) = (messages(home), copied_model(&home.join("model")));
+        let (project, exported) = (home.join("project"), home.join("exported"));
+        let mut window = Window::open([data.as_path(), &model, &project]);
+        window.open_data();
+        window.open_model();
+        window.0.state_mut().ask(Action::SaveProjectAs);
+        window.until("it is saved", |state| state.dir.is_some());
+        window.schedule(Preset::FreezeBackbone, 1);
+        assert!(is_finished(&window.train()), "{:#?}", window.said());
+        window.0.state_mut().ask(Action::SaveProject);
+        window.until("it is saved again", |state| !state.dirty);
+        drop(window);
+
+        let away = home.join("away");
+        fs::rename(&model, &away).expect("the model is moved");
+        let mut window = Window::open([project.as_path(), &exported]);
+        window.0.state_mut().ask(Action::OpenProject);
+        window.until("the run is shown", |state| state.run.is_some() && state.data.ready().is_some());
+        window.go_to(Page::Evaluate);
+        window.press(Action::Evaluate(Split::Test).label());
+        window.until("it is refused", |state| matches!(state.evaluation, Loadable::Failed(_)));
+        let Loadable::Failed(reason) = window.state().evaluation.clone() else { unreachable!() };
+        assert!(reason.contains("its pretrained model is not here any more"), "{reason}");
+        assert!(reason.contains(&model.display().to_string()), "{reason}");
+        window.sees(&reason);
+        // The export is asked for by the same model.
+        window.0.state_mut().ask(Action::Export);
+        window.until("the export is refused", |state| matches!(state.export, Loadable::Failed(_)));
+        assert!(matches!(&window.state().export, Loadable::Failed(told) if *told == reason));
+
+        fs::rename(&away, &model).expect("the model is moved back");
+        window.0.state_mut().ask(Action::Evaluate(Split::Test));
+        window.until("it is measured", |state| state.evaluation.ready().is_some());
+    });
+}
+
 #[cfg(unix)]
 #[test]
 fn a_read_only_project_is_explained() {

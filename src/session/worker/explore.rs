@@ -9,7 +9,7 @@ use tch::Tensor;
 use super::super::state::{DataMap, Evaluation, Neighbours, Similarity, TextPrediction, Tokenized};
 use super::measure::{classes_said, mistakes, said_of, spans_said};
 use super::texts::rows_of;
-use super::{Base, Failure, Mapped, STOPPED, Tuned, Worker, stopped};
+use super::{Base, Failure, Mapped, STOPPED, Worker, stopped};
 use crate::data::assemble::in_words;
 use crate::data::dataset::Split;
 use crate::data::task::TaskKind;
@@ -40,14 +40,9 @@ pub(super) const PROBE_ROWS: usize = 5000;
 const SILENT_MAP: usize = 2000;
 
 impl Worker {
-    pub(super) fn tuned(&self) -> Result<&Tuned, Failure> {
-        self.tuned
-            .as_ref()
-            .ok_or_else(|| "there is no trained model yet: train one on the Schedule page".to_owned())
-    }
-
     pub(super) fn evaluate(&mut self, split: Split, stop: &AtomicBool) -> Result<Evaluation, Failure> {
         let dataset = self.dataset()?;
+        self.open_again();
         let plan = self.tuned()?.plan.clone();
         let (tasks, heads) = (&plan.tasks, plan.head_specs());
         let tokens = self.tokens(&plan.model_path, plan.prompt_text(), plan.recipe.max_length, stop)?;
@@ -248,6 +243,7 @@ impl Worker {
     }
 
     pub(super) fn predict(&mut self, text: String, stop: &AtomicBool) -> Result<TextPrediction, Failure> {
+        self.open_again();
         let tuned = self.tuned()?;
         // As the rows of a data set with tagged words, and as `frostline predict`.
         let has_words = tuned.plan.tasks.iter().any(|task| task.kind == TaskKind::TokenLabels);

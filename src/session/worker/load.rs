@@ -154,9 +154,11 @@ impl Worker {
         }
         let dataset = self.dataset()?;
         self.busy("cutting texts into tokens", None);
-        let known = self.base.iter().chain(&self.start).find(|base| base.path == path);
+        let of_base = self.base.iter().chain(&self.start).find(|base| base.path == path);
+        let of_run = self.tuned.iter().find(|tuned| tuned.plan.model_path == path);
+        let known = of_base.map(|base| &base.tokenizer).or_else(|| of_run.map(|tuned| &tuned.tokenizer));
         let tokenizer = match known {
-            Some(base) => base.tokenizer.with_prompt(prompt),
+            Some(tokenizer) => tokenizer.with_prompt(prompt),
             // A run may read texts with another model's tokeniser than that of the Model page.
             None => Tokenizer::load(path).map_err(|error| error.to_string())?.with_prompt(prompt),
         };

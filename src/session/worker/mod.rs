@@ -71,6 +71,14 @@ struct Tuned {
     outcome: RunOutcome,
 }
 
+/// The shown run, where its model could not be loaded.
+struct Unopened {
+    project_dir: PathBuf,
+    name: String,
+    /// Why not, and what to do.
+    reason: Failure,
+}
+
 /// Embeddings of the rows of the map.
 struct Mapped {
     rows: Vec<usize>,
@@ -103,6 +111,8 @@ struct Worker {
     /// Ids of all rows of `data`, by how they were cut.
     tokens: Vec<(Cut, Arc<Texts>)>,
     tuned: Option<Tuned>,
+    /// Set where a run is shown whose model is not `tuned`.
+    unopened: Option<Unopened>,
     map: Option<Mapped>,
 }
 
@@ -124,6 +134,7 @@ impl Worker {
             start: None,
             tokens: Vec::new(),
             tuned: None,
+            unopened: None,
             map: None,
         }
     }
@@ -230,7 +241,8 @@ impl Worker {
 
     /// The shown run's model, and what was made with it.
     fn forget_run(&mut self) {
-        (self.tuned, self.start, self.map) = (None, None, None);
+        (self.tuned, self.unopened) = (None, None);
+        (self.start, self.map) = (None, None);
     }
 
     fn busy(&mut self, what: &str, fraction: Option<f32>) {

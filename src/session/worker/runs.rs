@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::super::state::{RunOutcome, RunView, Severity};
-use super::{Failure, Tuned, Worker};
+use super::{Failure, Tuned, Unopened, Worker};
 use crate::data::dataset::Split;
 use crate::export::ExportReport;
 use crate::export::card::{CardInputs, known_base_model, model_card};
@@ -22,6 +22,10 @@ use crate::train::plan::timeline::place_steps;
 use crate::train::report::RunReport;
 use crate::train::run::checkpoint::best_path;
 
+/// Why a run has no model although nothing is missing.
+pub(super) const KEPT_NONE: &str =
+    "it kept no weights, as it did not come to its end. Resume it, or train again";
+
 impl Worker {
     /// Reads a run back from its folder and shows it.
     pub(super) fn show_run(&mut self, project_dir: &Path, name: &str) -> Result<(), Failure> {
@@ -30,18 +34,47 @@ impl Worker {
         self.forget_run();
         self.outbox.post(Event::Run(Box::new(run.view)));
         // The curves and the report are worth showing without the weights too.
-        self.tuned = run.tuned.unwrap_or_else(|reason| {
-            let text = format!("Run {name} is shown without its model: {reason}");
-            self.outbox.post(Event::Notice(Severity::Warning, text));
-            None
-        });
+        match run.tuned {
+            Ok(Some(tuned)) => self.tuned = Some(tuned),
+            Ok(None) => self.shown_without_model(project_dir, name, KEPT_NONE.into()),
+            Err(reason) => {
+                let text = format!("Run {name} is shown without its model: {reason}");
+                self.outbox.post(Event::Notice(Severity::Warning, text));
+                self.shown_without_model(project_dir, name, reason);
+            }
+        }
         Ok(())
+    }
+
+    /// Notes why the shown run has no model, for everything that asks for one.
+    pub(super) fn shown_without_model(&mut self, project_dir: &Path, name: &str, reason: Failure) {
+        self.unopened = Some(Unopened { project_dir: project_dir.to_owned(), name: name.to_owned(), reason });
+    }
+
+    /// Tries the shown run's model again, where it could not be loaded: what was missing may be back.
+    pub(super) fn open_again(&mut self) {
+        let Some(unopened) = &self.unopened else { return };
+        let opened = open_run(&unopened.project_dir, &unopened.name, self.device).and_then(|run| run.tuned);
+        match opened {
+            Ok(Some(tuned)) => (self.tuned, self.unopened) = (Some(tuned), None),
+            Ok(None) => {}
+            Err(reason) => self.unopened.iter_mut().for_each(|unopened| unopened.reason.clone_from(&reason)),
+        }
+    }
+
+    /// The model of the shown run.
+    pub(super) fn tuned(&self) -> Result<&Tuned, Failure> {
+        self.tuned.as_ref().ok_or_else(|| match &self.unopened {
+            Some(Unopened { name, reason, .. }) => format!("run {name} cannot be used: {reason}"),
+            None => "there is no trained model yet: train one on the Schedule page".to_owned(),
+        })
     }
 
     pub(super) fn export(&mut self, to: &Path, stop: &AtomicBool) -> Result<ExportReport, Failure> {
         self.busy("writing the model and reading it back", None);
         let rows = self.data.as_ref().map_or([0; 3], |data| Split::ALL.map(|split| data.card.rows_of(split)));
-        let tuned = self.tuned.as_ref().ok_or("there is no trained model yet: train one first")?;
+        self.open_again();
+        let tuned = self.tuned()?;
         let title = to
             .file_name()
             .map_or_else(|| tuned.plan.name.clone(), |name| name.to_string_lossy().into_owned());

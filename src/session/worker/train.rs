@@ -10,7 +10,7 @@ use tch::Tensor;
 use super::super::state::{RunOutcome, RunView, Severity};
 use super::explore::{PROBE_ROWS, probes, sample, to_embeddings};
 use super::reporter::Reporter;
-use super::runs::{fit_heads, open_run};
+use super::runs::{KEPT_NONE, fit_heads, open_run};
 use super::{Failure, Tuned, Worker, rows_of, stopped};
 use crate::data::dataset::Split;
 use crate::explore::Embeddings;
@@ -91,6 +91,9 @@ impl Worker {
             }
             Err(reason) => (RunOutcome::Failed(reason), None),
         };
+        if self.tuned.is_none() {
+            self.shown_without_model(&project_dir, &running.plan.name, KEPT_NONE.into());
+        }
         if let Err(error) = running.folder.set_outcome(&outcome)
             && !matches!(outcome, RunOutcome::Failed(_))
         {

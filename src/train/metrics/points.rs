@@ -79,3 +79,30 @@ pub struct Probe {
     /// Share of the commonest class: what guessing it always would reach.
     pub majority: f64,
 }
+
+impl Probe {
+    /// Why tasks of a kind have no probe, as the end of a sentence; `None` for the kind that has.
+    #[must_use]
+    pub const fn none_of(kind: TaskKind) -> Option<&'static str> {
+        match kind {
+            TaskKind::SingleLabel => None,
+            TaskKind::TokenLabels => {
+                Some("a probe reads one embedding for the whole text, and the labels are those of its words")
+            }
+            TaskKind::MultiLabel => {
+                Some("a probe gives a text one class, and its labels are any number of them")
+            }
+            TaskKind::Score => Some("a probe gives a text a class, and its label is a number"),
+            TaskKind::Similarity | TaskKind::Ranking => {
+                Some("a probe gives one text a class, and the labels are those of pairs")
+            }
+        }
+    }
+
+    /// The same as a whole sentence on a task.
+    #[must_use]
+    pub fn none_in_words(task: &str, kind: TaskKind) -> Option<String> {
+        let why = Self::none_of(kind)?;
+        Some(format!("{task} ({}) has no probe: {why}.", kind.key()))
+    }
+}

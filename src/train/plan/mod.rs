@@ -47,11 +47,8 @@ impl RunPlan {
             return Err(PlanError::NoTask);
         }
         for task in &tasks {
-            if task.kind.has_classes() && task.classes.len() < task.kind.fewest_classes() {
-                return Err(PlanError::TooFewClasses {
-                    task: task.name.clone(),
-                    classes: task.classes.len(),
-                });
+            if let Some(error) = PlanError::of_classes(&task.name, task.kind, task.classes.len()) {
+                return Err(error);
             }
         }
         if recipe.batch_size.saturating_mul(recipe.accumulate) < 2

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::data::task::TaskKind;
 use crate::model::room::Shortage;
 
 /// Why a plan cannot be run.
@@ -119,4 +120,13 @@ pub enum PlanError {
         /// What would be right.
         wanted: &'static str,
     },
+}
+
+impl PlanError {
+    /// What keeps a task from being learnt, by the number of its classes.
+    #[must_use]
+    pub fn of_classes(task: &str, kind: TaskKind, classes: usize) -> Option<Self> {
+        let is_short = kind.has_classes() && classes < kind.fewest_classes();
+        is_short.then(|| Self::TooFewClasses { task: task.to_owned(), classes })
+    }
 }

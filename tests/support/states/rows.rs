@@ -6,7 +6,7 @@ use frostline::data::dataset::Split;
 use frostline::data::edit::fix::Fix;
 use frostline::data::edit::{Cell, Changes, Correction, EditReport};
 use frostline::data::query::RowQuery;
-use frostline::session::state::{DataView, Loadable, RowsView, State, TokenLengths};
+use frostline::session::state::{ChangedFile, DataView, Loadable, RowsView, State, TokenLengths};
 
 /// Three fixes, a correction that holds and one that does not any more, a search, and lengths in tokens.
 pub(crate) fn changed(mut state: State) -> State {
@@ -47,6 +47,8 @@ pub(crate) fn changed(mut state: State) -> State {
     let mut lengths: Vec<u32> = (0..960).map(spread).chain([140, 180, 212, 333]).collect();
     lengths.sort_unstable();
     state.lengths = Loadable::Ready(Arc::new(TokenLengths { of: lengths.len(), lengths, is_open: false }));
-    state.changed_files = vec!["/home/kim/messages/valid.csv".into()];
+    let changed = |path: &str, is_gone| ChangedFile { path: path.into(), is_gone };
+    state.changed_files =
+        vec![changed("/home/kim/messages/valid.csv", false), changed("/home/kim/messages/test.csv", true)];
     state
 }

@@ -38,12 +38,11 @@ pub(super) fn files_ui(ui: &mut Ui, state: &State, data: &DataView, actions: &mu
 }
 
 fn file_ui(ui: &mut Ui, state: &State, data: &DataView, file: &FilePreview, actions: &mut Actions) {
-    let can_remove = data.files.len() > 1;
     let path = &file.facts.path;
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     ui.horizontal(|ui| {
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            remove_ui(ui, state, path, &name, can_remove, actions);
+            remove_ui(ui, state, path, &name, actions);
             let is_by_itself = state.project.files.iter().any(|entry| entry.path == *path);
             ui.add_enabled_ui(is_by_itself, |ui| split_choice_ui(ui, file, &name, actions));
             if !is_by_itself {
@@ -85,8 +84,22 @@ fn list_folder_ui(ui: &mut Ui, state: &State, data: &DataView, path: &Path, acti
     }
 }
 
+/// Draws a file or folder that was not read: where it is, and the way to be rid of it.
+pub(super) fn unread_ui(ui: &mut Ui, state: &State, path: &Path, actions: &mut Actions) {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    ui.horizontal(|ui| {
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            remove_ui(ui, state, path, &name, actions);
+            ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                ui.add(Label::new(RichText::new(name.as_ref()).strong()).truncate());
+            });
+        });
+    });
+    widgets::caption(ui, &path.display().to_string());
+}
+
 /// Takes a file out of the project, or the folder that it was opened with.
-fn remove_ui(ui: &mut Ui, state: &State, path: &Path, name: &str, can_remove: bool, actions: &mut Actions) {
+fn remove_ui(ui: &mut Ui, state: &State, path: &Path, name: &str, actions: &mut Actions) {
     let Some(entry) = state.project.files.iter().find(|entry| path.starts_with(&entry.path)) else { return };
     let what = if entry.path == path {
         format!("Remove {name}")
@@ -94,7 +107,7 @@ fn remove_ui(ui: &mut Ui, state: &State, path: &Path, name: &str, can_remove: bo
         let folder = entry.path.file_name().unwrap_or(entry.path.as_os_str()).to_string_lossy();
         format!("Remove the folder {folder} that {name} is in")
     };
-    if can_remove && widgets::icon_button(ui, Icon::Close, &what).clicked() {
+    if widgets::icon_button(ui, Icon::Close, &what).clicked() {
         let others = state.project.files.iter().map(|other| other.path.clone());
         actions.send(Edit::SetFiles(others.filter(|other| *other != entry.path).collect()));
     }

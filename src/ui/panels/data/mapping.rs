@@ -13,6 +13,9 @@ use crate::ui::actions::Actions;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets::{self, icon, icon::Icon, numbers};
 
+/// Where the line below a task begins: under the column's name.
+const MARKER_INDENT: f32 = 24.0;
+
 /// Draws the card.
 pub(super) fn mapping_ui(
     ui: &mut Ui,
@@ -162,15 +165,6 @@ fn task_row_ui(
         if let Some(kind) = kind_choice_ui(ui, mapping, position) {
             actions.send(Edit::SetMapping(with_kind(mapping, position, kind)));
         }
-        if let Some(marker) = data.dataset.unconfirmed.get(&current) {
-            let button = ui.small_button(format!("Treat {marker} as not annotated"));
-            if button
-                .on_hover_text(format!("Rows that hold {marker} are not annotated for {current}"))
-                .clicked()
-            {
-                actions.send(Edit::SetMapping(with_missing(mapping, position, marker)));
-            }
-        }
         if let Some(task) = data.dataset.tasks.get(position) {
             let labelled =
                 data.card.tasks.get(position).map_or(0, |counts| counts.all_labelled(data.card.rows));
@@ -184,6 +178,23 @@ fn task_row_ui(
                 (labelled.clone(), labelled)
             };
             ui.add(Label::new(RichText::new(shown).color(palette.muted)).truncate()).on_hover_text(all);
+        }
+    });
+    if let Some(position) = position {
+        marker_ui(ui, data, position, actions);
+    }
+}
+
+/// A cell that may mean "no label", and the button that says so, below the task: beside it there is no room.
+fn marker_ui(ui: &mut Ui, data: &DataView, position: usize, actions: &mut Actions) {
+    let Some(task) = data.mapping.tasks.get(position) else { return };
+    let Some(marker) = data.dataset.unconfirmed.get(&task.task) else { return };
+    ui.horizontal(|ui| {
+        ui.add_space(MARKER_INDENT);
+        let button = ui.add(Button::new(format!("Treat {marker} as not annotated")).small().truncate());
+        let tip = format!("Rows that hold {marker} are not annotated for {}", task.task);
+        if button.on_hover_text(tip).clicked() {
+            actions.send(Edit::SetMapping(with_missing(&data.mapping, position, marker)));
         }
     });
 }

@@ -14,6 +14,7 @@ mod rows;
 mod sources;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use eframe::egui;
@@ -114,7 +115,7 @@ fn capitalised(text: &str) -> String {
 fn cancelled_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
     widgets::card(ui, "Reading was cancelled", |ui| {
         for file in &state.project.files {
-            widgets::caption(ui, &file.path.display().to_string());
+            files::unread_ui(ui, state, &file.path, actions);
         }
         ui.horizontal(|ui| {
             widgets::primary_button(ui, state, actions, Action::OpenData);
@@ -129,7 +130,7 @@ fn failed_ui(ui: &mut Ui, state: &State, reason: &str, actions: &mut Actions) {
     widgets::card(ui, "The files could not be used", |ui| {
         widgets::message(ui, Severity::Error, reason);
         for (index, file) in state.project.files.iter().enumerate() {
-            widgets::caption(ui, &file.path.display().to_string());
+            files::unread_ui(ui, state, &file.path, actions);
             let name = file.path.file_name().unwrap_or(file.path.as_os_str()).to_string_lossy();
             ui.push_id(index, |ui| reading::reading_ui(ui, file, &name, actions));
         }
@@ -161,12 +162,24 @@ fn changed_files_ui(ui: &mut Ui, state: &State, actions: &mut Actions) {
     if state.changed_files.is_empty() {
         return;
     }
-    let name = |path: &std::path::PathBuf| {
-        path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+    let names = |is_gone: bool| {
+        let files = state.changed_files.iter().filter(|file| file.is_gone == is_gone);
+        let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        files.map(|file| name(&file.path)).collect::<Vec<_>>().join(", ")
     };
-    let names = state.changed_files.iter().map(name).collect::<Vec<_>>().join(", ");
     widgets::card(ui, "", |ui| {
-        widgets::message(ui, Severity::Warning, &format!("Changed on the disk since it was read: {names}."));
+        let (changed, gone) = (names(false), names(true));
+        if !changed.is_empty() {
+            let text = format!("Changed on the disk since it was read: {changed}.");
+            widgets::message(ui, Severity::Warning, &text);
+        }
+        if !gone.is_empty() {
+            let text = format!(
+                "Gone from where it was read: {gone}. What was read stays in use. Put the file back, or remove it from \
+                 the list below."
+            );
+            widgets::message(ui, Severity::Warning, &text);
+        }
         if ui.button("Read the files again").clicked() {
             actions.send(Command::ReloadData);
         }

@@ -17,7 +17,7 @@ use crate::data::dataset::{Dataset, Split};
 use crate::data::task::TaskKind;
 use crate::session::row_results::RowResults;
 use crate::session::state::{Evaluation, Loadable, RunView, Severity, State};
-use crate::train::metrics::{TaskMetrics, format_figure, title};
+use crate::train::metrics::{Probe, TaskMetrics, format_figure, title};
 use crate::train::report::UNTRAINED;
 use crate::ui::actions::{Action, Actions, Page};
 use crate::ui::explain::{self, Explanation};
@@ -172,6 +172,8 @@ fn evaluation_ui(
             Some(RowResults::Spans(said)) => span_errors::span_errors_ui(ui, state, said, &mut view.spans),
             Some(RowResults::Classes(_) | RowResults::Nothing) | None => {}
         }
+        ui.add_space(theme::GAP);
+        without_head_ui(ui, evaluation, metrics);
         return;
     }
     let narrow = ui.available_width() < NARROW;
@@ -197,37 +199,44 @@ fn evaluation_ui(
         reliability::reliability_ui(ui, metrics, colour);
         ui.add_space(theme::GAP);
         if !untrained {
-            without_head_ui(ui, evaluation);
+            without_head_ui(ui, evaluation, metrics);
         }
     } else if untrained {
         reliability::reliability_ui(ui, metrics, colour);
     } else {
         columns(ui, theme::SECTION_GAP, |[left, right]| {
             reliability::reliability_ui(left, metrics, colour);
-            without_head_ui(right, evaluation);
+            without_head_ui(right, evaluation, metrics);
         });
     }
 }
 
 /// Of a head that never trained: what the embeddings hold comes first, and what the head says under its name.
 fn untrained_ui(ui: &mut Ui, evaluation: &Evaluation, metrics: &TaskMetrics) {
-    if metrics.kind == TaskKind::SingleLabel {
-        without_head_ui(ui, evaluation);
+    let has_probe = Probe::none_of(metrics.kind).is_none();
+    if has_probe {
+        without_head_ui(ui, evaluation, metrics);
         ui.add_space(theme::GAP);
     }
+    let instead = if has_probe { " The probes measure the embeddings." } else { "" };
     let text = format!(
-        "The head of {} is {UNTRAINED}: its weights are random, and the figures below are those of guessing. The \
-         probes measure the embeddings.",
+        "The head of {} is {UNTRAINED}: its weights are random, and the figures below are those of guessing.{instead}",
         metrics.task
     );
     widgets::card(ui, "", |ui| widgets::message(ui, Severity::Warning, &text));
     ui.add_space(theme::GAP);
 }
 
-fn without_head_ui(ui: &mut Ui, evaluation: &Evaluation) {
+fn without_head_ui(ui: &mut Ui, evaluation: &Evaluation, metrics: &TaskMetrics) {
     let help = |ui: &mut Ui| explain::explain_ui(ui, &explain::PROBES);
     widgets::card_with(ui, "Embeddings without a head", help, |ui| {
-        if evaluation.probes.is_empty() {
+        if let Some(text) = Probe::none_in_words(&metrics.task, metrics.kind) {
+            widgets::caption(ui, &text);
+        } else if evaluation.split == Split::Train {
+            let text =
+                "Probes compare rows with the training rows: choose the valid or the test rows to see them.";
+            widgets::caption(ui, text);
+        } else if evaluation.probes.is_empty() {
             widgets::caption(ui, "There are no probes of this split.");
         } else {
             let text = "What the embeddings alone tell, beside always guessing the commonest class.";
@@ -272,8 +281,9 @@ fn headline_ui(ui: &mut Ui, metrics: &TaskMetrics) {
                 ui.spacing_mut().item_spacing.x = theme::SECTION_GAP;
                 explain::explain_ui(ui, explanation);
             }
-            figure(ui, &thousands(metrics.rows as u64), "labelled rows");
-            figure(ui, &metrics.classes.len().to_string(), "classes");
+            labelled_ui(ui, metrics);
+            let classes = metrics.classes.len();
+            figure(ui, &classes.to_string(), if classes == 1 { "class" } else { "classes" });
         });
         let commonest = metrics.classes.iter().map(|class| class.support).max().unwrap_or(0);
         let majority = commonest as f64 / metrics.rows as f64;
@@ -296,9 +306,14 @@ fn other_headline_ui(ui: &mut Ui, metrics: &TaskMetrics) {
             for (key, value) in metrics.named() {
                 figure(ui, &format_figure(key, value), title(key));
             }
-            figure(ui, &thousands(metrics.rows as u64), "labelled rows");
+            labelled_ui(ui, metrics);
         });
     });
+}
+
+fn labelled_ui(ui: &mut Ui, metrics: &TaskMetrics) {
+    let caption = if metrics.rows == 1 { "labelled row" } else { "labelled rows" };
+    figure(ui, &thousands(metrics.rows as u64), caption);
 }
 
 /// Name of a class; its number where the list is shorter than it should be.

@@ -48,9 +48,10 @@ impl Encoder<'_> {
         match units {
             0 => "nothing".to_owned(),
             1 => "the embeddings".to_owned(),
-            2 => "embeddings, layer 1".to_owned(),
             _ if units > self.layers => "the whole encoder".to_owned(),
-            _ => format!("embeddings, layers 1-{}", units - 1),
+            2 => "embeddings, layer 0".to_owned(),
+            // Layers are counted from 0, as in files.
+            _ => format!("embeddings, layers 0-{}", units - 2),
         }
     }
 }
@@ -284,5 +285,33 @@ impl Row<'_, '_> {
             }
         };
         self.number(&field, "limit");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the table says is frozen is what the phase's line in a file would leave out.
+    #[test]
+    fn layers_are_counted_as_in_files() {
+        let encoder = Encoder { layers: 6, tasks: Vec::new() };
+        for (units, words, trains) in [
+            (0, "nothing", "all"),
+            (1, "the embeddings", "all"),
+            (2, "embeddings, layer 0", "1-5"),
+            (4, "embeddings, layers 0-2", "3-5"),
+            (7, "the whole encoder", "none"),
+        ] {
+            assert_eq!(encoder.frost_line(units), words);
+            let mut phase = PhaseSpec::default();
+            phase.freeze_up_to(units, encoder.layers);
+            let written: crate::train::plan::phase_spec::LayerSet = trains.parse().unwrap();
+            let held = |set: &crate::train::plan::phase_spec::LayerSet| {
+                (0..encoder.layers).map(|layer| set.holds(layer, encoder.layers)).collect::<Vec<_>>()
+            };
+            assert_eq!(held(&phase.layers), held(&written), "{words}");
+        }
+        assert_eq!(Encoder { layers: 1, tasks: Vec::new() }.frost_line(2), "the whole encoder");
     }
 }

@@ -12,7 +12,7 @@ use crate::ui::panels::layout::{digits, grid_number, head};
 use crate::ui::theme::Palette;
 use crate::ui::widgets;
 use crate::ui::widgets::matrix::shorten;
-use crate::ui::widgets::numbers::duration;
+use crate::ui::widgets::numbers::{counted, duration};
 use crate::ui::widgets::swatch_label;
 
 const COLUMN: f32 = 132.0;
@@ -164,7 +164,7 @@ fn values(plan: &RunPlan, tasks: &[&str]) -> Vec<(String, String)> {
 /// `heads only, 1`: name and epochs, with how much of the encoder is frozen where the name does not say.
 fn phase_in_words(phase: &Phase) -> String {
     let layers = phase.layers.iter().filter(|layer| **layer != Thaw::Frozen).count();
-    format!("{} ({layers} layers), {}", phase.name, phase.epochs)
+    format!("{} ({}), {}", phase.name, counted(layers, "layer", "layers"), phase.epochs)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use crate::train::plan::timeline::last_epoch;
 use crate::ui::panels::layout::columns;
 use crate::ui::theme::{self, Palette};
 use crate::ui::widgets::curves::{Point, Smoother, decimate, nice_step};
+use crate::ui::widgets::numbers::counted;
 
 /// A kind of curve, drawn for every task; the sum for all together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -350,8 +351,8 @@ fn plot_ui(
         }
     });
     let response = shown.response;
-    let name =
-        format!("{} per epoch, {} epochs so far", measure.title_for(run), run.epochs.len().saturating_sub(1));
+    let so_far = counted(run.epochs.len().saturating_sub(1), "epoch", "epochs");
+    let name = format!("{} per epoch, {so_far} so far", measure.title_for(run));
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &name));
     marks_ui(ui, run, view, measure, &shown.transform);
     (response, shown.transform)

@@ -36,11 +36,11 @@ fn lines(run: &RunView) -> Vec<String> {
     let plan = &run.plan;
     let rows = counted(plan.train_rows, "training row", "training rows");
     let mut lines = vec![format!(
-        "{}: {} on {}, {rows}, {} steps, seed {}",
+        "{}: {} on {}, {rows}, {}, seed {}",
         plan.name,
         plan.recipe.title().to_lowercase(),
         plan.device,
-        thousands(plan.total_steps() as u64),
+        counted(plan.total_steps(), "step", "steps"),
         plan.recipe.seed
     )];
     lines.extend(inherited_in_words(plan).map(|text| format!("starts from {text}")));

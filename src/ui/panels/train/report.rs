@@ -5,7 +5,7 @@ use eframe::egui::{self, RichText, Ui};
 use crate::data::dataset::Split;
 use crate::data::task::TaskKind;
 use crate::session::state::{RunReport, RunView, Severity, TensorChange};
-use crate::train::metrics::{figure_key, format_figure, format_headline, title};
+use crate::train::metrics::{Probe, figure_key, format_figure, format_headline, title};
 use crate::train::report::UNTRAINED;
 use crate::ui::explain;
 use crate::ui::panels::layout::{columns, digits, grid_number, head};
@@ -26,9 +26,20 @@ pub(super) fn report_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
 fn figures_ui(ui: &mut Ui, run: &RunView, report: &RunReport) {
     let help = |ui: &mut Ui| explain::explain_ui(ui, &explain::MACRO_F1);
     // Where nothing trained, the probes are the result.
-    if run.plan.epochs() == 0 && !report.probes.is_empty() {
+    if run.plan.epochs() == 0 {
         let help = |ui: &mut Ui| explain::explain_ui(ui, &explain::PROBES);
-        widgets::card_with(ui, "What the embeddings alone tell", help, |ui| probes_ui(ui, &report.probes));
+        widgets::card_with(ui, "What the embeddings alone tell", help, |ui| {
+            let tasks = &run.plan.tasks;
+            if !report.probes.is_empty() {
+                probes_ui(ui, &report.probes);
+            } else if tasks.iter().any(|task| Probe::none_of(task.kind).is_none()) {
+                let text = "There are no probes: they compare validation or test rows with training rows.";
+                widgets::caption(ui, text);
+            }
+            for text in tasks.iter().filter_map(|task| Probe::none_in_words(&task.name, task.kind)) {
+                widgets::caption(ui, &text);
+            }
+        });
         ui.add_space(theme::GAP);
     }
     let all_untrained = run.plan.tasks.iter().all(|task| report.is_untrained(&run.plan, &task.name));

@@ -93,8 +93,8 @@ impl Layout {
 pub fn group_name(plan: &RunPlan, group: Group) -> String {
     match group {
         Group::Embeddings => "embeddings".to_owned(),
-        // People count layers from 1.
-        Group::Layer(index) => format!("layer {}", index + 1),
+        // From 0, as in the names of tensors and in files.
+        Group::Layer(index) => format!("layer {index}"),
         Group::Dense => "Dense modules".to_owned(),
         Group::Head(index) => match plan.tasks.get(index) {
             Some(task) => format!("head: {}", task.name),

@@ -12,6 +12,7 @@ use crate::model::summary::TensorInfo;
 use crate::train::plan::RunPlan;
 use crate::ui::theme::{Palette, mix};
 use crate::ui::widgets::matrix::shorten;
+use crate::ui::widgets::numbers::counted;
 
 /// Height of the rate's curve beneath the stack.
 const CURVE: f32 = 56.0;
@@ -65,9 +66,11 @@ fn paint_selected(ui: &Ui, placed: &Layout, palette: &Palette, selected: usize, 
 fn sentence(plan: &RunPlan) -> String {
     let phases = plan.phases.iter().enumerate().map(|(index, phase)| {
         let trained = plan.trainable_parameters(index);
-        format!("{} for {} epochs, {trained} parameters train", phase.name, phase.epochs)
+        let epochs = counted(phase.epochs as usize, "epoch", "epochs");
+        format!("{} for {epochs}, {trained} parameters train", phase.name)
     });
-    format!("schedule of {} phases: {}", plan.phases.len(), phases.collect::<Vec<_>>().join("; "))
+    let of = counted(plan.phases.len(), "phase", "phases");
+    format!("schedule of {of}: {}", phases.collect::<Vec<_>>().join("; "))
 }
 
 fn paint_names(ui: &Ui, placed: &Layout, palette: &Palette, plan: &RunPlan) {
@@ -202,7 +205,8 @@ fn hover_ui(ui: &Ui, placed: &Layout, plan: &RunPlan, response: Response) {
     let Some(at) = response.hover_pos() else { return };
     if let Some(band) = placed.bands.iter().find(|band| band.name_rect.contains(at)) {
         let Some(phase) = plan.phases.get(band.phase) else { return };
-        let text = format!("phase {}: {}, {} epochs", band.phase + 1, phase.name, phase.epochs);
+        let epochs = counted(phase.epochs as usize, "epoch", "epochs");
+        let text = format!("phase {}: {}, {epochs}", band.phase + 1, phase.name);
         response.on_hover_text_at_pointer(text);
         return;
     }

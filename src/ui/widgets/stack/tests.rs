@@ -49,8 +49,8 @@ fn placed(preset: Preset) -> (RunPlan, Layout) {
 fn heads_stand_on_top_and_embeddings_at_the_bottom() {
     let (_, layout) = placed(Preset::Full);
     let names: Vec<&str> = layout.rows.iter().map(|row| row.name.as_str()).collect();
-    assert_eq!(names[..3], ["head: topic", "head: tone", "layer 6"]);
-    assert_eq!(names[7..], ["layer 1", "embeddings"]);
+    assert_eq!(names[..3], ["head: topic", "head: tone", "layer 5"]);
+    assert_eq!(names[7..], ["layer 0", "embeddings"]);
     assert!(layout.rows.windows(2).all(|pair| pair[0].name_rect.bottom() <= pair[1].name_rect.top()));
 }
 
