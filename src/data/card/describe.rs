@@ -128,14 +128,22 @@ fn facts(table: &Table) -> Value {
         "columns": table.column_names(),
         "records": table.rows() + table.problems.len(),
         "rows": table.rows(),
+        "problem_count": table.problems.len(),
         "problems": problems_json(&table.problems),
         "notes": table.notes,
         "head": (0..table.rows().min(HEAD)).map(cell).collect::<Vec<_>>(),
     })
 }
 
+/// Most problems that are listed; a file may consist of them.
+const MOST_PROBLEMS: usize = 1000;
+
 fn problems_json(problems: &[RowProblem]) -> Vec<Value> {
-    problems.iter().map(|problem| json!({"line": problem.line, "reason": problem.reason})).collect()
+    problems
+        .iter()
+        .take(MOST_PROBLEMS)
+        .map(|problem| json!({"line": problem.line, "reason": problem.reason}))
+        .collect()
 }
 
 fn joint(tables: &[Table], files: &[Value]) -> Value {

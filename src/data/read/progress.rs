@@ -26,6 +26,23 @@ const FREE: u64 = 256 << 20;
 /// Bytes that a file may take, whatever its size, where the system does not tell how much memory it has.
 const USUAL_MEMORY: u64 = 16 << 30;
 
+/// Bytes of a record that could not be read, as it is kept: the text of its reason with what manages it.
+const PROBLEM_BYTES: usize = 160;
+
+/// Memory that is taken for as long as this lives.
+pub(in crate::data) struct Loan<'a> {
+    taken: &'a AtomicU64,
+    bytes: u64,
+}
+
+impl Drop for Loan<'_> {
+    fn drop(&mut self) {
+        let less = |taken: u64| Some(taken.saturating_sub(self.bytes));
+        // An update that always has a new value does not fail.
+        _ = self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok();
+    }
+}
+
 /// Counts the work of all threads and reports it.
 pub(in crate::data) struct Meter<'a> {
     progress: Progress<'a>,
@@ -101,6 +118,24 @@ impl<'a> Meter<'a> {
             return Err(DataError::TooWide { path: self.path.to_owned(), columns });
         }
         self.take_room(columns.saturating_mul(rows).saturating_mul(size_of::<u32>()))
+    }
+
+    /// Takes note of records that could not be read, each of which is kept with its reason.
+    ///
+    /// # Errors
+    /// As [`take_room`](Self::take_room).
+    pub(in crate::data) fn take_problems(&self, problems: usize) -> Result<(), DataError> {
+        self.take_room(problems.saturating_mul(PROBLEM_BYTES))
+    }
+
+    /// Takes memory for a while: it is given back with what is returned.
+    ///
+    /// # Errors
+    /// As [`take_room`](Self::take_room).
+    pub(in crate::data) fn lend(&self, bytes: usize) -> Result<Loan<'_>, DataError> {
+        let loan = Loan { taken: &self.taken, bytes: bytes as u64 };
+        self.take_room(bytes)?;
+        Ok(loan)
     }
 
     /// Forgets what was taken: it is handed over and let go.

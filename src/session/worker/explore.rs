@@ -204,7 +204,8 @@ impl Worker {
         let model = &self.before()?.model;
         let before = to_embeddings(model, &pooled(model)?)?;
         let (mut after, mut predicted) = (None, Vec::new());
-        if let Some(Tuned { model, .. }) = &self.tuned {
+        if let Some(tuned) = &self.tuned {
+            let model = &tuned.model;
             let pooled = pooled(model)?;
             after = Some(to_embeddings(model, &pooled)?);
             // The heads read what is encoded already.

@@ -83,6 +83,7 @@ pub(in crate::data) fn read(
         .map(|(start, end)| {
             let part = meter.goes_on().then(|| reader.part(*start, *end)).ok_or(DataError::Cancelled)?;
             meter.pass(scanner.body.get(*start..*end).unwrap_or_default())?;
+            meter.take_problems(part.troubles.len())?;
             Ok(part)
         })
         .collect::<Result<_, DataError>>()?;
@@ -112,6 +113,7 @@ pub(in crate::data) fn each(
     while at < scanner.body.len() {
         let part = reader.part(at, (at + bytes).min(scanner.body.len()));
         meter.pass(scanner.body.get(at..part.end).unwrap_or_default())?;
+        meter.take_problems(part.troubles.len())?;
         at = part.end;
         let mut found = Found::of(layout.width);
         line = found.add(part, line, layout.width);

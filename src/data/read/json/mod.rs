@@ -220,6 +220,7 @@ fn joined(
     let (mut records, mut problems) = (Vec::new(), Vec::new());
     for part in parts {
         columns.append(part.columns, meter)?;
+        meter.take_problems(part.problems.len())?;
         records.extend(part.records);
         problems.extend(part.problems);
     }

@@ -3,6 +3,7 @@
 //! Class names that a data set's features carry beside the table take the place of their numbers.
 
 pub(in crate::data) mod cells;
+mod pages;
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -126,10 +127,14 @@ fn rows_of(bytes: &Bytes, group: Option<usize>, meter: &Meter) -> Result<Records
                 let group = reader.get_row_group(*group)?;
                 let chunk = group.metadata().column(leaf.index);
                 let (rows, size) = (group.metadata().num_rows(), chunk.compressed_size());
-                let cells = cells::read(group.get_column_reader(leaf.index)?, leaf, rows, size, meter)?;
                 let (start, length) = chunk.byte_range();
                 let end = start.saturating_add(length) as usize;
-                meter.let_go(bytes.get(start as usize..end).unwrap_or_default());
+                let packed = bytes.get(start as usize..end).unwrap_or_default();
+                // The decoder holds a page and its packed form, of one column on each thread.
+                let page = meter.lend(pages::largest_page(packed)).map_err(Failure::Stopped)?;
+                let cells = cells::read(group.get_column_reader(leaf.index)?, leaf, rows, size, meter)?;
+                drop(page);
+                meter.let_go(packed);
                 Ok(cells)
             };
             guard::guarded(piece).unwrap_or_else(|_panic| Err(Failure::Panic))

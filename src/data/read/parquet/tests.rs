@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use parquet::basic::Compression;
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
@@ -148,4 +149,30 @@ fn one_text_for_many_rows_counts_in_each_of_them() {
     assert!(bytes.len() < 100_000, "{} bytes", bytes.len());
     let told = table_in_memory("bomb.parquet", &bytes).unwrap_err().to_string();
     assert!(told.starts_with("bomb.parquet takes more than 256 MB"), "{told}");
+}
+
+/// A page header that asks for gigabytes is answered before the decoder reserves them.
+#[test]
+fn a_page_that_states_more_than_there_is_room_for_is_not_unpacked() {
+    let schema = Arc::new(parse_message_type("message rows { required binary text (UTF8); }").unwrap());
+    let properties =
+        WriterProperties::builder().set_compression(Compression::SNAPPY).set_dictionary_enabled(false);
+    let mut file = Vec::new();
+    let mut writer = SerializedFileWriter::new(&mut file, schema, Arc::new(properties.build())).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    let text = ByteArray::from("a".repeat(70_000).as_str());
+    column.typed::<ByteArrayType>().write_batch(&[text], None, None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    writer.close().unwrap();
+    assert!(table_in_memory("a.parquet", &file).is_ok());
+
+    // After the four bytes of the mark: field 1, field 2 with the size in three bytes, which hold a megabyte as well.
+    assert_eq!(file[4..7], [0x15, 0x00, 0x15]);
+    file[7..10].copy_from_slice(&[0xfe, 0xff, 0x7f]);
+    let path = Path::new("a.parquet");
+    let meter = Meter::new(path, &|_, _| true, 0).with_room(1 << 19);
+    let refused = read(path, &Bytes::from(file), &meter).err().unwrap();
+    assert!(matches!(refused, DataError::TooMuch { .. }), "{refused}");
 }
