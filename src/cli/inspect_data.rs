@@ -139,7 +139,7 @@ fn problem_lines(table: &Table, name_file: bool) -> Vec<String> {
         shown.map(|problem| format!("{file}line {} {}", problem.line, problem.reason)).collect();
     let more = table.problems.len().saturating_sub(SHOWN_PROBLEMS);
     if more > 0 {
-        lines.push(format!("{file}and {} more; --json lists them all", count(more, "problem")));
+        lines.push(format!("{file}and {} more; --json lists the first thousand", count(more, "problem")));
     }
     lines
 }

@@ -187,7 +187,12 @@ fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(file.temporary_path(), fs::Permissions::from_mode(0o600))?;
+        let owner_alone = || fs::Permissions::from_mode(0o600);
+        fs::set_permissions(file.temporary_path(), owner_alone())?;
+        // The new file takes over what the earlier one allows.
+        if fs::symlink_metadata(path).is_ok_and(|earlier| earlier.is_file()) {
+            fs::set_permissions(path, owner_alone())?;
+        }
     }
     file.write_all(bytes)?;
     file.commit()
@@ -273,7 +278,11 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let (home, dir, trust) = stranger("../a.csv");
         trust.confirm(&dir, &["/x".into()]).unwrap();
-        let mode = fs::metadata(home.path().join("config").join(FILE_NAME)).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        let file = home.path().join("config").join(FILE_NAME);
+        let mode = || fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(), 0o600);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        trust.confirm(&dir, &["/y".into()]).unwrap();
+        assert_eq!(mode(), 0o600);
     }
 }

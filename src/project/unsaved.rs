@@ -140,6 +140,30 @@ mod tests {
         assert_eq!(UnsavedStore::open(root.path()).unwrap().1, None);
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn drafts_are_their_owners_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let data = tempfile::tempdir().unwrap();
+        let root = data.path().join("unsaved");
+        let (store, _) = UnsavedStore::open(&root).unwrap();
+        store.keep(&draft("mine"), None).unwrap();
+        for folder in [&root, &store.dir] {
+            assert_eq!(
+                fs::metadata(folder).unwrap().permissions().mode() & 0o777,
+                0o700,
+                "{}",
+                folder.display()
+            );
+        }
+        // Nor is a folder taken that somebody else chose by a link.
+        let (victim, link) = (data.path().join("victim"), data.path().join("link"));
+        fs::create_dir(&victim).unwrap();
+        std::os::unix::fs::symlink(&victim, &link).unwrap();
+        assert!(UnsavedStore::open(&link).is_err());
+        assert_eq!(fs::read_dir(&victim).unwrap().count(), 0);
+    }
+
     #[test]
     fn what_is_set_aside_is_found_the_next_time() {
         let root = tempfile::tempdir().unwrap();

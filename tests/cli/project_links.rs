@@ -156,7 +156,7 @@ fn the_project_file_is_no_link_and_its_folder_may_be_one() {
 fn training_a_planted_project_writes_nothing_outside_it() {
     let place = Place::new().with_project();
     place.edit_project(|text| {
-        format!("{text}\n[[recipe.phases]]\nname = \"$(touch harmed)\"\nheads = \"all\"\nepochs = 1\n")
+        format!("{text}\n[[recipe.phases]]\nname = \"$(touch harmed)\"\nlayers = \"none\"\nheads = true\nepochs = 1\n")
     });
     let victims = Victims::new();
     for (link, is_folder) in LINKS {
@@ -172,8 +172,9 @@ fn training_a_planted_project_writes_nothing_outside_it() {
             assert!(!stderr(&output).contains("panicked"), "{what}");
             if run == "own" {
                 assert_eq!(output.status.code(), Some(1), "{what}");
+                assert!(stderr(&output).contains("is a link to"), "{what}: {}", stderr(&output));
             }
-            for args in [&["inspect", "p"][..], &["export", &format!("p/runs/{run}"), "out"]] {
+            for args in [&["inspect", "p"][..], &["export", &format!("p/runs/{run}"), "--to", "out"]] {
                 drop(place.run(args));
                 victims.assert_untouched(&what);
             }

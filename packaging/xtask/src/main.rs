@@ -61,8 +61,8 @@ enum Command {
     Bench(bench::Options),
     /// Look for inputs that make a reader of files panic, with setup first where that is needed
     ///
-    /// Every target, one after the other, each for 60 seconds unless --seconds says otherwise: ten minutes in all, and
-    /// a build before that. An input that is found is kept in .fuzz/found/TARGET; what was learnt about inputs stays
+    /// Every target, one after the other, each for 60 seconds unless --seconds says otherwise, after a
+    /// build of some minutes. An input that is found is kept in .fuzz/found/TARGET; what was learnt about inputs stays
     /// in .fuzz/corpus and is where the next run goes on.
     Fuzz(fuzz::Options),
     /// Put the program and all it needs into a folder of dist, with setup first where that is needed

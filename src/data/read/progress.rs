@@ -210,6 +210,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_file_has_a_hundred_times_its_size_and_never_less_than_what_is_free() {
+        let path = Path::new("a.csv");
+        for (size, room) in [(1_000, FREE as usize), (4 << 20, 400 << 20)] {
+            let bytes = RawBytes::Owned(vec![0; size]);
+            let meter = Meter::new(path, &|_, _| true, 0).over(&bytes);
+            assert!(meter.check_room(room).is_ok() && meter.check_room(room + 1).is_err(), "{size}");
+        }
+    }
+
+    #[test]
+    fn what_is_lent_is_given_back() {
+        let meter = Meter::new(Path::new("a"), &|_, _| true, 0).with_room(10);
+        let loan = meter.lend(8).unwrap();
+        assert!(meter.lend(3).is_err());
+        drop(loan);
+        assert!(meter.lend(10).is_ok());
+        // A refused loan is given back as well.
+        assert!(meter.lend(11).is_err() && meter.lend(10).is_ok());
+        assert!(meter.take_problems(1).is_err());
+    }
+
+    #[test]
     fn what_a_file_takes_is_bounded_by_its_size_and_by_the_machine() {
         let (small, go_on) = (RawBytes::Owned(vec![0; 10]), |_, _| true);
         let meter = Meter::new(Path::new("a.csv"), &go_on, 10).over(&small);

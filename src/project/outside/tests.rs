@@ -217,6 +217,13 @@ fn names_of_the_hub_are_no_paths() {
 
 #[test]
 fn nothing_that_is_shown_hides_what_it_is() {
+    let hostile = |role| OutsidePath { path: "/a\u{1b}[2J\u{202e}b".into(), role, is_network: false };
+    for role in [Role::Data, Role::RunModel("x\u{202e}y".into()), Role::Link("l\u{1b}".into())] {
+        for (path, words) in listed(&[hostile(role)]) {
+            assert_eq!(path, "/a\\u001b[2J\\u202eb");
+            assert!(!words.contains(['\u{202e}', '\u{1b}']), "{words:?}");
+        }
+    }
     assert_eq!(visible("a\u{1b}[2Jb\u{202e}c\nd é"), "a\\u001b[2Jb\\u202ec\\nd é");
 }
 
