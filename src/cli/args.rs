@@ -6,9 +6,9 @@ use std::str::FromStr;
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 
-use super::output::{EmbeddingFormat, PredictionFormat};
+use super::output_format::{EmbeddingFormat, PredictionFormat};
 use super::reading_args::ReadingArgs;
-use super::settings::Change;
+use super::settings::{Change, SettingsArgs};
 use super::writers::Cells;
 use crate::train::plan::preset::Preset;
 
@@ -73,13 +73,6 @@ pub(super) struct SetArg {
     /// tasks.topic.weight=2. `frostline settings` lists them.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = Change::from_str)]
     pub(super) changes: Vec<Change>,
-}
-
-#[derive(Debug, clap::Args)]
-pub(super) struct SettingsArgs {
-    /// Print one JSON object per line instead of text.
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -19,6 +19,7 @@ mod interrupt;
 mod mistyped;
 pub mod openmp;
 mod output;
+mod output_format;
 mod outside;
 mod parquet_file;
 mod progress;

@@ -8,34 +8,11 @@ use clap::error::ErrorKind;
 
 use super::args::{Args, EmbedArgs, PredictArgs};
 use super::console::data_out;
+use super::output_format::{EmbeddingFormat, PredictionFormat};
 use crate::project::output_file::{OutputError, OutputFile, OutputPlace};
 
 /// The output that means stdout.
 const STDOUT: &str = "-";
-
-/// How embeddings are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum EmbeddingFormat {
-    #[value(help = "A NumPy array")]
-    Npy,
-    /// A line per text: the text, then its numbers.
-    Csv,
-    /// A JSON object per line.
-    Jsonl,
-    /// One tensor, `embeddings`.
-    Safetensors,
-    /// A column of texts and a column of lists.
-    Parquet,
-}
-
-/// How predictions are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum PredictionFormat {
-    /// A line per text.
-    Csv,
-    /// A JSON object per line.
-    Jsonl,
-}
 
 impl EmbedArgs {
     /// The format of the output.

@@ -5,7 +5,6 @@ use std::str::FromStr;
 use anyhow::bail;
 use serde_json::json;
 
-use super::args::SettingsArgs;
 use super::console::{say, say_json};
 use crate::train::plan::preset::Preset;
 use crate::train::plan::recipe::{Recipe, TaskSettings};
@@ -16,6 +15,14 @@ const GROUPS: [Group; 6] =
 
 /// The reason that would stand below almost every setting, and is given once instead.
 const OF_ALMOST_ALL: &str = "Nothing trains with this preset";
+
+/// Arguments of `frostline settings`.
+#[derive(Debug, clap::Args)]
+pub(super) struct SettingsArgs {
+    /// Print one JSON object per line instead of text.
+    #[arg(long)]
+    pub(super) json: bool,
+}
 
 /// A setting and its new value, as `--set` takes them.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 use serde_json::{Map, Value, json};
 
-use super::output::{EmbeddingFormat, PredictionFormat};
+use super::output_format::{EmbeddingFormat, PredictionFormat};
 use super::parquet_file::ParquetWriter;
 use crate::data::task::TaskKind;
 use crate::explore::Embeddings;

@@ -2,6 +2,7 @@
 //!
 //! It is computed from the plan and the report of the run, and must never know a tensor.
 
+use super::card_inputs::CardInputs;
 use super::settings_text::settings_text;
 use super::usage;
 use crate::data::dataset::Split;
@@ -15,30 +16,7 @@ use crate::train::metrics::{Probe, TaskMetrics, figures_of, format_figure, forma
 use crate::train::plan::preset::Preset;
 use crate::train::plan::settings::set_differently;
 use crate::train::plan::{Phase, PlannedTask, RunPlan, Thaw};
-use crate::train::report::{RunOutcome, RunReport, START_KEPT, UNTRAINED};
-
-/// What the card is written from.
-#[derive(Clone, Copy, Debug)]
-pub struct CardInputs<'a> {
-    /// Name of the exported model.
-    pub title: &'a str,
-    /// Name of the pretrained model on the hub, where it is known; see [`known_base_model`].
-    pub base_model: Option<&'a str>,
-    /// Licence of the exported weights, as hubs write it (`apache-2.0`), where the user named one.
-    pub license: Option<&'a str>,
-    /// The pretrained model.
-    pub model: &'a ModelSummary,
-    /// What trained.
-    pub plan: &'a RunPlan,
-    /// What came of it.
-    pub report: &'a RunReport,
-    /// How the run ended.
-    pub outcome: &'a RunOutcome,
-    /// Rows of the data in train, valid, test.
-    pub rows: [usize; 3],
-    /// Programs and libraries with their versions, the program first.
-    pub versions: &'a [(&'a str, &'a str)],
-}
+use crate::train::report::{START_KEPT, UNTRAINED};
 
 /// The hub's name of weights that are recognised by their SHA-256.
 #[must_use]

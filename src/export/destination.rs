@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::error::ExportError;
-use super::{KeptExport, written};
+use super::report::KeptExport;
+use super::written;
 
 /// Most earlier exports that are kept beside one place.
 const MOST_ASIDE: u32 = 10_000;

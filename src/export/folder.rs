@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::Value;
 use tch::Tensor;
 
-use super::ExportReport;
 use super::destination::{self, HEADS, Staged};
 use super::error::ExportError;
 use super::layout::{self, Module};
 use super::load::load_exported;
+use super::report::ExportReport;
 use super::verify::{self, Side};
 use super::written::{self, Written};
 use crate::data::task::TaskKind;

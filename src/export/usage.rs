@@ -1,7 +1,7 @@
 //! The model card's examples: how an exported folder is used from Python. It knows the layout of the folder, and no
 //! figure of the run.
 
-use super::card::CardInputs;
+use super::card_inputs::CardInputs;
 use super::layout;
 use crate::data::task::TaskKind;
 use crate::format::literal::quoted;

@@ -8,6 +8,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Component, Path};
 
+use super::atomic_file::AtomicFile;
+
 /// Refuses a path below `root` that leads through a link, or is one. What does not exist yet is no link.
 ///
 /// # Errors
@@ -58,7 +60,7 @@ pub fn create_dir_all(root: &Path, dir: &Path) -> io::Result<()> {
 }
 
 /// Opens a regular file, created where it is missing, for reading and for adding to its end. Its last name is not
-/// followed where it is a link.
+/// followed where it is a link; a file with other names (hard links) is copied first, so that these keep what they have.
 ///
 /// # Errors
 /// When it is a link or no regular file, and when the system refuses.
@@ -66,8 +68,26 @@ pub fn append(path: &Path) -> io::Result<File> {
     open(path, OpenOptions::new().create(true).read(true).append(true))
 }
 
+/// Whether a file has names elsewhere, which may be in a backup or another folder of the user's.
+#[cfg(unix)]
+fn has_other_names(metadata: &fs::Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::nlink(metadata) > 1
+}
+
+#[cfg(not(unix))]
+const fn has_other_names(_: &fs::Metadata) -> bool {
+    false
+}
+
+/// Puts a copy of a file at its path, so that what is written there later is in no other file.
+fn copy_over(mut file: File, path: &Path) -> io::Result<()> {
+    let mut copy = AtomicFile::create(path)?;
+    io::copy(&mut file, &mut copy)?;
+    copy.commit()
+}
+
 /// Opens a regular file, created where it is missing, to read and to write it, or to lock it. As [`append`] it follows no
-/// link.
+/// link, and copies a file with other names.
 ///
 /// # Errors
 /// As [`append`].
@@ -84,10 +104,15 @@ fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
         options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC);
     }
     let file = options.open(path)?;
-    if file.metadata()?.is_file() {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    if !has_other_names(&metadata) {
         return Ok(file);
     }
-    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
+    copy_over(file, path)?;
+    options.open(path)
 }
 
 fn refuse_link(path: &Path) -> io::Result<()> {
@@ -113,6 +138,18 @@ mod tests {
     use super::*;
     use std::io::Write as _;
     use std::os::unix::fs::symlink;
+
+    #[test]
+    fn what_is_added_is_added_to_no_other_name_of_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let (victim, path) = (dir.path().join("victim"), dir.path().join("history"));
+        fs::write(&victim, "precious\n").unwrap();
+        fs::hard_link(&victim, &path).unwrap();
+        append(&path).unwrap().write_all(b"added\n").unwrap();
+        append(&path).unwrap().write_all(b"more\n").unwrap();
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious\nadded\nmore\n");
+    }
 
     #[test]
     fn links_below_the_folder_are_refused_and_the_folder_may_be_one() {

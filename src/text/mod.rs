@@ -5,13 +5,16 @@
 
 pub mod batches;
 pub mod encoder_dir;
+pub mod error;
 pub mod fingerprint;
 mod long_text;
 mod sentencepiece;
 mod soundness;
+mod spm_class;
 mod spm_classes;
 mod spm_tokens;
 pub mod token_set;
 pub mod tokenizer;
 pub mod tokenizer_class;
 mod vocab_files;
+mod vocab_settings;

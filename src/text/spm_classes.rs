@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 use tokenizers::normalizers::Precompiled;
 
 use super::encoder_dir::{SENTENCEPIECE, read_at_most};
+use super::error::TokenizerError;
 use super::sentencepiece::{Kind, Sentencepiece};
+use super::spm_class::Class;
 use super::spm_tokens::{Token, added_tokens};
-use super::tokenizer::TokenizerError;
-use super::vocab_files::{Settings, base_of, damaged};
+use super::vocab_settings::{Settings, base_of, damaged};
 
 /// What the file is called, by the classes that it was written for.
 const NAMES: [&str; 5] =
@@ -27,15 +28,6 @@ pub(super) fn model_file(dir: &Path) -> Option<PathBuf> {
     let mut models = entries.map(|entry| entry.path()).filter(is_model);
     let first = models.next()?;
     models.next().is_none().then_some(first)
-}
-
-/// The classes that are built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
-    XlmRoberta,
-    Camembert,
-    Albert,
-    DebertaV2,
 }
 
 /// Each class, its name in transformers, and the `model_type` that has it where a folder names none.

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
+use super::error::TokenizerError;
 use super::sentencepiece::{Role, Sentencepiece};
-use super::spm_classes::Class;
-use super::tokenizer::TokenizerError;
-use super::vocab_files::Settings;
+use super::spm_class::Class;
+use super::vocab_settings::Settings;
 
 /// A token that is found whole.
 #[expect(clippy::struct_excessive_bools, reason = "the settings of a token as the library has them")]

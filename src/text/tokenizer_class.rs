@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use tokenizers::{NormalizerWrapper, PreTokenizerWrapper};
 
 use super::encoder_dir::{VOCABULARY, encoder_dir, read_at_most};
-use super::tokenizer::TokenizerError;
-use super::vocab_files::Settings;
+use super::error::TokenizerError;
+use super::vocab_settings::Settings;
 
 /// Classes that set the normalizer: `tokenization_bert_fast.py` of transformers 4.56 and its copies. The other classes
 /// leave it alone.
@@ -180,21 +180,5 @@ pub fn disagreements(dir: &Path) -> Vec<String> {
     match (parts, ClassSettings::read(&dir)) {
         (Some(parts), Ok(settings)) => settings.disagreements(&parts.normalizer, &parts.pre_tokenizer),
         _ => Vec::new(),
-    }
-}
-
-/// The class that transformers takes for a `model_type` where no file names one, without `Tokenizer` and `Fast`.
-pub(super) fn class_of_model_type(model_type: &str) -> &'static str {
-    match model_type {
-        "bert" => "Bert",
-        "distilbert" => "DistilBert",
-        "electra" => "Electra",
-        "mpnet" => "MPNet",
-        "roberta" => "Roberta",
-        "xlm-roberta" => "XLMRoberta",
-        "camembert" => "Camembert",
-        "albert" => "Albert",
-        "deberta-v2" => "DebertaV2",
-        _ => "PreTrained",
     }
 }

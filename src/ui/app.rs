@@ -15,6 +15,7 @@ use super::actions::{Action, Actions, Page};
 use super::autosave::{Autosave, Keep, Unsaveds};
 use super::command_palette::CommandPalette;
 use super::dialogs::{self, Answer, Dialogs, Question};
+pub use super::environment::Environment;
 use super::modals::{self, Modal, Verdict};
 use super::notices::Ages;
 use super::panels::{self, Views};
@@ -24,17 +25,6 @@ use crate::project::output_file::write_agreed;
 use crate::session::Session;
 use crate::session::command::{Command, Edit, HubCommand};
 use crate::session::state::{Notice, Severity, State};
-
-/// What the app is told about the place where it runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Environment {
-    /// Folder of the model that comes with the app, when it is there.
-    pub default_model: Option<PathBuf>,
-    /// Folder of the demo project, when it is there.
-    pub demo: Option<PathBuf>,
-    /// Version and place of libtorch, for the diagnostics.
-    pub libtorch: String,
-}
 
 /// The window's content.
 pub struct App {

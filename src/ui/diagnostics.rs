@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use eframe::egui::{self, RichText, Ui};
 
-use super::app::Environment;
+use super::environment::Environment;
 use super::widgets;
 use crate::session::state::{Loadable, State};
 

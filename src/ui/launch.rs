@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use crossbeam_channel::Sender;
 use eframe::egui::ThemePreference;
 
-use super::app::Environment;
 use super::autosave::{Keep, Unsaveds};
+use super::environment::Environment;
 use super::prefs::Prefs;
 use super::window::{WindowArgs, open_window};
 use crate::model::cuda::LIBTORCH_VERSION;

@@ -1,10 +1,11 @@
 //! The window: it draws what the session knows and sends what the user wants. It must never touch a tensor, and
 //! nothing below it knows that it is there.
 //!
-//! - [`window`] opens it; [`app`] holds it together; [`shell`] draws what is always in sight.
+//! - [`launch`] and [`window`] open it; [`app`] holds it together; [`shell`] draws what is always in sight.
 //! - [`panels`]: the pages, a file or folder each; [`widgets`]: what they share.
-//! - [`actions`]: everything that can be asked for; [`dialogs`], [`drops`], [`modals`], [`finder`]: ways of asking.
-//! - `notices`: how long news stays; [`unsaved`]: what a crash must not lose.
+//! - [`actions`]: everything that can be asked for; [`dialogs`], [`drag_and_drop`], [`modals`],
+//!   [`command_palette`]: ways of asking.
+//! - `notices`: how long news stays; [`autosave`]: what a crash must not lose.
 //! - [`page`]: the pages and their marks; [`explain`]: answers to what a newcomer asks.
 //! - [`theme`], [`fonts`]: the look; [`prefs`]: what is remembered; [`diagnostics`]: facts for a bug report.
 //!
@@ -23,6 +24,7 @@ pub mod command_palette;
 pub mod diagnostics;
 pub mod dialogs;
 pub mod drag_and_drop;
+pub mod environment;
 pub mod explain;
 pub mod fonts;
 pub mod launch;

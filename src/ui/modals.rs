@@ -6,9 +6,9 @@ use eframe::egui;
 use egui::{Context, Id, Key, Ui};
 
 use super::actions::{Action, Page};
-use super::app::Environment;
 use super::command_palette::{CommandPalette, finder_ui};
 use super::dialogs::Question;
+use super::environment::Environment;
 use super::{diagnostics, theme, widgets};
 use crate::format::numbers::thousands;
 use crate::format::visible::visible;

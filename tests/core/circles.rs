@@ -8,12 +8,29 @@ use super::architecture::{Source, sources};
 /// Pairs of files that form one idea: the first may import the second although the second imports the first.
 const PAIRS: [(&str, &str); 0] = [];
 
+/// Files in circles that are still to be taken apart, by module. A number may only get smaller, and a module without one
+/// has none.
+const OPEN: [(&str, usize); 5] = [("data", 35), ("model", 28), ("session", 15), ("text", 5), ("ui", 24)];
+
 #[test]
 fn no_files_import_each_other_in_a_circle() {
     let files: Vec<Source> = sources("src").into_iter().filter(|file| !is_of_tests(file)).collect();
     let circles = circles(&files);
-    let told: Vec<String> = circles.iter().map(|circle| format!("  {}", circle.join("\n    -> "))).collect();
-    assert!(circles.is_empty(), "these files import each other in circles:\n{}", told.join("\n"));
+    let of = |file: &Source| file.module().unwrap_or_default().to_owned();
+    let mut counts: BTreeMap<String, usize> = OPEN.map(|(module, _)| (module.to_owned(), 0)).into();
+    for (file, _) in &circles {
+        *counts.entry(of(file)).or_default() += 1;
+    }
+    let open: BTreeMap<String, usize> = OPEN.map(|(module, count)| (module.to_owned(), count)).into();
+    let wrong: Vec<&String> =
+        counts.keys().filter(|module| counts.get(*module) != open.get(*module)).collect();
+    let of_wrong = circles.iter().filter(|(file, _)| wrong.contains(&&of(file)));
+    let lines: Vec<String> = of_wrong.map(|(_, circle)| format!("  {}", circle.join("\n    -> "))).collect();
+    assert!(
+        wrong.is_empty(),
+        "files import each other in circles: {counts:?}, and {open:?} are known:\n{}",
+        lines.join("\n")
+    );
 }
 
 #[test]
@@ -30,7 +47,8 @@ fn a_circle_is_found_and_named() {
         file("src/data/card.rs", "fn f() -> super::table::Table { todo() }"),
     ];
     let found = circles(&files);
-    let [circle] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(found.len(), 4, "all but the root of the module");
+    let (_, circle) = found.iter().find(|(file, _)| file.name == "src/data/read/mod.rs").unwrap();
     assert_eq!(
         *circle,
         ["src/data/read/mod.rs", "src/data/read/decode.rs", "src/data/table.rs", "src/data/read/mod.rs"]
@@ -41,23 +59,14 @@ fn is_of_tests(file: &Source) -> bool {
     file.name.ends_with("tests.rs")
 }
 
-/// The shortest circle through each group of files that reach one another, each as the names along it.
-fn circles(files: &[Source]) -> Vec<Vec<String>> {
+/// Each file that is in a circle, with the shortest one through it as the names along it.
+fn circles(files: &[Source]) -> Vec<(&Source, Vec<String>)> {
     let modules: BTreeMap<Vec<String>, usize> =
         files.iter().enumerate().map(|(index, file)| (file.own_path(), index)).collect();
     let imports: Vec<BTreeSet<usize>> = files.iter().map(|file| imports(file, &modules, files)).collect();
-    let mut known: BTreeSet<usize> = BTreeSet::new();
-    let mut found = Vec::new();
-    for start in 0..files.len() {
-        if known.contains(&start) {
-            continue;
-        }
-        if let Some(circle) = shortest_circle(start, &imports) {
-            known.extend(&circle);
-            found.push(circle.into_iter().map(|index| files[index].name.clone()).collect());
-        }
-    }
-    found
+    let named = |circle: Vec<usize>| circle.into_iter().map(|index| files[index].name.clone()).collect();
+    let through = |(start, file)| Some((file, named(shortest_circle(start, &imports)?)));
+    files.iter().enumerate().filter_map(through).collect()
 }
 
 /// Files of the same module that a file names outside its tests.

@@ -12,7 +12,8 @@ use std::process::Command;
 
 use crate::support::families::FAMILIES;
 use frostline::data::task::{Scale, TaskKind};
-use frostline::export::card::{CardInputs, known_base_model, model_card};
+use frostline::export::CardInputs;
+use frostline::export::card::{known_base_model, model_card};
 use frostline::export::{ExportError, ExportReport, ExportRequest, load_exported, write_folder};
 use frostline::model::Model;
 use frostline::model::batch::TokenBatch;

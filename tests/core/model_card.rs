@@ -6,7 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use frostline::data::dataset::Split;
-use frostline::export::card::{CardInputs, known_base_model, model_card};
+use frostline::export::CardInputs;
+use frostline::export::card::{known_base_model, model_card};
 use frostline::model::summary::{Group, ModelSummary, Origin, Pooling, TensorInfo};
 use frostline::train::metrics::{Probe, TaskMetrics};
 use frostline::train::plan::preset::Preset;

@@ -16,7 +16,7 @@ pub mod train;
 use eframe::egui::Ui;
 
 use super::actions::{Actions, Page};
-use super::app::Environment;
+use super::environment::Environment;
 use super::prefs::Prefs;
 use crate::session::state::State;
 

@@ -6,7 +6,7 @@ use egui::{Label, RichText, ScrollArea, Slider, ThemePreference, Ui};
 use crate::session::command::Command;
 use crate::session::state::{Severity, State};
 use crate::ui::actions::{Action, Actions, Page};
-use crate::ui::app::Environment;
+use crate::ui::environment::Environment;
 use crate::ui::prefs::Prefs;
 use crate::ui::theme::{self, Palette};
 use crate::ui::{diagnostics, widgets};

@@ -3,7 +3,7 @@
 use eframe::egui::{Align, Button, ComboBox, Label, Layout, RichText, Role, Ui, WidgetInfo, vec2};
 use egui_extras::{Column, TableBuilder, TableRow};
 
-use super::{class_name, row_button, row_text_ui};
+use super::rows::{class_name, row_button, row_text_ui};
 use crate::session::compare::{Compared, RunComparison, TaskComparison};
 use crate::session::state::{Evaluation, State};
 use crate::train::metrics::TaskMetrics;

@@ -2,7 +2,7 @@
 
 use eframe::egui::{Button, Color32, Grid, RichText, Ui, vec2};
 
-use super::class_name;
+use super::rows::class_name;
 use crate::format::numbers::thousands;
 use crate::train::metrics::{MOST_MATRIX_CLASSES, TaskMetrics};
 use crate::ui::explain;

@@ -3,7 +3,8 @@
 use eframe::egui::{Align, Label, Layout, RichText, Sense, Ui, vec2};
 use egui_extras::{Column, TableBuilder};
 
-use super::{EvaluateView, class_name, row_button};
+use super::EvaluateView;
+use super::rows::{class_name, row_button};
 use crate::session::command::Command;
 use crate::session::state::{Evaluation, Mistake, State};
 use crate::train::metrics::TaskMetrics;

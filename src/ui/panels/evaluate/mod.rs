@@ -7,13 +7,14 @@ mod compare;
 mod confusion;
 mod mistakes;
 mod reliability;
+mod rows;
 mod span_errors;
 mod suspects;
 mod thresholds;
 
 use eframe::egui::{self, Button, RichText, ScrollArea, Ui};
 
-use crate::data::dataset::{Dataset, Split};
+use crate::data::dataset::Split;
 use crate::data::task::TaskKind;
 use crate::session::row_results::RowResults;
 use crate::session::state::{Evaluation, Loadable, RunView, Severity, State};
@@ -314,25 +315,4 @@ fn other_headline_ui(ui: &mut Ui, metrics: &TaskMetrics) {
 fn labelled_ui(ui: &mut Ui, metrics: &TaskMetrics) {
     let caption = if metrics.rows == 1 { "labelled row" } else { "labelled rows" };
     figure(ui, &thousands(metrics.rows as u64), caption);
-}
-
-/// Name of a class; its number where the list is shorter than it should be.
-fn class_name(metrics: &TaskMetrics, class: usize) -> String {
-    metrics.classes.get(class).map_or_else(|| format!("class {class}"), |class| class.name.clone())
-}
-
-/// A row in full, beneath the list that it was clicked in.
-fn row_text_ui(ui: &mut Ui, dataset: &Dataset, row: usize) {
-    ui.separator();
-    let (file, line) = dataset.origins.get(row).copied().unwrap_or_default();
-    let file = dataset.files.get(file as usize).and_then(|path| path.file_name()).unwrap_or_default();
-    widgets::caption(ui, &format!("{}, line {line}", file.to_string_lossy()));
-    for text in [dataset.text(row), dataset.second_text(row)].into_iter().filter(|text| !text.is_empty()) {
-        ui.add(egui::Label::new(text).wrap().selectable(true));
-    }
-}
-
-/// Text of a table's cell that opens something: focusable, cut at the column's edge.
-fn row_button(ui: &mut Ui, selected: bool, text: &str) -> egui::Response {
-    ui.add(Button::selectable(selected, text).truncate())
 }

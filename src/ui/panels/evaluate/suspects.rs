@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use eframe::egui::{self, Align, Button, Label, Layout, RichText, Role, Ui, WidgetInfo, vec2};
 use egui_extras::{Column, TableBuilder, TableRow};
 
-use super::{class_name, row_button, row_text_ui};
+use super::rows::{class_name, row_button, row_text_ui};
 use crate::data::dataset::{Dataset, Split};
 use crate::data::edit::Cell;
 use crate::session::command::Command;

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use eframe::egui::{Color32, ComboBox, Id, RichText, TextEdit, Ui};
 
+use super::ask::{ask_button, blocked};
 use super::map_lists::{legend_ui, lists_ui};
-use super::{ask_button, blocked};
+use super::map_view::MapView;
 use crate::data::dataset::Dataset;
 use crate::data::task::TaskKind;
 use crate::session::command::Command;
@@ -21,27 +22,6 @@ use crate::ui::widgets::scatter::{Scatter, ScatterResponse, extent};
 
 /// How many rows may be drawn.
 const LIMITS: [usize; 4] = [500, 1000, 2000, 5000];
-
-/// What the card remembers.
-#[derive(Debug)]
-pub(super) struct MapView {
-    limit: usize,
-    /// Task whose classes give the colours.
-    pub(super) task: usize,
-    /// Coloured by prediction instead of label.
-    predicted: bool,
-    search: String,
-    /// The clicked row of the data set.
-    pub(super) chosen: Option<usize>,
-    /// Point under the pointer, as an index into the map's rows.
-    hovered: Option<usize>,
-}
-
-impl Default for MapView {
-    fn default() -> Self {
-        Self { limit: 2000, task: 0, predicted: false, search: String::new(), chosen: None, hovered: None }
-    }
-}
 
 /// Draws the card.
 pub(super) fn map_ui(ui: &mut Ui, state: &State, view: &mut MapView, actions: &mut Actions) {

@@ -2,7 +2,7 @@
 
 use eframe::egui::{Button, RichText, ScrollArea, Ui};
 
-use super::map::MapView;
+use super::map_view::MapView;
 use crate::data::dataset::Dataset;
 use crate::data::task::TaskKind;
 use crate::session::command::Command;

@@ -3,14 +3,16 @@
 //! It asks for similarities, maps, neighbours and predictions and draws them. It must never know how they are
 //! computed.
 
+mod ask;
 mod map;
 mod map_lists;
+mod map_view;
 mod playground;
 mod similarity;
 
-use eframe::egui::{Response, ScrollArea, Ui};
+use eframe::egui::{ScrollArea, Ui};
 
-use crate::session::state::{Loadable, State};
+use crate::session::state::State;
 use crate::ui::actions::{Actions, Page};
 use crate::ui::theme;
 use crate::ui::widgets;
@@ -19,7 +21,7 @@ use crate::ui::widgets;
 #[derive(Debug, Default)]
 pub struct ExploreView {
     similarity: similarity::SimilarityView,
-    map: map::MapView,
+    map: map_view::MapView,
     playground: playground::PlaygroundView,
 }
 
@@ -33,26 +35,4 @@ pub fn explore_ui(ui: &mut Ui, state: &State, view: &mut ExploreView, actions: &
         ui.add_space(theme::GAP);
         playground::playground_ui(ui, state, &mut view.playground, actions);
     });
-}
-
-/// Why nothing can be encoded now.
-fn blocked(state: &State) -> Option<&'static str> {
-    match &state.model {
-        Loadable::Empty | Loadable::Cancelled => Some("Choose a model first, on the Model page"),
-        Loadable::Loading => Some("The model is being loaded"),
-        Loadable::Failed(_) => Some("The model could not be loaded: see the Model page"),
-        Loadable::Ready(_) if state.is_training() => {
-            Some("A run is in progress: wait for its end or stop it")
-        }
-        Loadable::Ready(_) => None,
-    }
-}
-
-/// A button that says why it is grey.
-fn ask_button(ui: &mut Ui, text: &str, tooltip: &str, blocked: Option<&str>) -> Response {
-    let button = ui.add_enabled(blocked.is_none(), eframe::egui::Button::new(text));
-    match blocked {
-        None => button.on_hover_text(tooltip),
-        Some(reason) => button.on_disabled_hover_text(reason),
-    }
 }

@@ -2,7 +2,7 @@
 
 use eframe::egui::{Align, Key, Label, Layout, RichText, Role, TextEdit, Ui, WidgetInfo, vec2};
 
-use super::{ask_button, blocked};
+use super::ask::{ask_button, blocked};
 use crate::session::command::Command;
 use crate::session::state::{Loadable, Prediction, Severity, State};
 use crate::train::report::UNTRAINED;

@@ -5,7 +5,7 @@ use eframe::egui::{
     Align2, Color32, FontId, Grid, Label, Rect, RichText, Role, Sense, TextEdit, Ui, WidgetInfo, pos2, vec2,
 };
 
-use super::{ask_button, blocked};
+use super::ask::{ask_button, blocked};
 use crate::session::command::Command;
 use crate::session::state::{Loadable, Severity, Similarity, State};
 use crate::ui::actions::Actions;
