@@ -96,7 +96,9 @@ fn asked(project_dir: &Path, paths: &[OutsidePath], list: &[String]) -> io::Resu
         return Ok(None);
     }
     tell(&format!("{} names {} outside its folder:", project_dir.display(), count(paths.len(), "path")));
-    list.iter().for_each(|line| tell(line));
+    for line in list {
+        tell(line);
+    }
     tell(
         "A project from someone else can have your own files read this way. Read them, now and later? [y/N]",
     );

@@ -339,7 +339,9 @@ pub(super) fn end_lines(view: &RunView) -> Vec<String> {
         let none = |task: &PlannedTask| Probe::none_in_words(&task.name, task.kind);
         let probes = report.probes.iter().map(probe_line);
         let mut probes: Vec<String> = probes.chain(view.plan.tasks.iter().filter_map(none)).collect();
-        probes.iter_mut().for_each(|line| line.insert_str(0, "  "));
+        for line in &mut probes {
+            line.insert_str(0, "  ");
+        }
         probes.insert(0, "what the embeddings alone tell:".to_owned());
         // Where nothing trained, this is the result, and figures of random heads are a footnote to it.
         let probes_first = view.plan.epochs() == 0 && probes.len() > 1;

@@ -83,7 +83,7 @@ impl<W: Write + Send> EmbeddingWriter<W> {
                 embeddings.values.iter().try_for_each(|value| out.write_all(&value.to_le_bytes()))?;
             }
             EmbeddingForm::Csv(csv) => {
-                embeddings_csv(csv, self.cells, texts, embeddings).map_err(io_of_csv)?
+                embeddings_csv(csv, self.cells, texts, embeddings).map_err(io_of_csv)?;
             }
             EmbeddingForm::JsonLines(out) => embeddings_jsonl(out, texts, embeddings)?,
             EmbeddingForm::Parquet(parquet) => parquet.block(texts, embeddings)?,
@@ -202,7 +202,7 @@ impl<'a, W: Write> PredictionWriter<'a, W> {
     pub(super) fn block(&mut self, texts: &[&str], answers: &[Vec<Prediction>]) -> anyhow::Result<()> {
         match &mut self.form {
             PredictionForm::Csv(csv) => {
-                predictions_csv(csv, self.cells, texts, answers).map_err(io_of_csv)?
+                predictions_csv(csv, self.cells, texts, answers).map_err(io_of_csv)?;
             }
             PredictionForm::JsonLines(out) => predictions_jsonl(out, texts, self.tasks, answers)?,
         }

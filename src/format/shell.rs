@@ -23,7 +23,7 @@ fn is_plain(c: char) -> bool {
 
 /// Between single quotes nothing is special. Hidden characters, and bytes that are no text, are written as octal
 /// numbers in `$'...'`, which bash, zsh and ksh read: a terminal must not act on what is only to be copied.
-#[cfg_attr(not(unix), allow(dead_code, reason = "the tests compare on every system"))]
+#[cfg_attr(all(not(unix), not(test)), expect(dead_code, reason = "the tests compare on every system"))]
 fn posix(bytes: &[u8]) -> String {
     use super::visible::is_hidden;
     use std::fmt::Write as _;
@@ -59,7 +59,7 @@ fn posix(bytes: &[u8]) -> String {
 /// Double quotes, which both shells know: `cmd` takes single ones for letters and would start what follows an `&`.
 /// `PowerShell` escapes with a backtick, and takes typographic double quotes for plain ones. `cmd` reads `%NAME%` within
 /// quotes too; the worst is another path. No path of Windows holds `"`.
-#[cfg_attr(unix, allow(dead_code, reason = "the tests compare on every system"))]
+#[cfg_attr(all(unix, not(test)), expect(dead_code, reason = "the tests compare on every system"))]
 fn windows(text: &str) -> String {
     let prefix = if text.starts_with('-') { ".\\" } else { "" };
     let text = format!("{prefix}{text}");

@@ -29,6 +29,7 @@ pub mod heads;
 pub mod layers;
 pub mod lora;
 pub mod memory;
+#[expect(clippy::module_inception, reason = "the model is what the module is about")]
 pub mod model;
 pub mod parallel_encoder;
 pub mod params;

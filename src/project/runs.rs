@@ -128,7 +128,8 @@ impl RunFolder {
             let name = entry.file_name();
             let is_lock = name == LOCK || name == HOLDER;
             let is_empty = || fs::read_dir(entry.path()).is_ok_and(|mut entries| entries.next().is_none());
-            if !is_lock && !(name == CHECKPOINTS && is_empty()) {
+            let is_left = is_lock || (name == CHECKPOINTS && is_empty());
+            if !is_left {
                 return Ok(false);
             }
         }

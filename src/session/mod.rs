@@ -306,10 +306,7 @@ impl Session {
             worker.pending.push(Pending { stop, loads, reads, trains });
             self.state.starting |= trains;
         } else {
-            self.notify(
-                Severity::Error,
-                "The worker has ended. Save the project and start Frostline again.".into(),
-            );
+            self.notify(Severity::Error, "The worker has ended. Save the project and start Frostline again.");
         }
         sent
     }
@@ -329,9 +326,9 @@ impl Session {
         running.for_each(|job| job.stop.store(true, Ordering::Relaxed));
     }
 
-    fn notify(&mut self, severity: Severity, text: String) {
+    fn notify(&mut self, severity: Severity, text: impl Into<String>) {
         // What a file says in an error is shown as it is, and never longer than somebody reads.
-        let text = visible(&clipped(&text)).into_owned();
+        let text = visible(&clipped(&text.into())).into_owned();
         // The same sentence twice in a row says nothing new.
         if self.state.notices.last().is_some_and(|last| last.text == text) {
             return;
@@ -389,7 +386,7 @@ impl Session {
 
     fn save(&mut self, dir: Option<PathBuf>) -> bool {
         let Some(dir) = dir.or_else(|| self.state.dir.clone()) else {
-            self.notify(Severity::Error, "This project has no folder yet: choose one to save it in.".into());
+            self.notify(Severity::Error, "This project has no folder yet: choose one to save it in.");
             return false;
         };
         match self.state.project.save_from(self.state.dir.as_deref(), &dir) {

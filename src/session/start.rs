@@ -90,7 +90,7 @@ impl Session {
     pub(super) fn retrain_heads(&mut self, name: Option<String>) {
         let Some(run) = &self.state.run else {
             let text = "There is no run whose heads could be trained again: train one first.";
-            return self.notify(Severity::Error, text.into());
+            return self.notify(Severity::Error, text);
         };
         let (recipe, from) = (heads_alone(&run.plan.recipe), run.plan.name.clone());
         self.train_by(recipe, name, Some(&from));

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -141,8 +142,10 @@ fn a_link_out_of_the_project_is_a_path_outside() {
 fn each_of_many_paths_is_shown() {
     let place = stranger();
     let long = "long/".repeat(40);
-    let files: String =
-        (0..40).map(|file| format!("[[data.file]]\npath = \"../{long}{file}.csv\"\n")).collect();
+    let mut files = String::new();
+    for file in 0..40 {
+        writeln!(files, "[[data.file]]\npath = \"../{long}{file}.csv\"").unwrap();
+    }
     place.edit_project(|text| format!("{text}\n{files}"));
     let told = place.fails(1, &["train", "p"]);
     for file in 0..40 {

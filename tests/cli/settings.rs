@@ -26,7 +26,7 @@ fn a_change_is_in_the_plan_and_not_in_the_file() {
     let (plain, set) = (plan(&place, "plain"), plan(&place, "set"));
     assert!(!plain.contains("lr_encoder = 0.00005") && set.contains("lr_encoder = 0.00005"), "{set}");
     let changed: Vec<&str> = set.lines().filter(|line| !plain.lines().any(|other| other == *line)).collect();
-    assert!(changed.iter().any(|line| *line == "weight = 2.0"), "{changed:#?}");
+    assert!(changed.contains(&"weight = 2.0"), "{changed:#?}");
 
     // Of two values the later one counts, and a preset comes before what it would overwrite.
     let twice = [

@@ -2,7 +2,6 @@
 //! layer, and are exported.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
-#![expect(clippy::expect_used, reason = "a test ends where its ground is missing")]
 
 use std::fs;
 use std::path::Path;

@@ -1,7 +1,5 @@
 //! What is measured of a run row by row, through a real session on the tiny model.
 
-#![expect(clippy::expect_used, reason = "a test ends where its ground is missing")]
-
 use std::sync::Arc;
 
 use frostline::data::dataset::Split;

@@ -1,8 +1,6 @@
 //! Every family trains as its plan says (what thaws moves, nothing else does, with adapters and without), encodes with
 //! fewer bits, and refuses what it does not compute.
 
-#![expect(clippy::expect_used, reason = "a test ends where its ground is missing")]
-
 use crate::support::families::FAMILIES;
 use frostline::model::Model;
 use frostline::model::lora::{Lora, LoraTargets};

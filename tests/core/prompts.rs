@@ -1,7 +1,6 @@
 //! What is put before every text: in training, in what is measured and encoded afterwards, and in the export.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
-#![expect(clippy::expect_used, reason = "a test ends where its ground is missing")]
 
 use crate::support::tiny_run;
 use std::fs;

@@ -1,8 +1,6 @@
 //! Runs through the session, on a tiny model: what is frozen stays bit-identical, what thaws moves, a run repeats
 //! to the byte, stops within a batch, and what goes wrong is said.
 
-#![expect(clippy::expect_used, reason = "a test ends where its ground is missing")]
-
 use std::time::{Duration, Instant};
 
 use frostline::data::dataset::Split;

@@ -1,5 +1,6 @@
 //! What the tests share: projects and runs, the program, a hub, states of the window.
 #![allow(dead_code, reason = "each binary uses a part of it")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test fails as the test does")]
 
 pub(crate) mod bytes_touched;
 pub(crate) mod dense_folder;

@@ -1,6 +1,5 @@
 //! The Data page by its accessible names: findings, changes, rows and how files are read.
 #![cfg(feature = "window")]
-#![expect(clippy::expect_used, reason = "a broken fixture should stop the test")]
 
 use crate::support::page;
 use crate::support::states;

@@ -1,6 +1,5 @@
 //! The Evaluate page row by row: what its lists show, and what pressing things asks for.
 #![cfg(feature = "window")]
-#![expect(clippy::expect_used, reason = "a test ends where its ground is missing")]
 
 use crate::support::fake_measured as fake;
 use crate::support::page::{page, sees, sees_not, settle};

@@ -1,6 +1,5 @@
 //! What holds on every page: actions found by their words, unsaved changes offered back.
 #![cfg(feature = "window")]
-#![expect(clippy::expect_used, reason = "a broken fixture should stop the test")]
 
 use crate::support::states;
 use std::cell::RefCell;

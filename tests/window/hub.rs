@@ -1,7 +1,6 @@
 //! Models by name in the window: what the card says and sends, and the road from a name to a loaded model, against a
 //! hub on this machine.
 #![cfg(feature = "window")]
-#![expect(clippy::unwrap_used, reason = "what a test needs and does not find is a failed test")]
 #![expect(clippy::expect_used, reason = "a broken fixture should stop the test")]
 
 use crate::support::states;

@@ -81,7 +81,7 @@ fn ask(window: &mut Harness<'static, App>, action: impl Into<Action>) {
 fn press(window: &mut Harness<'static, App>, label: &str) {
     let is_it = |node: &egui_kittest::Node<'_>| node.accesskit_node().role() == Role::Button;
     // The last: the page below may have one of that name, too.
-    window.query_all_by_label(label).filter(is_it).last().expect("a button").click();
+    window.query_all_by_label(label).rfind(is_it).expect("a button").click();
     window.run_steps(6);
 }
 

@@ -1,6 +1,5 @@
 //! The window by its accessible names: what is in sight in every state, and what pressing things asks for.
 #![cfg(feature = "window")]
-#![expect(clippy::expect_used, reason = "a broken fixture should stop the test")]
 
 use crate::support::states;
 use std::cell::RefCell;

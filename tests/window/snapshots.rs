@@ -3,7 +3,6 @@
 //! `UPDATE_SNAPSHOTS=true cargo test --release --test window_snapshots` takes them anew; look at them before they are
 //! committed. Only where the machine has the rasteriser that the pictures were made with.
 #![cfg(all(feature = "window", target_os = "linux"))]
-#![expect(clippy::expect_used, reason = "a broken fixture should stop the test")]
 
 use crate::support::skip;
 use crate::support::states;

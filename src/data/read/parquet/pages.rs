@@ -31,8 +31,7 @@ fn header(bytes: &[u8]) -> Option<(PageHeader, &[u8])> {
     let mut input = Input(bytes);
     let (mut uncompressed, mut compressed) = (None, None);
     let mut field = 0;
-    loop {
-        let Some(kind) = input.field(&mut field)? else { break };
+    while let Some(kind) = input.field(&mut field)? {
         match (field, kind) {
             (2, Kind::Integer) => uncompressed = Some(input.integer()?),
             (3, Kind::Integer) => compressed = Some(input.integer()?),
