@@ -10,7 +10,7 @@ const PAIRS: [(&str, &str); 0] = [];
 
 /// Files in circles that are still to be taken apart, by module. A number may only get smaller, and a module without one
 /// has none.
-const OPEN: [(&str, usize); 5] = [("data", 35), ("model", 28), ("session", 15), ("text", 5), ("ui", 24)];
+const OPEN: [(&str, usize); 4] = [("data", 35), ("model", 28), ("session", 15), ("ui", 12)];
 
 #[test]
 fn no_files_import_each_other_in_a_circle() {
