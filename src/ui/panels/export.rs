@@ -145,8 +145,10 @@ fn proof_ui(ui: &mut Ui, state: &State, report: &ExportReport, actions: &mut Act
         if let Some(kept) = &report.kept {
             widgets::message(ui, Severity::Info, &kept.in_words());
         }
+        // A path may be longer than the card is wide.
+        let folder = report.dir.display().to_string();
+        ui.add(Label::new(RichText::new(&folder).monospace()).truncate()).on_hover_text(folder);
         widgets::facts(ui, "proof", |ui| {
-            widgets::fact(ui, "Folder", report.dir.display().to_string());
             let probes = numbers::counted(report.probes, "sentence", "sentences");
             widgets::fact(ui, "Encoded again", probes);
             let number = |value: f64| {
