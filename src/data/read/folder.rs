@@ -1,5 +1,6 @@
 //! Folders: a folder per label with a file per text in it, and folders of tables.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -34,7 +35,7 @@ pub fn expand(path: &Path) -> Result<Vec<PathBuf>, DataError> {
         return Ok(vec![path.to_owned()]);
     }
     let mut tables = Vec::new();
-    find_tables(path, 0, &mut tables)?;
+    find_tables(path, 0, &mut HashSet::new(), &mut tables)?;
     tables.sort();
     if !tables.is_empty() {
         return Ok(tables);
@@ -75,10 +76,24 @@ fn is_table(path: &Path) -> bool {
     of(&inner) && !is_description
 }
 
-fn find_tables(dir: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), DataError> {
-    for path in entries(dir)? {
+/// Looks through each folder once, whatever links lead to it: a link to a folder above would repeat its files, and many
+/// such links would never come to an end.
+fn find_tables(
+    dir: &Path,
+    depth: usize,
+    seen: &mut HashSet<PathBuf>,
+    found: &mut Vec<PathBuf>,
+) -> Result<(), DataError> {
+    let real = fs::canonicalize(dir).map_err(|reason| DataError::open(dir, reason))?;
+    if !seen.insert(real) {
+        return Ok(());
+    }
+    let mut paths = entries(dir)?;
+    // A folder itself comes before links to it.
+    paths.sort_by_key(|path| path.is_symlink());
+    for path in paths {
         if path.is_dir() && depth < MOST_DEPTH {
-            find_tables(&path, depth + 1, found)?;
+            find_tables(&path, depth + 1, seen, found)?;
         } else if path.is_file() && is_table(&path) {
             found.push(path);
         }
@@ -270,6 +285,17 @@ mod tests {
             fs::write(path, text).unwrap();
         }
         dir
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_to_folders_repeat_no_file_and_come_to_an_end() {
+        let dir = folder(&[("real/a.csv", "text,label\n")]);
+        for link in 0..30 {
+            std::os::unix::fs::symlink(".", dir.path().join(format!("l{link}"))).unwrap();
+        }
+        std::os::unix::fs::symlink("real", dir.path().join("again")).unwrap();
+        assert_eq!(expand(dir.path()).unwrap(), [dir.path().join("real/a.csv")]);
     }
 
     #[test]
