@@ -33,8 +33,9 @@ pub(super) fn fetch(
     let mut part = Part::open(partial, file, stop)?;
     on_bytes(part.there, 0);
     let mut attempts = Attempts::new(wire.patience);
+    // What was fetched twice, because the server began again, is no progress.
+    let mut furthest = part.there;
     loop {
-        let before = part.there;
         match once(wire, path, file, &mut part, stop, on_bytes) {
             Ok(()) => {
                 let Some(error) = part.check(file) else { return part.settle() };
@@ -46,7 +47,8 @@ pub(super) fn fetch(
                 part.restart()?;
             }
             Err(fault) => {
-                if part.there >= before + WORTH_IT {
+                if part.there >= furthest + WORTH_IT {
+                    furthest = part.there;
                     attempts.begin_anew();
                 }
                 attempts.pause_after(fault, stop)?;

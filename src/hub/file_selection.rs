@@ -3,6 +3,7 @@
 //! Repositories hold the same weights in many formats: one is fetched, the first that is there of those that
 //! [`crate::model`] reads.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use serde_json::Value;
@@ -65,7 +66,8 @@ impl Folders {
 /// The names that are needed of those that there are, in the order in which they are best fetched: weights last, so
 /// that a folder with weights lacks nothing else. The error says what no encoder can be without.
 pub(super) fn choose(names: &[&str], folders: &Folders) -> Result<Vec<String>, String> {
-    let has = |name: &str| names.contains(&name);
+    let known: HashSet<&str> = names.iter().copied().collect();
+    let has = |name: &str| known.contains(name);
     let mut chosen: Vec<String> =
         OF_MODEL.iter().filter(|name| has(name)).map(|name| (*name).to_owned()).collect();
     let encoder = |name: &str| below(&folders.encoder, name);
@@ -92,13 +94,9 @@ pub(super) fn choose(names: &[&str], folders: &Folders) -> Result<Vec<String>, S
     weights.extend(of_encoder);
     chosen.extend(weights);
     // Where two modules name the same folder.
-    let mut once: Vec<String> = Vec::with_capacity(chosen.len());
-    for name in chosen {
-        if !once.contains(&name) {
-            once.push(name);
-        }
-    }
-    Ok(once)
+    let mut seen = HashSet::new();
+    chosen.retain(|name| seen.insert(name.clone()));
+    Ok(chosen)
 }
 
 fn weights_of(names: &[&str], folder: &str) -> Vec<String> {

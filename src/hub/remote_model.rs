@@ -1,5 +1,7 @@
 //! What the hub says of a model: its files with sizes and checksums, its licence, who may have it.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use super::error::HubError;
@@ -146,8 +148,9 @@ impl Listing {
         let names: Vec<&str> = self.files.iter().map(|file| file.name.as_str()).collect();
         let chosen = file_selection::choose(&names, &Folders::of(modules))
             .map_err(|missing| HubError::NotAnEncoder { repo: name.repo().to_owned(), missing })?;
-        let find = |name: &String| self.files.iter().find(|file| file.name == *name);
-        Ok(chosen.iter().filter_map(find).collect())
+        let by_name: HashMap<&str, &Listed> =
+            self.files.iter().map(|file| (file.name.as_str(), file)).collect();
+        Ok(chosen.iter().filter_map(|name| by_name.get(name.as_str()).copied()).collect())
     }
 }
 

@@ -306,6 +306,20 @@ fn a_server_that_does_no_parts_is_read_from_the_beginning() {
     }
 }
 
+/// What is fetched again and again is no progress, however much of it there is.
+#[test]
+fn a_server_that_begins_again_and_again_is_given_up() {
+    let desk = Desk::new();
+    desk.server.misbehaves(|request, right| {
+        let has_range = request.headers.contains_key("range");
+        let instead =
+            if has_range { Answer::status(416) } else { right.clone().dropped_after(WEIGHTS - 1000) };
+        request.is_transfer().then_some(instead)
+    });
+    desk.refused();
+    assert!(desk.transfers().len() < 20, "{} transfers", desk.transfers().len());
+}
+
 #[test]
 fn what_lies_there_and_does_not_fit_is_fetched_anew() {
     // Longer than the file; of other contents; whole.
