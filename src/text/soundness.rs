@@ -28,6 +28,9 @@ const MOST_STEPS: usize = 1024;
 /// and 200.
 const LONGEST_WORD: u64 = 1000;
 
+/// Tokens beside the vocabulary; models have up to some thousands. The library takes seconds for each hundred thousand.
+const MOST_ADDED: usize = 1 << 16;
+
 /// Special tokens around a text; in use are two or three.
 const MOST_AROUND: usize = 64;
 
@@ -41,6 +44,8 @@ struct Parts {
     #[serde(default)]
     post_processor: Value,
     model: Option<Model>,
+    #[serde(default)]
+    added_tokens: Vec<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -55,6 +60,12 @@ struct Model {
 /// In words, what is wrong with it.
 pub(super) fn check(json: &[u8]) -> Result<(), String> {
     let parts: Parts = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+    if parts.added_tokens.len() > MOST_ADDED {
+        let count = parts.added_tokens.len();
+        return Err(format!(
+            "it adds {count} tokens to its vocabulary; more than {MOST_ADDED} take too long to read"
+        ));
+    }
     for part in [&parts.normalizer, &parts.pre_tokenizer] {
         charsmaps(part)?;
     }

@@ -84,3 +84,10 @@ fn a_word_that_takes_too_long_to_cut_is_refused() {
     refused(&model(1_000_000), "1000000 characters");
     refused(&json!({"model": {"type": "WordPiece"}}), "no vocabulary");
 }
+
+#[test]
+fn more_added_tokens_than_any_model_has_are_refused() {
+    let added = |count: usize| json!({"added_tokens": vec![json!({"id": 1, "content": "x"}); count]});
+    assert_eq!(checked(&added(1000)), Ok(()));
+    refused(&added(70_000), "it adds 70000 tokens");
+}
