@@ -140,6 +140,7 @@ fn architectures_that_are_not_built_in() {
         ("hidden_size", json!(u64::MAX), "hidden size"),
         ("num_attention_heads", json!(5), "do not divide"),
         ("num_hidden_layers", json!(16_000_000), "number of layers is 16000000"),
+        ("layer_norm_eps", json!(-1.0), "the epsilon of its layer norms is -1"),
         ("vocab_size", json!(null), "config.json"),
         ("intermediate_size", json!({}), "config.json"),
     ] {

@@ -67,7 +67,7 @@ struct Config {
     max_position_embeddings: usize,
     #[serde(default = "default::two")]
     type_vocab_size: usize,
-    #[serde(default = "default::eps")]
+    #[serde(default = "default::eps", deserialize_with = "crate::model::encoder::config::epsilon")]
     layer_norm_eps: f64,
     position_embedding_type: Option<String>,
 }

@@ -59,7 +59,7 @@ struct Config {
     embedding_size: Option<usize>,
     #[serde(default = "default::two")]
     type_vocab_size: usize,
-    #[serde(default = "default::eps")]
+    #[serde(default = "default::eps", deserialize_with = "crate::model::encoder::config::epsilon")]
     layer_norm_eps: f64,
     pad_token_id: Option<usize>,
     position_embedding_type: Option<String>,

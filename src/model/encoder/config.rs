@@ -1,8 +1,8 @@
 //! What the families' readings of config.json have in common: defaults, and refusals in words. It knows no
 //! family and no tensor.
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::Shape;
@@ -116,6 +116,18 @@ pub(in crate::model) mod default {
     /// Of the `LayerNorm` of BERT.
     pub(in crate::model) const fn eps() -> f64 {
         1e-12
+    }
+}
+
+/// The number that keeps a `LayerNorm` from a division by zero; below 0 its outputs are no numbers.
+pub(in crate::model) fn epsilon<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let eps = f64::deserialize(deserializer)?;
+    if (0.0..=1.0).contains(&eps) {
+        Ok(eps)
+    } else {
+        Err(D::Error::custom(format!(
+            "the epsilon of its layer norms is {eps}, expected a number from 0 to 1"
+        )))
     }
 }
 

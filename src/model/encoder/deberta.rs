@@ -55,7 +55,7 @@ struct Config {
     embedding_size: Option<usize>,
     #[serde(default)]
     type_vocab_size: usize,
-    #[serde(default = "default::small_eps")]
+    #[serde(default = "default::small_eps", deserialize_with = "crate::model::encoder::config::epsilon")]
     layer_norm_eps: f64,
     #[serde(default = "default::yes")]
     position_biased_input: bool,

@@ -41,7 +41,7 @@ struct Config {
     #[serde(default = "default::gelu")]
     hidden_activation: String,
     max_position_embeddings: usize,
-    #[serde(default = "default::rough_eps")]
+    #[serde(default = "default::rough_eps", deserialize_with = "crate::model::encoder::config::epsilon")]
     norm_eps: f64,
     #[serde(default)]
     norm_bias: bool,

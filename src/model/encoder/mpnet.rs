@@ -54,7 +54,7 @@ const BIASES: &str = "encoder.relative_attention_bias.weight";
 struct Config {
     #[serde(flatten)]
     common: Common,
-    #[serde(default = "default::eps")]
+    #[serde(default = "default::eps", deserialize_with = "crate::model::encoder::config::epsilon")]
     layer_norm_eps: f64,
     #[serde(default = "default::buckets")]
     relative_attention_num_buckets: usize,
