@@ -91,6 +91,7 @@ pub(super) fn embed(args: &EmbedArgs) -> anyhow::Result<()> {
     let texts = Texts::open(&args.input, None)?;
     let rows = args.shard.map_or(0..texts.rows(), |shard| shard.range(texts.rows()));
     let mut model = open(&args.model, &args.device, args.trust)?;
+    output.spare(model.model_dir())?;
     if args.precision == Precision::Bfloat16 {
         model.reduce().map_err(|reason| anyhow!(reason))?;
     }
@@ -144,6 +145,7 @@ pub(super) fn predict(args: &PredictArgs) -> anyhow::Result<()> {
     let output = Output::check(&args.output, args.force.force, &inputs(&args.input, &args.model))?;
     let texts = Texts::open(&args.input, args.second.as_deref())?;
     let mut model = open(&args.model, &args.device, args.trust)?;
+    output.spare(model.model_dir())?;
     let tasks = model.tasks();
     if tasks.is_empty() {
         bail!(

@@ -100,6 +100,14 @@ impl Output {
         Ok(Self { path: path.to_owned(), place })
     }
 
+    /// Refuses to replace a file of a folder that is read.
+    ///
+    /// # Errors
+    /// When the results would.
+    pub(super) fn spare(&self, input: &Path) -> Result<(), OutputError> {
+        self.place.as_ref().map_or(Ok(()), |place| place.spare(input))
+    }
+
     /// Its name in messages.
     pub(super) fn name(&self) -> String {
         if self.place.is_some() { self.path.display().to_string() } else { "stdout".to_owned() }

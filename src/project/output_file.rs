@@ -107,22 +107,29 @@ impl OutputPlace {
         if !metadata.is_file() {
             return no_file("a pipe or a device");
         }
-        for input in inputs {
-            if input.is_dir() {
-                let folder = fs::canonicalize(input);
-                if folder
-                    .is_ok_and(|folder| fs::canonicalize(&file).is_ok_and(|file| file.starts_with(folder)))
-                {
-                    return Err(OutputError::InInput { path: path.to_owned(), folder: (*input).to_owned() });
-                }
-            } else if is_same_file(&file, input) {
-                return Err(OutputError::IsInput(path.to_owned()));
-            }
-        }
+        let place = Self { named: path.to_owned(), file, replaces: true };
+        inputs.iter().try_for_each(|input| place.spare(input))?;
         if !replace {
             return Err(OutputError::Exists(path.to_owned()));
         }
-        Ok(Self { named: path.to_owned(), file, replaces: true })
+        Ok(place)
+    }
+
+    /// Refuses the place where it is `input`, or in it: a file or folder that is read, known only after the check.
+    ///
+    /// # Errors
+    /// When it is.
+    pub fn spare(&self, input: &Path) -> Result<(), OutputError> {
+        if !input.is_dir() {
+            let is_input = is_same_file(&self.file, input);
+            return if is_input { Err(OutputError::IsInput(self.named.clone())) } else { Ok(()) };
+        }
+        match (fs::canonicalize(input), fs::canonicalize(&self.file)) {
+            (Ok(folder), Ok(file)) if file.starts_with(&folder) => {
+                Err(OutputError::InInput { path: self.named.clone(), folder: input.to_owned() })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Begins to write. The folder is made where it is missing.

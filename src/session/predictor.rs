@@ -92,6 +92,12 @@ impl Predictor {
         Ok(Self { model, tokenizer, max_length, truncated: 0, untrained, cuda_library, stop: Arc::default() })
     }
 
+    /// The folder that the model was loaded from; of a run, that of its pretrained model.
+    #[must_use]
+    pub fn model_dir(&self) -> &Path {
+        &self.model.summary.path
+    }
+
     /// From now on gives up within a batch once this switch is set.
     pub fn stop_by(&mut self, stop: Arc<AtomicBool>) {
         self.stop = stop;

@@ -53,6 +53,27 @@ fn a_result_never_takes_the_place_of_its_input() {
     let told = place.fails(1, &["embed", "model", "in.csv", "-o", "model/model.safetensors", "--force"]);
     assert!(told.contains("belongs to model, which is read"), "{told}");
     assert_eq!(fs::read(place.path("model/model.safetensors")).unwrap(), weights);
+
+    // Nor that of the pretrained model that a run names.
+    let pretrained = place.path("pretrained");
+    fs::create_dir_all(pretrained.join("1_Pooling")).unwrap();
+    for folder in ["", "1_Pooling"] {
+        for entry in fs::read_dir(Path::new(&tiny_model()).join(folder)).unwrap() {
+            let entry = entry.unwrap();
+            if entry.path().is_file() {
+                fs::copy(entry.path(), pretrained.join(folder).join(entry.file_name())).unwrap();
+            }
+        }
+    }
+    let plan = place.path("p/runs/one/run.toml");
+    let text = fs::read_to_string(&plan).unwrap();
+    let named = text.lines().find(|line| line.starts_with("model =")).unwrap().to_owned();
+    fs::write(&plan, text.replace(&named, &format!("model = '{}'", pretrained.display()))).unwrap();
+    let weights = pretrained.join("model.safetensors");
+    let (before, out) = (fs::read(&weights).unwrap(), weights.to_string_lossy().into_owned());
+    let told = place.fails(1, &["embed", run, "in.csv", "-o", &out, "--force", "--trust-paths"]);
+    assert!(told.contains("which is read"), "{told}");
+    assert_eq!(fs::read(&weights).unwrap(), before);
 }
 
 #[test]
