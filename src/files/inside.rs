@@ -65,7 +65,14 @@ pub fn create_dir_all(root: &Path, dir: &Path) -> io::Result<()> {
 /// # Errors
 /// When it is a link or no regular file, and when the system refuses.
 pub fn append(path: &Path) -> io::Result<File> {
-    open(path, OpenOptions::new().create(true).read(true).append(true))
+    let mut options = OpenOptions::new();
+    options.create(true).read(true).append(true);
+    let file = open(path, &mut options)?;
+    if !has_other_names(&file.metadata()?) {
+        return Ok(file);
+    }
+    copy_over(file, path)?;
+    open(path, &mut options)
 }
 
 /// Whether a file has names elsewhere, which may be in a backup or another folder of the user's.
@@ -87,7 +94,7 @@ fn copy_over(mut file: File, path: &Path) -> io::Result<()> {
 }
 
 /// Opens a regular file, created where it is missing, to read and to write it, or to lock it. As [`append`] it follows no
-/// link, and copies a file with other names.
+/// link.
 ///
 /// # Errors
 /// As [`append`].
@@ -104,15 +111,10 @@ fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
         options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC);
     }
     let file = options.open(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
-    }
-    if !has_other_names(&metadata) {
+    if file.metadata()?.is_file() {
         return Ok(file);
     }
-    copy_over(file, path)?;
-    options.open(path)
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
 }
 
 fn refuse_link(path: &Path) -> io::Result<()> {
