@@ -332,13 +332,13 @@ pub fn next_name(project_dir: &Path, base: &str) -> Result<String, ProjectError>
 
 /// The number after the highest in use. Names that differ in case alone are the same folder on some file systems.
 fn next_number(project_dir: &Path, base: &str) -> Result<u32, ProjectError> {
-    let base = base.to_lowercase();
+    let lower = base.to_lowercase();
     let number = |name: &String| {
         let name = name.to_lowercase();
-        name.strip_prefix(&base)?.strip_prefix('-')?.parse::<u32>().ok()
+        name.strip_prefix(&lower)?.strip_prefix('-')?.parse::<u32>().ok()
     };
     let last = run_names(project_dir)?.iter().filter_map(number).max().unwrap_or(0);
-    last.checked_add(1).ok_or_else(|| no_number_after(&base, last))
+    last.checked_add(1).ok_or_else(|| no_number_after(base, last))
 }
 
 fn numbered(base: &str, number: u32) -> String {

@@ -26,7 +26,7 @@ pub enum TokenizerError {
     },
     /// The file was read and makes no sense.
     #[error(
-        "{} is damaged or of an unknown kind: {reason}. Fetch the model again, or save its tokenizer anew",
+        "{} is damaged or of an unknown kind: {reason}. Fetch the model again, or save its tokenizer again",
         path.display()
     )]
     Damaged {

@@ -26,7 +26,7 @@ pub(super) struct Settings {
     added: Value,
 }
 
-/// A token by its id, and what is said of it.
+/// A token's id, and its fields.
 type Listed = (u64, Map<String, Value>);
 
 impl Settings {
